@@ -1,0 +1,76 @@
+# The front door of the course: `make help` lists the commands. GNU make 3.81 or newer.
+
+PYTHON ?= python3
+CONSTRAINTS = constraints.txt
+
+VENV_PYTHON = .venv/bin/python
+INSTALLED = .venv/.installed
+LAB_CONFIG = .venv/etc/jupyter/labconfig
+
+# Another environment's settings must not leak into .venv.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL = help
+.PHONY: help install lab test notebooks check bench constraints clean
+
+help: ## list these commands
+	@echo "Commands (PYTHON=python3.12 chooses another Python for the set-up):"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED) ## create .venv and install everything the course needs
+	@echo "The course is installed in .venv: 'make lab' opens it."
+
+# A second run is instant: this file is newer than what it was made from.
+$(INSTALLED): pyproject.toml $(CONSTRAINTS) binder/lab_settings.json
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "The course needs Python 3.11 or newer; $(PYTHON) is: $$("$(PYTHON)" --version 2>&1)"; \
+	  echo "Name a newer one: make install PYTHON=python3.12"; exit 1; } >&2
+	@$(VENV_PYTHON) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Creating .venv with $$("$(PYTHON)" --version)"; "$(PYTHON)" -m venv --clear .venv; }
+	@echo "Installing into .venv (needs 3 GB of disk; minutes the first time) ..."
+	@quiet=--quiet; [ ! -t 1 ] || quiet=; \
+	$(VENV_PYTHON) -m pip install $$quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev]' || { \
+	  echo "The installation failed: pip says why above. If it found no tensorflow, there is none"; \
+	  echo "for $$($(VENV_PYTHON) --version) yet: make clean install PYTHON=python3.12"; exit 1; } >&2
+	@# .py chapters open as notebooks, and nobody is asked about news. Matplotlib lists the fonts
+	@# now, not in a student's cell.
+	@mkdir -p $(LAB_CONFIG) && cp binder/lab_settings.json $(LAB_CONFIG)/default_setting_overrides.json
+	@$(VENV_PYTHON) -c 'import matplotlib.font_manager'
+	@touch $(INSTALLED)
+
+# JupyterLab refuses to run as root (a container's usual user) unless told that it is meant.
+lab: $(INSTALLED) ## open JupyterLab at chapter 1; on a server: make lab PORT=8888 BROWSER=no
+	@$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/01_introduction.ipynb \
+	  $(PORT:%=--port=% --ServerApp.port_retries=0) $(if $(filter no,$(BROWSER)),--no-browser) \
+	  $(if $(filter 0,$(shell id -u)),--allow-root)
+
+test: $(INSTALLED) ## run all tests, and every cell of the chapters against its stored output
+	@COURSE_MODEL=embedded COURSE_OFFLINE=1 TF_CPP_MIN_LOG_LEVEL=3 $(VENV_PYTHON) -m pytest
+
+notebooks: $(INSTALLED) ## build the .ipynb chapters from the .py files and execute them
+	@$(VENV_PYTHON) tools/build_notebooks.py build
+
+check: $(INSTALLED) ## say which chapters are stale or too large, and lint the code
+	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
+	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status
+
+bench: $(INSTALLED) ## measure the methods' speed beside tf-keras-vis
+	@$(VENV_PYTHON) benchmarks/run.py
+
+# Made with the oldest Python: its releases run on the newer ones too, but not the other way round.
+constraints: ## renew constraints.txt from the newest releases (PYTHON must be 3.11)
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "constraints.txt is made with Python 3.11: make constraints PYTHON=python3.11"; \
+	  exit 1; } >&2
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && "$(PYTHON)" -m venv "$$fresh" && \
+	"$$fresh/bin/python" -m pip install --quiet --editable '.[dev]' && \
+	"$$fresh/bin/python" -m pip freeze --exclude-editable > "$$fresh/frozen" && { \
+	  echo "# Versions known to work together, for pip's --constraint; pyproject.toml has only lower"; \
+	  echo "# bounds. Made by 'make constraints' with Python 3.11; holds for 3.11 to 3.13."; \
+	  cat "$$fresh/frozen"; } > constraints.txt
+	@echo "constraints.txt is new; 'make test' tries it."
+
+clean: ## remove .venv and everything else that these commands created
+	@rm -rf .venv .pytest_cache .ruff_cache build course_utils.egg-info notebooks/*.part
+	@find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

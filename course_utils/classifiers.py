@@ -1,0 +1,360 @@
+"""Load an ImageNet classifier, feed it pictures, read its answers."""
+
+import hashlib
+import os
+from collections import OrderedDict
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from course_utils import architectures
+from course_utils.backend import keras, tf
+from course_utils.graph import build_logits_model, needed_calls, run_calls, trace_calls
+from course_utils.imagenet import imagenet_classes
+
+BATCH_SIZE = 5  # pictures that go through a network at once: more take memory and no less time
+_NUM_REMEMBERED = 8  # results for pictures that are kept, the largest of some 10 MB each
+_RUNS_WORTH_COMPILING = 20
+
+_CONVOLUTIONS = (
+    keras.layers.Conv2D,
+    keras.layers.Conv2DTranspose,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv2D,
+)
+_POINTWISE = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
+
+
+class Prediction(NamedTuple):
+    """A class and the probability that the network gives it."""
+
+    class_index: int
+    wnid: str
+    label: str
+    probability: float
+
+
+def load_classifier(name="auto", weights="imagenet"):
+    """Load a network that was trained on ImageNet.
+
+    Args:
+        name: "embedded" or "efficientnet_lite0" needs no network connection. "vgg16" and other
+            names of keras.applications are downloaded once, with a progress bar, into a cache.
+            "auto" takes the name in the environment variable COURSE_MODEL; else VGG16, if its
+            verified weights are in the cache; else the embedded network. It downloads nothing
+            unless COURSE_MODEL asks for it.
+        weights: "imagenet", "random" (seeded and without a download: for tests and benchmarks), or
+            the path of an HDF5 weights file.
+
+    Returns:
+        `ImageClassifier`.
+
+    Raises:
+        ValueError: No network has that name, or the weights file does not fit.
+        DownloadError: (a ValueError) The weights are not in the cache and cannot be fetched.
+    """
+    name = _choose() if name == "auto" else architectures.resolve_name(name)
+    if weights == "random":
+        network = architectures.build_random_network(name)
+    elif weights != "imagenet":
+        network = architectures.load_network(name, Path(weights).expanduser())
+    elif name == architectures.EMBEDDED:
+        network = architectures.load_embedded_network()
+    else:
+        network = architectures.load_network(name, architectures.download_weights(name))
+    return ImageClassifier(name, *network)
+
+
+def _choose():
+    name = os.environ.get("COURSE_MODEL", "auto")
+    if name != "auto":
+        return architectures.resolve_name(name)
+    return "vgg16" if architectures.has_weights("vgg16") else architectures.EMBEDDED
+
+
+class ImageClassifier:
+    """A Keras network that names what is on a picture, with the preprocessing that it expects.
+
+    Its weights count as fixed, because what is computed for a picture is remembered. After changing
+    them, wrap the network in a new `ImageClassifier`.
+
+    Attributes:
+        name: str, for example "vgg16".
+        model: `keras.Model`, preprocessed pictures to probabilities.
+        preprocess_input: Function, see below.
+
+    Args:
+        name: What to call the network.
+        model: `keras.Model`, functional or `Sequential`, float32 (N, h, w, 3) to (N, classes), that
+            ends in softmax or in logits.
+        preprocess_input: Function from float32 RGB (N, h, w, 3) in [0, 255] to the network's input.
+
+    Raises:
+        ValueError: The network is of another kind.
+    """
+
+    def __init__(self, name, model, preprocess_input):
+        shape = model.input_shape
+        if len(shape) != 4 or shape[-1] != 3 or None in shape[1:3]:
+            raise ValueError(f"The network's input must be (N, height, width, 3), not {shape}.")
+        self.name = name
+        self.model = model
+        self.preprocess_input = preprocess_input
+        self._functions = {}
+        self._remembered = OrderedDict()
+
+    def __repr__(self):
+        return f"<ImageClassifier {self.name}: {self.model.count_params():,} parameters>"
+
+    @property
+    def input_size(self):
+        """(height, width) of the pictures that the network sees."""
+        return tuple(self.model.input_shape[1:3])
+
+    @property
+    def num_classes(self):
+        """How many classes the network tells apart."""
+        return self.model.output_shape[-1]
+
+    @cached_property
+    def logits_model(self):
+        """`keras.Model` to the logits, before the softmax, on the same weights as `model`."""
+        return build_logits_model(self.model)
+
+    @cached_property
+    def graph(self):
+        """The calls of `logits_model`, a `course_utils.graph.Graph`."""
+        return trace_calls(self.logits_model)
+
+    @cached_property
+    def feature_map_shapes(self):
+        """{name: (height, width, channels)} of the layers that give feature maps, in order."""
+        return {
+            call.layer.name: tuple(call.output.shape[1:])
+            for call in self.graph.calls
+            if len(call.output.shape) == 4
+        }
+
+    @cached_property
+    def conv_layer_names(self):
+        """Names of the convolution layers, in the order in which they run."""
+        return [c.layer.name for c in self.graph.calls if isinstance(c.layer, _CONVOLUTIONS)]
+
+    @property
+    def last_conv_layer_name(self):
+        """Name of the last convolution layer."""
+        return self.conv_layer_names[-1]
+
+    @cached_property
+    def feature_layer_names(self):
+        """For each convolution, the layer that gives its feature maps as later layers see them.
+
+        That is the convolution itself where its activation is part of it, as in VGG16. Where batch
+        normalization and activation are layers of their own, it is the last of these.
+        """
+        readers = {}
+        for call in self.graph.calls:
+            for tensor in call.inputs:
+                readers.setdefault(id(tensor), []).append(call)
+        names = []
+        for call in self.graph.calls:
+            if isinstance(call.layer, _CONVOLUTIONS):
+                following = readers.get(id(call.output), [])
+                while len(following) == 1 and isinstance(following[0].layer, _POINTWISE):
+                    call = following[0]
+                    following = readers.get(id(call.output), [])
+                names.append(call.layer.name)
+        return names
+
+    @cached_property
+    def key_layer_names(self):
+        """An early, a middle and a late layer of `feature_layer_names`.
+
+        The first layer, the last one at the middle one of the network's resolutions, the last one.
+        """
+        names = self.feature_layer_names
+        heights = [self.feature_map_shapes[name][0] for name in names]
+        stages = list(dict.fromkeys(heights))
+        middle = max(i for i, h in enumerate(heights) if h == stages[len(stages) // 2])
+        return [names[0], names[middle], names[-1]]
+
+    def preprocess(self, images):
+        """Resize pictures to `input_size` (bicubic) and map them to what the network expects.
+
+        Args:
+            images: uint8 (H, W, 3) or (N, H, W, 3), RGB.
+
+        Returns:
+            float32 (N, h, w, 3); N is 1 for a single picture.
+
+        Raises:
+            ValueError: Another shape or type.
+        """
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
+            raise ValueError(
+                "A picture is a uint8 array (H, W, 3), several are (N, H, W, 3), not "
+                f"{images.dtype} {images.shape}. load_image() turns most things into a picture."
+            )
+        batch = images[None] if images.ndim == 3 else images
+        height, width = self.input_size
+        resized = [
+            Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+            for picture in batch
+        ]
+        return self.preprocess_input(np.stack(resized).astype(np.float32))
+
+    def logits(self, images):
+        """Return the network's logits, float32 (N, classes), for pictures as in `preprocess`."""
+
+        def build():
+            return lambda inputs: self.run(inputs, [self.graph.output])[0], [self.input_spec]
+
+        compute = self.compiled("logits", build)
+        inputs = self.preprocess(images)
+        starts = range(0, len(inputs), BATCH_SIZE)
+        return np.concatenate(
+            [np.float32(compute(tf.constant(inputs[i : i + BATCH_SIZE]))) for i in starts]
+        )
+
+    def predict(self, images):
+        """Return probabilities, float32 (N, classes), for pictures as in `preprocess`."""
+        logits = self.logits(images)
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+    def top_predictions(self, image, k=5):
+        """Return the `k` most probable classes, the first one first.
+
+        Args:
+            image: uint8 (H, W, 3), RGB.
+            k: How many, from 1 to the number of classes.
+
+        Returns:
+            List of `Prediction` (class_index, wnid, label, probability).
+
+        Raises:
+            ValueError: More than one picture, another `k`, or not ImageNet's 1000 classes.
+        """
+        classes = imagenet_classes()
+        if self.num_classes != len(classes):
+            raise ValueError(
+                f"{self.name!r} has {self.num_classes} classes; names are known for ImageNet's "
+                f"{len(classes)} only. predict() gives the probabilities."
+            )
+        if k not in range(1, len(classes) + 1):
+            raise ValueError(f"k must be a whole number from 1 to {len(classes)}, not {k!r}.")
+        probabilities = self.predict(check_image(image))[0]
+        best = np.argsort(-probabilities, kind="stable")[:k]
+        return [Prediction(*classes[i], float(probabilities[i])) for i in best]
+
+    def check_class_index(self, class_index):
+        """Return `class_index` as int, or -1 for None, the class that the network ranks first.
+
+        Raises:
+            ValueError: The network has no such class.
+        """
+        if class_index is None:
+            return -1
+        if isinstance(class_index, str | bool) or class_index not in range(self.num_classes):
+            raise ValueError(
+                f"class_index must be a whole number from 0 to {self.num_classes - 1}, or None for "
+                f"the first-ranked class, not {class_index!r}. class_index('great white shark') "
+                "finds the index of a name."
+            )
+        return int(class_index)
+
+    def resolve_class_index(self, image, class_index=None):
+        """Return `class_index` as int; for None, the class that the network ranks first.
+
+        Raises:
+            ValueError: The network has no such class, or `image` is not one picture.
+        """
+        check_image(image)
+        index = self.check_class_index(class_index)
+        return index if index >= 0 else int(self.logits(image)[0].argmax())
+
+    def check_layer_name(self, layer_name):
+        """Return `layer_name`, or for None the last layer of `feature_layer_names`.
+
+        Raises:
+            ValueError: The network has no such layer, or the layer gives no feature maps.
+        """
+        if layer_name is None:
+            return self.feature_layer_names[-1]
+        if layer_name in self.feature_map_shapes:
+            return layer_name
+        if any(call.layer.name == layer_name for call in self.graph.calls):
+            raise ValueError(
+                f"Layer {layer_name!r} of {self.name!r} has no height and width. Layers that have: "
+                f"{', '.join(self.key_layer_names)}, and the others in conv_layer_names."
+            )
+        nearest = get_close_matches(str(layer_name), self.feature_map_shapes, n=3, cutoff=0)
+        raise ValueError(
+            f"{self.name!r} has no layer {layer_name!r}. The nearest names are "
+            f"{', '.join(map(repr, nearest))}."
+        )
+
+    @property
+    def input_spec(self):
+        """`tf.TensorSpec` of a batch of preprocessed pictures."""
+        return tf.TensorSpec((None, *self.input_size, 3), tf.float32)
+
+    def run(self, inputs, fetches):
+        """Run the network on preprocessed pictures up to the tensors `fetches` of its graph."""
+        calls = needed_calls(self.graph.calls, fetches)
+        return run_calls(calls, [(self.graph.input, inputs)], fetches)
+
+    def compiled(self, key, build, runs=1):
+        """Return a tensor function: plain at its first use, compiled from the second on.
+
+        Compiling takes longer than one plain run, so what is used once is not compiled.
+
+        Args:
+            key: Hashable; the function's name in this classifier.
+            build: Function without arguments that returns (function of tensors, its signature).
+            runs: How often the caller is about to run it; many are worth compiling for.
+        """
+        first_use = key not in self._functions
+        if first_use:
+            function, signature = build()
+            self._functions[key] = function, tf.function(function, input_signature=signature)
+        function, compiled = self._functions[key]
+        return function if first_use and runs < _RUNS_WORTH_COMPILING else compiled
+
+    def remember(self, key, image, compute):
+        """Return `compute()`, or what it returned for the same key and picture a moment ago."""
+        key = (key, image.shape, hashlib.blake2b(np.ascontiguousarray(image)).digest())
+        if key not in self._remembered:
+            self._remembered[key] = compute()
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > _NUM_REMEMBERED:
+            self._remembered.popitem(last=False)
+        return self._remembered[key]
+
+
+def pick_logits(logits, class_index):
+    """Return one logit a picture, float32 (N,): of `class_index`, or the largest where it is -1."""
+    logits = tf.cast(logits, tf.float32)
+    return tf.where(class_index < 0, tf.reduce_max(logits, axis=-1), logits[:, class_index])
+
+
+def check_image(image):
+    """Return one picture, uint8 (H, W, 3), unchanged.
+
+    Raises:
+        ValueError: It is something else; the message says what.
+    """
+    array = np.asarray(image)
+    if array.ndim == 4:
+        raise ValueError(f"One picture is expected, uint8 (H, W, 3), not a batch {array.shape}.")
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3:
+        raise ValueError(
+            f"A picture is a uint8 array (H, W, 3), not {array.dtype} {array.shape}. "
+            "load_image() turns most things into a picture."
+        )
+    return array

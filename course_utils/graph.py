@@ -1,0 +1,204 @@
+"""A Keras network as a plain list of layer calls, so that any part of it can run on its own.
+
+`keras.Model(layer.output, model.output)` cuts a network in two only where every path runs through
+`layer`, and it does not look inside a model that is used as a layer. A list of calls has neither
+limit: what a method needs of a network is a part of that list.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from course_utils.backend import keras
+
+
+class Call(NamedTuple):
+    """One layer applied once. Tensors are symbolic: `run_calls` puts values in their place."""
+
+    layer: Any
+    function: Callable
+    args: tuple
+    kwargs: dict
+    output: Any
+
+    @property
+    def inputs(self):
+        leaves = keras.tree.flatten((self.args, self.kwargs))
+        return [leaf for leaf in leaves if isinstance(leaf, keras.KerasTensor)]
+
+
+class Graph(NamedTuple):
+    """A network: its calls in the order in which they run, nested models spelled out."""
+
+    input: Any
+    calls: list
+    output: Any
+
+
+class LinearHead(keras.layers.Layer):
+    """The affine part of a dense layer that ends in softmax, on that layer's own weights."""
+
+    def __init__(self, dense):
+        super().__init__(name=f"{dense.name}_logits", dtype=dense.dtype_policy)
+        self.dense = dense
+        # tf-keras-vis's ReplaceToLinear overwrites this attribute: with what it already is.
+        self.activation = keras.activations.linear
+
+    def call(self, inputs):
+        logits = keras.ops.matmul(inputs, self.dense.kernel)
+        return logits if self.dense.bias is None else logits + self.dense.bias
+
+
+def build_logits_model(model):
+    """Build the network up to its logits, on the same weights.
+
+    Args:
+        model: `keras.Model`, functional or `Sequential`, with one input and one output: a softmax,
+            or logits already. Models may be nested in it as layers.
+
+    Returns:
+        `keras.Model`. `model` itself stays as it is.
+
+    Raises:
+        ValueError: The network is of another kind, or ends in another activation.
+    """
+    model = _as_functional(model)
+    last = model.operations[-1]
+    head = _without_softmax(last)
+    if head is last:
+        return model
+    if not _is_network(last) and last.output is model.outputs[0]:
+        return keras.Model(model.inputs[0], head(last.input), name=model.name)
+
+    def call(layer, *args, **kwargs):
+        return (head if layer is last else layer)(*args, **kwargs)
+
+    return _rebuild(model, call)
+
+
+def trace_calls(model):
+    """List the layer calls of a functional network as a `Graph`."""
+    calls = []
+
+    def call(layer, *args, **kwargs):
+        output = layer(*args, **kwargs)
+        if _is_network(layer):
+            calls.extend(_inline(layer, args[0], output))
+        else:
+            calls.append(Call(layer, layer, args, kwargs, output))
+        return output
+
+    rebuilt = _rebuild(_as_functional(model), call)
+    return Graph(rebuilt.inputs[0], calls, rebuilt.outputs[0])
+
+
+def output_of(graph, layer_name):
+    """Return a layer's output tensor, the last one where the layer is applied more than once."""
+    return [call.output for call in graph.calls if call.layer.name == layer_name][-1]
+
+
+def split_calls(graph, layer_name):
+    """Cut a network behind one layer.
+
+    Returns:
+        Tuple (trunk, boundary, head). `boundary` lists tensors: first the layer's output, then
+        what else crosses the cut, as shortcuts of a residual network do. `trunk` computes them
+        from the network's input, `head` computes the logits from them. Only `head` depends on the
+        layer's output, so its gradient needs the head alone.
+    """
+    target = output_of(graph, layer_name)
+    dependent, head = {id(target)}, []
+    for call in graph.calls:
+        if any(id(tensor) in dependent for tensor in call.inputs):
+            head.append(call)
+            dependent.update(id(tensor) for tensor in keras.tree.flatten(call.output))
+    head = needed_calls(head, [graph.output])
+    shortcuts = {id(t): t for call in head for t in call.inputs if id(t) not in dependent}
+    boundary = [target, *shortcuts.values()]
+    behind = {id(call) for call in head}
+    trunk = needed_calls([call for call in graph.calls if id(call) not in behind], boundary)
+    return trunk, boundary, head
+
+
+def needed_calls(calls, outputs):
+    """Return the calls that the tensors `outputs` depend on, in the same order."""
+    wanted, kept = {id(tensor) for tensor in outputs}, []
+    for call in reversed(calls):
+        if any(id(tensor) in wanted for tensor in keras.tree.flatten(call.output)):
+            kept.append(call)
+            wanted.update(map(id, call.inputs))
+    return kept[::-1]
+
+
+def run_calls(calls, feeds, fetches):
+    """Run `calls` on real tensors.
+
+    Args:
+        calls: List of `Call`.
+        feeds: List of pairs (symbolic tensor, value).
+        fetches: List of symbolic tensors.
+
+    Returns:
+        List of the values of `fetches`.
+    """
+    values = {id(tensor): value for tensor, value in feeds}
+
+    def value_of(leaf):
+        return values[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
+
+    for call in calls:
+        args, kwargs = keras.tree.map_structure(value_of, (call.args, call.kwargs))
+        outputs = keras.tree.flatten(call.function(*args, **kwargs))
+        values.update(zip(map(id, keras.tree.flatten(call.output)), outputs, strict=True))
+    return [values[id(tensor)] for tensor in fetches]
+
+
+def _rebuild(model, call):
+    """Apply the layers of a functional model once more, each by `call(layer, *args, **kwargs)`."""
+    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+
+
+def _inline(network, argument, output):
+    """The calls inside a nested model, between two that pass its input and its output on."""
+    graph = trace_calls(network)
+    enter = Call(graph.calls[0].layer, _pass_on, (argument,), {}, graph.input)
+    leave = Call(network, _pass_on, (graph.output,), {}, output)
+    return [enter, *graph.calls, leave]
+
+
+def _pass_on(tensor):
+    return tensor
+
+
+def _is_network(layer):
+    return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
+
+
+def _as_functional(model):
+    if isinstance(model, keras.Sequential) and model.built:
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    if not (hasattr(model, "operations") and len(model.inputs) == len(model.outputs) == 1):
+        raise ValueError(
+            f"{getattr(model, 'name', model)!r} is not a functional or built Sequential Keras "
+            "model with one input and one output. A Sequential model needs a keras.Input first."
+        )
+    return model
+
+
+def _without_softmax(layer):
+    """Return a layer that computes what `layer` computes before its softmax."""
+    if _is_network(layer):
+        return build_logits_model(layer)
+    if isinstance(layer, keras.layers.Softmax):
+        return keras.layers.Identity()
+    activation = getattr(layer, "activation", keras.activations.linear)
+    if activation is keras.activations.linear:
+        return layer
+    if activation is keras.activations.softmax:
+        if isinstance(layer, keras.layers.Dense):
+            return LinearHead(layer)
+        if isinstance(layer, keras.layers.Activation):
+            return keras.layers.Identity()
+    raise ValueError(
+        f"The network ends in {layer.name!r} ({type(layer).__name__} with activation "
+        f"{getattr(activation, '__name__', activation)!r}); it must end in softmax or in logits."
+    )

@@ -1,0 +1,176 @@
+"""Matplotlib figures of the chapters. Each function returns its figure, which a notebook shows."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from course_utils.tiles import overlay_heatmap, tile_feature_maps
+
+_WIDTH = 8.0  # inches: what a notebook's text column shows without scaling
+_GRID_DPI = 80  # a grid of feature maps is fine-grained, and a stored notebook must stay small
+
+
+def plot_predictions(predictions, image=None):
+    """Draw predictions as horizontal bars, with their picture on the left if it is given.
+
+    Args:
+        predictions: List of `Prediction`, as `ImageClassifier.top_predictions` returns it.
+        image: uint8 (H, W, 3), RGB.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: The list is empty.
+    """
+    if not predictions:
+        raise ValueError("There are no predictions to draw: the list is empty.")
+    height = 0.6 + 0.36 * len(predictions)
+    if image is None:
+        figure, axes = plt.subplots(figsize=(_WIDTH * 0.7, height), layout="constrained")
+    else:
+        figure, (left, axes) = plt.subplots(
+            1, 2, figsize=(_WIDTH, max(height, 2.4)), width_ratios=(1, 1.5), layout="constrained"
+        )
+        _show(left, image, "Input")
+    labels = [prediction.label.replace("_", " ") for prediction in predictions]
+    bars = axes.barh(range(len(labels)), [p.probability for p in predictions], color="#31688e")
+    axes.bar_label(bars, fmt="%.3f", padding=3)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.15)  # room for the number beside a full bar
+    axes.set_xticks([0, 0.5, 1])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(f"Probability of the top {len(labels)} classes", fontsize="medium")
+    return _finish(figure)
+
+
+def plot_kernels(kernels, title="Kernels", columns=8):
+    """Draw the kernels of a first layer as RGB patches, those of a depthwise layer in gray.
+
+    All kernels share one scale: mid-gray is a weight of 0, black and white (or a full color) are
+    the largest magnitude of all.
+
+    Args:
+        kernels: (height, width, 3, count), or (height, width, count, 1) for a depthwise layer, as
+            `layer.get_weights()[0]` returns them.
+        title: str.
+        columns: Kernels in a row.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: The kernels read more channels than a picture can show.
+    """
+    kernels = np.asarray(kernels)
+    if kernels.ndim != 4 or (kernels.shape[2] != 3 and kernels.shape[3] != 1):
+        raise ValueError(
+            "Kernels can be drawn where they read 3 channels, (height, width, 3, count), or one "
+            f"each, (height, width, count, 1), not {kernels.shape}."
+        )
+    largest = np.abs(kernels).max() or 1.0
+    patches = 0.5 + 0.5 * np.float32(kernels) / largest
+    patches = patches.transpose((3, 0, 1, 2) if patches.shape[2] == 3 else (2, 0, 1, 3))
+    count, height, width, channels = patches.shape
+    rows = -(-count // columns)
+    mosaic = np.ones((rows * columns, height + 1, width + 1, channels), np.float32)
+    mosaic[:count, :height, :width] = patches
+    mosaic = mosaic.reshape(rows, columns, height + 1, width + 1, channels).swapaxes(1, 2)
+    mosaic = mosaic.reshape(rows * (height + 1), columns * (width + 1), channels)[:-1, :-1]
+    figure, axes = plt.subplots(
+        figsize=(_WIDTH * 0.75, _WIDTH * 0.75 * mosaic.shape[0] / mosaic.shape[1] + 0.4),
+        layout="constrained",
+    )
+    limits = {"vmin": 0, "vmax": 1}
+    _show(axes, mosaic.squeeze(), f"{title}: {count} of {height} x {width}", "gray", **limits)
+    return _finish(figure)
+
+
+def plot_feature_maps(maps, columns=None, cmap="viridis"):
+    """Draw all channels of one layer, or of several layers side by side.
+
+    Each channel is scaled to its own range, so that brightness compares places within a channel,
+    not channels with each other.
+
+    Args:
+        maps: Real numbers (height, width, channels), or a dict from layer name to such an array, as
+            `get_feature_maps` returns it.
+        columns: Channels in a row; None makes the grid about square.
+        cmap: matplotlib color map.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: `maps` is empty or has another shape.
+    """
+    layers = maps if isinstance(maps, dict) else {"Feature maps": maps}
+    if not layers:
+        raise ValueError("There are no feature maps to draw: the dict is empty.")
+    tiles = {
+        name: tile_feature_maps(array, columns or _near_square(np.shape(array)[-1]))
+        for name, array in layers.items()
+    }
+    width = _WIDTH / len(tiles)
+    height = max(width * tile.shape[0] / tile.shape[1] for tile in tiles.values())
+    figure, grid = plt.subplots(
+        1,
+        len(tiles),
+        figsize=(_WIDTH, height + 0.6),
+        dpi=_GRID_DPI,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, (name, tile) in zip(grid.flat, tiles.items(), strict=True):
+        height, width, channels = np.shape(layers[name])
+        _show(axes, tile, f"{name}\n{channels} channels of {height} x {width}", cmap)
+    return _finish(figure)
+
+
+def plot_heatmap(image, heatmaps, alpha=0.5, cmap="viridis"):
+    """Draw Input | Heatmap | Overlay, one row for each heatmap.
+
+    The heatmap is drawn cell by cell as it was computed, the overlay stretches it smoothly.
+
+    Args:
+        image: uint8 (H, W, 3), RGB.
+        heatmaps: Real numbers (h, w) in [0, 1], or a dict from a row's name to such an array.
+        alpha: Opacity of the overlay, in [0, 1].
+        cmap: A color map that `overlay_heatmap` knows.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        ValueError: There is no heatmap, or one has another shape or range.
+    """
+    rows = heatmaps if isinstance(heatmaps, dict) else {"Heatmap": heatmaps}
+    if not rows:
+        raise ValueError("There are no heatmaps to draw: the dict is empty.")
+    overlays = {name: overlay_heatmap(image, h, alpha, cmap) for name, h in rows.items()}
+    height = _WIDTH / 3 * image.shape[0] / image.shape[1] + 0.3
+    figure, grid = plt.subplots(
+        len(rows), 3, figsize=(_WIDTH, height * len(rows)), squeeze=False, layout="constrained"
+    )
+    extent = (0, image.shape[1], image.shape[0], 0)
+    for (left, middle, right), (name, heatmap) in zip(grid, rows.items(), strict=True):
+        _show(left, image, "Input")
+        _show(middle, heatmap, name, cmap, extent, vmin=0, vmax=1)
+        _show(right, overlays[name], "Overlay")
+    return _finish(figure)
+
+
+def _show(axes, picture, title, cmap=None, extent=None, **limits):
+    axes.imshow(picture, cmap=cmap, extent=extent, interpolation="nearest", **limits)
+    axes.set_title(title, fontsize="medium")
+    axes.axis("off")
+
+
+def _near_square(count):
+    return int(np.ceil(np.sqrt(count)))
+
+
+def _finish(figure):
+    """Take the figure out of pyplot's hands, which would show it a second time."""
+    plt.close(figure)
+    return figure

@@ -1,0 +1,140 @@
+"""Pictures as arrays and PNG bytes, by NumPy and Pillow alone: quick enough for a slider."""
+
+import io
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from PIL import Image
+
+
+def colormap_names():
+    """Return the names of the color maps that this module knows."""
+    return list(_colormaps())
+
+
+def tile_feature_maps(maps, columns=8, padding=1):
+    """Lay feature maps side by side, each scaled to its own range.
+
+    Args:
+        maps: Real numbers (height, width, channels).
+        columns: Maps in a row.
+        padding: Pixels between two maps.
+
+    Returns:
+        uint8 (rows, cols). In each map 0 is its minimum and 255 its maximum; a constant map is 0,
+        as are the gaps and the places after the last map.
+
+    Raises:
+        ValueError: `maps` has another shape or numbers that are not finite, or `columns` or
+            `padding` is out of range.
+    """
+    maps = np.asarray(maps)
+    if maps.ndim != 3 or maps.size == 0 or maps.dtype.kind not in "fiub":
+        raise ValueError(
+            f"Feature maps are real numbers (height, width, channels), not {maps.dtype} "
+            f"{maps.shape}. Take one picture of a batch with maps[0]."
+        )
+    if columns < 1 or padding < 0:
+        raise ValueError(f"columns must be 1 or more, padding 0 or more: {columns}, {padding}.")
+    height, width, channels = maps.shape
+    rows = -(-channels // columns)
+    tile = np.zeros((rows, columns, height + padding, width + padding), np.uint8)
+    tile.reshape(-1, *tile.shape[2:])[:channels, :height, :width] = _scale_to_bytes(maps)
+    grid = tile.swapaxes(1, 2).reshape(rows * (height + padding), columns * (width + padding))
+    return grid[: len(grid) - padding, : grid.shape[1] - padding].copy()
+
+
+def encode_png(tile, cmap="viridis"):
+    """Encode numbers as a PNG file, in the colors of `cmap`.
+
+    Args:
+        tile: uint8 (height, width).
+        cmap: A name of `colormap_names`.
+
+    Returns:
+        bytes of a palette PNG.
+
+    Raises:
+        ValueError: Another shape or type, or no such color map.
+    """
+    tile = np.asarray(tile)
+    if tile.dtype != np.uint8 or tile.ndim != 2 or tile.size == 0:
+        raise ValueError(f"A tile is a uint8 array (height, width), not {tile.dtype} {tile.shape}.")
+    picture = Image.fromarray(tile)
+    picture.putpalette(_colormap(cmap).tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def resize_heatmap(heatmap, size):
+    """Stretch a heatmap over a picture: bilinear, with half-pixel centers.
+
+    Cell (row, column) of an h x w map covers its own part of the picture, and its value stands in
+    the middle of that part, at ((column + 0.5) / w, (row + 0.5) / h) of the picture.
+
+    Args:
+        heatmap: Real numbers (h, w).
+        size: (height, width) of the picture.
+
+    Returns:
+        float32 (height, width), within the heatmap's range.
+    """
+    height, width = size
+    picture = Image.fromarray(np.asarray(heatmap, np.float32))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def overlay_heatmap(image, heatmap, alpha=0.5, cmap="jet"):
+    """Blend a heatmap's colors into a picture.
+
+    Args:
+        image: uint8 (H, W, 3), RGB.
+        heatmap: Real numbers (h, w) in [0, 1], of any size; stretched over the picture.
+        alpha: Opacity of the colors, from 0 (the picture alone) to 1 (the colors alone).
+        cmap: A name of `colormap_names`.
+
+    Returns:
+        uint8 (H, W, 3): (1 - alpha) * image + alpha * color.
+
+    Raises:
+        ValueError: A wrong shape or range, or no such color map.
+    """
+    image, heatmap = np.asarray(image), np.asarray(heatmap)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
+        raise ValueError(f"A picture is a uint8 array (H, W, 3), not {image.dtype} {image.shape}.")
+    if heatmap.ndim != 2 or heatmap.size == 0:
+        raise ValueError(f"A heatmap is an array (h, w), not {heatmap.shape}.")
+    if not (heatmap.min() >= 0 and heatmap.max() <= 1):
+        raise ValueError(
+            f"A heatmap lies in [0, 1], not in [{heatmap.min():.3g}, {heatmap.max():.3g}]."
+        )
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must lie in [0, 1], not {alpha!r}.")
+    stretched = resize_heatmap(heatmap, image.shape[:2])
+    colors = _colormap(cmap)[np.rint(255 * stretched).astype(np.uint8)]
+    return np.rint((1 - alpha) * image + alpha * colors).astype(np.uint8)
+
+
+def _scale_to_bytes(maps):
+    """Scale each channel of (height, width, channels) to [0, 255]; return channels first."""
+    maps = np.ascontiguousarray(maps.transpose(2, 0, 1), np.float32)
+    low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise ValueError("The feature maps hold NaN or infinite values.")
+    scale = 255 / np.where(high > low, high - low, 1)
+    return np.rint((maps - low) * scale).astype(np.uint8)
+
+
+@cache
+def _colormaps():
+    source = files(__package__) / "data" / "colormaps.npz"
+    with source.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _colormap(name):
+    if name not in _colormaps():
+        raise ValueError(f"No color map is called {name!r}. There are: {', '.join(_colormaps())}.")
+    return _colormaps()[name]

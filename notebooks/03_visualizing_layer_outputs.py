@@ -1,0 +1,251 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 3 Visualizing layer outputs
+#
+# **What you will learn**
+#
+# - how to get the output of every layer for one picture;
+# - what the feature maps of an early, a middle and a late layer look like;
+# - how resolution, number of channels and silence change with depth.
+#
+# **Time:** 30 minutes. **You need:** chapter 2.
+
+# %% jupyter={"source_hidden": true}
+import course_utils as cu
+import course_utils.backend  # loads TensorFlow without its start-up messages
+
+from itertools import pairwise
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+# %% [markdown]
+# ## The idea
+#
+# A convolution slides each of its filters over its input and writes down, for every position, how
+# well the filter matches there. The result of one filter is a *feature map*, also called a
+# *channel*: a picture of matches. For filter $f$ with kernel $K$ and bias $b$, input $x$ and
+# position $(i, j)$,
+#
+# $$ a_{ij} = \text{ReLU}\Big( \sum_{u, v, c} K_{uvc} \; x_{i+u,\, j+v,\, c} + b \Big),
+# \qquad \text{ReLU}(z) = \max(z, 0) . $$
+#
+# A zero means: no match here. Bright means: a strong match. So we can *see* what a layer has found
+# by drawing its feature maps.
+
+# %% [markdown]
+# ## Read a picture, prepare it for the network
+
+# %%
+classifier = cu.load_classifier()
+model = classifier.model
+image = cu.load_image("chelsea")
+
+plt.figure(figsize=(4, 3))
+plt.imshow(image)
+plt.title(f"{image.shape[0]} x {image.shape[1]} pixels", fontsize="medium")
+plt.axis("off")
+plt.show()
+
+# %% [markdown]
+# A network expects what it was trained on: pictures of one size, and numbers in one range. Each
+# network has its own recipe, and `classifier.preprocess` applies the right one. It also adds a first
+# axis, since networks take batches of pictures.
+
+# %%
+inputs = classifier.preprocess(image)
+print("picture:", image.shape, image.dtype, f"{image.min()} to {image.max()}")
+print("inputs: ", inputs.shape, inputs.dtype, f"{inputs.min():.2f} to {inputs.max():.2f}")
+
+# %% [markdown]
+# ### What happens without preprocessing
+#
+# Raw pixels have the right shape, so nothing complains. The answer is wrong all the same.
+
+# %%
+raw = keras.ops.image.resize(image[None].astype("float32"), classifier.input_size)
+for name, values in [("preprocessed", inputs), ("raw pixels", raw)]:
+    probabilities = model(values).numpy()[0]
+    best = int(probabilities.argmax())
+    print(f"{name:13s} {cu.class_label(best):20s} p = {probabilities[best]:.2f}")
+
+# %% [markdown]
+# ## A model that returns every layer
+#
+# A Keras layer knows its symbolic `output`. A model from the network's input to *all* of these
+# outputs returns everything at once. It shares the weights with the network; nothing is copied.
+
+# %%
+outputs = {layer.name: layer.output for layer in model.layers[1:]}
+activation_model = keras.Model(model.input, outputs)
+activations = activation_model(inputs)
+
+print(len(activations), "outputs. The first and the last five:")
+for name in [*list(activations)[:5], *list(activations)[-5:]]:
+    print(f"  {name:22s} {tuple(activations[name].shape)}")
+
+# %% [markdown]
+# The result is a dictionary: the keys are layer names, the values are tensors of shape
+# (pictures, height, width, channels). The last layers have no height and width any more.
+#
+# `cu.get_feature_maps` does the same for the layers you name. It drops the axis of pictures and
+# returns NumPy arrays. Both agree:
+
+# %%
+feature_maps = cu.get_feature_maps(classifier, image)
+largest = max(
+    float(np.abs(feature_maps[name] - activations[name][0].numpy()).max()) for name in feature_maps
+)
+assert largest < 1e-3
+print(len(feature_maps), "layers have feature maps, and both ways agree on all of them")
+
+# %% [markdown]
+# ## All feature maps of an early layer
+#
+# A picture for each channel, in one grid. Every channel is scaled to its own range: dark blue is its
+# smallest value, yellow its largest.
+
+# %%
+early, second = classifier.feature_layer_names[:2]
+cu.plot_feature_maps({early: feature_maps[early]}, columns=8)
+
+
+# %%
+def describe(name):
+    """Print which channel of a layer is the strongest, where it peaks, and how many are silent."""
+    maps = feature_maps[name]
+    height, width, channels = maps.shape
+    silent = int((maps.max(axis=(0, 1)) <= 0).sum())
+    row, column, channel = np.unravel_index(maps.argmax(), maps.shape)
+    print(f"{name}: {channels} channels of {height} x {width}, {silent} silent")
+    print(f"  strongest: channel {channel}, {(row + 0.5) / height:.0%} down, "
+          f"{(column + 0.5) / width:.0%} across")
+
+
+describe(early)
+
+# %% [markdown]
+# You still recognize the cat in nearly every map. Some channels light up along edges, in one
+# direction each; compare the whiskers and the outline of the ears between maps. Others follow
+# brightness or a color. This layer keeps most of the picture and sorts it by kinds of contrast.
+#
+# The printed lines say where the strongest response stands. Find that place in the photograph.
+
+# %% [markdown]
+# ## A second layer
+
+# %%
+cu.plot_feature_maps({second: feature_maps[second]}, columns=8)
+
+# %%
+describe(second)
+
+# %% [markdown]
+# The second convolution combines maps of the first. The size of the maps is the same, and the cat is
+# still plain to see, but compare a few maps with the grid above: textures such as fur and
+# blanket now differ more from flat areas.
+
+# %% [markdown]
+# ## A layer that halves the resolution
+#
+# Networks give up resolution step by step. VGG16 does it with pooling layers, others with
+# convolutions that move two pixels at a time (a *stride* of 2). We look for the first layer whose
+# maps are smaller than those before it, leaving out the first layer of all.
+
+# %%
+heights = [(name, maps.shape[0]) for name, maps in feature_maps.items()]
+smaller = next(name for (_, before), (name, after) in pairwise(heights) if after < before)
+print(f"{smaller} is a {type(model.get_layer(smaller)).__name__}")
+cu.plot_feature_maps({smaller: feature_maps[smaller]})
+
+# %%
+describe(smaller)
+
+# %% [markdown]
+# Every map has a quarter as many positions as the maps above. Fine lines such as whiskers are on
+# their way out; outlines and larger textures stay.
+
+# %% [markdown]
+# ## Early, middle, late
+#
+# `classifier.key_layer_names` holds an early, a middle and a late layer of whatever network is loaded.
+
+# %%
+key_maps = cu.get_feature_maps(classifier, image, classifier.key_layer_names)
+cu.plot_feature_maps(key_maps)
+
+# %%
+for name in classifier.key_layer_names:
+    describe(name)
+
+# %% [markdown]
+# From left to right the maps get smaller and more numerous. In the left grid you find the cat. In the
+# middle one you find parts of it, in some channels. In the right one each channel is a handful of
+# cells: it says *that* something is there and roughly where, not what it looks like. Most of the
+# right grid is dark, because most of these channels have not found what they look for.
+
+# %% [markdown]
+# ## How it changes with depth
+#
+# Three numbers for each layer: the height of its maps, the number of its channels, and its
+# *sparsity*, the share of its values that are exactly zero. Sparsity needs a ReLU, so we take the
+# layers whose output is never negative.
+
+# %%
+names = [name for name in classifier.feature_layer_names if feature_maps[name].min() >= 0]
+height = [feature_maps[name].shape[0] for name in names]
+channels = [feature_maps[name].shape[-1] for name in names]
+sparsity = [float((feature_maps[name] == 0).mean()) for name in names]
+
+figure, panels = plt.subplots(3, 1, figsize=(8, 5), sharex=True, layout="constrained")
+for axes, values, label in zip(
+    panels, [height, channels, sparsity], ["height of a map", "channels", "share of zeros"]
+):
+    axes.plot(values, marker="o", markersize=3, color="#31688e")
+    axes.set_title(label, fontsize="medium")
+    axes.set_ylim(bottom=0)
+panels[-1].set_xlabel("layer, first to last")
+plt.show()
+
+# %%
+third = len(names) // 3
+for part, chosen in [("first", slice(third)), ("last", slice(-third, None))]:
+    print(f"{part:5s} third: height {np.median(height[chosen]):3.0f}, "
+          f"channels {np.median(channels[chosen]):4.0f}, zeros {np.mean(sparsity[chosen]):.0%}")
+
+# %% [markdown]
+# Resolution goes down in steps, channels go up in steps, and the share of zeros rises with depth,
+# with ups and downs. The network trades *where* for *what*: few places, many detectors, and for any
+# one picture most detectors have nothing to report.
+
+# %% [markdown]
+# ## What to remember
+#
+# - A feature map shows where a filter matches its input. `keras.Model(model.input, layer.output)`
+#   returns it for any layer.
+# - Always preprocess the way the network was trained. Raw pixels raise no error; they give wrong
+#   answers.
+# - With depth, maps get smaller, more numerous and sparser.
+#
+# ## Where feature maps mislead
+#
+# - Each map in a grid has a scale of its own. A weak channel looks as bright as a strong one, and a
+#   channel's noise can look like a finding. Check the numbers.
+# - A map that looks like "the ear channel" on one picture may answer to any dark corner. One picture
+#   is not evidence for what a channel has learned.
+# - A feature map shows what a layer has found, not whether the answer depends on it. That is the
+#   question of chapter 4.1.
+#
+# **Next:** chapter 4 asks what the 1000 numbers at the end mean.

@@ -1,0 +1,316 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4.1 Grad-CAM
+#
+# **What you will learn**
+#
+# - the four steps of Grad-CAM, and how to write them in a dozen lines of TensorFlow;
+# - how the same picture gives different heatmaps for different classes;
+# - which layer to choose, what Grad-CAM++ and LayerCAM change, and how to test a heatmap.
+#
+# **Time:** 40 minutes. **You need:** chapter 4.
+
+# %% jupyter={"source_hidden": true}
+import course_utils as cu
+import course_utils.backend  # loads TensorFlow without its start-up messages
+
+import keras
+import numpy as np
+import tensorflow as tf
+from course_utils.tiles import resize_heatmap
+from scipy.ndimage import zoom
+
+# %% [markdown]
+# ## The idea
+#
+# The last feature maps know *what* is on the picture and still roughly *where* (chapter 3). If we
+# knew how much each of these maps matters for a class, we could add them up with these weights and
+# see where the evidence for the class stands. Grad-CAM takes the weights from the gradient
+# ([Selvaraju et al., 2016](https://arxiv.org/abs/1610.02391)).
+#
+# We ask this of a picture with two things on it.
+
+# %%
+classifier = cu.load_classifier()
+image = cu.load_image("cat_and_coffee")
+cu.plot_predictions(classifier.top_predictions(image, k=6), image)
+
+# %%
+cat = cu.class_index("Egyptian cat")
+cup = cu.class_index("espresso")
+inputs = classifier.preprocess(image)
+
+# %% [markdown]
+# ## The four steps
+#
+# Let $A^k$ be the $k$-th feature map of a layer, with $Z$ positions $(i, j)$, and $y^c$ the logit of
+# class $c$.
+#
+# 1. **Forward.** Compute $A^k$ and $y^c$.
+# 2. **Backward.** Compute the gradient $\dfrac{\partial y^c}{\partial A^k_{ij}}$: how much the logit
+#    rises when the map rises at one position.
+# 3. **Weights.** Average the gradient over all positions:
+#    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
+# 4. **Sum.** Add the maps with these weights and keep what is positive:
+#    $\displaystyle L^c = \text{ReLU}\Big( \sum_k \alpha^c_k A^k \Big)$ .
+#
+# The ReLU keeps what speaks *for* the class. Then the map is divided by its maximum.
+
+# %% [markdown]
+# ## In plain TensorFlow
+
+
+# %%
+def grad_cam(model, inputs, class_index, layer_name):
+    """Grad-CAM of one preprocessed picture; `model` ends in logits."""
+    layer = model.get_layer(layer_name)
+    maps_and_logits = keras.Model(model.input, [layer.output, model.output])
+    with tf.GradientTape() as tape:
+        maps, logits = maps_and_logits(inputs)  # 1 forward
+        score = logits[0, class_index]
+    gradients = tape.gradient(score, maps)  # 2 backward
+    weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)  # 3 weights
+    heatmap = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1))[0]  # 4 sum
+    return (heatmap / tf.reduce_max(heatmap)).numpy()
+
+
+# %% [markdown]
+# Which layer? The last one that still has height and width. `feature_layer_names` lists, for each
+# convolution, the layer whose output later layers read: after batch normalization and activation
+# where they are separate layers.
+
+# %%
+layer_name = classifier.feature_layer_names[-1]
+heatmap = grad_cam(classifier.logits_model, inputs, cat, layer_name)
+print(f"{layer_name}: a heatmap of {heatmap.shape[0]} x {heatmap.shape[1]} cells")
+cu.plot_heatmap(image, {"Egyptian cat": heatmap})
+
+# %% [markdown]
+# The middle panel is what Grad-CAM computes: a coarse grid, one cell for each position of the layer.
+# The overlay stretches it over the picture.
+
+# %% [markdown]
+# ## One picture, two classes
+#
+# `cu.make_gradcam_heatmap` is the same computation, compiled, for any network. It keeps the feature
+# maps of a picture, so another class of the same picture only needs the few layers behind them.
+
+# %%
+fast = cu.make_gradcam_heatmap(classifier, image, class_index=cat)
+assert np.allclose(fast, heatmap, atol=1e-4)
+
+heatmaps = {
+    "Egyptian cat": fast,
+    "espresso": cu.make_gradcam_heatmap(classifier, image, class_index=cup),
+}
+cu.plot_heatmap(image, heatmaps)
+
+
+# %%
+def share_on_left(heatmap):
+    """Return how much of a heatmap's sum lies on the left half of the picture."""
+    stretched = resize_heatmap(heatmap, image.shape[:2])
+    return float(stretched[:, : image.shape[1] // 2].sum() / stretched.sum())
+
+
+for name, heatmap in heatmaps.items():
+    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    print(f"{name:13s} {share_on_left(heatmap):.0%} of the heat on the left half, "
+          f"peak in row {row + 1}, column {column + 1} of {heatmap.shape[0]}")
+
+# %% [markdown]
+# The network, the picture and the feature maps are the same in both rows. Only the class differs,
+# and the heat moves from the cat to the cup. A method that ignored the class could not do this.
+
+# %% [markdown]
+# ## Test the heatmap: cover what it points at
+#
+# A heatmap is a claim: *this region carries the class*. We can test it. Cover one half of the picture
+# in gray and see which logit falls.
+
+# %%
+middle = image.shape[1] // 2
+covered_left, covered_right = image.copy(), image.copy()
+covered_left[:, :middle] = 127
+covered_right[:, middle:] = 127
+
+logits = classifier.logits(np.stack([image, covered_left, covered_right]))
+print("logit of        Egyptian cat   espresso")
+for name, row in zip(["whole picture", "cat covered", "cup covered"], logits):
+    print(f"{name:15s} {row[cat]:10.1f} {row[cup]:12.1f}")
+
+# %% [markdown]
+# Each logit falls most when the half that its heatmap marks is covered. Here the heatmaps pass.
+
+# %% [markdown]
+# ## The same through tf-keras-vis
+#
+# The library [tf-keras-vis](https://github.com/keisen/tf-keras-vis) has these methods ready. Its
+# words differ from ours: a layer is a `penultimate_layer`, a picture a `seed_input`, a class a
+# *score*. `ReplaceToLinear` removes the softmax. It would change the model, so tf-keras-vis copies it
+# first; we hand over `logits_model`, which has no softmax, and save the copy with `clone=False`.
+
+# %%
+from tf_keras_vis.gradcam import Gradcam
+from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
+from tf_keras_vis.utils.scores import CategoricalScore
+
+options = {"model_modifier": ReplaceToLinear(), "clone": False}
+gradcam = Gradcam(classifier.logits_model, **options)
+gradcam_plus_plus = GradcamPlusPlus(classifier.logits_model, **options)
+
+cam = gradcam_plus_plus(CategoricalScore(cat), inputs, penultimate_layer=-1)
+cu.plot_heatmap(image, {"tf-keras-vis: Grad-CAM++": cam[0]})
+
+# %% [markdown]
+# `penultimate_layer=-1` means: search from the end for the last convolution, and take its output
+# itself, before any normalization or activation that stands behind it as a layer of its own. We name
+# the same layer to compare. `expand_cam=False` returns the grid before it is stretched.
+
+# %%
+last_conv = classifier.last_conv_layer_name
+
+
+def correlation(a, b):
+    """Return Pearson's correlation of two maps."""
+    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
+
+
+theirs = gradcam(CategoricalScore(cat), inputs, penultimate_layer=-1, expand_cam=False)
+ours = cu.make_gradcam_heatmap(classifier, image, cat, last_conv)
+print(f"Grad-CAM:   correlation {correlation(theirs, ours):.4f}")
+assert correlation(theirs, ours) > 0.9999
+
+theirs = gradcam_plus_plus(CategoricalScore(cat), inputs, penultimate_layer=-1, expand_cam=False)
+ours = cu.make_gradcam_heatmap(classifier, image, cat, last_conv, method="grad_cam++")
+print(f"Grad-CAM++: correlation {correlation(theirs, ours):.2f}")
+
+# %% [markdown]
+# Grad-CAM agrees to rounding. Grad-CAM++ does not, because the two read the paper differently; see
+# below.
+#
+# ### A trap in the stretching
+#
+# tf-keras-vis stretches the grid so that its corner cells meet the corners of the picture. But a
+# cell stands for an *area*, and its value belongs in the middle of that area. To see the difference,
+# stretch a 7 x 7 grid with one hot cell, in row 2 and column 6 (counted from 1), to 224 x 224.
+
+# %%
+grid = np.zeros((7, 7))
+grid[1, 5] = 1
+for name, stretched in [
+    ("corner to corner", zoom(grid, 224 / 7, order=1)),
+    ("half-pixel centers", resize_heatmap(grid, (224, 224))),
+]:
+    # the middle of the hottest pixels
+    row, column = np.argwhere(stretched >= stretched.max() - 1e-6).mean(axis=0) + 0.5
+    print(f"{name:18s} peak at row {row:5.1f}, column {column:5.1f}")
+print(f"{'where it belongs':18s} peak at row {1.5 * 32:5.1f}, column {5.5 * 32:5.1f}")
+
+# %% [markdown]
+# Corner to corner, heat near the border moves outward by up to half a cell, here 16 pixels. On a
+# small object that is the difference between on it and beside it. This course uses half-pixel centers.
+
+# %% [markdown]
+# ## Which layer?
+#
+# Any layer with feature maps will do for the computation. We take the cat alone, and an early, a
+# middle and a late layer.
+
+# %%
+chelsea = cu.load_image("chelsea")
+by_layer = {
+    name: cu.make_gradcam_heatmap(classifier, chelsea, cat, name)
+    for name in classifier.key_layer_names
+}
+cu.plot_heatmap(chelsea, by_layer)
+
+# %%
+for name, heatmap in by_layer.items():
+    hot = float((heatmap > 0.5).mean())
+    print(f"{name:28s} {heatmap.shape[0]:3d} x {heatmap.shape[1]:<3d}  above half: {hot:.1%} of the area")
+
+# %% [markdown]
+# The late layer marks one region. The early one marks scattered places: its maps are edges and
+# colors, which stand everywhere, and one average weight for a whole map says little there. That is
+# why Grad-CAM is used with the last feature maps.
+
+# %% [markdown]
+# ## Grad-CAM++ and LayerCAM
+#
+# Grad-CAM gives each map a single weight, the *mean* gradient. Two variants change step 3.
+#
+# - **Grad-CAM++** ([Chattopadhay et al., 2017](https://arxiv.org/abs/1710.11063)) averages only
+#   positive gradients $g = \partial y^c / \partial A^k_{ij}$, each with a factor of its own:
+#   $$ w^c_k = \sum_{i,j} \frac{g^2}{2 g^2 + \big(\sum_{a,b} A^k_{ab}\big)\, g^3} \; \text{ReLU}(g) . $$
+# - **LayerCAM** ([Jiang et al., 2021](https://doi.org/10.1109/TIP.2021.3089943)) gives each position its
+#   own weight, the positive gradient there:
+#   $$ L^c = \text{ReLU}\Big( \sum_k \text{ReLU}(g^k) \cdot A^k \Big) . $$
+#
+# Implementations of Grad-CAM++ differ. tf-keras-vis scales the factors of each map to sum 1; Xplique
+# takes the mean over positions for the sum. The formula above is the paper's, and ours.
+
+# %%
+methods = {"Grad-CAM": "grad_cam", "Grad-CAM++": "grad_cam++", "LayerCAM": "layer_cam"}
+by_method = {
+    f"{title}, cat": cu.make_gradcam_heatmap(classifier, image, cat, method=method)
+    for title, method in methods.items()
+}
+cu.plot_heatmap(image, by_method)
+
+# %%
+for title, method in methods.items():
+    on_cat = share_on_left(cu.make_gradcam_heatmap(classifier, image, cat, method=method))
+    on_cup = 1 - share_on_left(cu.make_gradcam_heatmap(classifier, image, cup, method=method))
+    print(f"{title:11s} Egyptian cat: {on_cat:.0%} on the cat   espresso: {on_cup:.0%} on the cup")
+
+# %% [markdown]
+# Compare the numbers: they say how well each method separates the two objects. Both variants ignore
+# negative gradients, so a map that speaks *against* the cat is not held against the places where it
+# is active. Grad-CAM subtracts it. On a picture with one object the variants cover more of it; on a
+# picture with two they are less able to tell which is which.
+
+# %% [markdown]
+# ## The tutorial's shark
+#
+# The tutorial explains a great white shark. Its photograph is fetched from the web once; without a
+# connection we go on with the cat.
+
+# %%
+try:
+    shark = cu.load_image("great_white_shark")
+except cu.DownloadError as error:
+    print(error)
+    shark = cu.load_image("chelsea")
+best = classifier.top_predictions(shark, k=1)[0]
+print(f"class {best.class_index}: {best.label}")
+cu.plot_heatmap(shark, {best.label: cu.make_gradcam_heatmap(classifier, shark)})
+
+# %% [markdown]
+# ## What to remember
+#
+# - Grad-CAM is four steps: forward, backward, average, weighted sum. It needs a class and a layer.
+# - Use the last feature maps, and the logit.
+# - Cover the hot region and look at the logit. A heatmap that survives this says something.
+#
+# ## Where Grad-CAM misleads
+#
+# - It is coarse. The smooth overlay hides that there are only a few cells; do not read outlines into
+#   it.
+# - It shows where, not what: heat on the cat does not say whether it is the stripes or the ears.
+# - Each map is scaled to its own maximum. A class that the network rejects gets a bright heatmap
+#   too. Always read it together with the logit.
+#
+# **Next:** chapter 4.2 goes from regions to pixels.

@@ -1,0 +1,311 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4.2 Saliency maps
+#
+# **What you will learn**
+#
+# - how a gradient with respect to the picture becomes a map of pixels;
+# - why such maps are noisy, and what SmoothGrad does about it;
+# - how Integrated Gradients shares a logit out over the pixels, and how to check the sum.
+#
+# **Time:** 40 minutes. **You need:** chapter 4.1.
+
+# %% jupyter={"source_hidden": true}
+import course_utils as cu
+import course_utils.backend  # loads TensorFlow without its start-up messages
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+# %%
+classifier = cu.load_classifier()
+image = cu.load_image("chelsea")
+cat = cu.class_index("Egyptian cat")
+inputs = tf.constant(classifier.preprocess(image))
+
+# %% [markdown]
+# ## The idea
+#
+# Change one pixel a little. How much does the logit of the class change? The gradient answers this
+# for all pixels at once. For the logit $y^c$ and the picture $x$ with rows $i$, columns $j$ and
+# colors $k$, the saliency map is
+#
+# $$ M_{ij} = \max_k \left| \frac{\partial y^c}{\partial x_{ijk}} \right| $$
+#
+# ([Simonyan et al., 2013](https://arxiv.org/abs/1312.6034)). It needs one forward and one backward
+# pass, and no choice of a layer.
+
+
+# %%
+def saliency_map(model, inputs, class_index):
+    """Vanilla saliency of one preprocessed picture; `model` ends in logits."""
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        score = model(inputs)[0, class_index]
+    gradient = tape.gradient(score, inputs)[0]
+    magnitude = tf.reduce_max(tf.abs(gradient), axis=-1)
+    return (magnitude / tf.reduce_max(magnitude)).numpy()
+
+
+by_hand = saliency_map(classifier.logits_model, inputs, cat)
+saliency = cu.compute_saliency_map(classifier, image, cat)
+assert np.allclose(by_hand, saliency, atol=1e-3)
+cu.plot_heatmap(image, {"Saliency": saliency})
+
+
+# %%
+def share_of_brightest(heatmap, part=0.01):
+    """Return how much of a map's sum lies in its brightest pixels."""
+    values = np.sort(heatmap.ravel())[::-1]
+    return float(values[: round(part * values.size)].sum() / values.sum())
+
+
+print(f"{saliency.shape[0]} x {saliency.shape[1]} values, as many as the network sees pixels")
+print(f"the brightest 1% of the pixels hold {share_of_brightest(saliency):.0%} of the sum")
+
+# %% [markdown]
+# Look at the middle panel. The bright dots gather on the cat's face, but you cannot tell an eye from
+# a whisker, and neighboring pixels have very different values.
+
+# %% [markdown]
+# ## Why it is noisy
+#
+# Add a little noise to the picture, too little to see. The answer stays. Does the map?
+
+# %%
+generator = np.random.default_rng(0)
+noisy = image + generator.normal(0, 3, image.shape)
+noisy = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def correlation(a, b):
+    """Return Pearson's correlation of two maps."""
+    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
+
+
+for name, picture in [("picture", image), ("with noise", noisy)]:
+    best = classifier.top_predictions(picture, k=1)[0]
+    print(f"{name:11s} {best.label} {best.probability:.2f}")
+print(f"correlation of the pictures:      {correlation(image, noisy):.3f}")
+noisy_saliency = cu.compute_saliency_map(classifier, noisy, cat)
+print(f"correlation of the saliency maps: {correlation(saliency, noisy_saliency):.1f}")
+
+# %% [markdown]
+# The pictures are nearly the same, and so is the answer, but the maps differ. A network of ReLUs is
+# made of many small flat pieces. Within a piece the gradient is constant; at its border the gradient
+# jumps. A tiny step leads to another piece. So the gradient at one point says little about the
+# surroundings.
+
+# %% [markdown]
+# ## SmoothGrad
+#
+# If one point says little, ask many. SmoothGrad averages the gradient over $n$ noisy copies of the
+# picture, with its sign, and takes the magnitude afterwards
+# ([Smilkov et al., 2017](https://arxiv.org/abs/1706.03825)):
+#
+# $$ M_{ij} = \max_k \Big| \frac{1}{n} \sum_{s=1}^{n}
+# \frac{\partial y^c}{\partial x_{ijk}} (x + \varepsilon_s) \Big| ,
+# \qquad \varepsilon_s \sim \mathcal{N}(0, \sigma^2) . $$
+#
+# What points in random directions cancels out; what agrees stays.
+
+# %%
+smoothed = {
+    f"{n} samples": cu.smooth_grad(classifier, image, cat, num_samples=n) for n in [1, 5, 20]
+}
+cu.plot_heatmap(image, smoothed)
+
+# %% [markdown]
+# How noisy is a map? Compute it twice, with other random numbers, and compare.
+
+# %%
+for n, first in zip([1, 5, 20], smoothed.values()):
+    second = cu.smooth_grad(classifier, image, cat, num_samples=n, seed=1)
+    print(f"{n:2d} samples: correlation of two runs {correlation(first, second):.2f}")
+
+# %% [markdown]
+# The correlation rises with the number of samples: the map depends less and less on chance. On the
+# pictures above, the dots come together into parts of the face. The price is one forward and one
+# backward pass for each sample.
+
+# %% [markdown]
+# ## The same through tf-keras-vis
+#
+# `Saliency` computes both maps. It calls the model with a list of inputs, so we build one that
+# expects a list; this one, too, shares all its weights.
+
+# %%
+from tf_keras_vis.saliency import Saliency
+from tf_keras_vis.utils.scores import CategoricalScore
+
+logits_model = classifier.logits_model
+saliency_object = Saliency(keras.Model(logits_model.inputs, logits_model.outputs), clone=False)
+
+theirs = saliency_object(CategoricalScore(cat), inputs)[0]
+print(f"vanilla saliency: correlation {correlation(theirs, saliency):.4f}")
+assert correlation(theirs, saliency) > 0.9999
+
+# %% [markdown]
+# Its SmoothGrad (`smooth_samples=20`) averages *magnitudes*, while the paper averages signed
+# gradients. With magnitudes nothing cancels, so the two give different maps.
+
+# %% [markdown]
+# ## Integrated Gradients
+#
+# A gradient says what the *next* small change would do. It does not say how the logit came to be as
+# high as it is. Integrated Gradients walks from a *baseline* $x'$, here a black picture, to the
+# picture $x$, and adds up the gradients on the way
+# ([Sundararajan et al., 2017](https://arxiv.org/abs/1703.01365)):
+#
+# $$ \text{IG}_i = (x_i - x'_i) \int_0^1 \frac{\partial F}{\partial x_i}
+# \big( x' + t \, (x - x') \big) \, dt . $$
+#
+# Its attributions are in logits and have a sign. And they are *complete*: they sum to
+# $F(x) - F(x')$, what the picture has gained over the baseline. That can be checked.
+
+
+# %%
+def integrated_gradients(model, inputs, baseline, class_index, num_steps):
+    """Integrated Gradients of one preprocessed picture, by the midpoint rule."""
+    total = tf.zeros_like(inputs)
+    for step in range(num_steps):
+        point = baseline + (step + 0.5) / num_steps * (inputs - baseline)
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            score = model(point)[0, class_index]
+        total += tape.gradient(score, point)
+    return ((inputs - baseline) * total / num_steps)[0].numpy()
+
+
+black = tf.constant(classifier.preprocess(np.zeros_like(image)))
+by_hand = integrated_gradients(logits_model, inputs, black, cat, num_steps=10)
+attributions = cu.integrated_gradients(classifier, image, cat, num_steps=10)
+assert correlation(by_hand, attributions) > 0.999
+print(f"10 steps: both agree, correlation {correlation(by_hand, attributions):.3f}")
+
+# %% [markdown]
+# ### Is the sum right?
+#
+# The integral is replaced by a sum over a number of steps. `completeness_gap` compares the
+# attributions with $F(x) - F(x')$: a gap of 0.05 means that 5 % are missing or too much.
+
+# %%
+steps = [10, 20, 50, 100, 300]
+runs = {n: cu.integrated_gradients(classifier, image, cat, num_steps=n) for n in steps}
+gaps = {n: cu.completeness_gap(classifier, image, runs[n], cat) for n in steps}
+
+figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
+axes.plot(steps, list(gaps.values()), marker="o", color="#31688e")
+axes.axhline(0.05, color="gray", linestyle="--", linewidth=1)
+axes.set_xscale("log")
+axes.set_xticks(steps, steps)
+axes.set_ylim(bottom=0)
+axes.set_xlabel("number of steps")
+axes.set_title("Completeness gap of Integrated Gradients; dashed: 5 %", fontsize="medium")
+plt.show()
+
+gained = classifier.logits(image)[0, cat] - classifier.logits(np.zeros_like(image))[0, cat]
+print(f"F(x) - F(x') = {gained:.1f} logits")
+for n in steps:
+    print(f"{n:3d} steps: sum {runs[n].sum():5.1f}   gap {gaps[n]:.0%}")
+
+# %% [markdown]
+# Check the sums against the first line. A smooth function would need a few steps. This network's
+# path is rough: with every ReLU that switches on or off, the gradient jumps. So do not trust a fixed
+# number of steps; print the gap.
+#
+# Where does the logit rise on the way? Walk along the path and look.
+
+# %%
+positions = np.linspace(0, 1, 21)
+path = [(p * image).astype(np.uint8) for p in positions]
+scores = classifier.logits(np.stack(path))[:, cat]
+
+figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
+axes.plot(positions, scores, marker="o", markersize=4, color="#31688e")
+axes.set_xlabel("from black (0) to the picture (1)")
+axes.set_title("Logit of Egyptian cat along the path", fontsize="medium")
+plt.show()
+print(f"half of the gain is reached at {positions[np.argmax(scores - scores[0] > gained / 2)]:.2f}")
+
+# %% [markdown]
+# The curve is not a straight line. Its steep part is where the attributions come from; where it is
+# flat, the gradient at the picture itself would have told you little.
+
+# %% [markdown]
+# ### What it shows
+#
+# We add the three colors of each pixel and draw what speaks for the cat (positive) and against it
+# (negative) in two rows, each scaled so that the brightest 1 % are full.
+
+
+# %%
+def to_heatmap(values):
+    """Scale values that are not negative to [0, 1]; the brightest 1 % are 1."""
+    return np.clip(values / np.percentile(values, 99), 0, 1)
+
+
+attributions = runs[300].sum(axis=-1)
+cu.plot_heatmap(
+    image,
+    {
+        "speaks for the cat": to_heatmap(np.maximum(attributions, 0)),
+        "speaks against it": to_heatmap(np.maximum(-attributions, 0)),
+    },
+)
+
+# %%
+positive, negative = attributions[attributions > 0].sum(), attributions[attributions < 0].sum()
+print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positive + negative:+.0f}")
+
+# %% [markdown]
+# Both rows show the same places. Read the numbers: large amounts for and against nearly cancel, and
+# the logit is the small rest. Pixels do not speak for a cat one by one.
+
+# %% [markdown]
+# ## Regions and pixels, side by side
+
+# %%
+cu.plot_heatmap(
+    image,
+    {
+        "Grad-CAM": cu.make_gradcam_heatmap(classifier, image, cat),
+        "Saliency": saliency,
+        "SmoothGrad, 20 samples": smoothed["20 samples"],
+        "Integrated Gradients": to_heatmap(np.abs(attributions)),
+    },
+)
+
+# %% [markdown]
+# Grad-CAM answers with a region, a few cells wide. The other three answer with pixels. They agree
+# about the face; only Grad-CAM tells it clearly from the background, and only the pixel methods
+# could tell an eye from an ear, if they were less noisy.
+
+# %% [markdown]
+# ## What to remember
+#
+# - Saliency is the gradient's magnitude: what a *small change* would do.
+# - SmoothGrad averages noise away. Compare two seeds to see whether you took enough samples.
+# - Integrated Gradients adds up to the logit's gain over a baseline. Always print the gap.
+#
+# ## Where pixel maps mislead
+#
+# - They like edges and contrast, whatever the class. Chapter 5 tests this.
+# - With a black baseline, a black pixel can get no attribution, however important it is:
+#   $x_i - x'_i = 0$.
+# - A large gradient is not a large contribution, and neither is a reason.
+#
+# **Next:** chapter 5 puts all methods to the same test.

@@ -1,0 +1,321 @@
+"""The tool that builds the chapters, on tiny ones; and nbval, which must notice a wrong number."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+_spec = importlib.util.spec_from_file_location("build_notebooks", ROOT / "tools/build_notebooks.py")
+tool = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tool)
+
+CHAPTER = """\
+# %% [markdown]
+# # A tiny chapter
+
+# %% tags=["nbval-ignore-output"]
+import os
+
+numbers = [1, 2, 3]
+print("model:", os.environ.get("COURSE_MODEL"))
+
+# %%
+print("sum of squares:", sum(n * n for n in numbers))
+sum(numbers)
+"""
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    return write(tmp_path, CHAPTER)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A built chapter; tests that change it work on a copy."""
+    source = write(tmp_path_factory.mktemp("built"), CHAPTER)
+    assert tool.build(source)
+    return source
+
+
+def write(folder, text, name="01_tiny"):
+    path = folder / f"{name}.py"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def copy_pair(source, folder):
+    for path in (source, source.with_suffix(".ipynb")):
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder / source.name
+
+
+def load(source):
+    return nbformat.read(source.with_suffix(".ipynb"), nbformat.NO_CONVERT)
+
+
+def store(notebook, source):
+    source.with_suffix(".ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def edit(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def nbval(path):
+    """Run nbval on one notebook, away from this project's settings; returns (exit code, output)."""
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env"]
+    command += ["-p", "no:cacheprovider", "--rootdir", path.parent, "-c", path.parent / "none.ini"]
+    (path.parent / "none.ini").write_text("[pytest]\n")
+    run = subprocess.run([*command, path], capture_output=True, text=True, timeout=600)
+    return run.returncode, run.stdout + run.stderr
+
+
+def test_build_executes_and_stores_outputs(built):
+    notebook = load(built)
+    nbformat.validate(notebook)
+    assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "code"]
+    assert notebook.metadata == tool.METADATA
+    assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2]
+    assert notebook.cells[1].metadata == {"tags": ["nbval-ignore-output"]}
+    assert notebook.cells[1].outputs[0].text == "model: embedded\n"
+    stream, result = notebook.cells[2].outputs
+    assert stream.text == "sum of squares: 14\n"
+    assert result.data == {"text/plain": "6"}
+    assert tool.check(built.parent) == []
+
+
+def test_second_build_gives_the_same_bytes(built, tmp_path):
+    source = copy_pair(built, tmp_path)
+    assert tool.build(source) is False
+    source.with_suffix(".ipynb").unlink()
+    assert tool.build(source) is True
+    assert source.with_suffix(".ipynb").read_bytes() == built.with_suffix(".ipynb").read_bytes()
+
+
+def test_pictures_are_the_same_bytes_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")  # the student's shell must not decide what is shown
+    source = write(
+        tmp_path,
+        "# %%\nimport matplotlib.pyplot as plt\n\nplt.plot([1, 3, 2])\nplt.title('A line')\n"
+        "plt.show()\n",
+    )
+    assert tool.build(source) is True
+    assert "image/png" in load(source).cells[0].outputs[0].data
+    assert tool.build(source) is False
+
+
+def test_streams_are_joined_but_stay_on_their_side_of_a_picture(tmp_path):
+    code = "print('a', flush=True)\nprint('b')\ndisplay('picture')\nprint('c')"
+    source = write(tmp_path, f"# %%\n{code}\n")
+    tool.build(source)
+    first, picture, last = load(source).cells[0].outputs
+    assert (first.text, picture.output_type, last.text) == ("a\nb\n", "display_data", "c\n")
+
+
+def test_runs_in_the_folder_of_the_chapter_and_in_this_python(tmp_path):
+    source = write(
+        tmp_path,
+        "# %%\nimport os, sys\n\n"
+        f"print(os.path.samefile(os.getcwd(), {str(tmp_path)!r}), sys.prefix == {sys.prefix!r})",
+    )
+    tool.build(source)
+    assert load(source).cells[0].outputs[0].text == "True True\n"
+
+
+def test_a_registered_python3_kernel_does_not_take_over(tmp_path, monkeypatch):
+    kernel = tmp_path / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    spec = {"argv": ["false"], "display_name": "Python 3", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    assert tool.build(write(tmp_path, "# %%\nprint(1)")) is True
+
+
+def test_cell_ids_follow_the_contents(built, tmp_path):
+    before = [cell.id for cell in tool.read_source(built).cells]
+    text = CHAPTER.replace("# A tiny", "# A small") + "\n# %%\nsum(numbers)\n\n# %%\nsum(numbers)\n"
+    after = [cell.id for cell in tool.read_source(write(tmp_path, text)).cells]
+    assert len(set(after)) == len(after) == 5
+    assert after[0] != before[0]
+    assert after[1:3] == before[1:3]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cell"),
+    [
+        ("n * n", "n + n", 3),
+        ("A tiny", "A Tiny", 1),
+        ('"nbval-ignore-output"', '"nbval-skip"', 2),
+        ("# %% [markdown]", "# %%", 1),
+        ("sum(numbers)\n", "sum(numbers)\n\n# %%\nlen(numbers)\n", 4),
+    ],
+)
+def test_check_notices_any_change_of_the_source(built, tmp_path, old, new, cell):
+    source = copy_pair(built, tmp_path)
+    edit(source, old, new)
+    (finding,) = tool.check(tmp_path)
+    assert f"01_tiny: stale: cell {cell}" in finding
+    assert "build_notebooks.py build 01_tiny" in finding
+
+
+def test_check_does_not_look_at_timestamps(built, tmp_path):
+    source = copy_pair(built, tmp_path)
+    source.touch()
+    assert tool.check(tmp_path) == []
+
+
+def test_check_notices_a_missing_and_an_orphaned_notebook(built, tmp_path):
+    source = copy_pair(built, tmp_path)
+    source.rename(tmp_path / "02_new.py")
+    missing, orphan = tool.check(tmp_path)
+    assert "02_new.ipynb is missing" in missing
+    assert "01_tiny.ipynb has no .py source" in orphan
+
+
+def _never_executed(notebook):
+    notebook.cells[1].execution_count = None
+
+
+def _out_of_order(notebook):
+    notebook.cells[1].execution_count = 3
+
+
+def _error_output(notebook):
+    error = nbformat.v4.new_output("error", ename="KeyError", evalue="'x'", traceback=[])
+    notebook.cells[2].outputs.append(error)
+
+
+def _paired(notebook):
+    notebook.metadata["jupytext"] = {"formats": "ipynb,py:percent"}
+
+
+def _widgets_without_state(notebook):
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
+
+
+def _large(notebook):
+    notebook.cells[2].outputs[0].text = "x" * 1_000_001
+
+
+def _text(text):
+    def change(notebook):
+        notebook.cells[1].outputs[0].text = text
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_never_executed, "1 of 2 code cells were never executed"),
+        (_out_of_order, "not executed from top to bottom"),
+        (_error_output, "cell 2 ends in KeyError: 'x'"),
+        (_paired, "metadata"),
+        (_widgets_without_state, "metadata"),
+        (_large, "more than 1,000,000"),
+        (_text("UserWarning: ragged"), "cell 1 prints a warning"),
+        (_text("<Thing at 0x7f12ab34>"), "cell 1 prints a memory address"),
+        (_text("in /" + "home/ada/x.py"), "cell 1 prints an absolute path"),
+        (_text(f"{ROOT}/x.py"), "cell 1 prints an absolute path"),
+        (_text("C:" + r"\Users\ada"), "cell 1 prints an absolute path"),
+    ],
+)
+def test_check_notices_what_was_stored_wrongly(built, tmp_path, change, message):
+    source = copy_pair(built, tmp_path)
+    notebook = load(source)
+    change(notebook)
+    store(notebook, source)
+    (finding,) = tool.check(tmp_path)
+    assert message in finding
+
+
+@pytest.mark.parametrize("contents", ["<<<<<<< HEAD\n{}", '{"cells": 3}'])
+def test_check_notices_a_broken_file(built, tmp_path, contents):
+    source = copy_pair(built, tmp_path)
+    source.with_suffix(".ipynb").write_text(contents)
+    (finding,) = tool.check(tmp_path)
+    assert "not a valid notebook" in finding
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "print(1)\n\n# %%\nnumbers = {}\nnumbers['one']",
+            "cell 2 failed:\n(?s:.*)KeyError: 'one'",
+        ),
+        ("import sys\nprint('careful', file=sys.stderr)", "cell 1 writes to stderr: careful"),
+        ("import warnings\nwarnings.warn('old')", "cell 1 prints a warning"),
+        ("object()", "cell 1 prints a memory address"),
+        ("import os\nprint(os.__file__, os.getcwd())", "cell 1 prints an absolute path"),
+        ("print('x' * 1_000_001)", "more than 1,000,000"),
+        ("import os\nos._exit(3)", "Kernel died"),
+    ],
+)
+def test_a_refused_build_writes_nothing(tmp_path, code, message):
+    source = write(tmp_path, f"# %%\n{code}\n")
+    with pytest.raises(tool.BuildError, match=message):
+        tool.build(source)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_failed_build_keeps_the_old_notebook_and_the_others_go_on(built, tmp_path, capsys):
+    source = copy_pair(built, tmp_path)
+    edit(source, "n * n", "n * m")
+    write(tmp_path, "# %%\nprint(2)", name="02_next")
+    assert tool.main(["build"], tmp_path) == 1
+    printed = capsys.readouterr().out
+    assert "01_tiny ... NOT written:\ncell 2 failed" in printed
+    assert "NameError: name 'm' is not defined" in printed
+    assert "02_next ... written" in printed
+    assert source.with_suffix(".ipynb").read_bytes() == built.with_suffix(".ipynb").read_bytes()
+
+
+def test_a_cell_that_never_ends_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(tool, "CELL_SECONDS", 1)
+    with pytest.raises(tool.BuildError, match="timed out"):
+        tool.build(write(tmp_path, "# %%\nimport time\ntime.sleep(60)"))
+
+
+def test_names_may_be_written_as_files(tmp_path):
+    first, second = write(tmp_path, "", "01_a"), write(tmp_path, "", "02_b")
+    assert tool.find_sources([], tmp_path) == [first, second]
+    assert tool.find_sources(["02_b", "notebooks/01_a.ipynb"], tmp_path) == [second, first]
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(chapter):
+    with pytest.raises(SystemExit, match=r"no chapter '01_tyni'.*01_tiny"):
+        tool.main(["build", "01_tyni"], chapter.parent)
+
+
+def test_check_prints_its_findings_and_fails(built, chapter, capsys):
+    assert tool.main(["check"], built.parent) == 0
+    assert tool.main(["check"], chapter.parent) == 1
+    assert "01_tiny.ipynb is missing" in capsys.readouterr().out
+
+
+def test_nbval_accepts_the_stored_numbers(built):
+    code, output = nbval(built.with_suffix(".ipynb"))
+    assert code == 0, output
+
+
+def test_nbval_fails_on_a_wrong_number(built, tmp_path):
+    source = copy_pair(built, tmp_path)
+    edit(source.with_suffix(".ipynb"), "n * n", "n * n + 1")
+    code, output = nbval(source.with_suffix(".ipynb"))
+    assert code == 1, output
+    assert "Cell outputs differ" in output
+    assert "1 failed" in output
+
+
+def test_the_chapters_are_in_step():
+    assert tool.check(tool.NOTEBOOKS) == []

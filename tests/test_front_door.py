@@ -1,0 +1,240 @@
+"""The files a reader meets first agree with each other, and run on any machine."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MADE_FROM = ["pyproject.toml", "constraints.txt", "binder/lab_settings.json"]
+NEEDED_FOR_LAB = {"jupyterlab", "jupytext", "ipykernel"}
+
+# Written with [.] and [/], so that this file does not find itself.
+REGISTRY_HOST = re.compile(
+    r"pypi[.]org|pythonhosted[.]org|npmjs[.](org|com)|deb[.]debian[.]org|crates[.]io"
+    r"|proxy[.]golang[.]org|--(extra-)?index-url|--find[-]links"
+)
+MACHINE_PATH = re.compile(r"(?<![\w.~/}-])[/](work|root|home|tmp|opt|Users)[/]|[.][.][/]shared\b")
+BINARY_SUFFIXES = {".npz", ".png", ".jpg", ".gif"}
+
+
+def requirements(lines):
+    """Return {canonical name: Requirement}; TensorFlow's CPU build counts as TensorFlow."""
+    parsed = {}
+    for line in lines:
+        requirement = Requirement(line)
+        name = canonicalize_name(requirement.name).removesuffix("-cpu")
+        assert str(parsed.get(name, requirement).specifier) == str(requirement.specifier), line
+        parsed[name] = requirement
+    return parsed
+
+
+def dependencies(*extras):
+    optional = PROJECT["optional-dependencies"]
+    return requirements(PROJECT["dependencies"] + sum((optional[extra] for extra in extras), []))
+
+
+def constraint_lines():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def project_files():
+    """Return the files that are in git or about to be, by name from the root."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git checkout: which files belong to the project is not known")
+    return [name for name in listing.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+def run_make(folder, *arguments, **environment):
+    command = ["make", "--no-print-directory", *arguments]
+    environment = {k: v for k, v in os.environ.items() if k != "MAKEFLAGS"} | environment
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A folder, its name with a space, where `make install` is done; nothing is installed."""
+    folder = tmp_path / "the course"
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / "binder").mkdir()
+    for name in ["Makefile", *MADE_FROM]:
+        shutil.copy(ROOT / name, folder / name)
+        os.utime(folder / name, (500, 500))
+    stamp = folder / ".venv/.installed"
+    stamp.touch()
+    os.utime(stamp, (1000, 1000))
+    return folder
+
+
+def test_binder_builds_what_conda_builds():
+    root, binder = ROOT / "environment.yml", ROOT / "binder/environment.yml"
+    assert root.read_bytes() == binder.read_bytes()
+
+
+def test_the_conda_environment_has_what_the_package_needs():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    conda, pip = environment["dependencies"][:-1], environment["dependencies"][-1]["pip"]
+    assert [item.partition("=")[0] for item in conda] == ["python", "pip"]
+    listed, needed = requirements(pip), dependencies("dev")
+    assert set(listed) == set(dependencies()) | NEEDED_FOR_LAB
+    for name, requirement in listed.items():
+        assert requirement.specifier == needed[name].specifier, name
+
+
+def test_the_conda_environment_pins_a_python_that_the_package_takes():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python = environment["dependencies"][0].removeprefix("python=")
+    assert re.fullmatch(r"3\.\d+", python)
+    assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(f"{python}.0")
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "AMD64", "arm64", "aarch64"])
+def test_the_conda_environment_has_one_tensorflow_for_each_machine(machine):
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    builds = [Requirement(line) for line in environment["dependencies"][-1]["pip"]]
+    chosen = [
+        build.name
+        for build in builds
+        if build.name.startswith("tensorflow")
+        and build.marker.evaluate({"platform_machine": machine})
+    ]
+    assert chosen == ["tensorflow-cpu" if machine in ("x86_64", "AMD64") else "tensorflow"]
+
+
+def test_each_dependency_of_the_environment_says_why_it_is_there():
+    lines = (ROOT / "environment.yml").read_text(encoding="utf-8").splitlines()
+    listed = lines[lines.index("dependencies:") + 1 :]
+    silent = [
+        line
+        for before, line in zip(["", *listed], listed, strict=False)
+        if re.match(r" *- [a-z]", line)
+        and not line.endswith("pip:")
+        and " # " not in line
+        and "tensorflow" not in line  # two lines, explained above the first
+    ]
+    assert silent == []
+
+
+def test_the_package_has_lower_bounds_only():
+    for requirement in dependencies("dev").values():
+        assert [spec.operator for spec in requirement.specifier] == [">="], requirement
+
+
+def test_constraints_satisfy_the_package():
+    pins = requirements(constraint_lines())
+    for name, requirement in dependencies("dev").items():
+        (pin,) = pins[name].specifier
+        assert requirement.specifier.contains(Version(pin.version)), pins[name]
+
+
+def test_constraints_are_exact_versions_and_nothing_else():
+    pinned = re.compile(r"[A-Za-z0-9._-]+==[0-9][0-9a-z.]*( ; [a-z_]+ .*)?")
+    assert [line for line in constraint_lines() if not pinned.fullmatch(line)] == []
+
+
+def test_no_file_names_a_registry_or_a_path_of_one_machine():
+    findings = []
+    for name in project_files():
+        if Path(name).suffix in BINARY_SUFFIXES:
+            continue
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for number, line in enumerate(text.splitlines(), start=1):
+            if found := REGISTRY_HOST.search(line) or MACHINE_PATH.search(line):
+                findings.append(f"{name}:{number}: {found.group()}")
+    assert findings == []
+
+
+def test_help_is_the_default_and_describes_every_command():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE).group(1).split()
+    described = dict(re.findall(r"^  make (\w+) +(\S.*)$", run_make(ROOT, "help").stdout, re.M))
+    assert list(described) == targets
+    assert run_make(ROOT).stdout == run_make(ROOT, "help").stdout
+
+
+def test_a_second_install_does_nothing(installed):
+    run = run_make(installed, "install", f"PYTHON={installed / 'not called'}")
+    assert run.returncode == 0, run.stderr
+    assert "make lab" in run.stdout
+
+
+@pytest.mark.parametrize("name", MADE_FROM)
+def test_install_runs_again_when_the_dependencies_change(installed, name):
+    os.utime(installed / name, (2000, 2000))
+    run = run_make(installed, "--dry-run", "install")
+    assert "pip install" in run.stdout
+
+
+def test_an_old_python_is_refused_with_what_to_do(installed):
+    os.utime(installed / "pyproject.toml", (2000, 2000))
+    old = installed / "old python"
+    code = "import sys; sys.version_info = (3, 10, 4); exec(sys.argv[2])"
+    old.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && echo Python 3.10.4 && exit\n'
+        f"exec '{sys.executable}' -c '{code}' \"$@\"\n"
+    )
+    old.chmod(0o755)
+    run = run_make(installed, "test", f"PYTHON={old}")
+    assert run.returncode != 0
+    assert "Python 3.11 or newer" in run.stderr
+    assert "Python 3.10.4" in run.stderr
+    assert "make install PYTHON=python3.12" in run.stderr
+
+
+def test_no_constraints_means_none(installed):
+    os.utime(installed / "pyproject.toml", (2000, 2000))
+    pinned = run_make(installed, "--dry-run", "install").stdout
+    newest = run_make(installed, "--dry-run", "install", "CONSTRAINTS=").stdout
+    assert "--constraint constraints.txt" in pinned
+    assert "pip install" in newest
+    assert "constraint" not in newest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], set()),
+        (["BROWSER=no"], {"--no-browser"}),
+        (["PORT=8123", "BROWSER=no"], {"--no-browser", "--port=8123"}),
+        (["BROWSER=firefox"], set()),
+    ],
+)
+def test_lab_opens_chapter_1_as_asked(installed, arguments, options):
+    command = run_make(
+        installed, "--dry-run", "lab", *arguments, PORT="", BROWSER=""
+    ).stdout.split()
+    assert "--LabApp.default_url=/lab/tree/notebooks/01_introduction.ipynb" in command
+    assert {o for o in command if o.startswith(("--no-browser", "--port="))} == options
+
+
+def test_the_lab_folder_has_the_chapter_that_make_lab_opens():
+    assert (ROOT / "notebooks/01_introduction.ipynb").exists()
+
+
+@pytest.mark.parametrize("script", [".ci/run", "binder/postBuild"])
+def test_scripts_can_be_run(script):
+    assert os.access(ROOT / script, os.X_OK)
+    assert subprocess.run(["bash", "-n", ROOT / script]).returncode == 0
+
+
+def test_continuous_integration_runs_the_makefile():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["test"]
+    assert job["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands == ["make test", "make test CONSTRAINTS=", "make check"]
+    assert workflow["permissions"] == {"contents": "read"}
+    assert (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()[-1] == "make test"

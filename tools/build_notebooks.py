@@ -1,0 +1,329 @@
+"""Build the chapters: notebooks/NAME.py, the source, becomes notebooks/NAME.ipynb, executed.
+
+    python tools/build_notebooks.py build [NAME ...]    all chapters, or those named
+    python tools/build_notebooks.py check               one line for each thing that is wrong
+
+A build is written whole or not at all, and a second build gives the same bytes. `check` compares
+contents, never timestamps: git sets those as it likes.
+"""
+
+import argparse
+import base64
+import hashlib
+import io
+import os
+import re
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+MAX_BYTES = 1_000_000
+PNG_BYTES = 60_000  # base64; a larger picture is a photograph, not a chart
+CELL_SECONDS = 600
+
+# All the metadata a chapter has. In particular no Jupytext pairing, which decides by timestamps
+# and would refuse to open a fresh clone's chapters.
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+# What the stored outputs are made with: the embedded model, no network, no log of TensorFlow.
+KERNEL_ENVIRONMENT = {
+    "COURSE_MODEL": "embedded",
+    "COURSE_OFFLINE": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+_UNWANTED_TEXT = {
+    "a warning": re.compile(r"Warning|WARNING"),
+    "a traceback": re.compile(r"Traceback \(most recent call last\)"),
+    "a memory address": re.compile(r"\bat 0x[0-9a-fA-F]{4,}"),
+    "an absolute path": re.compile(
+        r"(?<![\w.~-])/(?:home|root|Users|tmp|var|opt|usr)/|\b[A-Z]:\\\\?Users\b|site-packages"
+    ),
+}
+_EMBEDDED_IMAGE = re.compile(r"data:image/[^\"')\s]*")
+
+
+class BuildError(Exception):
+    """A chapter cannot be built; the message is for the author."""
+
+
+def read_source(path):
+    """Read a percent-format .py file as a notebook: stable cell ids, no outputs, our metadata."""
+    source = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
+    notebook = nbformat.v4.new_notebook(cells=source.cells, metadata=nbformat.from_dict(METADATA))
+    notebook.nbformat_minor = 5
+    for cell, cell_id in zip(notebook.cells, cell_ids(notebook.cells), strict=True):
+        cell.id = cell_id
+        cell.metadata.pop("lines_to_next_cell", None)  # blank lines of the .py file
+    return notebook
+
+
+def cell_ids(cells):
+    """Derive each cell's id from its contents, so that an edit changes no other cell's id."""
+    ids = []
+    for cell in cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        repeats = sum(used.partition("-")[0] == digest for used in ids)
+        ids.append(f"{digest}-{repeats + 1}" if repeats else digest)
+    return ids
+
+
+def execute(notebook, folder):
+    """Run all cells in `folder`, in this Python; raises BuildError naming the failing cell."""
+    # No kernel directories: a kernel that the user registered as "python3" must not take over.
+    kernels = KernelSpecManager(kernel_dirs=[])
+    client = NotebookClient(
+        notebook,
+        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=kernels),
+        resources={"metadata": {"path": str(folder)}},
+        timeout=CELL_SECONDS,
+        startup_timeout=120,
+        record_timing=False,
+        store_widget_state=False,
+    )
+    environment = {**os.environ, **KERNEL_ENVIRONMENT}
+    environment.pop("MPLBACKEND", None)  # the kernel chooses inline figures, unless this is set
+    try:
+        client.execute(env=environment, cleanup_kc=True)
+    except CellExecutionError as error:
+        traceback = re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)
+        raise BuildError(f"cell {failed_cell(notebook)} failed:\n{traceback}") from error
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise BuildError(str(error)) from error
+    notebook.metadata = nbformat.from_dict(METADATA)  # the client adds this Python's version
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = merge_streams(cell.outputs)
+
+
+def merge_streams(outputs):
+    """Join neighboring pieces of one stream: where the kernel cuts a stream varies."""
+    merged = []
+    for output in outputs:
+        last = merged[-1] if merged else None
+        if last and output.output_type == "stream" and last.get("name") == output.name:
+            last.text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def failed_cell(notebook):
+    """Return the number, from 1, of the code cell that ended in an error."""
+    code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code_cells, start=1):
+        if any(output.output_type == "error" for output in cell.outputs):
+            return number
+    raise ValueError("no cell of this notebook ended in an error")
+
+
+def output_text(output):
+    """Return all that a reader of this output sees as text."""
+    if output.output_type == "stream":
+        return output.text
+    texts = [value for mime, value in output.data.items() if not mime.startswith("image/")]
+    return _EMBEDDED_IMAGE.sub("", "\n".join(map(str, texts)))
+
+
+def output_problems(notebook):
+    """List what must not stand in stored outputs, each with the number of its code cell."""
+    problems = []
+    code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code_cells, start=1):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                problems.append(f"cell {number} ends in {output.ename}: {output.evalue}")
+                continue
+            text = output_text(output)
+            if output.get("name") == "stderr":
+                problems.append(f"cell {number} writes to stderr: {excerpt(text)}")
+            for what, line in unwanted_lines(text):
+                problems.append(f"cell {number} prints {what}: {excerpt(line)}")
+    return problems
+
+
+def unwanted_lines(text):
+    """Yield (what, line) for warnings, tracebacks, addresses and paths of this machine."""
+    here = {str(ROOT), str(Path.home())} - {"/"}
+    for line in text.splitlines():
+        for what, pattern in _UNWANTED_TEXT.items():
+            if pattern.search(line):
+                yield what, line
+                break
+        else:
+            if any(path in line for path in here):
+                yield "an absolute path", line
+
+
+def excerpt(text):
+    """Shorten a text to one line for a message."""
+    line = " ".join(text.split())
+    return line if len(line) <= 120 else f"{line[:117]}..."
+
+
+def compress_pictures(notebook):
+    """Store photographs as JPEG: their PNG is five times the size. Small pictures stay as they are.
+
+    Opening a chapter and running it still shows every picture as PNG.
+    """
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            png = output.get("data", {}).get("image/png", "")
+            if len(png) > PNG_BYTES:
+                picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+                buffer = io.BytesIO()
+                picture.save(buffer, "JPEG", quality=85, optimize=True)
+                del output.data["image/png"]
+                output.data["image/jpeg"] = base64.b64encode(buffer.getvalue()).decode()
+
+
+def serialize(notebook):
+    """Return the bytes of the .ipynb file."""
+    nbformat.validate(notebook)
+    return (nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n").encode()
+
+
+def too_large(num_bytes):
+    """Return the complaint about a chapter's size, or None."""
+    if num_bytes <= MAX_BYTES:
+        return None
+    return f"{num_bytes:,} bytes, more than {MAX_BYTES:,}: show fewer or smaller pictures"
+
+
+def build(source_path):
+    """Build one chapter; returns True if its .ipynb changed, raises BuildError and writes nothing.
+
+    A chapter that runs but prints what must not be stored, or is too large, is refused as well.
+    """
+    notebook = read_source(source_path)
+    execute(notebook, source_path.parent)
+    compress_pictures(notebook)
+    contents = serialize(notebook)
+    problems = [*output_problems(notebook), too_large(len(contents))]
+    if any(problems):
+        raise BuildError("\n".join(filter(None, problems)))
+    target = source_path.with_suffix(".ipynb")
+    if target.exists() and target.read_bytes() == contents:
+        return False
+    part = target.with_suffix(".ipynb.part")
+    part.write_bytes(contents)
+    os.replace(part, target)
+    return True
+
+
+def cell_contents(cell):
+    """Return what the .py file decides about a cell."""
+    return cell.cell_type, cell.source, dict(cell.metadata)
+
+
+def stale_cell(source, notebook):
+    """Return the number, from 1, of the first cell (text or code) that differs, or None."""
+    ours = [cell_contents(cell) for cell in source.cells]
+    stored = [cell_contents(cell) for cell in notebook.cells]
+    for number, (a, b) in enumerate(zip(ours, stored, strict=False), start=1):
+        if a != b:
+            return number
+    return None if len(ours) == len(stored) else min(len(ours), len(stored)) + 1
+
+
+def execution_problems(notebook):
+    """Say if the code cells were not all executed, once each and from top to bottom."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    counts = [cell.execution_count for cell in cells]
+    if None in counts:
+        return [f"{counts.count(None)} of {len(counts)} code cells were never executed"]
+    if counts != list(range(1, len(counts) + 1)):
+        return ["its cells were not executed from top to bottom in one go"]
+    return []
+
+
+def check_pair(source_path):
+    """List what is wrong with one chapter's .ipynb."""
+    target = source_path.with_suffix(".ipynb")
+    if not target.exists():
+        return [f"{target.name} is missing"]
+    try:
+        notebook = nbformat.reads(target.read_text(encoding="utf-8"), nbformat.NO_CONVERT)
+        nbformat.validate(notebook)
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        return [f"not a valid notebook: {excerpt(str(error))}"]
+    problems = []
+    if number := stale_cell(read_source(source_path), notebook):
+        problems.append(f"stale: cell {number} of the .ipynb is not the .py file's")
+    if notebook.metadata != METADATA:
+        problems.append("its metadata are not those of the build")
+    problems += execution_problems(notebook) + output_problems(notebook)
+    return [*problems, *filter(None, [too_large(target.stat().st_size)])]
+
+
+def check(folder):
+    """List everything that is wrong with the pairs in `folder`, one line each."""
+    sources = sorted(folder.glob("*.py"))
+    findings = []
+    for path in sources:
+        remedy = f"python tools/build_notebooks.py build {path.stem}"
+        findings += [f"{path.stem}: {problem} ({remedy})" for problem in check_pair(path)]
+    orphans = {path.stem for path in folder.glob("*.ipynb")} - {path.stem for path in sources}
+    for name in sorted(orphans):
+        findings.append(f"{name}: {name}.ipynb has no .py source (write that, or delete it)")
+    return findings
+
+
+def find_sources(names, folder):
+    """Return the .py files of the chapters named, of all if none is; accepts names with suffix."""
+    sources = {path.stem: path for path in sorted(folder.glob("*.py"))}
+    wanted = [re.sub(r"\.(py|ipynb)$", "", Path(name).name) for name in names] or list(sources)
+    for name in wanted:
+        if name not in sources:
+            raise BuildError(f"no chapter {name!r} in {folder.name}/; there are: {list(sources)}")
+    return [sources[name] for name in wanted]
+
+
+def run_build(names, folder):
+    """Build the chapters named and report on each; returns the number that failed."""
+    failures = 0
+    for path in find_sources(names, folder):
+        print(f"{path.stem} ... ", end="", flush=True)
+        try:
+            print("written" if build(path) else "unchanged")
+        except BuildError as error:
+            failures += 1
+            print(f"NOT written:\n{error}")
+    return failures
+
+
+def run_check(folder):
+    """Print all findings; returns their number."""
+    findings = check(folder)
+    print("\n".join(findings) or f"{folder.name}/: every pair is in step")
+    return len(findings)
+
+
+def main(arguments=None, folder=NOTEBOOKS):
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="execute and write").add_argument("names", nargs="*")
+    commands.add_parser("check", help="say what is out of step")
+    options = parser.parse_args(arguments)
+    if options.command == "check":
+        return 1 if run_check(folder) else 0
+    try:
+        return 1 if run_build(options.names, folder) else 0
+    except BuildError as error:  # a name that is no chapter
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
