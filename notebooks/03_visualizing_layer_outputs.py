@@ -124,24 +124,29 @@ cu.plot_feature_maps({early: feature_maps[early]}, columns=8)
 
 # %%
 def describe(name):
-    """Print which channel of a layer is the strongest, where it peaks, and how many are silent."""
+    """Print how many channels of a layer are silent, and where its liveliest one is brightest."""
     maps = feature_maps[name]
     height, width, channels = maps.shape
-    silent = int((maps.max(axis=(0, 1)) <= 0).sum())
-    row, column, channel = np.unravel_index(maps.argmax(), maps.shape)
-    print(f"{name}: {channels} channels of {height} x {width}, {silent} silent")
-    print(f"  strongest: channel {channel}, {(row + 0.5) / height:.0%} down, "
-          f"{(column + 0.5) / width:.0%} across")
+    liveliest = maps.std(axis=(0, 1)).argmax()
+    thirds = [[part.mean() for part in np.array_split(band, 3, axis=1)]
+              for band in np.array_split(maps[:, :, liveliest], 3, axis=0)]
+    row, column = np.unravel_index(np.argmax(thirds), (3, 3))
+    print(f"{name}: {channels} channels of {height} x {width}, "
+          f"{(maps.max(axis=(0, 1)) <= 0).sum()} silent")
+    print(f"  channel {liveliest} varies most; it is brightest in the "
+          f"{['top', 'middle', 'bottom'][row]} {['left', 'center', 'right'][column]} ninth")
 
 
 describe(early)
 
 # %% [markdown]
-# You still recognize the cat in nearly every map. Some channels light up along edges, in one
-# direction each; compare the whiskers and the outline of the ears between maps. Others follow
-# brightness or a color. This layer keeps most of the picture and sorts it by kinds of contrast.
+# You still recognize the cat in nearly every map that is not silent. Some channels look like the
+# photograph, brighter or darker: they follow brightness or a color. Others look like a relief: they
+# light up at edges. Compare the stripes on the forehead between maps. This layer keeps most of the
+# picture and sorts it by kinds of contrast.
 #
-# The printed lines say where the strongest response stands. Find that place in the photograph.
+# The printed lines count the silent channels, dark squares in the grid, and say where the channel
+# that varies most is brightest: channel 0 is the first square, and each row holds eight.
 
 # %% [markdown]
 # ## A second layer
@@ -153,9 +158,9 @@ cu.plot_feature_maps({second: feature_maps[second]}, columns=8)
 describe(second)
 
 # %% [markdown]
-# The second convolution combines maps of the first. The size of the maps is the same, and the cat is
-# still plain to see, but compare a few maps with the grid above: textures such as fur and
-# blanket now differ more from flat areas.
+# The second convolution works on the maps of the first. The maps have the same size, and the cat is
+# still plain to see. Compare the two grids square by square: some maps have more contrast than
+# before, some turn dark and bright around, a few fall silent.
 
 # %% [markdown]
 # ## A layer that halves the resolution
@@ -174,27 +179,32 @@ cu.plot_feature_maps({smaller: feature_maps[smaller]})
 describe(smaller)
 
 # %% [markdown]
-# Every map has a quarter as many positions as the maps above. Fine lines such as whiskers are on
-# their way out; outlines and larger textures stay.
+# Every map has a quarter as many positions as the maps above. Fine lines such as whiskers are hard
+# to find; the eyes, the stripes and the outline of the face stay.
 
 # %% [markdown]
 # ## Early, middle, late
 #
-# `classifier.key_layer_names` holds an early, a middle and a late layer of whatever network is loaded.
+# `classifier.key_layer_names` holds an early, a middle and a late layer of whatever network is
+# loaded. Of each we draw the 16 channels that vary most.
 
 # %%
 key_maps = cu.get_feature_maps(classifier, image, classifier.key_layer_names)
-cu.plot_feature_maps(key_maps)
+liveliest = {}
+for name, maps in key_maps.items():
+    order = np.argsort(-maps.std(axis=(0, 1)), kind="stable")
+    liveliest[name] = maps[:, :, order[:16]]
+cu.plot_feature_maps(liveliest)
 
 # %%
 for name in classifier.key_layer_names:
     describe(name)
 
 # %% [markdown]
-# From left to right the maps get smaller and more numerous. In the left grid you find the cat. In the
-# middle one you find parts of it, in some channels. In the right one each channel is a handful of
-# cells: it says *that* something is there and roughly where, not what it looks like. Most of the
-# right grid is dark, because most of these channels have not found what they look for.
+# In the left grid you find the cat. In the middle one you find parts of it, in some channels. In the
+# right one each channel is a handful of cells: it says *that* something is there and roughly where,
+# not what it looks like. The lines above say how many channels there are in all, and how many of
+# them have found nothing.
 
 # %% [markdown]
 # ## How it changes with depth

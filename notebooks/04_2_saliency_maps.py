@@ -29,6 +29,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from course_utils.tiles import resize_heatmap
 
 # %%
 classifier = cu.load_classifier()
@@ -63,22 +64,34 @@ def saliency_map(model, inputs, class_index):
 by_hand = saliency_map(classifier.logits_model, inputs, cat)
 saliency = cu.compute_saliency_map(classifier, image, cat)
 assert np.allclose(by_hand, saliency, atol=1e-3)
-cu.plot_heatmap(image, {"Saliency": saliency})
+print(f"{saliency.shape[0]} x {saliency.shape[1]} values, as many as the network sees pixels")
+
+# %% [markdown]
+# A few pixels stand out so far that the others look black beside them. To draw such a map we show the
+# brightest 1 % at full strength and scale the rest to them.
 
 
 # %%
-def share_of_brightest(heatmap, part=0.01):
-    """Return how much of a map's sum lies in its brightest pixels."""
-    values = np.sort(heatmap.ravel())[::-1]
-    return float(values[: round(part * values.size)].sum() / values.sum())
+def brighten(values):
+    """Scale values that are not negative to [0, 1] for drawing; the brightest 1 % are 1."""
+    return np.clip(values / np.percentile(values, 99), 0, 1)
 
 
-print(f"{saliency.shape[0]} x {saliency.shape[1]} values, as many as the network sees pixels")
-print(f"the brightest 1% of the pixels hold {share_of_brightest(saliency):.0%} of the sum")
+def share_on_blanket(values):
+    """Return how much of a map's sum lies on the right fifth of the picture, mostly blanket."""
+    stretched = resize_heatmap(values, image.shape[:2])
+    return float(stretched[:, image.shape[1] * 4 // 5 :].sum() / stretched.sum())
+
+
+cu.plot_heatmap(image, {"Saliency": brighten(saliency)})
+
+# %%
+print(f"on the right fifth of the picture: {share_on_blanket(saliency):.0%} of the sum")
 
 # %% [markdown]
-# Look at the middle panel. The bright dots gather on the cat's face, but you cannot tell an eye from
-# a whisker, and neighboring pixels have very different values.
+# The right fifth of the picture is blanket, but for the tip of an ear. A map without any preference
+# would put 20 % of its sum there. Look at the dots: they lie all over the picture in small clusters,
+# and neighboring pixels have very different values. You cannot make out an eye or the nose.
 
 # %% [markdown]
 # ## Why it is noisy
@@ -120,26 +133,31 @@ print(f"correlation of the saliency maps: {correlation(saliency, noisy_saliency)
 # \frac{\partial y^c}{\partial x_{ijk}} (x + \varepsilon_s) \Big| ,
 # \qquad \varepsilon_s \sim \mathcal{N}(0, \sigma^2) . $$
 #
-# What points in random directions cancels out; what agrees stays.
+# What points in random directions cancels out; what agrees stays. The noise level is $\sigma$ as a
+# share of the picture's range.
 
 # %%
+noise_level = 0.1
 smoothed = {
-    f"{n} samples": cu.smooth_grad(classifier, image, cat, num_samples=n) for n in [1, 5, 20]
+    n: cu.smooth_grad(classifier, image, cat, num_samples=n, noise_level=noise_level)
+    for n in [1, 5, 20]
 }
-cu.plot_heatmap(image, smoothed)
+cu.plot_heatmap(image, {f"samples: {n}": brighten(values) for n, values in smoothed.items()})
 
 # %% [markdown]
 # How noisy is a map? Compute it twice, with other random numbers, and compare.
 
 # %%
-for n, first in zip([1, 5, 20], smoothed.values()):
-    second = cu.smooth_grad(classifier, image, cat, num_samples=n, seed=1)
-    print(f"{n:2d} samples: correlation of two runs {correlation(first, second):.2f}")
+for n, first in smoothed.items():
+    second = cu.smooth_grad(classifier, image, cat, n, noise_level, seed=1)
+    print(f"samples {n:2d}: correlation of two runs {correlation(first, second):.2f}, "
+          f"on the right fifth {share_on_blanket(first):.0%}")
 
 # %% [markdown]
-# The correlation rises with the number of samples: the map depends less and less on chance. On the
-# pictures above, the dots come together into parts of the face. The price is one forward and one
-# backward pass for each sample.
+# The correlation rises with the number of samples: the map depends less and less on chance. It is
+# still far from 1, so more samples would help. In the bottom row above, the dots gather on the face
+# and along the edge of the ear, and the blanket on the right gets darker from row to row. The price
+# is one forward and one backward pass for each sample.
 
 # %% [markdown]
 # ## The same through tf-keras-vis
@@ -242,28 +260,23 @@ plt.show()
 print(f"half of the gain is reached at {positions[np.argmax(scores - scores[0] > gained / 2)]:.2f}")
 
 # %% [markdown]
-# The curve is not a straight line. Its steep part is where the attributions come from; where it is
-# flat, the gradient at the picture itself would have told you little.
+# The curve is far from a straight line: nearly all of the gain comes in the first steps, while the
+# picture is still almost black. Where the curve is flat, a gradient says little about how the logit
+# was reached. That holds for the picture itself, at the right end.
 
 # %% [markdown]
 # ### What it shows
 #
 # We add the three colors of each pixel and draw what speaks for the cat (positive) and against it
-# (negative) in two rows, each scaled so that the brightest 1 % are full.
-
+# (negative) in two rows.
 
 # %%
-def to_heatmap(values):
-    """Scale values that are not negative to [0, 1]; the brightest 1 % are 1."""
-    return np.clip(values / np.percentile(values, 99), 0, 1)
-
-
 attributions = runs[300].sum(axis=-1)
 cu.plot_heatmap(
     image,
     {
-        "speaks for the cat": to_heatmap(np.maximum(attributions, 0)),
-        "speaks against it": to_heatmap(np.maximum(-attributions, 0)),
+        "speaks for the cat": brighten(np.maximum(attributions, 0)),
+        "speaks against it": brighten(np.maximum(-attributions, 0)),
     },
 )
 
@@ -283,16 +296,26 @@ cu.plot_heatmap(
     image,
     {
         "Grad-CAM": cu.make_gradcam_heatmap(classifier, image, cat),
-        "Saliency": saliency,
-        "SmoothGrad, 20 samples": smoothed["20 samples"],
-        "Integrated Gradients": to_heatmap(np.abs(attributions)),
+        "Saliency": brighten(saliency),
+        "SmoothGrad": brighten(smoothed[20]),
+        "Integrated Gradients": brighten(np.abs(attributions)),
     },
 )
 
 # %% [markdown]
-# Grad-CAM answers with a region, a few cells wide. The other three answer with pixels. They agree
-# about the face; only Grad-CAM tells it clearly from the background, and only the pixel methods
-# could tell an eye from an ear, if they were less noisy.
+# Grad-CAM answers with a region, a few cells wide, and leaves the blanket out. The other three
+# answer with pixels. SmoothGrad shows where on the face; saliency scatters. Integrated Gradients
+# also marks the bright blanket on the right: with a black baseline, bright pixels have come the
+# longest way, and the difference $x_i - x'_i$ is a factor of their attribution.
+
+# %%
+for name, values in {
+    "Grad-CAM": cu.make_gradcam_heatmap(classifier, image, cat),
+    "Saliency": saliency,
+    "SmoothGrad": smoothed[20],
+    "Integrated Gradients": np.abs(attributions),
+}.items():
+    print(f"{name:21s} on the right fifth: {share_on_blanket(values):.0%}")
 
 # %% [markdown]
 # ## What to remember
@@ -304,7 +327,7 @@ cu.plot_heatmap(
 # ## Where pixel maps mislead
 #
 # - They like edges and contrast, whatever the class. Chapter 5 tests this.
-# - With a black baseline, a black pixel can get no attribution, however important it is:
+# - With a black baseline, a black pixel gets no attribution, however important it is:
 #   $x_i - x'_i = 0$.
 # - A large gradient is not a large contribution, and neither is a reason.
 #

@@ -44,10 +44,15 @@ NUM_SAMPLES, NUM_STEPS = 20, 50
 
 
 def integrated_heatmap(classifier, image, class_index):
-    """Return the magnitude of Integrated Gradients, scaled so that the brightest 1 % are 1."""
+    """Return the magnitude of Integrated Gradients in [0, 1]."""
     attributions = cu.integrated_gradients(classifier, image, class_index, num_steps=NUM_STEPS)
     magnitude = np.abs(attributions.sum(axis=-1))
-    return np.clip(magnitude / np.percentile(magnitude, 99), 0, 1)
+    return magnitude / magnitude.max()
+
+
+def brighten(values):
+    """Scale for drawing: the brightest 1 % of a map are 1."""
+    return np.clip(values / np.percentile(values, 99), 0, 1)
 
 
 def class_activation(method):
@@ -65,7 +70,7 @@ methods = {
     "Integrated Gradients": (integrated_heatmap, NUM_STEPS),
 }
 heatmaps = {name: function(classifier, image, cat) for name, (function, _) in methods.items()}
-cu.plot_heatmap(image, {f"{name}: Egyptian cat": heatmap for name, heatmap in heatmaps.items()})
+cu.plot_heatmap(image, {f"{name}: cat": brighten(h) for name, h in heatmaps.items()})
 
 
 # %%
@@ -123,8 +128,8 @@ for name, value in sanity.items():
 # %%
 pairs = {}
 for name in ["Grad-CAM", "LayerCAM", "Integrated Gradients"]:
-    pairs[f"{name}, trained"] = heatmaps[name]
-    pairs[f"{name}, shuffled"] = shuffled_maps[name]
+    pairs[f"{name}, trained"] = brighten(heatmaps[name])
+    pairs[f"{name}, shuffled"] = brighten(shuffled_maps[name])
 cu.plot_heatmap(image, pairs)
 
 # %% [markdown]

@@ -36,6 +36,9 @@ BLOCKS = [
     (6, 3, 1, 320, 1),
 ]
 
+# Keras's own: NumPy 2 warns of how it saves a variable.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 
 class LayerFacts(NamedTuple):
     """What a layer is; its arrays are not kept."""
@@ -169,7 +172,9 @@ def test_lite0_layers_are_named_after_their_blocks(embedded):
 
 def test_lite0_layers_of_a_block_stand_in_order(embedded):
     names = [layer.name for layer in embedded.model.layers if layer.name.startswith("block2b_")]
-    parts = "expand_conv expand_bn expand_activation dwconv bn activation project_conv project_bn add"
+    parts = (
+        "expand_conv expand_bn expand_activation dwconv bn activation project_conv project_bn add"
+    )
     assert [name.removeprefix("block2b_") for name in names] == parts.split()
 
 
@@ -213,7 +218,9 @@ def test_lite0_takes_another_number_of_classes():
 
 def test_the_embedded_file_holds_every_variable_once_and_nothing_else(embedded):
     variables = {
-        f"{layer.name}/{v.name}": v.numpy() for layer in embedded.model.layers for v in layer.weights
+        f"{layer.name}/{v.name}": v.numpy()
+        for layer in embedded.model.layers
+        for v in layer.weights
     }
     with np.load(DATA / "efficientnet_lite0.npz", allow_pickle=False) as arrays:
         assert set(arrays.files) == set(variables)
@@ -248,7 +255,9 @@ def test_a_damaged_embedded_file_is_found_out(damaged_package):
 # Keras's networks
 
 
-@pytest.mark.parametrize("name", ["vgg16", "resnet50", "mobilenet_v2", "efficientnet_b0"])
+@pytest.mark.parametrize(
+    "name", ["vgg16", "efficientnet_b0"]
+)  # the others are built by Keras alone
 def test_a_network_is_layer_for_layer_that_of_keras(keras_networks, name):
     model, *_ = build_random_network(name)
     assert describe(model) == keras_networks(name).layers
@@ -378,7 +387,8 @@ def _write_array(group, name, shape, generator):
     elif np.prod(shape) < 3_000_000:
         group[name] = generator.normal(0, scale, shape).astype(np.float32)
     else:
-        array = group.create_dataset(name, shape, np.float32, chunks=(8, 8), fillvalue=scale)
+        chunks = (256, shape[1])
+        array = group.create_dataset(name, shape, np.float32, chunks=chunks, fillvalue=scale)
         array[:8, :8] = generator.normal(0, scale, (8, 8))
 
 

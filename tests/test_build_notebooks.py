@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -278,6 +279,19 @@ def test_a_failed_build_keeps_the_old_notebook_and_the_others_go_on(built, tmp_p
     assert "NameError: name 'm' is not defined" in printed
     assert "02_next ... written" in printed
     assert source.with_suffix(".ipynb").read_bytes() == built.with_suffix(".ipynb").read_bytes()
+
+
+@pytest.mark.parametrize("end", ["", "raise ValueError"])
+def test_no_kernel_is_left_running(tmp_path, end):
+    code = f"import os, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\n{end}"
+    source = write(tmp_path, f"# %%\n{code}\n")
+    if end:
+        with pytest.raises(tool.BuildError):
+            tool.build(source)
+    else:
+        tool.build(source)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_cell_that_never_ends_is_stopped(tmp_path, monkeypatch):

@@ -252,7 +252,9 @@ def test_the_logits_are_those_of_the_networks_output(traced):
 
 
 def test_the_calls_compute_the_logits(traced):
-    [logits] = run_calls(traced.graph.calls, [(traced.graph.input, PICTURES)], [traced.graph.output])
+    [logits] = run_calls(
+        traced.graph.calls, [(traced.graph.input, PICTURES)], [traced.graph.output]
+    )
     np.testing.assert_allclose(logits.numpy(), evaluate(traced.logits_model), atol=1e-6)
 
 
@@ -432,8 +434,14 @@ def softmax_then(*more):
 @pytest.mark.parametrize(
     "build, words",
     [
-        (lambda: chain(conv("a"), top("sigmoid")), "'predictions'.*'sigmoid'.*softmax or in logits"),
-        (lambda: chain(conv("a"), top(None), layers.Activation("tanh", name="end")), "'end'.*'tanh'"),
+        (
+            lambda: chain(conv("a"), top("sigmoid")),
+            "'predictions'.*'sigmoid'.*softmax or in logits",
+        ),
+        (
+            lambda: chain(conv("a"), top(None), layers.Activation("tanh", name="end")),
+            "'end'.*'tanh'",
+        ),
         (lambda: chain(conv("a"), top("relu")), "'predictions'.*'relu'"),
         (
             lambda: chain(conv("a"), layers.GlobalAveragePooling2D(), layers.ReLU(name="end")),
