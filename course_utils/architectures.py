@@ -206,7 +206,7 @@ def _build_vgg(constructor, read_kernel):
         layer = keras.layers.Dense(units, activation=activation, name=name)
         usual, layer.kernel_initializer = (
             layer.kernel_initializer,
-            partial(_call, read_kernel, name),
+            partial(_initialize, read_kernel, name),
         )
         x = layer(x)
         layer.kernel_initializer = usual

@@ -22,6 +22,7 @@ class Call(NamedTuple):
 
     @property
     def inputs(self):
+        """All tensors among the arguments."""
         leaves = keras.tree.flatten((self.args, self.kwargs))
         return [leaf for leaf in leaves if isinstance(leaf, keras.KerasTensor)]
 
@@ -44,6 +45,7 @@ class LinearHead(keras.layers.Layer):
         self.activation = keras.activations.linear
 
     def call(self, inputs):
+        """Return the logits, (N, classes)."""
         logits = keras.ops.matmul(inputs, self.dense.kernel)
         return logits if self.dense.bias is None else logits + self.dense.bias
 

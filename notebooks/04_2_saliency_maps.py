@@ -91,7 +91,7 @@ print(f"on the right fifth of the picture: {share_on_blanket(saliency):.0%} of t
 # %% [markdown]
 # The right fifth of the picture is blanket, but for the tip of an ear. A map without any preference
 # would put 20 % of its sum there. Look at the dots: they lie all over the picture in small clusters,
-# and neighboring pixels have very different values. You cannot make out an eye or the nose.
+# and neighboring pixels have very different values. The eyes are barely there, and the nose is not.
 
 # %% [markdown]
 # ## Why it is noisy
@@ -303,7 +303,7 @@ cu.plot_heatmap(
 )
 
 # %% [markdown]
-# Grad-CAM answers with a region, a few cells wide, and leaves the blanket out. The other three
+# Grad-CAM answers with a region, a few cells wide, and mostly leaves the blanket out. The other three
 # answer with pixels. SmoothGrad shows where on the face; saliency scatters. Integrated Gradients
 # also marks the bright blanket on the right: with a black baseline, bright pixels have come the
 # longest way, and the difference $x_i - x'_i$ is a factor of their attribution.

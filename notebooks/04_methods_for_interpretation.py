@@ -113,7 +113,7 @@ names = ["chelsea", "coffee", "astronaut", "rocket", "cat_and_coffee"]
 images = {name: cu.load_image(name) for name in names}
 
 figure, panels = plt.subplots(1, len(names), figsize=(9, 2.2), layout="constrained")
-for axes, (name, image) in zip(panels, images.items()):
+for axes, image in zip(panels, images.values()):
     best = classifier.top_predictions(image, k=1)[0]
     axes.imshow(image)
     axes.set_title(f"{best.label}\n{best.probability:.2f}", fontsize="small")

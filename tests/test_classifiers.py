@@ -24,11 +24,6 @@ def classifier_of(*parts, size=8, name="network"):
     return ImageClassifier(name, keras.Model(inputs, x), lambda images: images / 255)
 
 
-def softmax(logits):
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
 # Loading
 
 
@@ -173,7 +168,7 @@ def test_the_embedded_networks_probabilities_are_its_models_outputs(embedded, ch
         ("input_size", (224, 224)),
         ("num_classes", 1000),
         ("last_conv_layer_name", "top_conv"),
-        ("key_layer_names", ["stem_activation", "block3b_project_bn", "top_activation"]),
+        ("key_layer_names", ["stem_activation", "block4a_expand_activation", "top_activation"]),
     ],
 )
 def test_what_the_embedded_network_is(embedded, attribute, value):
@@ -428,7 +423,7 @@ def test_classes_of_one_probability_come_in_the_order_of_their_index(thousand, p
     assert [p.class_index for p in found] == [967, 2, 285, 0, 1, 3]
 
 
-@pytest.mark.parametrize("k", [1, 7, 1000, np.int64(4)])
+@pytest.mark.parametrize("k", [1, 7, 1000, 5.0, np.int64(4)])
 def test_top_predictions_are_as_many_as_asked_for(thousand, picture, k):
     assert len(thousand.top_predictions(picture, k)) == k
 
@@ -437,7 +432,7 @@ def test_top_predictions_are_five_unless_asked(thousand, picture):
     assert len(thousand.top_predictions(picture)) == 5
 
 
-@pytest.mark.parametrize("k", [0, -1, 1001, 2.5, 5.0, "5", None, True])
+@pytest.mark.parametrize("k", [0, -1, 1001, 2.5, "5", None])
 def test_another_number_of_predictions_is_refused(thousand, picture, k):
     with pytest.raises(ValueError, match=f"k must be.*1 to 1000, not {k!r}"):
         thousand.top_predictions(picture, k)
@@ -563,8 +558,7 @@ def test_each_kind_of_convolution_counts():
 def test_a_network_without_convolutions_is_told_so(attribute):
     classifier = classifier_of(layers.Flatten(), layers.Dense(3), name="dense")
     with pytest.raises(ValueError, match="'dense' has no convolution"):
-        value = getattr(classifier, attribute)
-        value(None)
+        getattr(classifier, attribute)(None)
 
 
 @pytest.mark.parametrize("name", ["stem_conv", "block2b_add", "top_activation"])
@@ -585,9 +579,9 @@ def test_no_layer_name_is_the_last_layer_with_feature_maps(embedded):
         ("", "no layer ''.*nearest"),
         (-1, "no layer -1.*nearest"),
         (["top_conv"], r"no layer \['top_conv'\]"),
-        ("image", "no layer 'image'"),
-        ("avg_pool", "'avg_pool'.*no height and width.*stem_activation"),
-        ("predictions", "'predictions'.*no height and width.*stem_activation"),
+        ("image", "'image' of .* gives no feature maps.*stem_activation"),
+        ("avg_pool", "'avg_pool' of .* gives no feature maps.*stem_activation"),
+        ("predictions", "'predictions' of .* gives no feature maps.*stem_activation"),
     ],
 )
 def test_a_layer_without_feature_maps_is_refused(embedded, bad, words):
@@ -609,7 +603,7 @@ def test_no_class_index_is_minus_one(tiny):
 
 
 @pytest.mark.parametrize(
-    "bad", [-1, 3, 1000, 0.5, 2.0, float("nan"), "2", "tabby", True, np.True_, [1], (1,)]
+    "bad", [-1, 3, 1000, 0.5, float("nan"), "2", "tabby", True, [1], (1,)]
 )
 def test_a_class_that_is_not_there_is_refused(tiny, bad):
     with pytest.raises(ValueError, match="class_index must be.*0 to 2.*not ") as error:

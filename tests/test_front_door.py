@@ -171,6 +171,14 @@ def test_a_second_install_does_nothing(installed):
     assert "make lab" in run.stdout
 
 
+def test_an_install_that_failed_is_tried_again_and_one_that_worked_is_not(installed):
+    (installed / ".venv/.installed").unlink()
+    assert run_make(installed, "install", "PYTHON=true", "VENV_PYTHON=false").returncode != 0
+    assert run_make(installed, "--question", "install").returncode == 1
+    assert run_make(installed, "install", "PYTHON=true", "VENV_PYTHON=true").returncode == 0
+    assert run_make(installed, "install", "PYTHON=false", "VENV_PYTHON=false").returncode == 0
+
+
 @pytest.mark.parametrize("name", MADE_FROM)
 def test_install_runs_again_when_the_dependencies_change(installed, name):
     os.utime(installed / name, (2000, 2000))

@@ -1,0 +1,130 @@
+"""Our maps beside those of tf-keras-vis, before either is stretched over the picture."""
+
+import gc
+import warnings
+
+import numpy as np
+import pytest
+
+import course_utils as cu
+from course_utils.gradcam import feature_maps_and_gradients, grad_cam_plus_plus
+
+with warnings.catch_warnings(action="ignore"):  # SciPy: a module that tf-keras-vis uses is gone soon
+    from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+    from tf_keras_vis.layercam import Layercam
+    from tf_keras_vis.saliency import Saliency
+    from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+# tf-keras-vis calls models with a list of inputs, and Keras and SciPy say what they think of it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match"),
+    pytest.mark.filterwarnings("ignore:.*scipy.ndimage:DeprecationWarning"),
+]
+
+THEIRS = {"grad_cam": Gradcam, "grad_cam++": GradcamPlusPlus, "layer_cam": Layercam}
+SAME_FORMULA = ["grad_cam", "layer_cam"]
+
+
+@pytest.fixture(scope="module")
+def vgg16():
+    yield cu.load_classifier("vgg16", weights="random")
+    gc.collect()  # its 550 MB, before the tests that follow
+
+
+def correlation(first, second):
+    assert first.shape == second.shape
+    return np.corrcoef(np.ravel(first), np.ravel(second))[0, 1]
+
+
+def their_heatmap(classifier, image, class_index, layer_name, method):
+    method = THEIRS[method](classifier.logits_model, clone=False)
+    return method(
+        CategoricalScore([class_index]),
+        classifier.preprocess(image),
+        penultimate_layer=layer_name,
+        seek_penultimate_conv_layer=False,
+        expand_cam=False,
+    )[0]
+
+
+def heatmap_agreement(classifier, image, class_index, layer_name, method):
+    ours = cu.make_gradcam_heatmap(classifier, image, class_index, layer_name, method)
+    theirs = their_heatmap(classifier, image, class_index, layer_name, method)
+    return correlation(ours, theirs)
+
+
+def saliency_agreement(classifier, image, class_index):
+    ours = cu.compute_saliency_map(classifier, image, class_index)
+    saliency = Saliency(classifier.logits_model, clone=False)
+    theirs = saliency(CategoricalScore([class_index]), classifier.preprocess(image))[0]
+    return correlation(ours, theirs)
+
+
+@pytest.mark.parametrize("method", SAME_FORMULA)
+@pytest.mark.parametrize(
+    "layer_name", ["top_activation", "top_conv", "block5c_add", "block3b_expand_activation"]
+)
+@pytest.mark.parametrize("class_index", [285, 967])
+def test_heatmap_on_the_embedded_network(embedded, class_index, layer_name, method):
+    image = cu.load_image("cat_and_coffee")
+    assert heatmap_agreement(embedded, image, class_index, layer_name, method) >= 0.9999
+
+
+def test_layers_are_those_of_the_library(embedded):
+    assert embedded.feature_layer_names[-1] == "top_activation"
+    assert embedded.last_conv_layer_name == "top_conv"
+
+
+@pytest.mark.parametrize("name", ["chelsea", "coffee"])
+def test_saliency_on_the_embedded_network(embedded, name):
+    image = cu.load_image(name)
+    class_index = embedded.resolve_class_index(image)
+    assert saliency_agreement(embedded, image, class_index) >= 0.9999
+
+
+@pytest.mark.parametrize("method", SAME_FORMULA)
+def test_as_the_tutorial_calls_it(embedded, chelsea, method):
+    """A copy of the network, its softmax replaced, the last convolution sought by tf-keras-vis."""
+    theirs = THEIRS[method](embedded.model, model_modifier=ReplaceToLinear(), clone=True)(
+        CategoricalScore([285]),
+        embedded.preprocess(chelsea),
+        penultimate_layer=-1,
+        expand_cam=False,
+    )[0]
+    layer_name = embedded.last_conv_layer_name
+    ours = cu.make_gradcam_heatmap(embedded, chelsea, 285, layer_name, method)
+    assert correlation(ours, theirs) >= 0.9999
+
+
+@pytest.mark.parametrize("method", SAME_FORMULA)
+@pytest.mark.parametrize("layer_name", ["block5_conv3", "block3_conv3"])
+def test_heatmap_on_vgg16(vgg16, chelsea, layer_name, method):
+    class_index = vgg16.resolve_class_index(chelsea)
+    assert heatmap_agreement(vgg16, chelsea, class_index, layer_name, method) >= 0.9999
+
+
+def test_saliency_on_vgg16(vgg16, chelsea):
+    class_index = vgg16.resolve_class_index(chelsea)
+    assert saliency_agreement(vgg16, chelsea, class_index) >= 0.9999
+
+
+# Grad-CAM++ has several readings: ours is the paper's (test_gradcam.py), theirs is another.
+
+
+def test_grad_cam_plus_plus_differs(embedded, chelsea):
+    result = heatmap_agreement(embedded, chelsea, 285, "top_activation", "grad_cam++")
+    assert 0.9 < result < 0.99
+
+
+def test_why_grad_cam_plus_plus_differs(embedded, chelsea):
+    """tf-keras-vis divides the alphas of a channel by their sum. With that, we agree."""
+    maps, gradients = feature_maps_and_gradients(embedded, chelsea, 285)
+    denominators = 2 + maps.sum(axis=(0, 1)) * gradients
+    alphas = np.where(gradients != 0, 1 / denominators, 0)
+    scale = alphas.sum(axis=(0, 1))
+    weights = (alphas * np.maximum(gradients, 0)).sum(axis=(0, 1)) / np.where(scale == 0, 1, scale)
+    theirs = their_heatmap(embedded, chelsea, 285, "top_activation", "grad_cam++")
+    assert correlation(np.maximum(maps @ weights, 0), theirs) >= 0.9999
+    assert correlation(np.maximum(grad_cam_plus_plus(maps, gradients), 0), theirs) < 0.99

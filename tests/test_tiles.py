@@ -1,0 +1,397 @@
+import importlib.util
+import io
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils.tiles import (
+    colormap_names,
+    encode_png,
+    overlay_heatmap,
+    resize_heatmap,
+    tile_feature_maps,
+)
+
+REPOSITORY = Path(__file__).parents[1]
+COLORMAPS = ["viridis", "magma", "cividis", "gray", "jet"]
+
+
+@pytest.fixture(autouse=True)
+def no_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def stack(*maps):
+    """Maps given one by one as (height, width, channels)."""
+    return np.stack(maps, axis=-1)
+
+
+A = np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])  # 51 gray levels a unit
+B = np.array([[-1.0, -1.0, 1.0], [1.0, -1.0, 1.0]])
+CONSTANT = np.full((2, 3), 7.0)
+
+
+# tile_feature_maps
+
+
+def test_tiles_pixel_by_pixel():
+    tile = tile_feature_maps(stack(A, B, CONSTANT), columns=2, padding=1)
+    expected = [
+        [0, 51, 102, 0, 0, 0, 255],
+        [153, 204, 255, 0, 255, 0, 255],
+        [0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0],
+    ]
+    assert tile.tolist() == expected
+    assert tile.dtype == np.uint8
+
+
+def test_tiles_without_padding_touch():
+    tile = tile_feature_maps(stack(B, A), columns=1, padding=0)
+    expected = [[0, 0, 255], [255, 0, 255], [0, 51, 102], [153, 204, 255]]
+    assert tile.tolist() == expected
+
+
+def test_tiles_are_two_pixels_apart_with_padding_two():
+    tile = tile_feature_maps(stack(A, B), columns=2, padding=2)
+    assert tile[0].tolist() == [0, 51, 102, 0, 0, 0, 0, 255]
+
+
+def test_maps_fill_rows_first():
+    lit = [np.eye(1, 2, k=1) * (i + 1) for i in range(5)]
+    tile = tile_feature_maps(stack(*lit), columns=3, padding=0)
+    assert (tile > 0).tolist() == [[False, True] * 3, [False, True] * 2 + [False, False]]
+
+
+@pytest.mark.parametrize(
+    "channels, columns, shape",
+    [(3, 8, (2, 31)), (8, 8, (2, 31)), (9, 8, (5, 31)), (64, 8, (23, 31))],
+)
+def test_a_row_is_as_wide_as_its_columns(channels, columns, shape):
+    assert tile_feature_maps(np.zeros((2, 3, channels)), columns).shape == shape
+
+
+def test_places_after_the_last_map_are_black():
+    tile = tile_feature_maps(np.stack([B] * 3, axis=-1), columns=5)
+    assert tile.shape == (2, 19)
+    assert tile[:, 11:].max() == 0
+
+
+def test_each_map_is_scaled_to_its_own_range():
+    tile = tile_feature_maps(stack(A, 1000 * A - 5, -A), columns=3, padding=0)
+    assert tile[:, 0:3].tolist() == tile[:, 3:6].tolist() == tile[::-1, 8:5:-1].tolist()
+
+
+def test_a_constant_map_is_black():
+    assert tile_feature_maps(stack(CONSTANT, -CONSTANT)).max() == 0
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8, bool]
+)
+def test_real_numbers_of_any_type_will_do(dtype):
+    assert tile_feature_maps(B.clip(0)[..., None].astype(dtype)).tolist()[0][:3] == [0, 0, 255]
+
+
+def test_a_nested_list_will_do():
+    assert tile_feature_maps([[[0.0], [1.0]]], columns=1).tolist() == [[0, 255]]
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e-30, 1e30, 1.5e38])
+def test_very_small_and_very_large_values_are_scaled(scale):
+    assert tile_feature_maps(np.float32(B * scale)[..., None], 1)[0].tolist() == [0, 0, 255]
+
+
+def test_the_callers_maps_do_not_change():
+    maps = np.float32(stack(A, B))
+    copy = maps.copy()
+    tile_feature_maps(maps)[:] = 9
+    np.testing.assert_array_equal(maps, copy)
+
+
+def test_the_tile_is_contiguous_and_owned():
+    tile = tile_feature_maps(stack(A, B))
+    assert tile.flags.c_contiguous and tile.flags.owndata and tile.flags.writeable
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("channel", [0, 2])
+def test_a_value_that_is_not_finite_is_refused(value, channel):
+    maps = stack(A, A, A)
+    maps[1, 1, channel] = value
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        tile_feature_maps(maps)
+
+
+@pytest.mark.parametrize(
+    "maps, words",
+    [
+        (np.zeros((1, 2, 3, 4)), r"1, 2, 3, 4.*maps\[0\]"),
+        (np.zeros((2, 3)), "2, 3"),
+        (np.zeros((0, 3, 4)), "0, 3, 4"),
+        (np.zeros((2, 3, 0)), "2, 3, 0"),
+        (np.zeros((2, 3, 4), complex), "complex128"),
+        (np.zeros((2, 3, 4), object), "object"),
+        (np.full((2, 3, 4), "x"), "<U1"),
+        (None, "object"),
+    ],
+)
+def test_what_are_no_feature_maps_are_refused(maps, words):
+    with pytest.raises(ValueError, match=f"real numbers.*{words}"):
+        tile_feature_maps(maps)
+
+
+@pytest.mark.parametrize("columns, padding", [(0, 1), (-1, 1), (1, -1)])
+def test_columns_and_padding_out_of_range_are_refused(columns, padding):
+    with pytest.raises(ValueError, match=f"columns.*padding.*{columns}, {padding}"):
+        tile_feature_maps(stack(A), columns, padding)
+
+
+# encode_png
+
+
+def decode(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+@pytest.mark.parametrize("cmap", COLORMAPS)
+def test_a_png_shows_matplotlibs_colors_exactly(cmap):
+    tile = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    expected = matplotlib.colormaps[cmap](tile, bytes=True)[..., :3]
+    np.testing.assert_array_equal(decode(encode_png(tile, cmap)), expected)
+
+
+def test_a_png_is_viridis_unless_asked():
+    tile = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert encode_png(tile) == encode_png(tile, "viridis") != encode_png(tile, "magma")
+
+
+def test_a_png_holds_the_tile_as_its_palette_indices():
+    tile = np.random.default_rng(0).integers(0, 256, (5, 9), dtype=np.uint8)
+    image = Image.open(io.BytesIO(encode_png(tile)))
+    assert (image.format, image.mode) == ("PNG", "P")
+    np.testing.assert_array_equal(np.asarray(image), tile)
+
+
+def test_a_png_of_a_view_is_that_of_its_copy():
+    tile = np.arange(24, dtype=np.uint8).reshape(4, 6)[::2, ::-1]
+    assert encode_png(tile) == encode_png(tile.copy())
+
+
+@pytest.mark.parametrize(
+    "tile, words",
+    [
+        (np.zeros((2, 3)), "float64"),
+        (np.zeros((2, 3, 3), np.uint8), "2, 3, 3"),
+        (np.zeros((0, 3), np.uint8), "0, 3"),
+        (np.zeros(3, np.uint8), "3,"),
+        (np.zeros((2, 3), bool), "bool"),
+    ],
+)
+def test_what_is_no_tile_is_refused(tile, words):
+    with pytest.raises(ValueError, match=f"uint8.*not.*{words}"):
+        encode_png(tile)
+
+
+def test_an_unknown_color_map_is_answered_with_all_names():
+    with pytest.raises(ValueError, match="'hot'.*viridis, magma, cividis, gray, jet"):
+        encode_png(np.zeros((2, 3), np.uint8), "hot")
+
+
+# The color maps
+
+
+def test_color_map_names():
+    assert colormap_names() == COLORMAPS
+
+
+def test_the_stored_color_maps_are_those_that_the_tool_would_write():
+    path = REPOSITORY / "tools" / "build_colormaps.py"
+    spec = importlib.util.spec_from_file_location("build_colormaps", path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    with np.load(tool.TARGET, allow_pickle=False) as stored:
+        assert tuple(stored.files) == tool.NAMES
+        for name in tool.NAMES:
+            assert stored[name].dtype == np.uint8
+            np.testing.assert_array_equal(stored[name], tool.colormap_table(name), err_msg=name)
+
+
+# resize_heatmap
+
+
+def interpolate(heatmap, size):
+    """Stretch with half-pixel centers, slowly: linear along one axis, then along the other."""
+
+    def along(array, length):
+        centers = (np.arange(length) + 0.5) / length * len(array) - 0.5
+        return np.stack([np.interp(centers, np.arange(len(array)), c) for c in array.T], axis=1)
+
+    return along(along(heatmap, size[0]).T, size[1]).T
+
+
+SIZES = [
+    ((7, 7), (224, 224)),
+    ((14, 14), (224, 224)),
+    ((7, 7), (300, 451)),
+    ((5, 9), (37, 101)),
+    ((1, 1), (8, 6)),
+    ((1, 7), (5, 50)),
+    ((4, 4), (4, 4)),
+]
+
+
+@pytest.mark.parametrize("shape, size", SIZES)
+def test_a_stretched_heatmap_is_interpolated_between_the_centers_of_its_cells(shape, size):
+    heatmap = np.random.default_rng(0).random(shape)
+    stretched = resize_heatmap(heatmap, size)
+    assert (stretched.shape, stretched.dtype) == (size, np.float32)
+    np.testing.assert_allclose(stretched, interpolate(heatmap, size), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "shape, size", [((7, 7), (224, 224)), ((14, 14), (224, 224)), ((5, 9), (45, 99))]
+)
+def test_a_single_hot_cell_peaks_at_the_center_of_its_part_of_the_picture(shape, size):
+    for row in range(1, shape[0] - 1):
+        for column in range(1, shape[1] - 1):
+            heatmap = np.zeros(shape)
+            heatmap[row, column] = 1
+            stretched = resize_heatmap(heatmap, size)
+            y, x = np.argwhere(stretched == stretched.max()).mean(axis=0) + 0.5
+            assert x / size[1] == pytest.approx((column + 0.5) / shape[1])
+            assert y / size[0] == pytest.approx((row + 0.5) / shape[0])
+
+
+def test_heat_in_a_corner_stays_in_the_corner():
+    heatmap = np.zeros((7, 7))
+    heatmap[0, 6] = 1
+    stretched = resize_heatmap(heatmap, (224, 224))
+    assert (stretched[:16, 208:] == 1).all()
+    assert stretched[48:].max() == stretched[:, :176].max() == 0
+
+
+@pytest.mark.parametrize("size", [(224, 224), (300, 451), (3, 5), (1, 1)])
+def test_a_stretched_heatmap_keeps_within_its_range(size):
+    heatmap = np.random.default_rng(0).random((7, 7)).astype(np.float32)
+    stretched = resize_heatmap(heatmap, size)
+    assert heatmap.min() <= stretched.min() and stretched.max() <= heatmap.max()
+
+
+def test_a_constant_heatmap_stays_constant():
+    assert np.unique(resize_heatmap(np.full((7, 7), 0.3, np.float32), (50, 70))) == np.float32(0.3)
+
+
+def test_a_stretched_heatmap_can_be_changed():
+    resize_heatmap(np.zeros((2, 2)), (4, 4))[0, 0] = 1
+
+
+@pytest.mark.parametrize("heatmap", [np.zeros((2, 2, 3)), np.zeros(4), np.zeros((0, 2))])
+def test_what_is_no_heatmap_cannot_be_stretched(heatmap):
+    with pytest.raises(ValueError, match="heatmap"):
+        resize_heatmap(heatmap, (8, 8))
+
+
+# overlay_heatmap
+
+
+def photo(height=6, width=9):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_alpha_zero_is_the_picture():
+    overlay = overlay_heatmap(photo(), np.random.default_rng(1).random((3, 3)), alpha=0)
+    np.testing.assert_array_equal(overlay, photo())
+    assert overlay.dtype == np.uint8
+
+
+@pytest.mark.parametrize("cmap", COLORMAPS)
+def test_alpha_one_is_the_colors(cmap):
+    heatmap = np.arange(54).reshape(6, 9) / 53
+    levels = np.rint(255 * np.float32(heatmap)).astype(np.uint8)
+    expected = matplotlib.colormaps[cmap](levels, bytes=True)[..., :3]
+    np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap, 1, cmap), expected)
+
+
+@pytest.mark.parametrize("alpha", [0.25, 0.5, 0.8])
+def test_the_overlay_blends_picture_and_colors(alpha):
+    colors = overlay_heatmap(photo(), np.full((1, 1), 0.7), 1)
+    expected = np.rint((1 - alpha) * photo() + alpha * colors)
+    np.testing.assert_array_equal(overlay_heatmap(photo(), np.full((1, 1), 0.7), alpha), expected)
+
+
+def test_the_overlay_is_half_jet_unless_asked():
+    heatmap = np.random.default_rng(1).random((3, 3))
+    expected = overlay_heatmap(photo(), heatmap, alpha=0.5, cmap="jet")
+    np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap), expected)
+
+
+def test_the_overlay_stretches_the_heatmap_as_resize_heatmap_does():
+    heatmap = np.random.default_rng(1).random((2, 3))
+    stretched = resize_heatmap(heatmap, (6, 9))
+    expected = overlay_heatmap(photo(), stretched)
+    np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int64, bool])
+def test_a_heatmap_of_any_real_type_will_do(dtype):
+    heatmap = np.eye(3)
+    expected = overlay_heatmap(photo(), np.float32(heatmap))
+    np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap.astype(dtype)), expected)
+
+
+def test_neither_picture_nor_heatmap_change():
+    image, heatmap = photo(), np.random.default_rng(1).random((3, 3)).astype(np.float32)
+    copy = heatmap.copy()
+    overlay_heatmap(image, heatmap)[:] = 0
+    np.testing.assert_array_equal(image, photo())
+    np.testing.assert_array_equal(heatmap, copy)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ((np.zeros((4, 4, 3)), np.zeros((2, 2))), "picture.*float64"),
+        ((np.zeros((4, 4), np.uint8), np.zeros((2, 2))), "picture.*4, 4"),
+        ((np.zeros((1, 4, 4, 3), np.uint8), np.zeros((2, 2))), "picture.*1, 4, 4, 3"),
+        ((photo(), np.zeros((2, 2, 1))), "heatmap.*2, 2, 1"),
+        ((photo(), np.zeros((0, 2))), "heatmap.*0, 2"),
+        ((photo(), 0.5), r"heatmap.*\(\)"),
+        ((photo(), np.array([[0, 1.01]])), "heatmap.*1.01"),
+        ((photo(), np.array([[-0.01, 1]])), "heatmap.*-0.01"),
+        ((photo(), np.array([[0, np.nan]])), "heatmap.*nan"),
+        ((photo(), np.array([[0j, 1]])), "heatmap.*complex128"),
+        ((photo(), np.array([["a"]])), "heatmap.*<U1"),
+        ((photo(), np.zeros((2, 2)), 1.1), "alpha.*1.1"),
+        ((photo(), np.zeros((2, 2)), -0.1), "alpha.*-0.1"),
+        ((photo(), np.zeros((2, 2)), float("nan")), "alpha.*nan"),
+        ((photo(), np.zeros((2, 2)), 0.5, "hot"), "'hot'.*viridis"),
+    ],
+)
+def test_an_overlay_that_cannot_be_is_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        overlay_heatmap(*arguments)
+
+
+def test_tiles_are_made_without_matplotlib():
+    code = (
+        "import json, sys, numpy as np; from course_utils import tiles;"
+        "tile = tiles.tile_feature_maps(np.ones((2, 2, 3))); tiles.encode_png(tile);"
+        "tiles.overlay_heatmap(np.zeros((4, 4, 3), np.uint8), np.ones((2, 2)));"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in json.loads(run.stdout)}
+    assert loaded & {"matplotlib", "tensorflow", "keras"} == set()
