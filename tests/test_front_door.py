@@ -1,11 +1,13 @@
 """The files a reader meets first agree with each other, and run on any machine."""
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,17 @@ def dependencies(*extras):
 def constraint_lines():
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def imported_modules(path):
+    """Return the top-level names of the modules that a file imports, wherever in it."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules.add(node.module.partition(".")[0])
+    return modules
 
 
 def project_files():
@@ -126,6 +139,18 @@ def test_each_dependency_of_the_environment_says_why_it_is_there():
         and "tensorflow" not in line  # two lines, explained above the first
     ]
     assert silent == []
+
+
+def test_what_the_package_and_the_chapters_import_is_declared():
+    """An import that works only because another package brings it along breaks some day."""
+    distributions = packages_distributions()
+    undeclared = set()
+    for path in [*ROOT.glob("course_utils/*.py"), *ROOT.glob("notebooks/*.py")]:
+        for module in imported_modules(path) - sys.stdlib_module_names - {"course_utils"}:
+            names = {canonicalize_name(name) for name in distributions.get(module, [module])}
+            if not {name.removesuffix("-cpu") for name in names} & set(dependencies()):
+                undeclared.add((path.name, module))
+    assert undeclared == set()
 
 
 def test_the_package_has_lower_bounds_only():

@@ -64,9 +64,11 @@ def read_source(path):
     source = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
     notebook = nbformat.v4.new_notebook(cells=source.cells, metadata=nbformat.from_dict(METADATA))
     notebook.nbformat_minor = 5
+    for cell in notebook.cells:  # blank lines between the cells of a .py file mean nothing
+        cell.source = cell.source.strip("\n")
+        cell.metadata.pop("lines_to_next_cell", None)
     for cell, cell_id in zip(notebook.cells, cell_ids(notebook.cells), strict=True):
         cell.id = cell_id
-        cell.metadata.pop("lines_to_next_cell", None)  # blank lines of the .py file
     return notebook
 
 

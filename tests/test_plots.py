@@ -1,0 +1,368 @@
+import warnings
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_utils import (
+    Prediction,
+    overlay_heatmap,
+    plot_feature_maps,
+    plot_heatmap,
+    plot_kernels,
+    plot_predictions,
+    tile_feature_maps,
+)
+
+PREDICTIONS = [
+    Prediction(285, "n02124075", "Egyptian_cat", 0.77),
+    Prediction(281, "n02123045", "tabby", 0.12),
+    Prediction(282, "n02123159", "tiger_cat", 0.06),
+]
+PHOTO = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+MAPS = np.random.default_rng(1).random((2, 3, 5)).astype(np.float32)
+HEATMAP = np.array([[0.0, 0.25], [0.5, 0.75]])
+KERNELS = np.random.default_rng(2).normal(size=(3, 3, 3, 5))
+
+
+@pytest.fixture(autouse=True)
+def no_figures_and_no_warnings():
+    """Pyplot holds no figure before and after a test: a notebook would show it once more."""
+    plt.close("all")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+    assert plt.get_fignums() == []
+
+
+def picture(axes):
+    """The array that an axes shows."""
+    [image] = axes.images
+    return np.asarray(image.get_array())
+
+
+def titles(figure):
+    return [axes.get_title() for axes in figure.axes]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plot_predictions(PREDICTIONS),
+        lambda: plot_predictions(PREDICTIONS, PHOTO),
+        lambda: plot_kernels(KERNELS),
+        lambda: plot_kernels(KERNELS[:, :, :, :1]),
+        lambda: plot_feature_maps(MAPS),
+        lambda: plot_feature_maps({"one": MAPS, "two": MAPS}),
+        lambda: plot_heatmap(PHOTO, HEATMAP),
+        lambda: plot_heatmap(PHOTO, {"cat": HEATMAP, "cup": HEATMAP}),
+    ],
+)
+def test_a_plot_is_a_figure_that_can_be_drawn(draw):
+    figure = draw()
+    assert isinstance(figure, Figure)
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plot_predictions(PREDICTIONS, PHOTO),
+        lambda: plot_kernels(KERNELS),
+        lambda: plot_feature_maps({"one": MAPS, "two": MAPS}),
+        lambda: plot_heatmap(PHOTO, HEATMAP),
+    ],
+)
+def test_pictures_have_no_ticks_and_are_not_smoothed(draw):
+    shown = [axes for axes in draw().axes if axes.images]
+    assert shown
+    for axes in shown:
+        assert not axes.axison
+        assert axes.images[0].get_interpolation() == "nearest"
+
+
+# plot_predictions
+
+
+def bars(figure):
+    return figure.axes[-1].patches
+
+
+def test_bars_are_as_long_as_the_probabilities():
+    assert [bar.get_width() for bar in bars(plot_predictions(PREDICTIONS))] == [0.77, 0.12, 0.06]
+
+
+def test_the_first_prediction_is_on_top():
+    axes = plot_predictions(PREDICTIONS).axes[-1]
+    heights = [axes.transData.transform((0, bar.get_y()))[1] for bar in axes.patches]
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_bars_are_labeled_with_the_names_in_plain_words():
+    labels = [
+        label.get_text() for label in plot_predictions(PREDICTIONS).axes[-1].get_yticklabels()
+    ]
+    assert labels == ["Egyptian cat", "tabby", "tiger cat"]
+
+
+def test_a_full_bar_leaves_room_for_its_number():
+    low, high = plot_predictions([PREDICTIONS[0]._replace(probability=1.0)]).axes[-1].get_xlim()
+    assert low == 0 and high > 1.1
+
+
+def test_numbers_stand_beside_the_bars():
+    texts = [float(text.get_text()) for text in plot_predictions(PREDICTIONS).axes[-1].texts]
+    assert texts == pytest.approx([0.77, 0.12, 0.06], abs=0.005)
+
+
+def test_predictions_alone_have_one_axes():
+    assert titles(plot_predictions(PREDICTIONS)) == ["Probability of the top 3 classes"]
+
+
+def test_the_picture_stands_on_the_left_of_the_predictions():
+    figure = plot_predictions(PREDICTIONS, PHOTO)
+    assert titles(figure) == ["Input", "Probability of the top 3 classes"]
+    np.testing.assert_array_equal(picture(figure.axes[0]), PHOTO)
+    left, right = (axes.get_position().x0 for axes in figure.axes)
+    assert left < right
+
+
+def test_no_predictions_are_refused():
+    with pytest.raises(ValueError, match="no predictions.*empty"):
+        plot_predictions([])
+
+
+# plot_kernels
+
+
+def kernel_at(mosaic, index, size, columns):
+    """The pixels of one kernel; kernels are one pixel apart."""
+    y, x = index // columns * (size[0] + 1), index % columns * (size[1] + 1)
+    return mosaic[y : y + size[0], x : x + size[1]]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 8])
+def test_each_kernel_is_a_patch_at_its_place(columns):
+    [axes] = plot_kernels(KERNELS, columns=columns).axes
+    largest = np.abs(KERNELS).max()
+    for i in range(5):
+        expected = 0.5 + 0.5 * KERNELS[..., i] / largest
+        patch = kernel_at(picture(axes), i, (3, 3), columns)
+        np.testing.assert_allclose(patch, expected, atol=1e-6)
+
+
+def test_a_weight_of_zero_is_mid_gray_and_the_largest_are_black_and_white():
+    kernels = np.zeros((1, 3, 3, 2))
+    kernels[0, 0, :, 0], kernels[0, 2, :, 1] = -2, 2
+    mosaic = picture(plot_kernels(kernels, columns=2).axes[0])
+    assert mosaic[0, :3].tolist() == [[0.0] * 3, [0.5] * 3, [0.5] * 3]
+    assert mosaic[0, 4:].tolist() == [[0.5] * 3, [0.5] * 3, [1.0] * 3]
+
+
+def test_zero_is_mid_gray_where_all_weights_are_positive():
+    kernels = np.zeros((2, 2, 3, 1))
+    kernels[0, 0] = 4
+    mosaic = picture(plot_kernels(kernels, columns=1).axes[0])
+    assert mosaic[1, 1].tolist() == [0.5, 0.5, 0.5]
+
+
+def test_kernels_that_are_all_zero_are_mid_gray():
+    mosaic = picture(plot_kernels(np.zeros((2, 2, 3, 1)), columns=1).axes[0])
+    assert np.unique(mosaic).tolist() == [0.5]
+
+
+def test_depthwise_kernels_are_gray():
+    kernels = np.random.default_rng(0).normal(size=(3, 3, 5, 1))
+    [axes] = plot_kernels(kernels, columns=3).axes
+    assert axes.images[0].get_cmap().name == "gray"
+    assert axes.images[0].get_clim() == (0, 1)
+    expected = 0.5 + 0.5 * kernels[:, :, 4, 0] / np.abs(kernels).max()
+    np.testing.assert_allclose(kernel_at(picture(axes), 4, (3, 3), 3), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3, 4), (1, 2, 3, 1), (2, 1, 3, 1), (1, 1, 3, 1)])
+def test_kernels_of_one_pixel_stay_in_color(shape):
+    kernels = np.random.default_rng(0).normal(size=shape)
+    mosaic = picture(plot_kernels(kernels, columns=4).axes[0])
+    assert mosaic.shape[2:] == (3,)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 5, 1), (1, 3, 1, 1), (1, 1, 1, 1)])
+def test_depthwise_kernels_of_one_pixel_stay_gray(shape):
+    assert picture(plot_kernels(np.ones(shape)).axes[0]).ndim == 2
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.float16, np.float64])
+def test_kernels_of_any_real_type_will_do(dtype):
+    kernels = np.array([-128, 0, 64], dtype).reshape(1, 3, 1, 1)
+    mosaic = picture(plot_kernels(kernels).axes[0])
+    assert mosaic[0, :3].tolist() == [0, 0.5, 0.75]
+
+
+def test_the_title_tells_how_many_kernels_of_what_size():
+    figure = plot_kernels(np.ones((5, 4, 3, 2)), title="First layer")
+    assert titles(figure) == ["First layer: 2 of 5 x 4"]
+
+
+def test_the_kernels_do_not_change():
+    copy = KERNELS.copy()
+    plot_kernels(KERNELS)
+    np.testing.assert_array_equal(KERNELS, copy)
+
+
+@pytest.mark.parametrize(
+    "kernels, words",
+    [
+        (np.zeros((3, 3, 64, 64)), "3, 3, 64, 64"),
+        (np.zeros((3, 3, 3)), "3, 3, 3"),
+        (np.zeros((3, 3, 3, 0)), "3, 3, 3, 0"),
+        (np.full((3, 3, 3, 1), np.nan), "NaN"),
+        ("stem_conv", "stem_conv|not"),
+    ],
+)
+def test_kernels_that_cannot_be_drawn_are_refused(kernels, words):
+    with pytest.raises(ValueError, match=f"[Kk]ernels.*({words})"):
+        plot_kernels(kernels)
+
+
+@pytest.mark.parametrize("columns", [0, -1])
+def test_kernels_in_no_columns_are_refused(columns):
+    with pytest.raises(ValueError, match=f"columns.*{columns}"):
+        plot_kernels(KERNELS, columns=columns)
+
+
+# plot_feature_maps
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5, 9])
+def test_one_layer_is_drawn_as_its_tile(columns):
+    [axes] = plot_feature_maps(MAPS, columns=columns).axes
+    np.testing.assert_array_equal(picture(axes), tile_feature_maps(MAPS, columns))
+
+
+@pytest.mark.parametrize("channels, columns", [(1, 1), (4, 2), (5, 3), (9, 3), (64, 8)])
+def test_the_grid_is_about_square_unless_asked(channels, columns):
+    maps = np.random.default_rng(0).random((4, 4, channels))
+    expected = tile_feature_maps(maps, columns)
+    np.testing.assert_array_equal(picture(plot_feature_maps(maps).axes[0]), expected)
+
+
+def test_layers_stand_side_by_side_in_order():
+    layers = {"early": MAPS, "middle": 1 - MAPS, "late": MAPS[:1]}
+    figure = plot_feature_maps(layers)
+    assert len(figure.axes) == 3
+    for axes, maps in zip(figure.axes, layers.values(), strict=True):
+        np.testing.assert_array_equal(picture(axes), tile_feature_maps(maps, 3))
+    positions = [axes.get_position().x0 for axes in figure.axes]
+    assert positions == sorted(set(positions))
+
+
+def test_titles_give_name_channels_and_size():
+    figure = plot_feature_maps({"one": MAPS, "two": np.zeros((4, 6, 8))})
+    assert titles(figure) == ["one\n5 channels of 2 x 3", "two\n8 channels of 4 x 6"]
+
+
+def test_feature_maps_are_viridis_unless_asked():
+    names = [
+        plot.axes[0].images[0].get_cmap().name
+        for plot in (plot_feature_maps(MAPS), plot_feature_maps(MAPS, cmap="magma"))
+    ]
+    assert names == ["viridis", "magma"]
+
+
+@pytest.mark.parametrize(
+    "maps, words",
+    [
+        ({}, "no feature maps.*empty"),
+        (MAPS[None], "1, 2, 3, 5"),
+        ({"one": MAPS, "two": MAPS[None]}, "1, 2, 3, 5"),
+        (MAPS[..., 0], "2, 3"),
+        (np.zeros((2, 2, 0)), "2, 2, 0"),
+        (np.full((2, 2, 2), np.nan), "NaN"),
+    ],
+)
+def test_what_are_no_feature_maps_are_refused(maps, words):
+    with pytest.raises(ValueError, match=words):
+        plot_feature_maps(maps)
+
+
+@pytest.mark.parametrize("columns", [0, -1])
+def test_maps_in_no_columns_are_refused(columns):
+    with pytest.raises(ValueError, match=f"columns.*{columns}"):
+        plot_feature_maps(MAPS, columns=columns)
+
+
+def test_an_unknown_color_map_of_feature_maps_is_refused():
+    with pytest.raises(ValueError, match="no_such_map"):
+        plot_feature_maps(MAPS, cmap="no_such_map")
+
+
+# plot_heatmap
+
+
+def test_a_heatmap_is_drawn_as_input_heatmap_and_overlay():
+    figure = plot_heatmap(PHOTO, HEATMAP)
+    assert titles(figure) == ["Input", "Heatmap", "Overlay"]
+    left, middle, right = map(picture, figure.axes)
+    np.testing.assert_array_equal(left, PHOTO)
+    np.testing.assert_array_equal(middle, HEATMAP)
+    np.testing.assert_array_equal(right, overlay_heatmap(PHOTO, HEATMAP, 0.5, "viridis"))
+
+
+def test_several_heatmaps_have_a_row_each():
+    figure = plot_heatmap(PHOTO, {"cat": HEATMAP, "cup": 1 - HEATMAP})
+    assert titles(figure) == ["Input", "cat", "Overlay", "Input", "cup", "Overlay"]
+    np.testing.assert_array_equal(picture(figure.axes[4]), 1 - HEATMAP)
+    np.testing.assert_array_equal(
+        picture(figure.axes[5]), overlay_heatmap(PHOTO, 1 - HEATMAP, 0.5, "viridis")
+    )
+
+
+def test_opacity_and_colors_are_those_asked_for():
+    figure = plot_heatmap(PHOTO, HEATMAP, alpha=0.3, cmap="jet")
+    assert figure.axes[1].images[0].get_cmap().name == "jet"
+    expected = overlay_heatmap(PHOTO, HEATMAP, 0.3, "jet")
+    np.testing.assert_array_equal(picture(figure.axes[2]), expected)
+
+
+def test_the_colors_of_a_heatmap_span_0_to_1():
+    assert plot_heatmap(PHOTO, HEATMAP / 2).axes[1].images[0].get_clim() == (0, 1)
+
+
+def test_the_heatmap_lies_over_the_same_area_as_the_picture():
+    left, middle, right = plot_heatmap(PHOTO, HEATMAP).axes
+    width, height = PHOTO.shape[1], PHOTO.shape[0]
+    assert middle.images[0].get_extent() == [0, width, height, 0]
+    assert middle.get_ylim()[0] > middle.get_ylim()[1]  # row 0 on top
+    for axes in (left, right):
+        x0, x1, y0, y1 = axes.images[0].get_extent()
+        assert (x1 - x0, y0 - y1) == (width, height)
+
+
+def test_a_pil_picture_will_do():
+    figure = plot_heatmap(Image.fromarray(PHOTO), HEATMAP)
+    np.testing.assert_array_equal(picture(figure.axes[0]), PHOTO)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ((PHOTO, {}), "no heatmaps.*empty"),
+        ((PHOTO, 2 * HEATMAP), "heatmap.*1.5"),
+        ((PHOTO, {"cat": HEATMAP, "cup": -HEATMAP}), "heatmap.*-0.75"),
+        ((PHOTO, HEATMAP[None]), "heatmap.*1, 2, 2"),
+        ((PHOTO[None], HEATMAP), "picture.*1, 6, 9, 3"),
+        ((PHOTO / 255, HEATMAP), "picture.*float64"),
+        ((PHOTO, HEATMAP, 2), "alpha.*2"),
+        ((PHOTO, HEATMAP, 0.5, "hot"), "'hot'.*viridis"),
+    ],
+)
+def test_a_heatmap_that_cannot_be_drawn_is_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        plot_heatmap(*arguments)
