@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "classifiers": ["ImageClassifier", "Prediction", "load_classifier"],
         "downloads": ["DownloadError"],
+        "explorers": ["ClassExplorer", "LayerExplorer"],
         "feature_maps": ["get_feature_maps"],
         "gradcam": ["make_gradcam_heatmap"],
         "images": ["load_image", "sample_image_names"],

@@ -20,7 +20,7 @@ def integrated_gradients(
         class_index: int; None means the class that the network ranks first on the picture.
         num_steps: How many gradients, 1 or more. `completeness_gap` tells whether they are enough.
         baseline: uint8 (H, W, 3), the picture that shows nothing; None is black.
-        progress: Whether to show a progress bar.
+        progress: Whether to show a progress bar; or a function, see `weighted_input_gradients`.
 
     Returns:
         float32 (h, w, 3), signed, in logits, with (h, w) = `classifier.input_size`. Its sum comes

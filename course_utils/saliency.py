@@ -1,6 +1,7 @@
 """Vanilla saliency, and the gradient with respect to the picture that other methods average."""
 
 import warnings
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -41,7 +42,8 @@ def weighted_input_gradients(classifier, points, weights, class_index=None, prog
         points: Iterable of float32 (h, w, 3). A generator saves the memory of all but a few.
         weights: Sequence of float, one for each point.
         class_index: int; None means, for each point, the class that the network ranks first.
-        progress: Whether to show a progress bar.
+        progress: Whether to show a progress bar; or a function that takes the sequence of batches
+            and yields it, as tqdm does. What it raises stops the computation.
 
     Returns:
         float32 (h, w, 3), signed, in logits for each unit of the preprocessed picture.
@@ -51,7 +53,8 @@ def weighted_input_gradients(classifier, points, weights, class_index=None, prog
     compute = classifier.compiled("input gradients", lambda: _build(classifier), runs=len(starts))
     points = iter(points)
     total = np.zeros((*classifier.input_size, 3), np.float64)
-    for start in tqdm(starts, desc="gradients", disable=not progress):
+    bar = progress if callable(progress) else partial(tqdm, desc="gradients", disable=not progress)
+    for start in bar(starts):
         batch = np.stack(list(islice(points, BATCH_SIZE))).astype(np.float32)
         gradients = compute(class_index, tf.constant(batch))
         total += np.tensordot(weights[start : start + len(batch)], np.float32(gradients), axes=1)

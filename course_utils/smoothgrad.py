@@ -28,7 +28,7 @@ def smooth_grad(
         noise_level: Standard deviation of the noise as a share of the preprocessed picture's range,
             0 or more. 0.1 to 0.2 is usual.
         seed: int; the same seed gives the same map.
-        progress: Whether to show a progress bar.
+        progress: Whether to show a progress bar; or a function, see `weighted_input_gradients`.
 
     Returns:
         float32 (h, w) in [0, 1], as `compute_saliency_map` scales it.

@@ -56,7 +56,7 @@ for index, layer in enumerate(model.layers[:10]):
 
 # %%
 types = [type(layer).__name__ for layer in model.layers]
-for name in sorted(set(types), key=types.count, reverse=True):
+for name in sorted(dict.fromkeys(types), key=types.count, reverse=True):
     print(f"{types.count(name):3d} x {name}")
 
 # %% [markdown]

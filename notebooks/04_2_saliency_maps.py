@@ -238,7 +238,7 @@ plt.show()
 gained = classifier.logits(image)[0, cat] - classifier.logits(np.zeros_like(image))[0, cat]
 print(f"F(x) - F(x') = {gained:.1f} logits")
 for n in steps:
-    print(f"{n:3d} steps: sum {runs[n].sum():5.1f}   gap {gaps[n]:.0%}")
+    print(f"{n:3d} steps: sum {runs[n].sum():3.0f}   gap {gaps[n]:.0%}")
 
 # %% [markdown]
 # Check the sums against the first line. A smooth function would need a few steps. This network's

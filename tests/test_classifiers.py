@@ -602,9 +602,7 @@ def test_no_class_index_is_minus_one(tiny):
     assert tiny.check_class_index(None) == -1
 
 
-@pytest.mark.parametrize(
-    "bad", [-1, 3, 1000, 0.5, float("nan"), "2", "tabby", True, [1], (1,)]
-)
+@pytest.mark.parametrize("bad", [-1, 3, 1000, 0.5, float("nan"), "2", "tabby", True, [1], (1,)])
 def test_a_class_that_is_not_there_is_refused(tiny, bad):
     with pytest.raises(ValueError, match="class_index must be.*0 to 2.*not ") as error:
         tiny.check_class_index(bad)

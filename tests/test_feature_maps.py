@@ -13,10 +13,14 @@ def reference(classifier, image, names):
     return {name: array.numpy()[0] for name, array in zip(names, maps, strict=True)}
 
 
-def test_all_layers_of_the_embedded_network_are_what_keras_gives(embedded, chelsea):
-    maps = get_feature_maps(embedded, chelsea)
-    for name, expected in reference(embedded, chelsea, list(maps)).items():
-        np.testing.assert_allclose(maps[name], expected, atol=1e-4, err_msg=name)
+@pytest.fixture(scope="module")
+def all_maps(embedded, chelsea):
+    return get_feature_maps(embedded, chelsea)
+
+
+def test_all_layers_of_the_embedded_network_are_what_keras_gives(embedded, chelsea, all_maps):
+    for name, expected in reference(embedded, chelsea, list(all_maps)).items():
+        np.testing.assert_allclose(all_maps[name], expected, atol=1e-4, err_msg=name)
 
 
 @pytest.mark.parametrize("run", [1, 2])
@@ -27,9 +31,8 @@ def test_some_layers_are_what_keras_gives_at_the_first_call_and_compiled(embedde
         np.testing.assert_allclose(maps[name], expected, atol=1e-4, err_msg=name)
 
 
-def test_no_layer_names_are_all_layers_with_feature_maps_in_order(embedded, chelsea):
-    maps = get_feature_maps(embedded, chelsea)
-    shapes = {name: array.shape for name, array in maps.items()}
+def test_no_layer_names_are_all_layers_with_feature_maps_in_order(embedded, all_maps):
+    shapes = {name: array.shape for name, array in all_maps.items()}
     assert list(shapes.items()) == list(embedded.feature_map_shapes.items())
 
 

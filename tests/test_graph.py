@@ -503,7 +503,6 @@ def test_another_kind_of_network_is_refused_by_name(build, name):
         "stem_activation",
         "block2b_add",
         "block3b_dwconv",
-        "block6d_project_bn",
         "top_activation",
     ],
 )

@@ -18,7 +18,7 @@ PUBLIC_NAMES = {
     *("get_feature_maps", "make_gradcam_heatmap", "compute_saliency_map", "smooth_grad"),
     *("integrated_gradients", "completeness_gap"),
     *("plot_predictions", "plot_kernels", "plot_feature_maps", "plot_heatmap"),
-    *("tile_feature_maps", "encode_png", "overlay_heatmap"),
+    *("tile_feature_maps", "encode_png", "overlay_heatmap", "LayerExplorer", "ClassExplorer"),
 }
 
 

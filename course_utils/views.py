@@ -1,0 +1,300 @@
+"""What the explorers show, as pure functions: image files as bytes, and sentences."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from course_utils.imagenet import class_index, imagenet_classes, search_classes
+from course_utils.tiles import encode_png, overlay_heatmap, tile_feature_maps
+
+PAGE = 64  # channels
+COLUMNS = 8
+CELL = 56  # pixels of a screen for a feature map: 8 of them fill half a notebook's width
+SIDE = 360  # pixels of a screen for the longer side of a picture
+
+
+# Pictures
+
+
+def network_picture(image, size):
+    """Resize a picture to what the network sees, as `ImageClassifier.preprocess` does.
+
+    Args:
+        image: uint8 (H, W, 3), RGB.
+        size: `classifier.input_size`.
+
+    Returns:
+        uint8 (h, w, 3). A network gives the same answer for it, only sooner.
+    """
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
+
+
+def screen_picture(image):
+    """Resize a picture so that its longer side has `SIDE` pixels."""
+    factor = SIDE / max(image.shape[:2])
+    height, width = (max(round(length * factor), 1) for length in image.shape[:2])
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def encode_picture(image):
+    """Encode uint8 (H, W, 3) as JPEG bytes: a photograph's PNG takes twenty times as long."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=92, subsampling=0)
+    return buffer.getvalue()
+
+
+def join_pictures(files, padding=8):
+    """Put image files side by side, top-aligned on white; returns PNG bytes.
+
+    Args:
+        files: List of bytes.
+        padding: Pixels between two of them.
+    """
+    pictures = [Image.open(io.BytesIO(file)).convert("RGB") for file in files]
+    width = sum(picture.width + padding for picture in pictures) - padding
+    joined = Image.new("RGB", (width, max(picture.height for picture in pictures)), "white")
+    left = 0
+    for picture in pictures:
+        joined.paste(picture, (left, 0))
+        left += picture.width + padding
+    buffer = io.BytesIO()
+    joined.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+# Feature maps
+
+
+def page_names(num_channels):
+    """Return what to call the pages of a layer: "0 to 63", "64 to 127" and so on."""
+    starts = range(0, num_channels, PAGE)
+    return [f"{start} to {min(start + PAGE, num_channels) - 1}" for start in starts]
+
+
+def page_tile(maps, page):
+    """Lay one page of feature maps side by side, each about `CELL` pixels high.
+
+    Args:
+        maps: float32 (height, width, channels).
+        page: int from 0; page p begins with channel `PAGE` * p.
+
+    Returns:
+        uint8 (rows, cols), as `tile_feature_maps` scales it, with a gap around every map. Maps
+        larger than a cell are averaged down first, so each is scaled to the range of what is shown.
+    """
+    maps = shrink_maps(maps[:, :, page * PAGE : (page + 1) * PAGE])
+    zoom = max(CELL // max(maps.shape[:2]), 1)
+    maps = maps.repeat(zoom, axis=0).repeat(zoom, axis=1) if zoom > 1 else maps
+    return np.pad(tile_feature_maps(maps, COLUMNS), 1)
+
+
+def page_png(tile, map_size, position, cmap="viridis"):
+    """Draw a page, with a frame around one of its maps.
+
+    Args:
+        tile: uint8, from `page_tile`.
+        map_size: (height, width) of the layer's feature maps.
+        position: Which map of the page, from 0.
+        cmap: A name of `colormap_names`.
+
+    Returns:
+        bytes of a palette PNG.
+    """
+    height, width = _cell_size(map_size)
+    row, column = divmod(position, COLUMNS)
+    top, left = row * (height + 1), column * (width + 1)
+    bottom, right = top + height + 1, left + width + 1
+    tile = tile.copy()
+    tile[[top, bottom], left : right + 1] = 255
+    tile[top : bottom + 1, [left, right]] = 255
+    return encode_png(tile, cmap)
+
+
+def shrink_maps(maps):
+    """Average feature maps (height, width, channels) down, by a whole factor, to fit a cell."""
+    factor = _shrink_factor(maps.shape[:2])
+    if factor == 1:
+        return maps
+    for axis in (0, 1):
+        starts = np.arange(0, maps.shape[axis], factor)
+        counts = np.diff(starts, append=maps.shape[axis])
+        maps = np.add.reduceat(maps, starts, axis=axis)
+        maps /= counts.reshape(-1, 1, 1) if axis == 0 else counts.reshape(-1, 1)
+    return maps
+
+
+def channel_png(maps, channel, size, cmap="viridis"):
+    """Draw one feature map cell by cell, stretched over a picture.
+
+    Args:
+        maps: float32 (height, width, channels).
+        channel: int.
+        size: (height, width) of the picture on the screen.
+        cmap: A name of `colormap_names`.
+
+    Returns:
+        bytes of a palette PNG of that size.
+    """
+    return _stretched_png(tile_feature_maps(maps[:, :, channel : channel + 1], 1), size, cmap)
+
+
+def describe_layer(name, kind, maps, field):
+    """Say in words what the page of a layer shows.
+
+    Args:
+        name: Layer's name.
+        kind: Name of its type, for example "Conv2D".
+        maps: float32 (height, width, channels).
+        field: (height, width) of its receptive field, or None.
+    """
+    height, width, channels = maps.shape
+    sees = f"{field[0]} x {field[1]} pixels" if field else "not defined"
+    silent = int((maps.max(axis=(0, 1)) <= 0).sum())
+    means = maps.mean(axis=(0, 1))
+    strongest = int(means.argmax())
+    return (
+        f"{name} ({kind}): {channels} channels of {height} x {width}, receptive field {sees}, "
+        f"{silent} of {channels} channels silent ({silent / channels:.0%}), "
+        f"strongest on average: channel {strongest} (mean {means[strongest]:.2f})."
+    )
+
+
+def describe_channel(maps, channel):
+    """Say in words what one channel of float32 (height, width, channels) shows."""
+    values = maps[:, :, channel]
+    if values.max() <= 0:
+        return f"Channel {channel} is silent: no value of it is above zero."
+    down, across = _peak(values)
+    return (
+        f"Channel {channel}: values from {values.min():.2f} to {values.max():.2f}, "
+        f"largest {down:.0%} down and {across:.0%} across the picture."
+    )
+
+
+# Heatmaps
+
+
+def heatmap_png(heatmap, size, cmap="viridis"):
+    """Draw a heatmap (h, w) in [0, 1] cell by cell, stretched over a picture of `size`."""
+    return _stretched_png(np.rint(255 * heatmap).astype(np.uint8), size, cmap)
+
+
+def overlay_picture(picture, heatmap, alpha=0.5, cmap="viridis"):
+    """Blend a heatmap into a picture, see `overlay_heatmap`; returns JPEG bytes."""
+    return encode_picture(overlay_heatmap(picture, heatmap, alpha, cmap))
+
+
+def brighten(values):
+    """Scale a map of pixels to [0, 1] for the eye: its brightest 1 % are all 1."""
+    top = np.percentile(values, 99) or values.max()
+    return np.clip(values / top, 0, 1) if top > 0 else values
+
+
+def describe_heatmap(heatmap):
+    """Say in words where a heatmap (h, w) has its peak, and on how little area half of its heat."""
+    total = heatmap.sum(dtype=np.float64)
+    if total <= 0:
+        return "The heatmap is zero everywhere: nothing here speaks for this class."
+    down, across = _peak(heatmap)
+    running = np.cumsum(np.sort(heatmap, axis=None)[::-1], dtype=np.float64)
+    share = (np.searchsorted(running, total / 2) + 1) / heatmap.size
+    return (
+        f"Peak {down:.0%} down and {across:.0%} across the picture; "
+        f"half of the heat lies on {share:.1%} of the area."
+    )
+
+
+# Classes
+
+
+def class_name(index, num_classes):
+    """Return the label of a class in plain words; "class 2" where a network is not ImageNet's."""
+    classes = imagenet_classes()
+    if num_classes != len(classes):
+        return f"class {index}"
+    return classes[index].label.replace("_", " ")
+
+
+def find_classes(text, num_classes):
+    """Return [(name with index, index)] of the classes whose name contains `text`."""
+    if num_classes == len(imagenet_classes()):
+        indices = [found.class_index for found in search_classes(text)]
+    else:
+        indices = [i for i in range(num_classes) if text.strip().lower() in f"class {i}"]
+    return [(f"{class_name(i, num_classes)} ({i})", i) for i in indices]
+
+
+def explain_no_class(text, num_classes):
+    """Say that no class is called `text`, with the nearest names where names are known."""
+    if num_classes == len(imagenet_classes()):
+        try:
+            class_index(text)
+        except ValueError as error:
+            return str(error)
+    return f"No class is called {text!r}; there are class 0 to class {num_classes - 1}."
+
+
+def rank_classes(logits):
+    """Return (probabilities float32 (classes,), indices of the classes, most probable first)."""
+    powers = np.exp(logits - logits.max())
+    return powers / powers.sum(), np.argsort(-logits, kind="stable")
+
+
+def describe_class(index, logits):
+    """Say in words which class this is, how probable, and of which rank."""
+    probabilities, order = rank_classes(logits)
+    rank = int(np.flatnonzero(order == index)[0]) + 1
+    name = class_name(index, len(logits))
+    return (
+        f"{name} (class {index}): probability {_percent(probabilities[index])}, "
+        f"rank {rank} of {len(logits)}."
+    )
+
+
+def class_options(logits, count, extra=None):
+    """Return [(rank, name and probability, index)] as a slider's options: the first `count`.
+
+    Args:
+        logits: float32 (classes,).
+        count: How many.
+        extra: int, a class that is listed even where it ranks lower; or None.
+    """
+    probabilities, order = rank_classes(logits)
+    ranks = list(range(min(count, len(order))))
+    if extra is not None and extra not in order[ranks]:
+        ranks.append(int(np.flatnonzero(order == extra)[0]))
+    return [
+        (
+            f"{rank + 1}. {class_name(order[rank], len(logits))} "
+            f"{_percent(probabilities[order[rank]])}",
+            int(order[rank]),
+        )
+        for rank in ranks
+    ]
+
+
+def _percent(probability):
+    return f"{probability:.1%}" if probability >= 0.001 else "under 0.1%"
+
+
+def _peak(values):
+    """Where the largest value stands, as shares of the height and of the width."""
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    return (row + 0.5) / values.shape[0], (column + 0.5) / values.shape[1]
+
+
+def _shrink_factor(size):
+    return -(-max(size) // CELL)
+
+
+def _cell_size(size):
+    factor = _shrink_factor(size)
+    height, width = (-(-length // factor) for length in size)
+    zoom = max(CELL // max(height, width), 1)
+    return height * zoom, width * zoom
+
+
+def _stretched_png(tile, size, cmap):
+    stretched = Image.fromarray(tile).resize(size[::-1], Image.Resampling.NEAREST)
+    return encode_png(np.asarray(stretched), cmap)
