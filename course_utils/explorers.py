@@ -32,7 +32,6 @@ _ON_COLAB = (
     "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
     "notebook and give load_image('its name') to the explorer."
 )
-_WIDE = widgets.Layout(width="98%")
 _LABELS = {"description_width": "90px"}
 
 
@@ -52,7 +51,10 @@ class _Explorer:
         names = [_GIVEN, *sample_image_names()]
         self.picture = self._control(widgets.Dropdown, "Picture", options=names)
         self.upload = widgets.FileUpload(
-            accept="image/*", multiple=False, description="Your own picture"
+            accept="image/*",
+            multiple=False,
+            description="Your own picture",
+            layout=widgets.Layout(width="200px", margin="2px 2px 2px 98px"),
         )
         self.colors = self._control(widgets.Dropdown, "Colors", options=colormap_names())
         self.words = widgets.HTML()
@@ -61,7 +63,8 @@ class _Explorer:
         self._react(self.upload, self._read_upload)
 
     def _control(self, kind, description, **options):
-        return kind(description=description, style=_LABELS, layout=_WIDE, **options)
+        layout = widgets.Layout(width="98%")
+        return kind(description=description, style=_LABELS, layout=layout, **options)
 
     def _react(self, control, function):
         """Call `function()` when the user changes `control`; its errors show in the status line."""
@@ -406,7 +409,7 @@ class ClassExplorer(_Explorer):
             views.describe_heatmap(heatmap),
         )
         if not heatmap.any():
-            self._say(views.describe_heatmap(heatmap), problem=True)
+            self._say(f"{key.method}: {views.describe_heatmap(heatmap)}", problem=True)
 
     # The thread that computes what takes longer
 
@@ -515,7 +518,7 @@ def _uploaded(value):
 
 
 def _panel(kind):
-    return widgets.Image(format=kind, layout=widgets.Layout(width="100%", height="auto"))
+    return widgets.Image(format=kind, layout=widgets.Layout(width="100%", margin="0"))
 
 
 def _caption(text):
@@ -523,9 +526,11 @@ def _caption(text):
 
 
 def _column(share, *children):
-    layout = widgets.Layout(flex=f"{share} 1 0", min_width="0", padding="0 8px 0 0")
+    layout = widgets.Layout(
+        flex=f"{share} 1 0", min_width="0", overflow="hidden", padding="0 8px 0 0"
+    )
     return widgets.VBox(children, layout=layout)
 
 
 def _frame(*children):
-    return widgets.VBox(children, layout=widgets.Layout(max_width="1100px", overflow="hidden"))
+    return widgets.VBox(children, layout=widgets.Layout(max_width="1400px", overflow="hidden"))

@@ -10,6 +10,7 @@ from course_utils.tiles import encode_png, overlay_heatmap, tile_feature_maps
 
 PAGE = 64  # channels
 COLUMNS = 8
+GAP = 2  # pixels between two feature maps, and around them
 CELL = 56  # pixels of a screen for a feature map: 8 of them fill half a notebook's width
 SIDE = 360  # pixels of a screen for the longer side of a picture
 
@@ -86,7 +87,7 @@ def page_tile(maps, page):
     maps = shrink_maps(maps[:, :, page * PAGE : (page + 1) * PAGE])
     zoom = max(CELL // max(maps.shape[:2]), 1)
     maps = maps.repeat(zoom, axis=0).repeat(zoom, axis=1) if zoom > 1 else maps
-    return np.pad(tile_feature_maps(maps, COLUMNS), 1)
+    return np.pad(tile_feature_maps(maps, COLUMNS, GAP), GAP)
 
 
 def page_png(tile, map_size, position, cmap="viridis"):
@@ -103,12 +104,13 @@ def page_png(tile, map_size, position, cmap="viridis"):
     """
     height, width = _cell_size(map_size)
     row, column = divmod(position, COLUMNS)
-    top, left = row * (height + 1), column * (width + 1)
-    bottom, right = top + height + 1, left + width + 1
-    tile = tile.copy()
-    tile[[top, bottom], left : right + 1] = 255
-    tile[top : bottom + 1, [left, right]] = 255
-    return encode_png(tile, cmap)
+    top, left = row * (height + GAP), column * (width + GAP)
+    frame = np.s_[top : top + height + 2 * GAP, left : left + width + 2 * GAP]
+    inside = np.s_[top + GAP : top + GAP + height, left + GAP : left + GAP + width]
+    framed = tile.copy()
+    framed[frame] = 255
+    framed[inside] = tile[inside]
+    return encode_png(framed, cmap)
 
 
 def shrink_maps(maps):
@@ -156,7 +158,7 @@ def describe_layer(name, kind, maps, field):
     return (
         f"{name} ({kind}): {channels} channels of {height} x {width}, receptive field {sees}, "
         f"{silent} of {channels} channels silent ({silent / channels:.0%}), "
-        f"strongest on average: channel {strongest} (mean {means[strongest]:.2f})."
+        f"strongest on average: channel {strongest} (mean {means[strongest]:.1f})."
     )
 
 
@@ -167,7 +169,7 @@ def describe_channel(maps, channel):
         return f"Channel {channel} is silent: no value of it is above zero."
     down, across = _peak(values)
     return (
-        f"Channel {channel}: values from {values.min():.2f} to {values.max():.2f}, "
+        f"Channel {channel}: values from {values.min():.1f} to {values.max():.1f}, "
         f"largest {down:.0%} down and {across:.0%} across the picture."
     )
 
@@ -195,13 +197,13 @@ def describe_heatmap(heatmap):
     """Say in words where a heatmap (h, w) has its peak, and on how little area half of its heat."""
     total = heatmap.sum(dtype=np.float64)
     if total <= 0:
-        return "The heatmap is zero everywhere: nothing here speaks for this class."
+        return "the heatmap is zero everywhere, nothing speaks for this class."
     down, across = _peak(heatmap)
     running = np.cumsum(np.sort(heatmap, axis=None)[::-1], dtype=np.float64)
     share = (np.searchsorted(running, total / 2) + 1) / heatmap.size
     return (
-        f"Peak {down:.0%} down and {across:.0%} across the picture; "
-        f"half of the heat lies on {share:.1%} of the area."
+        f"peak {down:.0%} down and {across:.0%} across the picture; "
+        f"half of the heat lies on {share:.0%} of the area."
     )
 
 

@@ -142,6 +142,15 @@ print(f"{(alive & ~is_plain).sum()} are mostly a pattern in space")
 # Nobody has asked for edge detectors. Training has found them, as it does in nearly every network
 # that learns from photographs ([Zeiler and Fergus, 2013](https://arxiv.org/abs/1311.2901)).
 #
+# ### What does each kernel answer to?
+#
+# Drag *Channel* and compare the kernel with that number above, counted from 0, with the picture it
+# makes of the cat. Drag *Layer* to go deeper.
+
+# %%
+cu.LayerExplorer(classifier, cu.load_image("chelsea"))
+
+# %% [markdown]
 # Deeper kernels read dozens of channels that are no colors, so there is no such picture of them.
 # Chapter 3 looks at what they *compute* instead.
 

@@ -207,6 +207,15 @@ for name in classifier.key_layer_names:
 # them have found nothing.
 
 # %% [markdown]
+# ## Explore: one picture, all layers
+#
+# Drag *Layer* from left to right and watch the cat dissolve into cells. Drag *Channel* to see one map
+# large. Try another picture, or upload your own: do the same channels light up?
+
+# %%
+cu.LayerExplorer(classifier, image)
+
+# %% [markdown]
 # ## How it changes with depth
 #
 # Three numbers for each layer: the height of its maps, the number of its channels, and its

@@ -283,6 +283,15 @@ for title, method in methods.items():
 # picture with two they are less able to tell which is which.
 
 # %% [markdown]
+# ## Explore: drag through classes, layers and methods
+#
+# Drag *Class* from a cat to the espresso and watch the heat move. Then drag *Layer* toward the
+# beginning, and change the *Method*.
+
+# %%
+cu.ClassExplorer(classifier, image)
+
+# %% [markdown]
 # ## The tutorial's shark
 #
 # The tutorial explains a great white shark. Its photograph is fetched from the web once; without a

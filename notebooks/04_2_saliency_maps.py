@@ -318,6 +318,17 @@ for name, values in {
     print(f"{name:21s} on the right fifth: {share_on_blanket(values):.0%}")
 
 # %% [markdown]
+# ## Explore: pixels
+#
+# Under *Method* choose a pixel method; SmoothGrad and Integrated Gradients take a moment. Change the
+# class: how much of the map changes with it?
+
+# %%
+explorer = cu.ClassExplorer(classifier, image)
+explorer.method.value = "Saliency"
+explorer
+
+# %% [markdown]
 # ## What to remember
 #
 # - Saliency is the gradient's magnitude: what a *small change* would do.

@@ -131,6 +131,16 @@ for name, image in images.items():
 # best label.
 
 # %% [markdown]
+# ### Explore: what else does the network see?
+#
+# Drag *Class* through the most probable classes, or *search* all 1000. The heatmap shows where the
+# network finds the class; how, is the subject of the next chapter. Choose the astronaut as the
+# picture: which part of it is the bobsled?
+
+# %%
+cu.ClassExplorer(classifier, images["cat_and_coffee"])
+
+# %% [markdown]
 # ## Logits and probabilities
 #
 # The last layer of the network computes one number for each class, the *logit* $z_c$. It can be

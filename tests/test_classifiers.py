@@ -579,9 +579,9 @@ def test_no_layer_name_is_the_last_layer_with_feature_maps(embedded):
         ("", "no layer ''.*nearest"),
         (-1, "no layer -1.*nearest"),
         (["top_conv"], r"no layer \['top_conv'\]"),
-        ("image", "'image' of .* gives no feature maps.*stem_activation"),
-        ("avg_pool", "'avg_pool' of .* gives no feature maps.*stem_activation"),
-        ("predictions", "'predictions' of .* gives no feature maps.*stem_activation"),
+        ("image", "no layer 'image'"),
+        ("avg_pool", "'avg_pool' of .* no height and width.*stem_activation"),
+        ("predictions", "'predictions' of .* no height and width.*stem_activation"),
     ],
 )
 def test_a_layer_without_feature_maps_is_refused(embedded, bad, words):

@@ -102,8 +102,8 @@ def test_no_layer_gives_nothing(tiny, picture):
         (["conv", "convv"], "no layer 'convv'.*'conv'"),
         ([0], "no layer 0.*'conv'"),
         ([["conv"]], r"no layer \['conv'\]"),
-        (["pool"], "'pool' of 'tiny' gives no feature maps.*conv"),
-        (["predictions"], "'predictions' of 'tiny' gives no feature maps.*conv"),
+        (["pool"], "'pool' of 'tiny' has no height and width.*conv"),
+        (["predictions"], "'predictions' of 'tiny' has no height and width.*conv"),
     ],
 )
 def test_layers_without_feature_maps_are_refused(tiny, picture, layer_names, words):

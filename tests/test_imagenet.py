@@ -129,6 +129,11 @@ def test_a_name_that_is_no_string_is_refused(name):
 # class_label
 
 
+@pytest.mark.parametrize("index, label", [(2, "great_white_shark"), (607, "jack-o'-lantern")])
+def test_a_label_is_that_of_the_table(index, label):
+    assert class_label(index) == label
+
+
 @pytest.mark.parametrize("index", [281, np.int64(281), np.uint16(281), np.array(281)])
 def test_a_label_is_found_by_any_integer(index):
     assert class_label(index) == "tabby"

@@ -175,6 +175,17 @@ def excerpt(text):
     return line if len(line) <= 120 else f"{line[:117]}..."
 
 
+def drop_widget_views(notebook):
+    """Drop the reference to a live widget where a still picture stands beside it.
+
+    Without its kernel the widget is dead, and the picture would stay hidden behind it.
+    """
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data.pop("application/vnd.jupyter.widget-view+json", None)
+
+
 def compress_pictures(notebook):
     """Store photographs as JPEG: their PNG is five times the size. Small pictures stay as they are.
 
@@ -211,6 +222,7 @@ def build(source_path):
     """
     notebook = read_source(source_path)
     execute(notebook, source_path.parent)
+    drop_widget_views(notebook)
     compress_pictures(notebook)
     contents = serialize(notebook)
     problems = [*output_problems(notebook), too_large(len(contents))]

@@ -10,11 +10,13 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+ROOT = Path(__file__).parents[2]
 CHROMIUM_OPTIONS = [
     "--headless",
     "--no-sandbox",
@@ -65,10 +67,13 @@ def jupyter_lab(folder, home):
         "COURSE_OFFLINE": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
+    (home / "config" / "labconfig").mkdir(parents=True)
+    overrides = home / "config" / "labconfig" / "default_setting_overrides.json"
+    overrides.write_bytes((ROOT / "binder" / "lab_settings.json").read_bytes())
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
     command += ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
     command += ["--IdentityProvider.token=", "--ServerApp.allow_root=True"]
-    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
+    command += ["--LabApp.expose_app_in_browser=True"]
     with open(home / "jupyter.log", "wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
@@ -113,7 +118,9 @@ def chromium(profile, width=1280, height=1400):
 def open_notebook(page, address, name):
     """Open a notebook alone, the side bar closed, and wait for its kernel."""
     page.get(f"{address}/lab/tree/{name}?reset")
-    wait_until(page, "return window.jupyterapp && !!document.querySelector('.jp-Notebook .jp-Cell')")
+    wait_until(
+        page, "return window.jupyterapp && !!document.querySelector('.jp-Notebook .jp-Cell')"
+    )
     page.execute_script(
         "if (document.querySelector('#jp-left-stack').offsetWidth)"
         " jupyterapp.commands.execute('application:toggle-left-area')"
@@ -135,7 +142,7 @@ def run_all(page):
     assert done is True and not errors, [error.text for error in errors] or done
 
 
-def wait_until(page, script, *arguments, seconds=300):
+def wait_until(page, script, *arguments, seconds=60):
     """Wait until a script's value is true, and return it."""
     return WebDriverWait(page, seconds, 0.05).until(
         lambda _: page.execute_script(script, *arguments), f"in vain: {script}"
@@ -157,4 +164,5 @@ def write_notebook(path, cells):
     import nbformat
 
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     path.write_text(json.dumps(notebook), encoding="utf-8")

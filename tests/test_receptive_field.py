@@ -1,0 +1,154 @@
+"""Receptive fields, against gradients of networks whose weights are all 1, and known numbers."""
+
+import numpy as np
+import pytest
+
+import course_utils as cu
+from course_utils.backend import keras, tf
+from course_utils.graph import output_of, trace_calls
+from course_utils.receptive_field import receptive_fields
+
+layers = keras.layers
+
+
+def network(*stack, size=33, color=1):
+    inputs = keras.Input((size, size, color))
+    x = inputs
+    for layer in stack:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+def with_ones(model):
+    for variable in model.weights:
+        variable.assign(np.full(variable.shape, 0.0 if "bias" in variable.name else 1.0))
+    return model
+
+
+def measured_field(model):
+    """How many rows and columns of the input the middle of the output depends on."""
+    graph = trace_calls(model)
+    inputs = tf.random.stateless_uniform((1, *model.input_shape[1:]), [1, 2])
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        output = model(inputs)
+        middle = output[0, output.shape[1] // 2, output.shape[2] // 2, 0]
+    touched = np.abs(tape.gradient(middle, inputs)[0]).max(axis=-1) > 0
+    assert graph.output.shape[1] == output.shape[1]
+    rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
+    return rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+
+
+def residual(strides, projection):
+    inputs = keras.Input((33, 33, 2))
+    x = layers.Conv2D(2, 3, strides, padding="same")(inputs)
+    x = layers.Conv2D(2, (3, 5), padding="same")(x)
+    shortcut = layers.Conv2D(2, projection, strides, padding="same")(inputs)
+    return keras.Model(inputs, layers.Add()([x, shortcut]))
+
+
+def shifted_paths():
+    """Two paths that look at different places: the union is larger than either."""
+    inputs = keras.Input((33, 33, 1))
+    left = layers.Cropping2D(((0, 6), (0, 6)))(layers.Conv2D(1, 3, padding="same")(inputs))
+    right = layers.Cropping2D(((6, 0), (6, 0)))(layers.Conv2D(1, 3, padding="same")(inputs))
+    return keras.Model(inputs, layers.Concatenate()([left, right])), (9, 9)
+
+
+NETWORKS = {
+    "one convolution": network(layers.Conv2D(2, 3)),
+    "wide kernel": network(layers.Conv2D(2, (1, 5), padding="same")),
+    "strides": network(layers.Conv2D(2, 3, 2), layers.Conv2D(2, 3)),
+    "uneven strides": network(layers.DepthwiseConv2D(3, 2), layers.Conv2D(2, (3, 2), 1)),
+    "dilation": network(layers.Conv2D(2, 3, dilation_rate=2), layers.Conv2D(1, 3)),
+    "depthwise": network(layers.DepthwiseConv2D(5, 2, padding="same"), layers.Conv2D(1, 1)),
+    "separable": network(layers.SeparableConv2D(2, 3), layers.SeparableConv2D(2, 3)),
+    "average pooling": network(layers.Conv2D(1, 3), layers.AveragePooling2D(3, 2)),
+    "padding": network(layers.ZeroPadding2D(2), layers.Conv2D(1, 3, 2), layers.Cropping2D(1)),
+    "pointwise": network(layers.Conv2D(2, 3), layers.ReLU(), layers.Dropout(0.5)),
+    "residual": residual(1, 1),
+    "residual with strides": residual(2, 1),
+    "wide shortcut": residual(2, 11),
+    "shifted paths": shifted_paths()[0],
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_is_what_gradients_measure(name):
+    model = with_ones(NETWORKS[name])
+    graph = trace_calls(model)
+    field = receptive_fields(graph)[graph.calls[-1].layer.name]
+    if name == "shifted paths":  # the gradient of its first channel sees one of the paths
+        assert field == shifted_paths()[1]
+    else:
+        assert field == measured_field(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("block1_conv1", 3), ("block1_pool", 6), ("block5_conv3", 196), ("block5_pool", 212)],
+)
+def test_vgg16(name, expected, vgg16_graph):
+    assert receptive_fields(vgg16_graph)[name] == (expected, expected)
+
+
+@pytest.fixture(scope="module")
+def vgg16_graph():
+    return trace_calls(keras.applications.VGG16(weights=None, include_top=False))
+
+
+def test_embedded_network(embedded):
+    fields = receptive_fields(embedded.graph)
+    assert set(embedded.feature_map_shapes) <= set(fields)
+    assert fields["stem_conv"] == fields["stem_activation"] == (3, 3)
+    assert fields["block1a_dwconv"] == (7, 7)  # 3 + (3 - 1) * 2
+    assert fields["avg_pool"] is None and fields["predictions_logits"] is None
+    sizes = [fields[name][0] for name in embedded.feature_layer_names]
+    assert sizes == sorted(sizes)
+
+
+def test_global_pooling_sees_everything_and_so_does_what_reads_it():
+    inputs = keras.Input((16, 16, 4))
+    x = layers.Conv2D(4, 3, padding="same", name="conv")(inputs)
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name="squeeze")(x)
+    x = layers.Multiply(name="excite")([x, gate])
+    fields = receptive_fields(trace_calls(keras.Model(inputs, x)))
+    assert fields == {"conv": (3, 3), "squeeze": None, "excite": None}
+
+
+def test_unknown_layers_are_not_guessed():
+    model = network(
+        layers.Conv2D(1, 3, name="conv"),
+        layers.UpSampling2D(name="up"),
+        layers.Conv2D(1, 3, name="after"),
+        layers.Conv2DTranspose(1, 3, name="transpose"),
+    )
+    fields = receptive_fields(trace_calls(model))
+    assert fields == {"conv": (3, 3), "up": None, "after": None, "transpose": None}
+
+
+def test_looks_into_nested_models():
+    inner = network(layers.Conv2D(2, 3, name="inner_conv"), layers.MaxPooling2D(2, name="pool"))
+    model = keras.Sequential([keras.Input((33, 33, 1)), inner, layers.Conv2D(1, 3, name="outer")])
+    fields = receptive_fields(trace_calls(model))
+    assert (fields["inner_conv"], fields["pool"], fields["outer"]) == ((3, 3), (4, 4), (8, 8))
+
+
+def test_paths_with_different_strides_have_none():
+    inputs = keras.Input((9, 9, 1))
+    one = layers.Conv2D(1, 3, 2, padding="same")(inputs)
+    other = layers.Cropping2D(2)(inputs)
+    model = keras.Model(inputs, layers.Add(name="add")([one, other]))
+    assert receptive_fields(trace_calls(model))["add"] is None
+
+
+def test_max_pooling_counts_its_window():
+    model = network(layers.Conv2D(1, 3), layers.MaxPooling2D(3, 2, name="pool"))
+    assert receptive_fields(trace_calls(model))["pool"] == (5, 5)
+
+
+def test_names_are_those_of_the_graph(tiny):
+    assert cu.ImageClassifier and set(receptive_fields(tiny.graph)) == {
+        call.layer.name for call in tiny.graph.calls
+    }
+    assert output_of(tiny.graph, "conv") is not None

@@ -1,0 +1,259 @@
+"""Pictures and sentences of the explorers, on arrays small enough to check by hand."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils import views
+from course_utils.tiles import colormap_names, encode_png, overlay_heatmap, tile_feature_maps
+
+
+def pixels(file, mode="RGB"):
+    return np.asarray(Image.open(io.BytesIO(file)).convert(mode))
+
+
+def random_maps(height, width, channels):
+    return np.random.default_rng(0).normal(size=(height, width, channels)).astype(np.float32)
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("name", ["chelsea", "coffee"])
+def test_the_network_sees_the_same_in_its_small_picture(name, embedded, request):
+    image = request.getfixturevalue(name)
+    small = views.network_picture(image, embedded.input_size)
+    assert small.shape == (*embedded.input_size, 3)
+    np.testing.assert_array_equal(embedded.preprocess(small), embedded.preprocess(image))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((300, 451), (239, 360)),
+        ((4000, 3000), (360, 270)),
+        ((8, 8), (360, 360)),
+        ((1, 5000), (1, 360)),
+    ],
+)
+def test_a_screen_picture_keeps_its_proportions(size, expected):
+    picture = views.screen_picture(np.zeros((*size, 3), np.uint8))
+    assert picture.shape == (*expected, 3) and picture.dtype == np.uint8
+
+
+def test_a_photograph_survives_its_encoding(chelsea):
+    file = views.encode_picture(chelsea)
+    assert file[:2] == b"\xff\xd8"
+    assert np.abs(pixels(file).astype(int) - chelsea).mean() < 2
+
+
+def test_joined_pictures_stand_side_by_side():
+    red = encode_png(np.full((2, 3), 255, np.uint8), "gray")
+    gray = encode_png(np.full((4, 1), 0, np.uint8), "gray")
+    joined = pixels(views.join_pictures([red, gray], padding=2))
+    expected = np.full((4, 6), 255)
+    expected[:, 5] = 0
+    np.testing.assert_array_equal(joined[:, :, 0], expected)
+
+
+# Feature maps
+
+
+@pytest.mark.parametrize(
+    ("channels", "expected"),
+    [
+        (1, ["0 to 0"]),
+        (64, ["0 to 63"]),
+        (65, ["0 to 63", "64 to 64"]),
+        (130, ["0 to 63", "64 to 127", "128 to 129"]),
+    ],
+)
+def test_pages(channels, expected):
+    assert views.page_names(channels) == expected
+
+
+def test_maps_shrink_by_averaging():
+    maps = random_maps(112, 112, 3)
+    expected = maps.reshape(56, 2, 56, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(views.shrink_maps(maps), expected, atol=1e-6)
+
+
+def test_what_is_left_over_at_the_border_is_averaged_too():
+    maps = random_maps(57, 113, 2)  # by 3: 19 rows, 37 columns and two thirds
+    shrunk = views.shrink_maps(maps)
+    assert shrunk.shape == (19, 38, 2)
+    np.testing.assert_allclose(shrunk[3, -1], maps[9:12, 111:].mean(axis=(0, 1)), atol=1e-6)
+
+
+def test_small_maps_stay_as_they_are():
+    maps = random_maps(56, 40, 2)
+    assert views.shrink_maps(maps) is maps
+
+
+def test_shrinking_changes_no_input():
+    maps = random_maps(112, 112, 2)
+    before = maps.copy()
+    views.page_tile(maps, 0)
+    np.testing.assert_array_equal(maps, before)
+
+
+@pytest.mark.parametrize("side", [1, 7, 14, 28, 56, 112, 149, 224])
+def test_a_page_fits_a_screen_whatever_the_size_of_the_maps(side):
+    tile = views.page_tile(random_maps(side, side, 64), 0)
+    assert tile.shape[0] == tile.shape[1]
+    assert 300 < tile.shape[0] <= 8 * (views.CELL + views.GAP) + views.GAP
+
+
+def test_a_page_holds_its_own_channels():
+    maps = random_maps(56, 56, 70)
+    tile = views.page_tile(maps, 1)
+    assert tile.shape == (60, 8 * 58 + 2)
+    for position in range(6):
+        left = 2 + position * 58
+        expected = tile_feature_maps(maps[:, :, [64 + position]], 1)
+        np.testing.assert_array_equal(tile[2:58, left : left + 56], expected)
+    assert not tile[:, 2 + 6 * 58 :].any()
+
+
+def test_small_maps_are_drawn_cell_by_cell():
+    tile = views.page_tile(np.float32([[[0], [1]], [[2], [3]]]), 0)
+    np.testing.assert_array_equal(np.unique(tile), [0, 85, 170, 255])
+    assert (tile[2:30, 30:58] == 85).all() and (tile[30:58, 2:30] == 170).all()
+
+
+@pytest.mark.parametrize("side", [7, 56, 112, 149])
+@pytest.mark.parametrize("position", [0, 7, 8, 63])
+def test_the_frame_stands_around_its_map(side, position):
+    maps = random_maps(side, side, 64)
+    tile = views.page_tile(maps, 0)
+    drawn = pixels(views.page_png(tile, (side, side), position, "gray"))[:, :, 0]
+    changed = np.argwhere(drawn != tile)
+    cell = (tile.shape[0] - views.GAP) // 8
+    row, column = divmod(position, 8)
+    np.testing.assert_array_equal(changed.min(axis=0), [row * cell, column * cell])
+    np.testing.assert_array_equal(
+        changed.max(axis=0), [(row + 1) * cell + 1, (column + 1) * cell + 1]
+    )
+    assert (drawn[changed[:, 0], changed[:, 1]] == 255).all()
+    assert len(changed) == (cell + 2) ** 2 - (cell - 2) ** 2
+
+
+def test_the_tile_of_a_page_stays_as_it_is():
+    tile = views.page_tile(random_maps(7, 7, 64), 0)
+    before = tile.copy()
+    views.page_png(tile, (7, 7), 3)
+    np.testing.assert_array_equal(tile, before)
+
+
+@pytest.mark.parametrize("cmap", colormap_names())
+def test_a_channel_is_stretched_over_the_picture(cmap):
+    maps = np.float32([[[0, 9], [1, 8]], [[2, 7], [3, 6]]])
+    file = views.channel_png(maps, 1, (4, 6), cmap)
+    expected = np.uint8([[255, 170], [85, 0]]).repeat(2, axis=0).repeat(3, axis=1)
+    assert file == encode_png(expected, cmap)
+
+
+def test_a_layer_in_words():
+    maps = np.zeros((2, 3, 4), np.float32)
+    maps[:, :, 1] = 1.5
+    maps[0, 0, 3] = 8.0  # a mean of 1.33
+    maps[:, :, 2] = -1
+    assert views.describe_layer("conv", "Conv2D", maps, (7, 5)) == (
+        "conv (Conv2D): 4 channels of 2 x 3, receptive field 7 x 5 pixels, "
+        "2 of 4 channels silent (50%), strongest on average: channel 1 (mean 1.5)."
+    )
+    assert "receptive field not defined" in views.describe_layer("add", "Add", maps, None)
+
+
+def test_a_channel_in_words():
+    maps = np.zeros((4, 5, 2), np.float32)
+    maps[3, 0, 1] = 2.5
+    assert views.describe_channel(maps, 0) == "Channel 0 is silent: no value of it is above zero."
+    assert views.describe_channel(maps, 1) == (
+        "Channel 1: values from 0.0 to 2.5, largest 88% down and 10% across the picture."
+    )
+
+
+# Heatmaps
+
+
+def test_a_heatmap_is_drawn_cell_by_cell():
+    heatmap = np.float32([[0, 0.5], [1, 0.2]])
+    expected = np.uint8([[0, 128], [255, 51]]).repeat(3, axis=0).repeat(2, axis=1)
+    assert views.heatmap_png(heatmap, (6, 4), "magma") == encode_png(expected, "magma")
+
+
+def test_the_overlay_is_that_of_the_tiles(chelsea):
+    heatmap = np.float32([[0, 0.5], [1, 0.2]])
+    file = views.overlay_picture(chelsea, heatmap, 0.3, "jet")
+    assert file == views.encode_picture(overlay_heatmap(chelsea, heatmap, 0.3, "jet"))
+
+
+def test_brightening():
+    values = np.arange(1000, dtype=np.float32)
+    shown = views.brighten(values)
+    assert (shown == 1).sum() == 10 and shown.min() == 0
+    np.testing.assert_allclose(shown[495], 495 / np.percentile(values, 99), rtol=1e-6)
+
+
+def test_brightening_few_hot_pixels_or_none():
+    values = np.zeros((20, 20), np.float32)
+    np.testing.assert_array_equal(views.brighten(values), values)
+    values[3, 3] = 4
+    np.testing.assert_array_equal(views.brighten(values), values / 4)
+
+
+def test_a_heatmap_in_words():
+    heatmap = np.zeros((4, 5), np.float32)
+    heatmap[1, 2], heatmap[3, 3], heatmap[0, 0] = 1, 0.9, 0.8
+    assert views.describe_heatmap(heatmap) == (
+        "peak 38% down and 50% across the picture; half of the heat lies on 10% of the area."
+    )
+    assert views.describe_heatmap(np.ones((2, 5))).endswith("lies on 50% of the area.")
+
+
+def test_a_heatmap_of_zeros_says_so():
+    assert "zero everywhere" in views.describe_heatmap(np.zeros((3, 3), np.float32))
+
+
+# Classes
+
+
+def test_classes_by_rank():
+    logits = np.full(1000, -5.0, np.float32)
+    logits[[285, 967, 134]] = 6, 5, 4
+    options = views.class_options(logits, 2)
+    assert [index for _, index in options] == [285, 967]
+    assert options[0][0].startswith("1. Egyptian cat ") and options[0][0].endswith("%")
+    assert views.class_options(logits, 2, extra=967) == options
+    *first, last = views.class_options(logits, 2, extra=134)
+    assert first == options and last[1] == 134 and last[0].startswith("3. crane ")
+
+
+def test_class_in_words():
+    logits = np.log(np.float32([0.2, 0.7, 0.1]))
+    assert views.describe_class(0, logits) == "class 0 (class 0): probability 20.0%, rank 2 of 3."
+    logits = np.zeros(1000, np.float32)
+    logits[285] = 20
+    assert views.describe_class(285, logits) == (
+        "Egyptian cat (class 285): probability 100.0%, rank 1 of 1000."
+    )
+    assert "probability under 0.1%, rank 2 of 1000" in views.describe_class(0, logits)
+
+
+def test_more_options_than_classes():
+    assert len(views.class_options(np.zeros(3, np.float32), 20)) == 3
+
+
+def test_finding_classes():
+    assert views.find_classes("crane", 1000) == [("crane (134)", 134), ("crane (517)", 517)]
+    assert [index for _, index in views.find_classes("maillot", 1000)] == [638, 639]
+    assert views.find_classes("class 2", 3) == [("class 2 (2)", 2)]
+    assert views.find_classes("giraffe", 1000) == []
+
+
+def test_explaining_that_there_is_no_such_class():
+    assert "tabby" in views.explain_no_class("tabbi", 1000)
+    assert "class 0 to class 2" in views.explain_no_class("cat", 3)
