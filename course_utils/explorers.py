@@ -32,6 +32,11 @@ _ON_COLAB = (
     "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
     "notebook and give load_image('its name') to the explorer."
 )
+# Otherwise a slider's length changes with the name beside it, under the mouse that drags it.
+_STYLE = (
+    "<style>.course-explorer .widget-slider .widget-readout { flex: 0 0 auto; width: 200px; "
+    "max-width: 200px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }</style>"
+)
 _LABELS = {"description_width": "90px"}
 
 
@@ -533,4 +538,7 @@ def _column(share, *children):
 
 
 def _frame(*children):
-    return widgets.VBox(children, layout=widgets.Layout(max_width="1400px", overflow="hidden"))
+    style = widgets.HTML(_STYLE, layout=widgets.Layout(display="none"))
+    layout = widgets.Layout(max_width="1400px", overflow="hidden")
+    frame = widgets.VBox([*children, style], layout=layout)
+    return frame.add_class("course-explorer")

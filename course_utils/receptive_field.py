@@ -114,15 +114,19 @@ def _slide(layer, lengths, windows):
         windows, lengths, kernel, layer.strides, dilation, strict=True
     ):
         reach = (size - 1) * rate  # positions between the first and the last that it reads
-        padding = 0
-        if layer.padding == "same":
-            outputs = -(-length // stride)
-            padding = max((outputs - 1) * stride + reach + 1 - length, 0) // 2
-        axes.append(
-            Window(
-                window.start - padding * window.step,
-                window.size + reach * window.step,
-                window.step * stride,
-            )
-        )
+        padding = 0 if layer.padding == "valid" else _padding_before(length, reach, stride)
+        if padding is None:
+            return None
+        start = window.start - padding * window.step
+        axes.append(Window(start, window.size + reach * window.step, window.step * stride))
     return tuple(axes)
+
+
+def _padding_before(length, reach, stride):
+    """Rows that padding "same" puts before the first; None where that depends on a free length."""
+    if stride == 1:
+        return reach // 2
+    if length is None:
+        return None
+    outputs = -(-length // stride)
+    return max((outputs - 1) * stride + reach + 1 - length, 0) // 2

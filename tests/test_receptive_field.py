@@ -94,7 +94,9 @@ def test_vgg16(name, expected, vgg16_graph):
 
 @pytest.fixture(scope="module")
 def vgg16_graph():
-    return trace_calls(keras.applications.VGG16(weights=None, include_top=False))
+    return trace_calls(
+        keras.applications.VGG16(weights=None, include_top=False, input_shape=(224, 224, 3))
+    )
 
 
 def test_embedded_network(embedded):
@@ -125,6 +127,17 @@ def test_unknown_layers_are_not_guessed():
     )
     fields = receptive_fields(trace_calls(model))
     assert fields == {"conv": (3, 3), "up": None, "after": None, "transpose": None}
+
+
+def test_a_free_input_size_is_no_obstacle_where_the_padding_is_known():
+    model = network(
+        layers.Conv2D(1, 3, padding="same", name="conv"),
+        layers.MaxPooling2D(2, name="pool"),
+        layers.Conv2D(1, 3, 2, padding="same", name="depends_on_the_size"),
+        size=None,
+    )
+    fields = receptive_fields(trace_calls(model))
+    assert fields == {"conv": (3, 3), "pool": (4, 4), "depends_on_the_size": None}
 
 
 def test_looks_into_nested_models():
