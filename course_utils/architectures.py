@@ -2,8 +2,12 @@
 
 import hashlib
 import importlib
+import math
+import os
+import random
 import re
 import zlib
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import partial
 from importlib.resources import as_file, files
@@ -14,12 +18,13 @@ import numpy as np
 
 from course_utils import efficientnet_lite
 from course_utils.backend import keras, tf
-from course_utils.downloads import cached_file, fetch_file
+from course_utils.downloads import DownloadError, cached_file, fetch_file
 
 EMBEDDED = "efficientnet_lite0"
 _EMBEDDED_SHA256 = "d3a07b33fb1e80de6aaeccf8e3152185b3a02a6b5d52db668df0738c0a11e4bb"
 _KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 _ALIGNMENT = 64  # bytes
+_IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)  # of the colors in [0, 1]
 _VGG_DENSE = {"fc1": (4096, "relu"), "fc2": (4096, "relu"), "predictions": (1000, "softmax")}
 
 
@@ -88,6 +93,17 @@ def resolve_name(name):
     return known[wanted]
 
 
+@contextmanager
+def _random_state_kept():
+    """Keras draws the seeds of its initializers from Python's generator, which is the caller's."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+@_random_state_kept()
 def build_network(name, read_kernel=None):
     """Build a network.
 
@@ -108,13 +124,19 @@ def build_network(name, read_kernel=None):
     constructor = getattr(module, application.constructor)
     if read_kernel is not None and application.module.startswith("vgg"):
         return _build_vgg(constructor, read_kernel), module.preprocess_input, tuple(_VGG_DENSE)
-    return constructor(weights=None), module.preprocess_input, ()
+    model = constructor(weights=None)
+    if application.module == "efficientnet":
+        model = _rescale_by_deviation(model)
+    return model, module.preprocess_input, ()
 
 
 def has_weights(name):
-    """Tell whether a network's verified ImageNet weights are in the cache."""
+    """Tell whether a network's verified ImageNet weights are in the cache and can be read."""
     application = APPLICATIONS[name]
-    return cached_file(application.known_hash, application.file_name) is not None
+    try:
+        return cached_file(application.known_hash, application.file_name) is not None
+    except DownloadError:  # no home directory, or a cache of somebody else's
+        return False
 
 
 def download_weights(name):
@@ -163,12 +185,15 @@ def load_network(name, path):
         file = h5py.File(path)
     except OSError as error:
         raise ValueError(f"{path.name} is not a readable HDF5 weights file: {error}") from error
-    with file:
-        if "layer_names" in file.attrs:
-            return _load_legacy_h5(name, file)
-    model, preprocess_input, _ = build_network(name)
-    model.load_weights(path)
-    return model, preprocess_input
+    try:
+        with file:
+            group = file.get("model_weights", file)  # where Keras 2 saved them with a whole model
+            if "layer_names" in group.attrs:
+                return _load_legacy_h5(name, group)
+        return _load_keras_3_h5(name, path)
+    except (KeyError, OSError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error.args[0]).splitlines()[0][:200]
+        raise ValueError(f"{path.name} does not fit {name!r}: {reason}") from error
 
 
 def build_random_network(name, seed=0):
@@ -213,29 +238,53 @@ def _build_vgg(constructor, read_kernel):
     return keras.Model(base.input, x, name=base.name)
 
 
+def _rescale_by_deviation(model):
+    """Insert the layer that Keras gives an EfficientNet for its ImageNet weights alone."""
+
+    def call(layer, *args, **kwargs):
+        x = layer(*args, **kwargs)
+        if isinstance(layer, keras.layers.Normalization):
+            x = keras.layers.Rescaling([1 / math.sqrt(d) for d in _IMAGENET_DEVIATIONS])(x)
+        return x
+
+    return keras.models.clone_model(model, input_tensors=model.inputs[0], call_function=call)
+
+
 def _initialize(read_kernel, layer_name, shape, dtype=None):
     return read_kernel(layer_name, shape)
 
 
-def _load_legacy_h5(name, file):
+def _load_keras_3_h5(name, path):
+    if not path.name.endswith(".weights.h5"):
+        raise ValueError("a file with the weights that Keras 3 saves is called *.weights.h5.")
+    model, preprocess_input, _ = build_network(name)
+    model.load_weights(path)
+    return model, preprocess_input
+
+
+def _load_legacy_h5(name, group):
     """Load what Keras 2 saved: a group for each layer, and in it the arrays by name."""
-    datasets = {
-        layer_name: [file[layer_name][key] for key in file[layer_name].attrs["weight_names"]]
-        for layer_name in file.attrs["layer_names"]
-    }
-    model, preprocess_input, served = build_network(
-        name, lambda layer_name, shape: _read(datasets[layer_name][0], shape)
-    )
+    datasets = {}
+    for layer_name in group.attrs["layer_names"]:  # bytes or str
+        layer = group[layer_name]
+        datasets[os.fsdecode(layer_name)] = [layer[key] for key in layer.attrs["weight_names"]]
+
+    def read_kernel(layer_name, shape):
+        if not datasets.get(layer_name):
+            raise ValueError(f"it holds no layer {layer_name!r}.")
+        return _read(datasets[layer_name][0], shape)
+
+    model, preprocess_input, served = build_network(name, read_kernel)
     variables = [(layer.name, v) for layer in model.layers for v in layer.weights]
     arrays = [dataset for layer in datasets.values() for dataset in layer]
     if len(variables) != len(arrays):
-        raise ValueError(
-            f"{file.filename} does not fit {name!r}: it holds {len(arrays)} arrays, the network "
-            f"has {len(variables)}."
-        )
+        raise ValueError(f"it holds {len(arrays)} arrays, the network has {len(variables)}.")
     for (layer_name, variable), dataset in zip(variables, arrays, strict=True):
         if layer_name not in served or variable.name != "kernel":
             variable.assign(_read(dataset, variable.shape))
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies of its variables
     return model, preprocess_input
 
 
@@ -243,8 +292,7 @@ def _read(dataset, shape):
     """Read an HDF5 array into a tensor."""
     if dataset.shape != tuple(shape):
         raise ValueError(
-            f"{dataset.file.filename} does not fit: {dataset.name} in it is {dataset.shape}, the "
-            f"network's variable {tuple(shape)}."
+            f"{dataset.name} in it is {dataset.shape}, the network's variable {tuple(shape)}."
         )
     array = _empty_array(shape)
     if array.size:

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import OrderedDict
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from course_utils import architectures
 from course_utils.backend import keras, tf
-from course_utils.graph import build_logits_model, needed_calls, run_calls, trace_calls
+from course_utils.graph import build_logits_model, needed_calls, pass_on, run_calls, trace_calls
 from course_utils.imagenet import imagenet_classes
 
 BATCH_SIZE = 5  # pictures that go through a network at once: more take memory and no less time
@@ -57,6 +57,10 @@ def load_classifier(name="auto", weights="imagenet"):
         ValueError: No network has that name, or the weights file does not fit.
         DownloadError: (a ValueError) The weights are not in the cache and cannot be fetched.
     """
+    if not isinstance(weights, str | os.PathLike):
+        raise ValueError(
+            f"weights is 'imagenet', 'random' or the path of an HDF5 file, not {weights!r}."
+        )
     name = _choose() if name == "auto" else architectures.resolve_name(name)
     if weights == "random":
         network = architectures.build_random_network(name)
@@ -70,7 +74,7 @@ def load_classifier(name="auto", weights="imagenet"):
 
 
 def _choose():
-    name = os.environ.get("COURSE_MODEL", "auto")
+    name = os.environ.get("COURSE_MODEL") or "auto"
     if name != "auto":
         return architectures.resolve_name(name)
     return "vgg16" if architectures.has_weights("vgg16") else architectures.EMBEDDED
@@ -85,6 +89,7 @@ class ImageClassifier:
     Attributes:
         name: str, for example "vgg16".
         model: `keras.Model`, preprocessed pictures to probabilities.
+        logits_model: `keras.Model` to the logits, before the softmax, on the same weights.
         preprocess_input: Function, see below.
 
     Args:
@@ -98,11 +103,15 @@ class ImageClassifier:
     """
 
     def __init__(self, name, model, preprocess_input):
-        shape = model.input_shape
+        logits_model = build_logits_model(model)
+        shape, outputs = logits_model.input_shape, logits_model.output_shape
         if len(shape) != 4 or shape[-1] != 3 or None in shape[1:3]:
             raise ValueError(f"The network's input must be (N, height, width, 3), not {shape}.")
+        if len(outputs) != 2:
+            raise ValueError(f"The network's output must be (N, classes), not {outputs}.")
         self.name = name
         self.model = model
+        self.logits_model = logits_model
         self.preprocess_input = preprocess_input
         self._functions = {}
         self._remembered = OrderedDict()
@@ -121,11 +130,6 @@ class ImageClassifier:
         return self.model.output_shape[-1]
 
     @cached_property
-    def logits_model(self):
-        """`keras.Model` to the logits, before the softmax, on the same weights as `model`."""
-        return build_logits_model(self.model)
-
-    @cached_property
     def graph(self):
         """The calls of `logits_model`, a `course_utils.graph.Graph`."""
         return trace_calls(self.logits_model)
@@ -136,13 +140,20 @@ class ImageClassifier:
         return {
             call.layer.name: tuple(call.output.shape[1:])
             for call in self.graph.calls
-            if len(call.output.shape) == 4
+            if len(getattr(call.output, "shape", ())) == 4  # some operations have several outputs
         }
 
     @cached_property
+    def _conv_calls(self):
+        calls = [call for call in self.graph.calls if isinstance(call.layer, _CONVOLUTIONS)]
+        if not calls:
+            raise ValueError(f"{self.name!r} has no convolution layers. Name another layer.")
+        return calls
+
+    @property
     def conv_layer_names(self):
         """Names of the convolution layers, in the order in which they run."""
-        return [c.layer.name for c in self.graph.calls if isinstance(c.layer, _CONVOLUTIONS)]
+        return [call.layer.name for call in self._conv_calls]
 
     @property
     def last_conv_layer_name(self):
@@ -161,13 +172,14 @@ class ImageClassifier:
             for tensor in call.inputs:
                 readers.setdefault(id(tensor), []).append(call)
         names = []
-        for call in self.graph.calls:
-            if isinstance(call.layer, _CONVOLUTIONS):
+        for call in self._conv_calls:
+            names.append(call.layer.name)
+            following = readers.get(id(call.output), [])
+            while len(following) == 1 and _is_pointwise(following[0]):
+                [call] = following
+                if call.function is not pass_on:
+                    names[-1] = call.layer.name
                 following = readers.get(id(call.output), [])
-                while len(following) == 1 and isinstance(following[0].layer, _POINTWISE):
-                    call = following[0]
-                    following = readers.get(id(call.output), [])
-                names.append(call.layer.name)
         return names
 
     @cached_property
@@ -195,7 +207,8 @@ class ImageClassifier:
             ValueError: Another shape or type.
         """
         images = np.asarray(images)
-        if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
+        is_rgb = images.ndim in (3, 4) and images.shape[-1] == 3
+        if images.dtype != np.uint8 or not is_rgb or images.size == 0:
             raise ValueError(
                 "A picture is a uint8 array (H, W, 3), several are (N, H, W, 3), not "
                 f"{images.dtype} {images.shape}. load_image() turns most things into a picture."
@@ -249,7 +262,7 @@ class ImageClassifier:
         if k not in range(1, len(classes) + 1):
             raise ValueError(f"k must be a whole number from 1 to {len(classes)}, not {k!r}.")
         probabilities = self.predict(check_image(image))[0]
-        best = np.argsort(-probabilities, kind="stable")[:k]
+        best = np.argsort(-probabilities, kind="stable")[: int(k)]
         return [Prediction(*classes[i], float(probabilities[i])) for i in best]
 
     def check_class_index(self, class_index):
@@ -286,9 +299,10 @@ class ImageClassifier:
         """
         if layer_name is None:
             return self.feature_layer_names[-1]
-        if layer_name in self.feature_map_shapes:
+        if isinstance(layer_name, str) and layer_name in self.feature_map_shapes:
             return layer_name
-        if any(call.layer.name == layer_name for call in self.graph.calls):
+        layers = [call.layer for call in self.graph.calls] + self.model.layers[-1:]
+        if any(layer.name == layer_name for layer in layers):
             raise ValueError(
                 f"Layer {layer_name!r} of {self.name!r} has no height and width. Layers that have: "
                 f"{', '.join(self.key_layer_names)}, and the others in conv_layer_names."
@@ -322,9 +336,12 @@ class ImageClassifier:
         first_use = key not in self._functions
         if first_use:
             function, signature = build()
-            self._functions[key] = function, tf.function(function, input_signature=signature)
-        function, compiled = self._functions[key]
-        return function if first_use and runs < _RUNS_WORTH_COMPILING else compiled
+            # Called through tf.function, the functions of several layers look like one that is
+            # traced again and again, and TensorFlow warns.
+            trace = tf.function(function, input_signature=signature).get_concrete_function
+            self._functions[key] = function, cache(trace)
+        function, trace = self._functions[key]
+        return function if first_use and runs < _RUNS_WORTH_COMPILING else trace()
 
     def remember(self, key, image, compute):
         """Return `compute()`, or what it returned for the same key and picture a moment ago."""
@@ -337,10 +354,16 @@ class ImageClassifier:
         return self._remembered[key]
 
 
+def _is_pointwise(call):
+    return isinstance(call.layer, _POINTWISE) or call.function is pass_on
+
+
 def pick_logits(logits, class_index):
     """Return one logit a picture, float32 (N,): of `class_index`, or the largest where it is -1."""
     logits = tf.cast(logits, tf.float32)
-    return tf.where(class_index < 0, tf.reduce_max(logits, axis=-1), logits[:, class_index])
+    first_ranked = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    chosen = tf.where(class_index < 0, first_ranked, class_index)
+    return tf.gather(logits, chosen, batch_dims=1)
 
 
 def check_image(image):
@@ -352,7 +375,7 @@ def check_image(image):
     array = np.asarray(image)
     if array.ndim == 4:
         raise ValueError(f"One picture is expected, uint8 (H, W, 3), not a batch {array.shape}.")
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3 or array.size == 0:
         raise ValueError(
             f"A picture is a uint8 array (H, W, 3), not {array.dtype} {array.shape}. "
             "load_image() turns most things into a picture."

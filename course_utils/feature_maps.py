@@ -1,5 +1,7 @@
 """Feature maps: what the layers of a network make of a picture."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from course_utils.backend import tf
@@ -23,7 +25,7 @@ def get_feature_maps(classifier, image, layer_names=None):
     """
     if layer_names is None:
         layer_names = classifier.feature_map_shapes
-    if isinstance(layer_names, str):
+    if isinstance(layer_names, str) or not isinstance(layer_names, Iterable):
         raise ValueError(f"layer_names is a list of names: [{layer_names!r}].")
     names = tuple(classifier.check_layer_name(name) for name in layer_names)
 
@@ -33,4 +35,4 @@ def get_feature_maps(classifier, image, layer_names=None):
 
     compute = classifier.compiled(("feature maps", names), build)
     outputs = compute(tf.constant(classifier.preprocess(check_image(image))))
-    return {name: np.float32(maps[0]) for name, maps in zip(names, outputs, strict=True)}
+    return {name: np.array(maps[0], np.float32) for name, maps in zip(names, outputs, strict=True)}

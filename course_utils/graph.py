@@ -5,10 +5,14 @@
 limit: what a method needs of a network is a part of that list.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from course_utils.backend import keras
+
+_AFFINE = (keras.layers.Dense, keras.layers.Conv2D)
+_RESHAPING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.GlobalAveragePooling2D)
 
 
 class Call(NamedTuple):
@@ -64,6 +68,8 @@ def build_logits_model(model):
         ValueError: The network is of another kind, or ends in another activation.
     """
     model = _as_functional(model)
+    if _ends_in_logits(model.operations):
+        return model
     last = model.operations[-1]
     head = _without_softmax(last)
     if head is last:
@@ -82,12 +88,11 @@ def trace_calls(model):
     calls = []
 
     def call(layer, *args, **kwargs):
-        output = layer(*args, **kwargs)
-        if _is_network(layer):
-            calls.extend(_inline(layer, args[0], output))
-        else:
-            calls.append(Call(layer, layer, args, kwargs, output))
-        return output
+        if "training" in inspect.signature(layer.call).parameters:
+            kwargs["training"] = False  # the default of data augmentation is True
+        call = Call(layer, layer, args, kwargs, layer(*args, **kwargs))
+        calls.extend(_inline(call) if _is_network(layer) else [call])
+        return call.output
 
     rebuilt = _rebuild(_as_functional(model), call)
     return Graph(rebuilt.inputs[0], calls, rebuilt.outputs[0])
@@ -159,15 +164,24 @@ def _rebuild(model, call):
     return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
 
 
-def _inline(network, argument, output):
-    """The calls inside a nested model, between two that pass its input and its output on."""
-    graph = trace_calls(network)
-    enter = Call(graph.calls[0].layer, _pass_on, (argument,), {}, graph.input)
-    leave = Call(network, _pass_on, (graph.output,), {}, output)
-    return [enter, *graph.calls, leave]
+def _inline(nested):
+    """Spell out the call of a nested model: the calls inside, and one that hands on the output."""
+    graph = trace_calls(nested.layer)
+    [argument], [output] = nested.inputs, keras.tree.flatten(nested.output)
+
+    def outer(leaf):
+        return argument if leaf is graph.input else leaf
+
+    calls = [*graph.calls, Call(nested.layer, pass_on, (graph.output,), {}, output)]
+    return [
+        call._replace(args=args, kwargs=kwargs)
+        for call in calls
+        for args, kwargs in [keras.tree.map_structure(outer, (call.args, call.kwargs))]
+    ]
 
 
-def _pass_on(tensor):
+def pass_on(tensor):
+    """Stand for a nested model, whose calls are spelled out before."""
     return tensor
 
 
@@ -186,21 +200,32 @@ def _as_functional(model):
     return model
 
 
+def _ends_in_logits(operations):
+    """Tell whether the last layer with weights is linear, and those behind only pass it on."""
+    *others, last = operations
+    activation = getattr(last, "activation", None)
+    passes_on = isinstance(last, _RESHAPING) or (
+        isinstance(last, keras.layers.Activation) and activation is keras.activations.linear
+    )
+    if passes_on:
+        return _ends_in_logits(others)
+    return isinstance(last, _AFFINE) and activation is keras.activations.linear
+
+
 def _without_softmax(layer):
     """Return a layer that computes what `layer` computes before its softmax."""
     if _is_network(layer):
         return build_logits_model(layer)
-    if isinstance(layer, keras.layers.Softmax):
-        return keras.layers.Identity()
-    activation = getattr(layer, "activation", keras.activations.linear)
-    if activation is keras.activations.linear:
-        return layer
-    if activation is keras.activations.softmax:
-        if isinstance(layer, keras.layers.Dense):
-            return LinearHead(layer)
-        if isinstance(layer, keras.layers.Activation):
-            return keras.layers.Identity()
+    activation = getattr(layer, "activation", None)
+    is_softmax = activation is keras.activations.softmax
+    if isinstance(layer, keras.layers.Softmax) or (
+        is_softmax and isinstance(layer, keras.layers.Activation)
+    ):
+        return keras.layers.Identity(dtype=layer.dtype_policy)
+    if is_softmax and isinstance(layer, keras.layers.Dense):
+        return LinearHead(layer)
+    described = f" with activation {activation.__name__!r}" if callable(activation) else ""
     raise ValueError(
-        f"The network ends in {layer.name!r} ({type(layer).__name__} with activation "
-        f"{getattr(activation, '__name__', activation)!r}); it must end in softmax or in logits."
+        f"The network ends in {layer.name!r} ({type(layer).__name__}{described}); it must end in "
+        "softmax or in logits."
     )

@@ -44,7 +44,11 @@ def class_index(name):
     """
     if not isinstance(name, str):
         raise ValueError(f"A class name is a string such as 'great white shark', not {name!r}.")
-    matches = [c for c in imagenet_classes() if _simplify(name) in (c.wnid, _simplify(c.label))]
+    classes, simple = imagenet_classes(), _simplify(name)
+    # As it stands first: "Cardigan" is a dog, "cardigan" a garment.
+    matches = [c for c in classes if c.label == name] or [
+        c for c in classes if simple in (c.wnid, _simplify(c.label))
+    ]
     if len(matches) == 1:
         return matches[0].class_index
     if matches:
@@ -64,6 +68,8 @@ def class_label(class_index):
     """
     classes = imagenet_classes()
     try:
+        if isinstance(class_index, bool):
+            raise ValueError
         position = range(len(classes)).index(class_index)
     except ValueError:
         raise ValueError(
@@ -82,6 +88,8 @@ def search_classes(text):
         List of `ImageNetClass` (class_index, wnid, label). Whole words come first: "cat" finds
         *tiger_cat* before *catamaran*. Empty where nothing matches.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"Search for a text such as 'shark', not {text!r}.")
     wanted = _simplify(text)
     if not wanted:
         return []

@@ -34,7 +34,8 @@ def integrated_gradients(
         Sundararajan et al., https://arxiv.org/abs/1703.01365.
     """
     if num_steps not in range(1, 100_001):
-        raise ValueError(f"num_steps must be a whole number, 1 or more, not {num_steps!r}.")
+        raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps!r}.")
+    num_steps = int(num_steps)
     class_index = classifier.resolve_class_index(image, class_index)
     [start] = classifier.preprocess(_baseline(image, baseline))
     [end] = classifier.preprocess(image)

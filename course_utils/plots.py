@@ -26,10 +26,10 @@ def plot_predictions(predictions, image=None):
         raise ValueError("There are no predictions to draw: the list is empty.")
     height = 0.6 + 0.36 * len(predictions)
     if image is None:
-        figure, axes = plt.subplots(figsize=(_WIDTH * 0.7, height), layout="constrained")
+        figure, axes = _subplots(figsize=(_WIDTH * 0.7, height))
     else:
-        figure, (left, axes) = plt.subplots(
-            1, 2, figsize=(_WIDTH, max(height, 2.4)), width_ratios=(1, 1.5), layout="constrained"
+        figure, (left, axes) = _subplots(
+            1, 2, figsize=(_WIDTH, max(height, 2.4)), width_ratios=(1, 1.5)
         )
         _show(left, image, "Input")
     labels = [prediction.label.replace("_", " ") for prediction in predictions]
@@ -41,7 +41,7 @@ def plot_predictions(predictions, image=None):
     axes.set_xticks([0, 0.5, 1])
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(f"Probability of the top {len(labels)} classes", fontsize="medium")
-    return _finish(figure)
+    return figure
 
 
 def plot_kernels(kernels, title="Kernels", columns=8):
@@ -68,8 +68,12 @@ def plot_kernels(kernels, title="Kernels", columns=8):
             "Kernels can be drawn where they read 3 channels, (height, width, 3, count), or one "
             f"each, (height, width, count, 1), not {kernels.shape}."
         )
-    largest = np.abs(kernels).max() or 1.0
-    patches = 0.5 + 0.5 * np.float32(kernels) / largest
+    if kernels.size == 0 or not np.isfinite(kernels).all():
+        raise ValueError(f"The kernels {kernels.shape} hold nothing, or NaN or infinite values.")
+    if columns < 1:
+        raise ValueError(f"columns must be 1 or more, not {columns!r}.")
+    kernels = np.float32(kernels)
+    patches = 0.5 + 0.5 * kernels / (np.abs(kernels).max() or 1)
     patches = patches.transpose((3, 0, 1, 2) if patches.shape[2] == 3 else (2, 0, 1, 3))
     count, height, width, channels = patches.shape
     rows = -(-count // columns)
@@ -77,13 +81,13 @@ def plot_kernels(kernels, title="Kernels", columns=8):
     mosaic[:count, :height, :width] = patches
     mosaic = mosaic.reshape(rows, columns, height + 1, width + 1, channels).swapaxes(1, 2)
     mosaic = mosaic.reshape(rows * (height + 1), columns * (width + 1), channels)[:-1, :-1]
-    figure, axes = plt.subplots(
-        figsize=(_WIDTH * 0.75, _WIDTH * 0.75 * mosaic.shape[0] / mosaic.shape[1] + 0.4),
-        layout="constrained",
+    figure, axes = _subplots(
+        figsize=(_WIDTH * 0.75, _WIDTH * 0.75 * mosaic.shape[0] / mosaic.shape[1] + 0.4)
     )
     limits = {"vmin": 0, "vmax": 1}
-    _show(axes, mosaic.squeeze(), f"{title}: {count} of {height} x {width}", "gray", **limits)
-    return _finish(figure)
+    mosaic = mosaic if channels == 3 else mosaic[..., 0]
+    _show(axes, mosaic, f"{title}: {count} of {height} x {width}", "gray", **limits)
+    return figure
 
 
 def plot_feature_maps(maps, columns=None, cmap="viridis"):
@@ -108,23 +112,20 @@ def plot_feature_maps(maps, columns=None, cmap="viridis"):
     if not layers:
         raise ValueError("There are no feature maps to draw: the dict is empty.")
     tiles = {
-        name: tile_feature_maps(array, columns or _near_square(np.shape(array)[-1]))
+        name: tile_feature_maps(
+            array, _near_square(np.shape(array)[-1]) if columns is None else columns
+        )
         for name, array in layers.items()
     }
     width = _WIDTH / len(tiles)
     height = max(width * tile.shape[0] / tile.shape[1] for tile in tiles.values())
-    figure, grid = plt.subplots(
-        1,
-        len(tiles),
-        figsize=(_WIDTH, height + 0.6),
-        dpi=_GRID_DPI,
-        squeeze=False,
-        layout="constrained",
+    figure, grid = _subplots(
+        1, len(tiles), figsize=(_WIDTH, height + 0.6), dpi=_GRID_DPI, squeeze=False
     )
     for axes, (name, tile) in zip(grid.flat, tiles.items(), strict=True):
         height, width, channels = np.shape(layers[name])
         _show(axes, tile, f"{name}\n{channels} channels of {height} x {width}", cmap)
-    return _finish(figure)
+    return figure
 
 
 def plot_heatmap(image, heatmaps, alpha=0.5, cmap="viridis"):
@@ -147,17 +148,16 @@ def plot_heatmap(image, heatmaps, alpha=0.5, cmap="viridis"):
     rows = heatmaps if isinstance(heatmaps, dict) else {"Heatmap": heatmaps}
     if not rows:
         raise ValueError("There are no heatmaps to draw: the dict is empty.")
+    image = np.asarray(image)
     overlays = {name: overlay_heatmap(image, h, alpha, cmap) for name, h in rows.items()}
     height = _WIDTH / 3 * image.shape[0] / image.shape[1] + 0.3
-    figure, grid = plt.subplots(
-        len(rows), 3, figsize=(_WIDTH, height * len(rows)), squeeze=False, layout="constrained"
-    )
+    figure, grid = _subplots(len(rows), 3, figsize=(_WIDTH, height * len(rows)), squeeze=False)
     extent = (0, image.shape[1], image.shape[0], 0)
     for (left, middle, right), (name, heatmap) in zip(grid, rows.items(), strict=True):
         _show(left, image, "Input")
         _show(middle, heatmap, name, cmap, extent, vmin=0, vmax=1)
         _show(right, overlays[name], "Overlay")
-    return _finish(figure)
+    return figure
 
 
 def _show(axes, picture, title, cmap=None, extent=None, **limits):
@@ -170,7 +170,8 @@ def _near_square(count):
     return int(np.ceil(np.sqrt(count)))
 
 
-def _finish(figure):
-    """Take the figure out of pyplot's hands, which would show it a second time."""
+def _subplots(*args, **options):
+    """Create a figure and take it out of pyplot's hands, which would show it a second time."""
+    figure, axes = plt.subplots(*args, layout="constrained", **options)
     plt.close(figure)
-    return figure
+    return figure, axes

@@ -40,7 +40,10 @@ def smooth_grad(
         Smilkov et al., https://arxiv.org/abs/1706.03825.
     """
     if num_samples not in range(1, 100_001):
-        raise ValueError(f"num_samples must be a whole number, 1 or more, not {num_samples!r}.")
+        raise ValueError(
+            f"num_samples must be a whole number from 1 to 100000, not {num_samples!r}."
+        )
+    num_samples = int(num_samples)
     if not 0 <= noise_level < np.inf:
         raise ValueError(f"noise_level must be a number, 0 or more, not {noise_level!r}.")
     class_index = classifier.resolve_class_index(image, class_index)

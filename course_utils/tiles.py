@@ -80,10 +80,13 @@ def resize_heatmap(heatmap, size):
 
     Returns:
         float32 (height, width), within the heatmap's range.
+
+    Raises:
+        ValueError: `heatmap` has another shape or type.
     """
     height, width = size
-    picture = Image.fromarray(np.asarray(heatmap, np.float32))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+    picture = Image.fromarray(np.asarray(_check_heatmap(heatmap), np.float32))
+    return np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def overlay_heatmap(image, heatmap, alpha=0.5, cmap="jet"):
@@ -101,11 +104,9 @@ def overlay_heatmap(image, heatmap, alpha=0.5, cmap="jet"):
     Raises:
         ValueError: A wrong shape or range, or no such color map.
     """
-    image, heatmap = np.asarray(image), np.asarray(heatmap)
+    image, heatmap = np.asarray(image), _check_heatmap(heatmap)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
         raise ValueError(f"A picture is a uint8 array (H, W, 3), not {image.dtype} {image.shape}.")
-    if heatmap.ndim != 2 or heatmap.size == 0:
-        raise ValueError(f"A heatmap is an array (h, w), not {heatmap.shape}.")
     if not (heatmap.min() >= 0 and heatmap.max() <= 1):
         raise ValueError(
             f"A heatmap lies in [0, 1], not in [{heatmap.min():.3g}, {heatmap.max():.3g}]."
@@ -117,14 +118,23 @@ def overlay_heatmap(image, heatmap, alpha=0.5, cmap="jet"):
     return np.rint((1 - alpha) * image + alpha * colors).astype(np.uint8)
 
 
+def _check_heatmap(heatmap):
+    heatmap = np.asarray(heatmap)
+    if heatmap.ndim != 2 or heatmap.size == 0 or heatmap.dtype.kind not in "fiub":
+        raise ValueError(
+            f"A heatmap is an array of real numbers (h, w), not {heatmap.dtype} {heatmap.shape}."
+        )
+    return heatmap
+
+
 def _scale_to_bytes(maps):
     """Scale each channel of (height, width, channels) to [0, 255]; return channels first."""
     maps = np.ascontiguousarray(maps.transpose(2, 0, 1), np.float32)
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise ValueError("The feature maps hold NaN or infinite values.")
-    scale = 255 / np.where(high > low, high - low, 1)
-    return np.rint((maps - low) * scale).astype(np.uint8)
+    ranges = np.where(high > low, high - low, 1)
+    return np.rint((maps - low) / ranges * 255).astype(np.uint8)
 
 
 @cache

@@ -186,9 +186,9 @@ def test_layers_by_keyboard(layers, embedded, chelsea):
     layers.wait_for(layer_pictures(embedded, chelsea, names[-1], 64), "Channel 64")
     press(layers.slider("Channel"), Keys.ARROW_RIGHT)
     layers.wait_for(layer_pictures(embedded, chelsea, names[-1], 65), "Channel 65")
-    press(layers.control("Colors", "select"), "m")
+    Select(layers.control("Colors", "select")).select_by_visible_text("magma")
     layers.wait_for(layer_pictures(embedded, chelsea, names[-1], 65, "magma"), "Channel 65")
-    press(layers.control("Picture", "select"), "coff")
+    Select(layers.control("Picture", "select")).select_by_visible_text("coffee")
     coffee = cu.load_image("coffee")
     layers.wait_for(layer_pictures(embedded, coffee, names[-1], 65, "magma"), "Channel 65")
 
@@ -233,8 +233,10 @@ def test_classes_by_keyboard_and_mouse(classes, embedded):
     press(classes.slider("Opacity"), Keys.ARROW_RIGHT)
     classes.wait_for(at_once(best[3].class_index, 0.55), f"(class {best[3].class_index})")
     press(classes.control("Search", "input"), "great white shark")
-    wait_until(classes.page, "return document.body.textContent.includes('great white shark (2)')")
-    press(classes.control("Found", "select"), Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+    wait_until(
+        classes.page, "return !!document.querySelector('option[value=\"great white shark (2)\"]')"
+    )
+    Select(classes.control("Found", "select")).select_by_index(1)
     classes.wait_for(at_once(2, 0.55), "(class 2)")
     drag(classes.page, classes.slider("Class"), -2000)
     classes.wait_for(at_once(best[0].class_index, 0.55), f"(class {best[0].class_index})")
@@ -269,10 +271,12 @@ def test_from_a_key_press_to_the_changed_picture(layers):
     """Measures and reports; no limit here, since no test is decided by a clock."""
     script = """
     const done = arguments[arguments.length - 1];
-    const image = document.querySelectorAll('img.widget-image')[0];
+    const images = [...document.querySelectorAll('img.widget-image')];
+    const words = () => [...document.querySelectorAll('.widget-html-content')]
+      .map(e => e.textContent).join();
     const handle = arguments[0];
-    const start = performance.now(), before = image.src;
-    const watch = () => image.src !== before && image.complete
+    const start = performance.now(), before = words();  // the words come after the pictures
+    const watch = () => words() !== before && images.every(i => i.complete)
       ? done(performance.now() - start) : requestAnimationFrame(watch);
     handle.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));
     watch();
