@@ -313,6 +313,20 @@ def test_the_same_place_of_two_pictures_is_not_confused(class_explorer):
     assert class_explorer.panels["heatmap"].value == first
 
 
+def test_the_same_class_of_another_picture_is_computed_anew(small_explorer, small, picture):
+    mine = cu.load_image(png_file())
+    for index in (0, 1, 2):
+        small_explorer.classes.value = index
+    upload(small_explorer, "mine.png", png_file())
+    differing = 0
+    for index in (0, 1, 2):
+        small_explorer.classes.value = index
+        heatmap = cu.make_gradcam_heatmap(small, views.network_picture(mine, (8, 8)), index)
+        assert_class_is_shown(small_explorer, mine, heatmap)
+        differing += not np.allclose(heatmap, cu.make_gradcam_heatmap(small, picture, index))
+    assert differing
+
+
 # Search
 
 

@@ -155,6 +155,20 @@ def test_paths_with_different_strides_have_none():
     assert receptive_fields(trace_calls(model))["add"] is None
 
 
+@pytest.mark.parametrize(
+    ("kernel", "strides", "size", "expected"),
+    [(3, 1, 9, 5), (5, 1, 9, 6), (3, 2, 9, 8), (3, 2, 8, 7)],
+)
+def test_padding_decides_where_a_window_stands(kernel, strides, size, expected):
+    """One path sees pixel 3 * strides for the first value, the other what its padding leaves."""
+    inputs = keras.Input((size, size, 1))
+    conv = layers.Conv2D(1, kernel, strides, padding="same")(inputs)
+    shifted = layers.Cropping2D(((3, 0), (3, 0)))(layers.Conv2D(1, 1, strides)(inputs))
+    shifted = layers.ZeroPadding2D(((0, 3), (0, 3)))(shifted)
+    model = keras.Model(inputs, layers.Add(name="add")([conv, shifted]))
+    assert receptive_fields(trace_calls(model))["add"] == (expected, expected)
+
+
 def test_max_pooling_counts_its_window():
     model = network(layers.Conv2D(1, 3), layers.MaxPooling2D(3, 2, name="pool"))
     assert receptive_fields(trace_calls(model))["pool"] == (5, 5)

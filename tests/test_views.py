@@ -81,10 +81,11 @@ def test_maps_shrink_by_averaging():
 
 
 def test_what_is_left_over_at_the_border_is_averaged_too():
-    maps = random_maps(57, 113, 2)  # by 3: 19 rows, 37 columns and two thirds
+    maps = random_maps(58, 113, 2)  # by 3: 19 rows and a third, 37 columns and two thirds
     shrunk = views.shrink_maps(maps)
-    assert shrunk.shape == (19, 38, 2)
+    assert shrunk.shape == (20, 38, 2)
     np.testing.assert_allclose(shrunk[3, -1], maps[9:12, 111:].mean(axis=(0, 1)), atol=1e-6)
+    np.testing.assert_allclose(shrunk[-1, 3], maps[57:, 9:12].mean(axis=(0, 1)), atol=1e-6)
 
 
 def test_small_maps_stay_as_they_are():
