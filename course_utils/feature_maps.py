@@ -35,4 +35,4 @@ def get_feature_maps(classifier, image, layer_names=None):
 
     compute = classifier.compiled(("feature maps", names), build)
     outputs = compute(tf.constant(classifier.preprocess(check_image(image))))
-    return {name: np.array(maps[0], np.float32) for name, maps in zip(names, outputs, strict=True)}
+    return {name: np.array(maps.numpy()[0], np.float32) for name, maps in zip(names, outputs, strict=True)}

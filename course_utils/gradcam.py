@@ -104,7 +104,7 @@ def feature_maps_and_gradients(classifier, image, class_index=None, layer_name=N
     boundary = classifier.remember(("trunk", layer_name), image, run_trunk)
     head = classifier.compiled(("head", layer_name), lambda: _head(classifier, layer_name))
     gradients = head(tf.constant(class_index), *boundary)
-    return np.float32(boundary[0][0]), np.float32(gradients[0])
+    return np.float32(boundary[0].numpy()[0]), np.float32(gradients.numpy()[0])
 
 
 def _trunk(classifier, layer_name):

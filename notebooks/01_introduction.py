@@ -110,8 +110,8 @@ cu.plot_predictions(predictions, rocket)
 #
 # | place | what it takes | network |
 # |---|---|---|
-# | Google Colab | a Google account; the setup cell installs the course | VGG16, fetched in seconds |
-# | Binder | a browser; starting takes a minute or two | EfficientNet-Lite0 |
+# | Google Colab | a Google account, and two lines to install the course (see the README) | EfficientNet-Lite0, or VGG16 once you have fetched it |
+# | Binder | a browser, and the address of the course's repository | EfficientNet-Lite0 |
 # | your computer | Python 3.11 or newer, and `make lab` (see the README) | EfficientNet-Lite0, or VGG16 once you have fetched it |
 #
 # To choose a network yourself, name it: `cu.load_classifier("vgg16")` downloads the weights once and

@@ -1,9 +1,4 @@
-"""What the tests share: the environment of a lesson without a network, networks, pictures."""
-
-import os
-
-# Before anything imports TensorFlow; notebooks under nbval inherit it.
-os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", COURSE_MODEL="embedded", COURSE_OFFLINE="1")
+"""What the tests share: networks and pictures."""
 
 import numpy as np
 import pytest
