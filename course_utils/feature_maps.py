@@ -35,4 +35,5 @@ def get_feature_maps(classifier, image, layer_names=None):
 
     compute = classifier.compiled(("feature maps", names), build)
     outputs = compute(tf.constant(classifier.preprocess(check_image(image))))
-    return {name: np.array(maps.numpy()[0], np.float32) for name, maps in zip(names, outputs, strict=True)}
+    arrays = [np.array(maps.numpy()[0], np.float32) for maps in outputs]
+    return dict(zip(names, arrays, strict=True))

@@ -6,7 +6,7 @@ For maintainers; needs what nothing else in the project does:
     python tools/convert_weights.py
 
 Writes course_utils/data/efficientnet_lite0.npz, one array a variable, and prints its SHA-256,
-which belongs into course_utils/classifiers.py. The same input gives the same bytes.
+which belongs into course_utils/architectures.py. The same input gives the same bytes.
 """
 
 import hashlib
