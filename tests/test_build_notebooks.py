@@ -341,3 +341,12 @@ def test_nbval_fails_on_a_wrong_number(built, tmp_path):
 
 def test_the_chapters_are_in_step():
     assert tool.check(tool.NOTEBOOKS) == []
+
+
+def test_a_wrong_number_in_a_chapter_fails_nbval(tmp_path):
+    chapter = tmp_path / "01_introduction.ipynb"
+    chapter.write_bytes((tool.NOTEBOOKS / chapter.name).read_bytes())
+    edit(chapter, 'cu.load_image(\\"chelsea\\")', 'cu.load_image(\\"chelsea\\")[:, ::-1].copy()')
+    code, output = nbval(chapter)
+    assert code == 1
+    assert "Egyptian_cat" in output and "mismatch 'stdout'" in output
