@@ -90,7 +90,8 @@ class ImageClassifier:
         name: str, for example "vgg16".
         model: `keras.Model`, preprocessed pictures to probabilities.
         logits_model: `keras.Model` to the logits, before the softmax, on the same weights.
-        preprocess_input: Function, see below.
+        preprocess_input: Function, see below; the embedded network's is
+            `efficientnet_lite.preprocess_input`, another's is that of keras.applications.
 
     Args:
         name: What to call the network.

@@ -171,7 +171,7 @@ class _Explorer:
                 "version_minor": 0,
                 "model_id": self.widget.model_id,
             },
-            "image/png": views.join_pictures([panel.value for panel in self._panels]),
+            "image/png": views.still_picture([p.value for p in self._panels], self._sentence),
             "text/plain": self._sentence,
         }
 

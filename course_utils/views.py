@@ -1,9 +1,11 @@
 """What the explorers show, as pure functions: image files as bytes, and sentences."""
 
 import io
+import math
+import textwrap
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.imagenet import class_index, imagenet_classes, search_classes
 from course_utils.tiles import encode_png, overlay_heatmap, tile_feature_maps
@@ -13,6 +15,7 @@ COLUMNS = 8
 GAP = 2  # pixels between two feature maps, and around them
 CELL = 56  # pixels of a screen for a feature map: 8 of them fill half a notebook's width
 SIDE = 360  # pixels of a screen for the longer side of a picture
+_FONT_SIZE = 15  # pixels
 
 
 # Pictures
@@ -45,20 +48,31 @@ def encode_picture(image):
     return buffer.getvalue()
 
 
-def join_pictures(files, padding=8):
-    """Put image files side by side, top-aligned on white; returns PNG bytes.
+def still_picture(files, sentence, padding=8):
+    """Put image files side by side, top-aligned on white, and a sentence under them.
+
+    Pages without a kernel show an output's picture alone, so the words belong to it.
 
     Args:
         files: List of bytes.
+        sentence: str, broken into lines as wide as the pictures.
         padding: Pixels between two of them.
+
+    Returns:
+        bytes of a PNG.
     """
     pictures = [Image.open(io.BytesIO(file)).convert("RGB") for file in files]
     width = sum(picture.width + padding for picture in pictures) - padding
-    joined = Image.new("RGB", (width, max(picture.height for picture in pictures)), "white")
+    height = max(picture.height for picture in pictures)
+    font = ImageFont.load_default(_FONT_SIZE)
+    words = textwrap.fill(sentence, max(int(width / font.getlength("n")), 1))
+    bottom = ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((0, 0), words, font)[3]
+    joined = Image.new("RGB", (width, height + padding + math.ceil(bottom)), "white")
     left = 0
     for picture in pictures:
         joined.paste(picture, (left, 0))
         left += picture.width + padding
+    ImageDraw.Draw(joined).multiline_text((0, height + padding), words, "black", font)
     buffer = io.BytesIO()
     joined.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -148,7 +162,10 @@ def describe_layer(name, kind, maps, field):
         name: Layer's name.
         kind: Name of its type, for example "Conv2D".
         maps: float32 (height, width, channels).
-        field: (height, width) of its receptive field, or None.
+        field: (height, width) of its receptive field in pixels of the network's input, from
+            `receptive_fields`; or None.
+
+    A channel is silent where no value of it is above zero. That means something behind a ReLU only.
     """
     height, width, channels = maps.shape
     sees = f"{field[0]} x {field[1]} pixels" if field else "not defined"
@@ -168,10 +185,13 @@ def describe_channel(maps, channel):
     if values.max() <= 0:
         return f"Channel {channel} is silent: no value of it is above zero."
     down, across = _peak(values)
-    return (
-        f"Channel {channel}: values from {values.min():.1f} to {values.max():.1f}, "
-        f"largest {down:.0%} down and {across:.0%} across the picture."
+    count = int((values == values.max()).sum())
+    where = (
+        f"the largest {down:.0%} down and {across:.0%} across the picture"
+        if count == 1
+        else f"the largest at {count} of {values.size} positions"
     )
+    return f"Channel {channel}: values from {values.min():.1f} to {values.max():.1f}, {where}."
 
 
 # Heatmaps

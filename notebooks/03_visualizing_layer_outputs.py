@@ -17,7 +17,7 @@
 #
 # - how to get the output of every layer for one picture;
 # - what the feature maps of an early, a middle and a late layer look like;
-# - how resolution, number of channels and silence change with depth.
+# - how resolution, number of channels and the share of zeros change with depth.
 #
 # **Time:** 30 minutes. **You need:** chapter 2.
 
@@ -43,7 +43,8 @@ import numpy as np
 # \qquad \text{ReLU}(z) = \max(z, 0) . $$
 #
 # A zero means: no match here. Bright means: a strong match. So we can *see* what a layer has found
-# by drawing its feature maps.
+# by drawing its feature maps. (VGG16 computes exactly this. EfficientNet-Lite0 has batch
+# normalization in place of the bias, and its ReLU also cuts off everything above 6.)
 
 # %% [markdown]
 # ## Read a picture, prepare it for the network
@@ -61,8 +62,9 @@ plt.show()
 
 # %% [markdown]
 # A network expects what it was trained on: pictures of one size, and numbers in one range. Each
-# network has its own recipe, and `classifier.preprocess` applies the right one. It also adds a first
-# axis, since networks take batches of pictures.
+# network has its own recipe, and `classifier.preprocess` applies the right one, after resizing the
+# picture, which averages some extremes away. It also adds a first axis, since networks take batches
+# of pictures.
 
 # %%
 inputs = classifier.preprocess(image)
@@ -72,10 +74,11 @@ print("inputs: ", inputs.shape, inputs.dtype, f"{inputs.min():.2f} to {inputs.ma
 # %% [markdown]
 # ### What happens without preprocessing
 #
-# Raw pixels have the right shape, so nothing complains. The answer is wrong all the same.
+# Raw pixels, resized in the same way, have the right shape, so nothing complains. The answer is wrong
+# all the same.
 
 # %%
-raw = keras.ops.image.resize(image[None].astype("float32"), classifier.input_size)
+raw = cu.load_image(image, size=classifier.input_size)[None].astype("float32")
 for name, values in [("preprocessed", inputs), ("raw pixels", raw)]:
     probabilities = model(values).numpy()[0]
     best = int(probabilities.argmax())
@@ -85,7 +88,7 @@ for name, values in [("preprocessed", inputs), ("raw pixels", raw)]:
 # ## A model that returns every layer
 #
 # A Keras layer knows its symbolic `output`. A model from the network's input to *all* of these
-# outputs returns everything at once. It shares the weights with the network; nothing is copied.
+# outputs returns everything at once. It shares the weights with the network.
 
 # %%
 outputs = {layer.name: layer.output for layer in model.layers[1:]}
@@ -109,13 +112,13 @@ largest = max(
     float(np.abs(feature_maps[name] - activations[name][0].numpy()).max()) for name in feature_maps
 )
 assert largest < 1e-3
-print(len(feature_maps), "layers have feature maps, and both ways agree on all of them")
+print(len(feature_maps), "of these have feature maps, and both ways agree on all of them")
 
 # %% [markdown]
 # ## All feature maps of an early layer
 #
-# A picture for each channel, in one grid. Every channel is scaled to its own range: dark blue is its
-# smallest value, yellow its largest.
+# A picture for each channel, in one grid. Every channel is scaled to its own range: dark violet is
+# its smallest value, yellow its largest.
 
 # %%
 early, second = classifier.feature_layer_names[:2]
@@ -124,29 +127,31 @@ cu.plot_feature_maps({early: feature_maps[early]}, columns=8)
 
 # %%
 def describe(name):
-    """Print how many channels of a layer are silent, and where its liveliest one is brightest."""
+    """Print how many channels of a layer show nothing, and where its liveliest one is brightest."""
     maps = feature_maps[name]
     height, width, channels = maps.shape
+    constant = np.ptp(maps, axis=(0, 1)) == 0
     liveliest = maps.std(axis=(0, 1)).argmax()
     thirds = [[part.mean() for part in np.array_split(band, 3, axis=1)]
               for band in np.array_split(maps[:, :, liveliest], 3, axis=0)]
     row, column = np.unravel_index(np.argmax(thirds), (3, 3))
-    print(f"{name}: {channels} channels of {height} x {width}, "
-          f"{(maps.max(axis=(0, 1)) <= 0).sum()} silent")
-    print(f"  channel {liveliest} varies most; it is brightest in the "
+    print(f"{name}: {channels} channels of {height} x {width}, {constant.sum()} of them constant")
+    print(f"  channel {liveliest} varies most; on average it is brightest in the "
           f"{['top', 'middle', 'bottom'][row]} {['left', 'center', 'right'][column]} ninth")
 
 
 describe(early)
 
 # %% [markdown]
-# You still recognize the cat in nearly every map that is not silent. Some channels look like the
+# You still recognize the cat in nearly every map that is not one dark square. Some channels look like the
 # photograph, brighter or darker: they follow brightness or a color. Others look like a relief: they
 # light up at edges. Compare the stripes on the forehead between maps. This layer keeps most of the
 # picture and sorts it by kinds of contrast.
 #
-# The printed lines count the silent channels, dark squares in the grid, and say where the channel
-# that varies most is brightest: channel 0 is the first square, and each row holds eight.
+# The printed lines count the *constant* channels: these have the same value everywhere, show nothing
+# of this picture, and are drawn as dark squares. (A square is also dark where a single position
+# outshines all others.) The lines also say where the channel that varies most is brightest. Channel 0
+# is the first square; the grid is read row by row.
 
 # %% [markdown]
 # ## A second layer
@@ -159,8 +164,9 @@ describe(second)
 
 # %% [markdown]
 # The second convolution works on the maps of the first. The maps have the same size, and the cat is
-# still plain to see. Compare the two grids square by square: some maps have more contrast than
-# before, some turn dark and bright around, a few fall silent.
+# still plain to see. In EfficientNet-Lite0 each filter of this convolution reads only one channel (it
+# is *depthwise*), so there you can compare the grids square by square: channels 1 and 2 now show edges
+# in place of brightness, and in channel 3 dark and bright have changed places.
 
 # %% [markdown]
 # ## A layer that halves the resolution
@@ -170,41 +176,41 @@ describe(second)
 # maps are smaller than those before it, leaving out the first layer of all.
 
 # %%
-heights = [(name, maps.shape[0]) for name, maps in feature_maps.items()]
-smaller = next(name for (_, before), (name, after) in pairwise(heights) if after < before)
+named_heights = [(name, maps.shape[0]) for name, maps in feature_maps.items()]
+smaller = next(name for (_, before), (name, after) in pairwise(named_heights) if after < before)
 print(f"{smaller} is a {type(model.get_layer(smaller)).__name__}")
-cu.plot_feature_maps({smaller: feature_maps[smaller]})
+cu.plot_feature_maps({smaller: feature_maps[smaller]}, columns=12)
 
 # %%
 describe(smaller)
 
 # %% [markdown]
-# Every map has a quarter as many positions as the maps above. Fine lines such as whiskers are hard
-# to find; the eyes, the stripes and the outline of the face stay.
+# Every map has a quarter as many positions as the maps above. In many of them the eyes and the outline
+# of the face can still be made out, now drawn with fewer cells.
 
 # %% [markdown]
 # ## Early, middle, late
 #
 # `classifier.key_layer_names` holds an early, a middle and a late layer of whatever network is
-# loaded. Of each we draw the 16 channels that vary most.
+# loaded. Of each we draw the 16 channels that vary most, the liveliest first.
 
 # %%
 key_maps = cu.get_feature_maps(classifier, image, classifier.key_layer_names)
-liveliest = {}
+liveliest_maps = {}
 for name, maps in key_maps.items():
     order = np.argsort(-maps.std(axis=(0, 1)), kind="stable")
-    liveliest[name] = maps[:, :, order[:16]]
-cu.plot_feature_maps(liveliest)
+    liveliest_maps[name] = maps[:, :, order[:16]]
+cu.plot_feature_maps(liveliest_maps)
 
 # %%
 for name in classifier.key_layer_names:
     describe(name)
 
 # %% [markdown]
-# In the left grid you find the cat. In the middle one you find parts of it, in some channels. In the
-# right one each channel is a handful of cells: it says *that* something is there and roughly where,
-# not what it looks like. The lines above say how many channels there are in all, and how many of
-# them have found nothing.
+# In the left grid you find the cat. In the middle one a part stands out here and there, such as an
+# eye; most of its maps are hard to read. In the right one each channel is a handful of cells: it says
+# *that* something is there and roughly where, not what it looks like. The lines above say how many
+# channels there are in all, and how many of them have found nothing.
 
 # %% [markdown]
 # ## Explore: one picture, all layers
@@ -241,13 +247,13 @@ plt.show()
 # %%
 third = len(names) // 3
 for part, chosen in [("first", slice(third)), ("last", slice(-third, None))]:
-    print(f"{part:5s} third: height {np.median(height[chosen]):3.0f}, "
-          f"channels {np.median(channels[chosen]):4.0f}, zeros {np.mean(sparsity[chosen]):.0%}")
+    print(f"{part:5s} third: median height {np.median(height[chosen]):3.0f}, "
+          f"median channels {np.median(channels[chosen]):4.0f}, zeros {np.mean(sparsity[chosen]):.0%}")
 
 # %% [markdown]
-# Resolution goes down in steps, channels go up in steps, and the share of zeros rises with depth,
-# with ups and downs. The network trades *where* for *what*: few places, many detectors, and for any
-# one picture most detectors have nothing to report.
+# Resolution goes down in steps, the number of channels goes up, and the share of zeros rises with
+# depth, with ups and downs. The network trades *where* for *what*: few places, many detectors, and on
+# this picture most values of the late layers are zero.
 
 # %% [markdown]
 # ## What to remember

@@ -49,7 +49,7 @@ cu.plot_predictions(classifier.top_predictions(image, k=6), image)
 # %%
 cat = cu.class_index("Egyptian cat")
 cup = cu.class_index("espresso")
-inputs = classifier.preprocess(image)
+inputs = tf.constant(classifier.preprocess(image))
 
 # %% [markdown]
 # ## The four steps
@@ -76,7 +76,8 @@ def grad_cam(model, inputs, class_index, layer_name):
     """Grad-CAM of one preprocessed picture; `model` ends in logits."""
     layer = model.get_layer(layer_name)
     maps_and_logits = keras.Model(model.input, [layer.output, model.output])
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:  # no weights' gradients
+        tape.watch(inputs)
         maps, logits = maps_and_logits(inputs)  # 1 forward
         score = logits[0, class_index]
     gradients = tape.gradient(score, maps)  # 2 backward

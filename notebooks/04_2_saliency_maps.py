@@ -53,7 +53,7 @@ inputs = tf.constant(classifier.preprocess(image))
 # %%
 def saliency_map(model, inputs, class_index):
     """Vanilla saliency of one preprocessed picture; `model` ends in logits."""
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         score = model(inputs)[0, class_index]
     gradient = tape.gradient(score, inputs)[0]
@@ -201,7 +201,7 @@ def integrated_gradients(model, inputs, baseline, class_index, num_steps):
     total = tf.zeros_like(inputs)
     for step in range(num_steps):
         point = baseline + (step + 0.5) / num_steps * (inputs - baseline)
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(point)
             score = model(point)[0, class_index]
         total += tape.gradient(score, point)

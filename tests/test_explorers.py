@@ -621,7 +621,8 @@ def test_the_bundle_has_a_widget_a_still_picture_and_a_sentence(explorer):
     assert bundle["text/plain"] == text(explorer.words)
     panels = explorer.panels
     order = ("input", "page", "channel") if "page" in panels else ("input", "heatmap", "overlay")
-    assert bundle["image/png"] == views.join_pictures([panels[name].value for name in order])
+    files = [panels[name].value for name in order]
+    assert bundle["image/png"] == views.still_picture(files, bundle["text/plain"])
 
 
 def test_the_bundle_waits_for_a_slow_method(small_explorer):

@@ -49,13 +49,22 @@ def test_a_photograph_survives_its_encoding(chelsea):
     assert np.abs(pixels(file).astype(int) - chelsea).mean() < 2
 
 
-def test_joined_pictures_stand_side_by_side():
-    red = encode_png(np.full((2, 3), 255, np.uint8), "gray")
-    gray = encode_png(np.full((4, 1), 0, np.uint8), "gray")
-    joined = pixels(views.join_pictures([red, gray], padding=2))
-    expected = np.full((4, 6), 255)
-    expected[:, 5] = 0
-    np.testing.assert_array_equal(joined[:, :, 0], expected)
+def test_a_still_picture_has_the_pictures_side_by_side_and_the_sentence_below():
+    red = encode_png(np.full((20, 300), 255, np.uint8), "gray")
+    gray = encode_png(np.full((40, 10), 0, np.uint8), "gray")
+    blank = pixels(views.still_picture([red, gray], "", padding=2))[:, :, 0]
+    expected = np.full((40, 312), 255)
+    expected[:, 302:] = 0
+    np.testing.assert_array_equal(blank[:40], expected)
+    assert (blank[40:] == 255).all()
+    short, long = ("a word " * count for count in (3, 30))
+    one_line, many_lines = (
+        pixels(views.still_picture([red, gray], sentence, padding=2))[:, :, 0]
+        for sentence in (short, long)
+    )
+    np.testing.assert_array_equal(many_lines[:40], expected)
+    assert (one_line[40:] < 100).any() and (one_line[:, -20:][42:] == 255).all()
+    assert len(many_lines) > len(one_line) + 40
 
 
 # Feature maps
@@ -173,7 +182,11 @@ def test_a_channel_in_words():
     maps[3, 0, 1] = 2.5
     assert views.describe_channel(maps, 0) == "Channel 0 is silent: no value of it is above zero."
     assert views.describe_channel(maps, 1) == (
-        "Channel 1: values from 0.0 to 2.5, largest 88% down and 10% across the picture."
+        "Channel 1: values from 0.0 to 2.5, the largest 88% down and 10% across the picture."
+    )
+    maps[0, 0, 1] = 2.5
+    assert views.describe_channel(maps, 1) == (
+        "Channel 1: values from 0.0 to 2.5, the largest at 2 of 20 positions."
     )
 
 
