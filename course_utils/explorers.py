@@ -32,12 +32,20 @@ _ON_COLAB = (
     "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
     "notebook and give load_image('its name') to the explorer."
 )
-# Otherwise a slider's length changes with the name beside it, under the mouse that drags it.
-_STYLE = (
-    "<style>.course-explorer .widget-slider .widget-readout { flex: 0 0 auto; width: 200px; "
-    "max-width: 200px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }</style>"
-)
+# A name beside a slider must not change the slider's length under the mouse that drags it. Buttons
+# stand beside their label, as sliders do.
+_STYLE = """<style>
+.course-explorer .widget-slider .widget-readout { flex: 0 0 auto; width: 200px; max-width: 200px;
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+.course-explorer .widget-toggle-buttons { display: flex; flex-flow: row nowrap; align-items: center }
+.course-explorer .widget-toggle-buttons > .widget-label { text-align: right }
+.course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap }
+</style>"""
 _LABELS = {"description_width": "90px"}
+# Buttons and sliders only: to a drop-down list JupyterLab leaves neither arrow keys nor letters
+# (https://github.com/jupyter-widgets/ipywidgets/issues/3912).
+_BUTTONS = {**_LABELS, "button_width": "auto"}
+_NOTHING_FOUND = [("type a part of a name above", -1)]
 
 
 class _Stopped(Exception):
@@ -54,14 +62,14 @@ class _Explorer:
         self._pictures = {_GIVEN: self._resize(load_image(image))}
         self._chosen = _GIVEN
         names = [_GIVEN, *sample_image_names()]
-        self.picture = self._control(widgets.Dropdown, "Picture", options=names)
+        self.picture = self._buttons("Picture", names)
         self.upload = widgets.FileUpload(
             accept="image/*",
             multiple=False,
             description="Your own picture",
-            layout=widgets.Layout(width="200px", margin="2px 2px 2px 98px"),
+            layout=widgets.Layout(width="190px", flex="0 0 auto"),
         )
-        self.colors = self._control(widgets.Dropdown, "Colors", options=colormap_names())
+        self.colors = self._buttons("Colors", colormap_names())
         self.words = widgets.HTML()
         self.status = widgets.HTML()
         self._react(self.picture, self._choose_picture)
@@ -70,6 +78,12 @@ class _Explorer:
     def _control(self, kind, description, **options):
         layout = widgets.Layout(width="98%")
         return kind(description=description, style=_LABELS, layout=layout, **options)
+
+    def _buttons(self, description, options):
+        layout = widgets.Layout(flex="1 1 auto", min_width="0", height="auto")
+        return widgets.ToggleButtons(
+            description=description, options=options, style=_BUTTONS, layout=layout
+        )
 
     def _react(self, control, function):
         """Call `function()` when the user changes `control`; its errors show in the status line."""
@@ -155,7 +169,7 @@ class _Explorer:
         return network_image, views.screen_picture(image)
 
     def _picture_row(self):
-        children = [self.picture, self.upload]
+        children = [widgets.HBox([self.picture, self.upload])]
         if "google.colab" in sys.modules:
             children.append(widgets.HTML(_ON_COLAB))
         return widgets.VBox(children)
@@ -205,7 +219,7 @@ class LayerExplorer(_Explorer):
         self.channel = self._control(widgets.IntSlider, "Channel", min=0, max=0)
         self.panels = {name: _panel("png") for name in ("page", "channel")}
         self.panels["input"] = _panel("jpeg")
-        self._panels = [self.panels[name] for name in ("input", "page", "channel")]
+        self._panels = [self.panels[name] for name in ("page", "input", "channel")]
         self._set_picture(_GIVEN)
         self._react(self.layer, self._show_layer)
         self._react(self.page, self._show_page)
@@ -214,25 +228,15 @@ class LayerExplorer(_Explorer):
         self.widget = self._arrange()
 
     def _arrange(self):
-        controls = widgets.HBox(
-            [
-                _column(2, self.layer, self.page, self.channel),
-                _column(1, self._picture_row(), self.colors),
-            ]
-        )
+        controls = [self._picture_row(), self.layer, self.page, self.channel, self.colors]
         pictures = widgets.HBox(
             [
-                _column(1.6, self.panels["page"]),
-                _column(
-                    1,
-                    _caption("Input"),
-                    self.panels["input"],
-                    _caption("One channel"),
-                    self.panels["channel"],
-                ),
+                _column(1.6, _caption("Feature maps"), self.panels["page"]),
+                _column(1, _caption("Input"), self.panels["input"]),
+                _column(1, _caption("One channel"), self.panels["channel"]),
             ]
         )
-        return _frame(controls, pictures, self.words, self.status)
+        return _frame(*controls, pictures, self.words, self.status)
 
     def _show_picture(self):
         self._outputs, _ = run_layers(self.classifier, self._network_image)
@@ -306,8 +310,10 @@ class ClassExplorer(_Explorer):
         self.search = self._control(
             widgets.Text, "Search", placeholder="a part of a name, such as cat"
         )
-        self.found = self._control(widgets.Select, "Found", options=[], rows=4)
-        self.method = self._control(widgets.Dropdown, "Method", options=[*_CAMS, *_PIXELS])
+        self.found = self._control(
+            widgets.SelectionSlider, "Found", options=_NOTHING_FOUND, disabled=True
+        )
+        self.method = self._buttons("Method", [*_CAMS, *_PIXELS])
         self.layer = self._control(
             widgets.SelectionSlider, "Layer", options=layers, value=layers[-1]
         )
@@ -327,16 +333,14 @@ class ClassExplorer(_Explorer):
         self.widget = self._arrange()
 
     def _arrange(self):
-        controls = widgets.HBox(
-            [
-                _column(1, self.classes, self.method, self.layer, self.alpha, self.colors),
-                _column(1, self._picture_row(), self.search, self.found),
-            ]
+        sliders = widgets.HBox(
+            [_column(1, self.classes, self.layer, self.alpha), _column(1, self.search, self.found)]
         )
+        controls = [self._picture_row(), self.method, sliders, self.colors]
         pictures = widgets.HBox(
             [_column(1, _caption(n.capitalize()), panel) for n, panel in self.panels.items()]
         )
-        return _frame(controls, pictures, self.words, self.progress, self.status)
+        return _frame(*controls, pictures, self.words, self.progress, self.status)
 
     def _show_picture(self):
         _, self._logits = run_layers(self.classifier, self._network_image)
@@ -356,14 +360,15 @@ class ClassExplorer(_Explorer):
     def _search(self):
         text, count = self.search.value.strip(), self.classifier.num_classes
         hits = views.find_classes(text, count)
-        title = [(f"{len(hits)} found. Choose one:", None)] if hits else []
+        title = [(f"{len(hits)} found: drag to choose", -1)]
         with self._silently():
-            self.found.options = title + hits
+            self.found.options = title + hits if hits else _NOTHING_FOUND
+            self.found.disabled = not hits
         if text and not hits:
             self._say(views.explain_no_class(text, count), problem=True)
 
     def _choose_found(self):
-        if self.found.value is not None:
+        if self.found.value >= 0:
             self._set_class(self.found.value)
 
     # Heatmaps

@@ -155,8 +155,9 @@ def shown_bytes(page, picture):
 
 
 def console_errors(page):
-    """Return what the browser's console has reported as errors since the last call."""
-    return [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
+    """Return what the page's own console has reported as errors since the last call."""
+    entries = page.get_log("browser")  # "intervention": Chromium, about a page left unsaved
+    return [e for e in entries if e["level"] == "SEVERE" and e["source"] != "intervention"]
 
 
 def write_notebook(path, cells):
