@@ -6,6 +6,7 @@ import math
 import os
 import random
 import re
+import textwrap
 import zlib
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -191,8 +192,8 @@ def load_network(name, path):
             if "layer_names" in group.attrs:
                 return _load_legacy_h5(name, group)
         return _load_keras_3_h5(name, path)
-    except (KeyError, OSError, TypeError, ValueError, AttributeError) as error:
-        reason = str(error.args[0]).splitlines()[0][:200]
+    except (KeyError, OSError, ValueError) as error:  # others would be errors of ours
+        reason = textwrap.shorten(str(error.args[-1]), 320, placeholder=" ...")
         raise ValueError(f"{path.name} does not fit {name!r}: {reason}") from error
 
 
@@ -256,7 +257,10 @@ def _initialize(read_kernel, layer_name, shape, dtype=None):
 
 def _load_keras_3_h5(name, path):
     if not path.name.endswith(".weights.h5"):
-        raise ValueError("a file with the weights that Keras 3 saves is called *.weights.h5.")
+        raise ValueError(
+            "it has no layer_names, as Keras 2 writes them. If Keras 3 saved it, its name must end "
+            "in .weights.h5."
+        )
     model, preprocess_input, _ = build_network(name)
     model.load_weights(path)
     return model, preprocess_input
@@ -290,6 +294,8 @@ def _load_legacy_h5(name, group):
 
 def _read(dataset, shape):
     """Read an HDF5 array into a tensor."""
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{dataset.name} in it is no array.")
     if dataset.shape != tuple(shape):
         raise ValueError(
             f"{dataset.name} in it is {dataset.shape}, the network's variable {tuple(shape)}."

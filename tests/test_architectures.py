@@ -1,3 +1,4 @@
+import importlib
 import random
 import shutil
 import sys
@@ -21,7 +22,7 @@ from course_utils.architectures import (
     load_network,
     resolve_name,
 )
-from course_utils.efficientnet_lite import preprocess_input
+from course_utils.efficientnet_lite import build_efficientnet_lite0, preprocess_input
 
 DATA = files("course_utils") / "data"
 PICTURE = np.random.default_rng(0).uniform(0, 255, (1, 224, 224, 3)).astype(np.float32)
@@ -76,7 +77,9 @@ def keras_networks():
                 patch.setattr(keras.Model, "load_weights", lambda *args, **options: None)
                 zeros = staticmethod(lambda shape, dtype=None: keras.ops.zeros(shape, dtype))
                 patch.setattr(keras.initializers.GlorotUniform, "__call__", zeros)
-                known[name] = SimpleNamespace(layers=describe(constructor()), asked=asked)
+                model = constructor()
+                known[name] = SimpleNamespace(name=model.name, layers=describe(model), asked=asked)
+            keras.backend.clear_session(free_memory=False)  # what is built next counts from 1 too
         return known[name]
 
     return build
@@ -207,6 +210,11 @@ def test_lite0_layers_of_a_kind_are_alike(embedded, kind, attribute, value):
     assert len(found) >= 16 and set(found) == {value}
 
 
+def test_lite0_takes_another_number_of_classes():
+    model = build_efficientnet_lite0(num_classes=3)
+    assert (model.name, model.output_shape) == ("efficientnet_lite0", (None, 3))
+
+
 @pytest.mark.parametrize("value, expected", [(127, 0), (0, -127 / 128), (255, 1)])
 def test_lite0_preprocessing_centers_on_127(value, expected):
     assert preprocess_input(np.float32(value)) == np.float32(expected)
@@ -252,7 +260,16 @@ def test_a_damaged_embedded_file_is_found_out(damaged_package):
 
 
 def test_vgg16_is_layer_for_layer_that_of_keras(keras_networks):
-    assert describe(build_random_network("vgg16")[0]) == keras_networks("vgg16").layers
+    model, _ = build_random_network("vgg16")
+    assert describe(model) == keras_networks("vgg16").layers
+    assert model.name == keras_networks("vgg16").name
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_a_network_of_the_table_is_in_its_module(name):
+    module = importlib.import_module(f"keras.applications.{APPLICATIONS[name].module}")
+    constructor = APPLICATIONS[name].constructor
+    assert getattr(module, constructor) is getattr(keras.applications, constructor)
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
@@ -289,6 +306,12 @@ def test_has_weights_looks_for_the_verified_file(monkeypatch, path):
     assert has_weights("vgg16") is (path is not None)
     file_name = "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
     assert looked_for == [("md5:64373286793e3c8b2b4e3219cbf3544b", file_name)]
+
+
+def test_has_weights_does_not_hide_an_error_of_ours(monkeypatch):
+    monkeypatch.setattr(architectures, "cached_file", lambda known_hash: None)
+    with pytest.raises(TypeError):
+        has_weights("vgg16")
 
 
 # Random weights
@@ -402,6 +425,7 @@ def test_a_legacy_file_gives_what_keras_makes_of_it(
     path = write_legacy_h5(tmp_path / "weights.h5", keras_networks(name).layers, encode)
     model, preprocess_input = load_network(name, path)
     assert describe(model) == keras_networks(name).layers
+    assert model.name == keras_networks(name).name
     application = APPLICATIONS[name]
     assert preprocess_input is getattr(keras.applications, application.module).preprocess_input
     catch_download(monkeypatch, path)
@@ -424,7 +448,7 @@ def test_a_legacy_file_of_vgg16_fills_every_variable(keras_networks, tmp_path):
 
 def test_a_legacy_file_of_another_network_is_no_vgg16(tmp_path):
     path = write_legacy_h5(tmp_path / "small.h5", describe(build_small_network()))
-    with pytest.raises(ValueError, match="small.h5 does not fit 'vgg16'"):
+    with pytest.raises(ValueError, match="small.h5 does not fit 'vgg16': it holds no layer 'fc1'"):
         load_network("vgg16", path)
 
 
@@ -476,6 +500,12 @@ def change_a_shape(file):
     file["stem/stem/kernel:0"] = np.zeros((3, 3, 3, 63), np.float32)
 
 
+def turn_an_array_on_its_side(file):
+    kernel = file["predictions/predictions/kernel:0"][()]
+    del file["predictions/predictions/kernel:0"]
+    file["predictions/predictions/kernel:0"] = kernel.T
+
+
 def turn_an_array_into_text(file):
     del file["stem/stem/bias:0"]
     file["stem/stem/bias:0"] = np.full(64, b"text")
@@ -492,33 +522,50 @@ def drop_everything(file):
     del file.attrs["layer_names"]
 
 
+def add_a_layer(file):
+    file.copy("stem", "more")
+    file.attrs["layer_names"] = [*file.attrs["layer_names"], "more"]
+
+
 @pytest.mark.parametrize(
-    "edit",
+    "edit, words",
     [
-        drop_last_layer,
-        drop_a_group,
-        drop_weight_names,
-        drop_an_array,
-        change_a_shape,
-        turn_an_array_into_text,
-        turn_an_array_into_a_group,
-        drop_everything,
+        (drop_last_layer, "it holds 12 arrays, the network has 14"),
+        (add_a_layer, "it holds 16 arrays, the network has 14"),
+        (drop_a_group, "'stem'"),
+        (drop_weight_names, "'weight_names'"),
+        (drop_an_array, "'kernel:0'"),
+        (change_a_shape, r"stem/kernel:0 in it is \(3, 3, 3, 63\), the .*\(3, 3, 3, 64\)"),
+        (turn_an_array_on_its_side, r"kernel:0 in it is \(100, 64\), the .*\(64, 100\)"),
+        (turn_an_array_into_text, "conversion"),
+        (turn_an_array_into_a_group, "stem/bias:0 in it is no array"),
+        (drop_everything, r"no layer_names.* Keras 3 .*end in \.weights\.h5"),
     ],
 )
-def test_a_file_of_another_layout_is_one_clear_error(small_network, saved, edit):
+def test_a_file_of_another_layout_is_one_clear_error(small_network, saved, edit, words):
     path = saved[1](".h5")
     with h5py.File(path, "r+") as file:
         edit(file)
-    with pytest.raises(ValueError, match="^saved.h5 does not fit 'mobilenet_v2'") as error:
+    with pytest.raises(ValueError, match=f"^saved.h5 does not fit 'mobilenet_v2': .*{words}"):
         load_network("mobilenet_v2", path)
-    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("kind", [AttributeError, TypeError])
+def test_an_error_of_ours_is_not_blamed_on_the_file(saved, monkeypatch, kind):
+    def build_network(name, read_kernel=None):
+        raise kind("ours")
+
+    monkeypatch.setattr(architectures, "build_network", build_network)
+    with pytest.raises(kind, match="ours"):
+        load_network("mobilenet_v2", saved[1](".h5"))
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_a_file_that_keras_3_saved_of_another_network_is_one_clear_error(small_network, tmp_path):
     path = tmp_path / "other.weights.h5"
     build_small_network(classes=99).save_weights(path)
-    with pytest.raises(ValueError, match="^other.weights.h5 does not fit 'mobilenet_v2'") as error:
+    words = r"^other.weights.h5 does not fit 'mobilenet_v2': .*predictions.*\(64, 100\).*\(64, 99\)"
+    with pytest.raises(ValueError, match=words) as error:
         load_network("mobilenet_v2", path)
     assert len(str(error.value)) < 400
 

@@ -512,6 +512,11 @@ def test_trunk_then_head_compute_the_logits_of_the_embedded_network(embedded, ch
     np.testing.assert_allclose(run_split(embedded.graph, layer_name, inputs), expected, atol=1e-5)
 
 
+def test_the_embedded_networks_logits_model_ends_in_a_linear_activation(embedded):
+    """As tf-keras-vis expects of a network that `ReplaceToLinear` has been through."""
+    assert embedded.logits_model.layers[-1].activation is keras.activations.linear
+
+
 def test_softmax_of_the_embedded_networks_logits_is_its_output(embedded, chelsea):
     inputs = embedded.preprocess(chelsea)
     probabilities = softmax(evaluate(embedded.logits_model, inputs))

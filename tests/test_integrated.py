@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,13 @@ def test_baseline_is_a_picture():
     np.testing.assert_allclose(attributions, expected, rtol=1e-6)
 
 
+def test_baseline_of_another_size_is_resized():
+    attributions = cu.integrated_gradients(
+        by_hand(), PICTURE, 1, 3, baseline=np.full((4, 6, 3), 1, np.uint8)
+    )
+    np.testing.assert_allclose(attributions, W * (PICTURE - 1.0), rtol=1e-6)
+
+
 def test_black_is_the_baseline_before_preprocessing():
     """A network that sees x - 100 starts from -100, not from 0."""
     classifier = cu.ImageClassifier("shifted", by_hand(keras.ops.square).model, lambda x: x - 100)
@@ -74,6 +83,16 @@ def test_gradients_are_taken_at_the_middles_of_the_steps():
 def test_no_class_means_the_first_ranked_on_the_picture():
     assert by_hand().resolve_class_index(PICTURE) == 1
     attributions = cu.integrated_gradients(by_hand(), PICTURE)
+    np.testing.assert_allclose(attributions, W * PICTURE, rtol=1e-6)
+
+
+def test_the_class_stays_that_of_the_picture_along_the_path():
+    """Logits 1.5 and 3 on the picture: on the first half of the path, class 0 ranks first."""
+    classifier = by_hand()
+    dense = classifier.model.get_layer("dense")
+    dense.set_weights([dense.get_weights()[0], np.array([1.5, 0])])
+    np.testing.assert_allclose(classifier.logits(PICTURE), [[1.5, 3]], rtol=1e-6)
+    attributions = cu.integrated_gradients(classifier, PICTURE, num_steps=4)
     np.testing.assert_allclose(attributions, W * PICTURE, rtol=1e-6)
 
 
@@ -167,6 +186,22 @@ BAD = {
 def test_bad_argument(arguments, words):
     with pytest.raises(ValueError, match=words):
         cu.integrated_gradients(by_hand(), **{"image": PICTURE, **arguments})
+
+
+def test_default_is_50_steps(monkeypatch):
+    def count(classifier, path, weights, *_):
+        assert len(weights) == len(list(path)) == 50
+        return 1
+
+    monkeypatch.setattr("course_utils.integrated.weighted_input_gradients", count)
+    np.testing.assert_array_equal(cu.integrated_gradients(by_hand(), PICTURE, 1), PICTURE)
+
+
+@pytest.mark.parametrize("num_steps, is_allowed", [(100_000, True), (100_001, False)])
+def test_most_steps(monkeypatch, num_steps, is_allowed):
+    monkeypatch.setattr("course_utils.integrated.weighted_input_gradients", lambda *_: 0)
+    with nullcontext() if is_allowed else pytest.raises(ValueError, match="to 100000, not 100001"):
+        cu.integrated_gradients(by_hand(), PICTURE, 1, num_steps)
 
 
 @pytest.mark.parametrize("num_steps", [3.0, np.int64(3), np.float32(3)])

@@ -1,5 +1,6 @@
 import random
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -39,6 +40,11 @@ class Absolute(layers.Layer):
         return keras.ops.abs(inputs)
 
 
+class Detached(layers.Layer):
+    def call(self, inputs):
+        return keras.ops.stop_gradient(inputs)
+
+
 class HalfSquare(layers.Layer):
     """Its gradient is its input."""
 
@@ -66,6 +72,22 @@ def test_no_evidence_gives_zeros_and_a_warning(function):
         saliency = function(by_hand(), PICTURE, 0)
     np.testing.assert_array_equal(saliency, np.zeros((2, 2), np.float32), strict=True)
     assert caught[0].filename == __file__
+
+
+def test_a_logit_without_a_gradient_gives_zeros_and_a_warning():
+    """Not NaN: a rounding or a comparison in the network cuts the picture off."""
+    with pytest.warns(UserWarning, match="gradient is zero everywhere"):
+        saliency = cu.compute_saliency_map(by_hand([Detached()]), PICTURE, 1)
+    np.testing.assert_array_equal(saliency, np.zeros((2, 2), np.float32), strict=True)
+
+
+def test_each_class_has_its_own_gradient():
+    """What was compiled for one class serves the others."""
+    classifier, points = by_hand(), np.zeros((1, 2, 2, 3), np.float32)
+    for class_index in (1, 0, 1, 0):  # plain, then compiled
+        gradient = weighted_input_gradients(classifier, points, [1.0], class_index)
+        expected = class_index * W.transpose(1, 2, 0)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-6)
 
 
 def test_picture_of_another_size_is_resized(embedded, chelsea):
@@ -142,9 +164,31 @@ def test_noise_differs_from_pixel_to_pixel_and_averages_out():
     np.testing.assert_allclose([spread[4], spread[100]], [0.05, 0.01], rtol=0.05)
 
 
+def test_noise_is_independent_in_each_color_pixel_and_sample(tiny, picture, monkeypatch):
+    seen = []
+
+    def record(classifier, points, *arguments):
+        seen.extend(points)
+        return np.ones((8, 8, 3), np.float32)
+
+    monkeypatch.setattr("course_utils.smoothgrad.weighted_input_gradients", record)
+    cu.smooth_grad(tiny, picture, 1, num_samples=400, noise_level=0.3)
+    noise = (np.stack(seen) - picture / 255) / (0.3 * np.ptp(picture / 255))
+    assert noise.shape == (400, 8, 8, 3)
+    for axis in range(4):
+        rows = np.moveaxis(noise, axis, 0)[:3].reshape(3, -1)
+        np.testing.assert_allclose(np.corrcoef(rows), np.eye(3), atol=0.1)
+    np.testing.assert_allclose([noise.mean(), noise.std()], [0, 1], atol=0.01)
+
+
 def test_same_seed_same_map(tiny, picture):
     first = cu.smooth_grad(tiny, picture, 1, seed=3)
     np.testing.assert_allclose(cu.smooth_grad(tiny, picture, 1, seed=3), first, rtol=0, atol=1e-6)
+
+
+def test_defaults_are_20_samples_and_a_fifth_of_the_range(tiny, picture):
+    expected = cu.smooth_grad(tiny, picture, 1, num_samples=20, noise_level=0.2, seed=0)
+    np.testing.assert_allclose(cu.smooth_grad(tiny, picture, 1), expected, rtol=0, atol=1e-6)
 
 
 def test_other_seed_other_map(tiny, picture):
@@ -172,14 +216,16 @@ def test_global_random_states_stay_as_they_are(tiny, picture):
         assert draw_after(run) == draw()
 
 
-def test_smooth_grad_keeps_the_class_of_the_clean_picture(tiny, picture):
-    first_ranked = tiny.resolve_class_index(picture)
-    np.testing.assert_allclose(
-        cu.smooth_grad(tiny, picture, noise_level=5),
-        cu.smooth_grad(tiny, picture, first_ranked, noise_level=5),
-        rtol=0,
-        atol=1e-6,
-    )
+def test_smooth_grad_keeps_the_class_of_the_clean_picture():
+    """Class 1 leads by 0.1, which the noise of each copy outweighs; class 0 has other gradients."""
+    classifier = by_hand()
+    kernel, _ = classifier.model.layers[-1].get_weights()
+    kernel[:, 0] = kernel[::-1, 1]
+    lead = np.diff(PICTURE.ravel() @ kernel)
+    classifier.model.layers[-1].set_weights([kernel, np.concatenate([lead - 0.1, [0]])])
+    assert classifier.resolve_class_index(PICTURE) == 1
+    smooth = cu.smooth_grad(classifier, PICTURE, noise_level=1)
+    np.testing.assert_allclose(smooth, [[1, 5 / 6], [0, 0.375]], rtol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, BATCH_SIZE, BATCH_SIZE + 1, 3 * BATCH_SIZE - 1])
@@ -190,6 +236,32 @@ def test_batches_add_up(count):
     weights = np.arange(1.0, count + 1)
     total = weighted_input_gradients(classifier, iter(points), weights, 1)
     np.testing.assert_allclose(total, np.tensordot(weights, points, axes=1), rtol=1e-4, atol=1e-5)
+
+
+def test_points_are_drawn_when_their_batch_is_due():
+    """A generator saves the memory of all but a few; `progress` counts the batches."""
+    drawn, before_batches = [], []
+
+    def points():
+        for i in range(2 * BATCH_SIZE + 1):
+            drawn.append(i)
+            yield np.zeros((2, 2, 3), np.float32)
+
+    def progress(batches):
+        for batch in batches:
+            before_batches.append(len(drawn))
+            yield batch
+
+    weights = np.ones(2 * BATCH_SIZE + 1)
+    weighted_input_gradients(by_hand(), points(), weights, 1, progress)
+    assert before_batches == [0, BATCH_SIZE, 2 * BATCH_SIZE]
+
+
+@pytest.mark.parametrize("batches, expected", [(19, 0), (20, 1)])
+def test_many_batches_are_compiled_for_at_the_first_call(tiny, picture, batches, expected):
+    cu.smooth_grad(tiny, picture, 1, num_samples=batches * BATCH_SIZE)
+    _, trace = tiny._functions["input gradients"]
+    assert trace.cache_info().misses == expected
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "float16", "mixed_bfloat16"])
@@ -263,6 +335,14 @@ def test_bad_argument(tiny, picture, function, arguments, words):
 def test_bad_number(tiny, picture, arguments, words):
     with pytest.raises(ValueError, match=words):
         cu.smooth_grad(tiny, picture, **arguments)
+
+
+@pytest.mark.parametrize("num_samples, is_allowed", [(100_000, True), (100_001, False)])
+def test_most_samples(tiny, picture, monkeypatch, num_samples, is_allowed):
+    gradient = np.ones((8, 8, 3), np.float32)
+    monkeypatch.setattr("course_utils.smoothgrad.weighted_input_gradients", lambda *_: gradient)
+    with nullcontext() if is_allowed else pytest.raises(ValueError, match="to 100000, not 100001"):
+        cu.smooth_grad(tiny, picture, 1, num_samples)
 
 
 @pytest.mark.parametrize("num_samples", [3.0, np.int64(3), np.float32(3)])
