@@ -3,7 +3,15 @@
 Names load their module, and with it TensorFlow, when they are first used.
 """
 
-import lazy_loader
+import sys
+
+try:
+    import lazy_loader
+except ModuleNotFoundError as error:  # the commonest fault: a Python that is not the course's
+    raise ImportError(
+        f"The course is not installed for this Python, {sys.executable}. Activate its environment, "
+        "or install it: python -m pip install --editable . (in the course's folder)."
+    ) from error
 
 __version__ = "0.1.0"
 

@@ -87,8 +87,8 @@ def resolve_name(name):
     known["embedded"] = EMBEDDED
     wanted = re.sub("[^a-z0-9]", "", str(name).lower())
     if wanted not in known:
-        close = [known[key] for key in get_close_matches(wanted, known, n=1)]
-        hint = f"Did you mean {close[0]!r}? " if close else ""
+        close = [repr(known[key]) for key in get_close_matches(wanted, known, n=2)]
+        hint = f"Did you mean {' or '.join(sorted(close))}? " if close else ""
         names = ", ".join(["auto", "embedded", EMBEDDED, *APPLICATIONS])
         raise ValueError(f"No network is called {name!r}. {hint}There are: {names}.")
     return known[wanted]
@@ -160,8 +160,8 @@ def load_embedded_network():
     with as_file(files(__package__) / "data" / f"{EMBEDDED}.npz") as path:
         if hashlib.sha256(path.read_bytes()).hexdigest() != _EMBEDDED_SHA256:
             raise ValueError(
-                f"{path.name}, the embedded network's weights, is damaged. Install course_utils "
-                "again: pip install --force-reinstall --no-deps course-utils."
+                f"{path.name}, the embedded network's weights, is damaged. Get the course's files "
+                "again; 'python -m course_utils doctor' says how."
             )
         with np.load(path, allow_pickle=False) as arrays:
             for layer in model.layers:

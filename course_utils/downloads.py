@@ -52,12 +52,11 @@ def cache_folder():
     """
     import pooch
 
-    folder = Path(os.environ.get("COURSE_CACHE") or pooch.os_cache("course_utils"))
     try:
-        return folder.expanduser()
+        return Path(os.environ.get("COURSE_CACHE") or pooch.os_cache("course_utils")).expanduser()
     except RuntimeError as error:
         raise DownloadError(
-            f"No home directory is known, so there is no place for the cache folder '{folder}'. "
+            "No home directory is known, so there is no place for the cache folder. "
             "Set the environment variable COURSE_CACHE to a folder you can write to."
         ) from error
 
@@ -417,7 +416,9 @@ def _disk_trouble(error, folder):
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         problem = "a file stands where a folder should be. Move it away"
     elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        problem = f"{error.strerror or error}. Ask for the right to use it"
+        # pooch raises one of its own, with a sentence about a temporary file and no strerror.
+        reason = error.strerror or os.strerror(errno.EACCES)
+        problem = f"{reason}. Ask for the right to use it"
     else:
         problem = f"{error.strerror or error}. Check the folder"
     return f"The cache folder '{folder}' cannot be used: {problem}, {_OTHER_CACHE}"

@@ -37,7 +37,7 @@ _ON_COLAB = (
 _STYLE = """<style>
 .course-explorer .widget-slider .widget-readout { flex: 0 0 auto; width: 200px; max-width: 200px;
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
-.course-explorer .widget-toggle-buttons { display: flex; flex-flow: row nowrap; align-items: center }
+.course-explorer .widget-toggle-buttons { display: flex; flex-flow: row; align-items: center }
 .course-explorer .widget-toggle-buttons > .widget-label { text-align: right }
 .course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap }
 </style>"""

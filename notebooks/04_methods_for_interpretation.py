@@ -21,7 +21,28 @@
 #
 # **Time:** 20 minutes. **You need:** chapter 3.
 
-# %% jupyter={"source_hidden": true}
+# %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
+# @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
+import sys
+
+if "google.colab" in sys.modules:
+    import subprocess
+    from importlib.metadata import requires
+
+    def install(*packages):
+        """Add packages and change none that is there: Colab keeps its TensorFlow and NumPy."""
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+        if subprocess.run(command).returncode:
+            raise SystemExit("pip could not install the course, and says why above.")
+
+    install("course.zip")
+    install(*requires("course-utils"), "deprecated")  # the last one is for tf-keras-vis
+
+    from course_utils.__main__ import main
+
+    main(["fetch", "vgg16"])
+
+# %%
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
 

@@ -77,7 +77,11 @@ def test_cache_folder_is_the_systems_without_course_cache(monkeypatch, value):
 
 def test_cache_folder_without_a_home_directory_says_what_to_do(monkeypatch):
     monkeypatch.delenv("COURSE_CACHE")
-    monkeypatch.setattr(pooch, "os_cache", lambda name: Path("~/.cache", name))
+
+    def os_cache(name):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(pooch, "os_cache", os_cache)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     with pytest.raises(DownloadError, match="home directory.*COURSE_CACHE"):
         fetch_file("http://127.0.0.1:1/a", HASH, "a.bin")
@@ -591,3 +595,11 @@ def test_import_is_light():
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "set()"
+
+
+def test_a_folder_that_may_not_be_used_is_named_in_plain_words(tmp_path):
+    error = PermissionError("Cannot write to tmpul3k; use another data_files location.")  # pooch's
+    trouble = downloads._disk_trouble(error, tmp_path)
+    assert trouble.startswith(
+        f"The cache folder '{tmp_path}' cannot be used: Permission denied. Ask"
+    )

@@ -49,6 +49,16 @@ def test_pictures_and_classes_need_neither_tensorflow_nor_matplotlib(code):
     assert imported_by(code) & {"tensorflow", "keras", "matplotlib"} == set()
 
 
+def test_a_python_without_the_course_says_so():
+    code = "import sys; sys.modules['lazy_loader'] = None; import course_utils"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: The course is not installed for this Python, "), last
+    assert sys.executable in last and "pip install --editable ." in last
+
+
 def test_the_first_use_of_a_name_loads_its_module():
     assert "numpy" in imported_by("import course_utils; course_utils.tile_feature_maps")
 

@@ -1,0 +1,116 @@
+"""The commands `python -m course_utils doctor` and `python -m course_utils fetch NAME`."""
+
+import argparse
+import sys
+import textwrap
+from pathlib import Path
+
+from course_utils import __version__
+
+_SUBJECT_COLUMN, _FINDING_COLUMN, _WIDTH = 6, 18, 80
+
+
+def main(arguments=None):
+    """Run a command.
+
+    Args:
+        arguments: List of str; None takes the command line's.
+
+    Returns:
+        The exit code: 0, 1 where something is to fix or could not be fetched, 130 if interrupted.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m course_utils", description="Help for the course's set-up."
+    )
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    commands.add_parser("doctor", help="say what works here, and what to do where it does not")
+    fetcher = commands.add_parser("fetch", help="download weights or a picture before a class")
+    fetcher.add_argument("name", help="vgg16 or another network, or a sample picture such as bird")
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return run_doctor() if options.command == "doctor" else fetch(options.name)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+
+
+def run_doctor():
+    """Print what `doctor.examine` finds. Returns 1 if something is to fix, else 0."""
+    from course_utils.doctor import FIX, examine
+
+    print(f"course_utils {__version__}, {Path(__file__).parent}\n")
+    count = 0
+    for row in examine():
+        print(format_row(row), flush=True)
+        count += row.mark == FIX
+    print(f"\nTo fix: {count}." if count else "\nThe course works here.")
+    return int(count > 0)
+
+
+def format_row(row):
+    """Return a `doctor.Row` as lines for a screen; commands are not wrapped."""
+    indent = " " * _FINDING_COLUMN
+    head = f"{row.mark:<{_SUBJECT_COLUMN}}{row.subject}".ljust(_FINDING_COLUMN)
+    lines = [_wrap(row.finding, head)]
+    for line in row.advice.splitlines():
+        lines.append(indent + line if line.startswith(" ") else _wrap(line, indent))
+    return "\n".join(lines)
+
+
+def _wrap(text, start):
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=start, subsequent_indent=" " * _FINDING_COLUMN,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def fetch(name):
+    """Download a network's weights, or a sample picture, into the cache.
+
+    Args:
+        name: As for `load_classifier` or `load_image`.
+
+    Returns:
+        0, or 1 after a sentence on the error stream about what went wrong.
+    """
+    try:
+        print(_fetch(name))
+    except ImportError as error:
+        reason = str(error).splitlines()[0]
+        print(f"{reason}\nSee: python -m course_utils doctor", file=sys.stderr)
+        return 1
+    except ValueError as error:  # DownloadError and ImageError are
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _fetch(name):
+    """Return what to tell about it."""
+    from course_utils import downloads, images
+
+    share = "To share it, let others read this folder, and set COURSE_CACHE to it for them:\n  "
+    if name in images.SAMPLES:
+        images.load_image(name)
+        if images.SAMPLES[name].sha256 is None:
+            return f"{name} needs no download: nothing to fetch."
+        return f"{name} is in the cache. {share}{downloads.cache_folder()}"
+    from course_utils.architectures import APPLICATIONS, EMBEDDED, download_weights, resolve_name
+
+    name = resolve_name(name)
+    if name == EMBEDDED:
+        return f"{name} is part of the package: nothing to fetch."
+    application = APPLICATIONS[name]
+    path = downloads.cached_file(application.known_hash, application.file_name)
+    happened = "was there already" if path else "is downloaded"
+    path = path or download_weights(name)
+    return f"{name} {happened}: {path.name}\n{share}{path.parent}"
+
+
+if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a folder's name that the screen cannot show
+    sys.exit(main())
