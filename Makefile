@@ -12,11 +12,11 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help install lab test notebooks check bench constraints clean
+.PHONY: help install lab test test-browser test-colab notebooks check bench stamp constraints clean
 
 help: ## list these commands
 	@echo "Commands (PYTHON=python3.12 chooses another Python for the set-up):"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 install: $(INSTALLED) ## create .venv and install everything the course needs
 	@echo "The course is installed in .venv: 'make lab' opens it."
@@ -48,15 +48,34 @@ lab: $(INSTALLED) ## open JupyterLab at chapter 1; on a server: make lab PORT=88
 test: $(INSTALLED) ## run all tests, and every cell of the chapters against its stored output
 	@COURSE_MODEL=embedded COURSE_OFFLINE=1 TF_CPP_MIN_LOG_LEVEL=3 $(VENV_PYTHON) -m pytest
 
+test-browser: $(INSTALLED) ## drive the explorers in JupyterLab; needs Chromium and its driver
+	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
+	@$(VENV_PYTHON) -m pytest -o addopts= -s tests/browser/check_explorers.py
+
+test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's versions of everything
+	@.venv-colab/bin/python -m pytest -o addopts= -s tests/colab/check_chapters.py
+	@COURSE_MODEL=embedded COURSE_OFFLINE=1 .venv-colab/bin/python -m pytest -o addopts= \
+	  tests/test_views.py tests/test_explorers.py
+
+.venv-colab/.installed: tests/colab/requirements.txt
+	@echo "Installing into .venv-colab (needs 3 GB of disk; minutes the first time) ..."
+	@"$(PYTHON)" -m venv --clear .venv-colab
+	@.venv-colab/bin/python -m pip install --quiet --requirement tests/colab/requirements.txt
+	@touch $@
+
 notebooks: $(INSTALLED) ## build the .ipynb chapters from the .py files and execute them
 	@$(VENV_PYTHON) tools/build_notebooks.py build
 
 check: $(INSTALLED) ## say which chapters are stale or too large, and lint the code
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
+	$(VENV_PYTHON) tools/stamp.py check || status=1; \
 	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status
 
 bench: $(INSTALLED) ## measure the methods' speed beside tf-keras-vis
 	@$(VENV_PYTHON) benchmarks/run.py
+
+stamp: ## write the repository's address from pyproject.toml into badges, links, setup cells
+	@"$(PYTHON)" tools/stamp.py
 
 # Made with the oldest Python: its releases run on the newer ones too, but not the other way round.
 constraints: ## renew constraints.txt from the newest releases (PYTHON must be 3.11)
@@ -72,5 +91,5 @@ constraints: ## renew constraints.txt from the newest releases (PYTHON must be 3
 	@echo "constraints.txt is new; 'make test' tries it."
 
 clean: ## remove .venv and everything else that these commands created
-	@rm -rf .venv .pytest_cache .ruff_cache build course_utils.egg-info notebooks/*.part
+	@rm -rf .venv .venv-colab .pytest_cache .ruff_cache build course_utils.egg-info notebooks/*.part
 	@find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

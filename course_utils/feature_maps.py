@@ -6,7 +6,7 @@ import numpy as np
 
 from course_utils.backend import tf
 from course_utils.classifiers import check_image
-from course_utils.graph import output_of
+from course_utils.graph import needed_calls, output_of, run_calls
 
 
 def get_feature_maps(classifier, image, layer_names=None):
@@ -30,8 +30,14 @@ def get_feature_maps(classifier, image, layer_names=None):
     names = tuple(classifier.check_layer_name(name) for name in layer_names)
 
     def build():
-        fetches = [output_of(classifier.graph, name) for name in names]
-        return lambda inputs: classifier.run(inputs, fetches), [classifier.input_spec]
+        graph = classifier.graph
+        fetches = [output_of(graph, name) for name in names]
+        calls = needed_calls(graph.calls, fetches)  # not folded: as Keras computes them, to a digit
+
+        def run(inputs):
+            return run_calls(calls, [(graph.input, inputs)], fetches)
+
+        return run, [classifier.input_spec]
 
     compute = classifier.compiled(("feature maps", names), build)
     outputs = compute(tf.constant(classifier.preprocess(check_image(image))))

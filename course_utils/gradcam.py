@@ -6,7 +6,7 @@ import numpy as np
 
 from course_utils.backend import tf
 from course_utils.classifiers import check_image, pick_logits
-from course_utils.graph import run_calls, split_calls
+from course_utils.graph import split_calls
 
 
 def make_gradcam_heatmap(classifier, image, class_index=None, layer_name=None, method="grad_cam"):
@@ -109,22 +109,19 @@ def feature_maps_and_gradients(classifier, image, class_index=None, layer_name=N
 
 def _trunk(classifier, layer_name):
     """The network up to a layer, as a tensor function and its signature."""
-    trunk, boundary, _ = split_calls(classifier.graph, layer_name)
-    return (
-        lambda inputs: run_calls(trunk, [(classifier.graph.input, inputs)], boundary),
-        [classifier.input_spec],
-    )
+    boundary, _ = split_calls(classifier.graph, layer_name)
+    return lambda inputs: classifier.run(inputs, boundary), [classifier.input_spec]
 
 
 def _head(classifier, layer_name):
     """The gradient of a logit with respect to a layer, as a tensor function and its signature."""
-    _, boundary, head = split_calls(classifier.graph, layer_name)
+    boundary, head = split_calls(classifier.graph, layer_name)
 
     def gradient(class_index, *values):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values[0])
             feeds = zip(boundary, values, strict=True)
-            [logits] = run_calls(head, feeds, [classifier.graph.output])
+            [logits] = classifier.run_calls(head, feeds, [classifier.graph.output])
             score = pick_logits(logits, class_index)
         return tape.gradient(score, values[0], unconnected_gradients="zero")
 

@@ -107,10 +107,10 @@ def split_calls(graph, layer_name):
     """Cut a network behind one layer.
 
     Returns:
-        Tuple (trunk, boundary, head). `boundary` lists tensors: first the layer's output, then
-        what else crosses the cut, as shortcuts of a residual network do. `trunk` computes them
-        from the network's input, `head` computes the logits from them. Only `head` depends on the
-        layer's output, so its gradient needs the head alone.
+        Tuple (boundary, head). `boundary` lists tensors: first the layer's output, then what else
+        crosses the cut, as shortcuts of a residual network do. The list `head` of calls computes
+        the logits from them. It is all that depends on the layer's output, so the gradient needs
+        nothing else.
     """
     target = output_of(graph, layer_name)
     dependent, head = {id(target)}, []
@@ -121,9 +121,7 @@ def split_calls(graph, layer_name):
     head = needed_calls(head, [graph.output])
     shortcuts = {id(t): t for call in head for t in call.inputs if id(t) not in dependent}
     boundary = [target, *shortcuts.values()]
-    behind = {id(call) for call in head}
-    trunk = needed_calls([call for call in graph.calls if id(call) not in behind], boundary)
-    return trunk, boundary, head
+    return boundary, head
 
 
 def needed_calls(calls, outputs):

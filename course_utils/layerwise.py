@@ -29,7 +29,7 @@ def run_layers(classifier, image):
 
     def build():
         graph = classifier.graph
-        _, boundary, _ = split_calls(graph, last)
+        boundary, _ = split_calls(graph, last)
         fetches = [*(output_of(graph, name) for name in names), graph.output]
 
         def run(inputs):

@@ -40,7 +40,8 @@ if "google.colab" in sys.modules:
 
     from course_utils.__main__ import main
 
-    main(["fetch", "vgg16"])
+    if main(["fetch", "vgg16"]):
+        print("The chapter goes on with the network that is part of the course.")
 
 # %%
 import course_utils as cu
@@ -131,12 +132,15 @@ cu.plot_predictions(predictions, rocket)
 #
 # | place | what it takes | network |
 # |---|---|---|
-# | Google Colab | a Google account, and two lines to install the course (see the README) | EfficientNet-Lite0, or VGG16 once you have fetched it |
-# | Binder | a browser, and the address of the course's repository | EfficientNet-Lite0 |
+# | Google Colab | a Google account; the setup cell at the top installs the course | VGG16, which the setup cell fetches |
+# | Binder | a browser | EfficientNet-Lite0 |
 # | your computer | Python 3.11 or newer, and `make lab` (see the README) | EfficientNet-Lite0, or VGG16 once you have fetched it |
 #
 # To choose a network yourself, name it: `cu.load_classifier("vgg16")` downloads the weights once and
 # keeps them. Your own pictures work as well: `cu.load_image` takes a file name or a web address.
+#
+# A cell uses what the cells above it have made. If one ends in `NameError`, or the kernel has been
+# restarted, choose *Run > Run All Above Selected Cell* (on Colab: *Runtime > Run before*) and go on.
 
 # %%
 print("sample pictures:", ", ".join(cu.sample_image_names()))

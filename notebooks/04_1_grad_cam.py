@@ -40,7 +40,8 @@ if "google.colab" in sys.modules:
 
     from course_utils.__main__ import main
 
-    main(["fetch", "vgg16"])
+    if main(["fetch", "vgg16"]):
+        print("The chapter goes on with the network that is part of the course.")
 
 # %%
 import course_utils as cu

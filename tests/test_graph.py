@@ -227,7 +227,8 @@ def traced(request):
 
 
 def run_split(graph, layer_name, inputs=PICTURES):
-    trunk, boundary, head = split_calls(graph, layer_name)
+    boundary, head = split_calls(graph, layer_name)
+    trunk = needed_calls(graph.calls, boundary)
     values = run_calls(trunk, [(graph.input, inputs)], boundary)
     return run_calls(head, list(zip(boundary, values, strict=True)), [graph.output])[0].numpy()
 
@@ -267,7 +268,8 @@ def test_trunk_then_head_compute_the_logits_for_every_layer(traced):
 
 def test_the_head_does_not_repeat_the_trunk(traced):
     for name in feature_layers(traced.graph):
-        trunk, boundary, head = split_calls(traced.graph, name)
+        boundary, head = split_calls(traced.graph, name)
+        trunk = needed_calls(traced.graph.calls, boundary)
         assert not {id(call) for call in trunk} & {id(call) for call in head}
         assert boundary[0] is output_of(traced.graph, name)
         assert len({id(tensor) for tensor in boundary}) == len(boundary)
@@ -345,15 +347,16 @@ def test_the_output_of_a_layer_applied_twice_is_the_last():
 
 def test_a_cut_behind_a_layer_applied_twice_leaves_the_first_application_to_the_trunk():
     graph = trace(applied_twice())
-    trunk, boundary, head = split_calls(graph, "shared")
-    assert layer_names(trunk) == ["a", "shared", "shared"]
+    boundary, head = split_calls(graph, "shared")
+    assert layer_names(needed_calls(graph.calls, boundary)) == ["a", "shared", "shared"]
     assert layer_names(head) == ["pool", "predictions_logits"]
 
 
 def test_a_cut_of_a_chain_has_one_tensor():
     graph = trace(functional())
-    trunk, boundary, head = split_calls(graph, "a")
-    assert [layer_names(trunk), layer_names(head)] == [["a"], ["b", "pool", "predictions_logits"]]
+    boundary, head = split_calls(graph, "a")
+    assert layer_names(needed_calls(graph.calls, boundary)) == ["a"]
+    assert layer_names(head) == ["b", "pool", "predictions_logits"]
     assert [id(tensor) for tensor in boundary] == [id(output_of(graph, "a"))]
 
 
@@ -368,7 +371,7 @@ def test_a_cut_of_a_chain_has_one_tensor():
 )
 def test_a_shortcut_crosses_the_cut_inside_a_residual_block(layer_name, crossing, head):
     graph = trace(residual())
-    _, boundary, calls = split_calls(graph, layer_name)
+    boundary, calls = split_calls(graph, layer_name)
     expected = [output_of(graph, name) for name in [layer_name, *crossing]]
     assert [id(tensor) for tensor in boundary] == [id(tensor) for tensor in expected]
     assert layer_names(calls) == head
@@ -376,7 +379,7 @@ def test_a_shortcut_crosses_the_cut_inside_a_residual_block(layer_name, crossing
 
 def test_the_networks_input_can_cross_the_cut():
     graph = trace(shortcut_from_the_input())
-    _, boundary, _ = split_calls(graph, "a")
+    boundary, _ = split_calls(graph, "a")
     assert boundary[1] is graph.input
 
 
@@ -524,6 +527,6 @@ def test_softmax_of_the_embedded_networks_logits_is_its_output(embedded, chelsea
 
 
 def test_the_shortcut_of_an_embedded_block_crosses_a_cut_inside_it(embedded):
-    _, boundary, _ = split_calls(embedded.graph, "block3b_dwconv")
+    boundary, _ = split_calls(embedded.graph, "block3b_dwconv")
     shortcut = output_of(embedded.graph, "block3a_project_bn")
     assert [id(tensor) for tensor in boundary[1:]] == [id(shortcut)]
