@@ -322,7 +322,8 @@ class ImageClassifier:
 
     @cached_property
     def _folds(self):
-        return find_folds(self.graph)
+        with tf.init_scope():  # constants of this process, not of a function that is being traced
+            return find_folds(self.graph)
 
     def run(self, inputs, fetches):
         """Run the network on preprocessed pictures up to the tensors `fetches` of its graph."""

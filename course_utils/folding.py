@@ -67,9 +67,8 @@ def _fold(layer, normalization):
         bias = bias + scale * layer.bias.numpy()
     if isinstance(layer, keras.layers.DepthwiseConv2D):  # kernel (height, width, channels, depth)
         scale = scale.reshape(layer.kernel.shape[2:])
-    with tf.init_scope():  # a constant of this process, not of the function that is being traced
-        kernel = tf.constant(np.float32(layer.kernel.numpy() * scale))
-        bias = tf.constant(np.float32(bias))
+    kernel = tf.constant(np.float32(layer.kernel.numpy() * scale))
+    bias = tf.constant(np.float32(bias))
     convolve = _FOLDABLE[type(layer)]
     options = {"padding": layer.padding, "dilation_rate": layer.dilation_rate}
 

@@ -7,6 +7,7 @@ import course_utils as cu
 from course_utils.backend import keras, tf
 from course_utils.folding import find_folds, fold_calls
 from course_utils.graph import output_of, run_calls, trace_calls
+from course_utils.layerwise import layer_gradients
 
 layers = keras.layers
 PICTURES = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)
@@ -105,3 +106,10 @@ def test_folded_weights_are_held_once_for_all_compiled_functions(embedded, chels
         for _, trace in fresh._functions.values()
     ]
     assert len(captured) == 2 and captured[0] == captured[1]
+
+
+def test_the_first_function_of_a_classifier_may_be_compiled_at_once(embedded, chelsea):
+    fresh = cu.ImageClassifier("fresh", embedded.model, embedded.preprocess_input)
+    maps, gradients = layer_gradients(fresh, chelsea, 285)["top_activation"]
+    assert maps.shape == gradients.shape == (1, 7, 7, 1280)
+    np.testing.assert_allclose(fresh.logits(chelsea), embedded.logits(chelsea), atol=1e-4)
