@@ -2,8 +2,10 @@
 
 Each section is a function that returns rows; `SECTIONS` lists them. Both libraries are warm, run in
 this one process, and take turns, so that a busy moment of the machine hits both.
+`python benchmarks/run.py explorer_rows` runs one section.
 """
 
+import io
 import itertools
 import os
 import platform
@@ -15,6 +17,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
 
+import ipywidgets
+import matplotlib.pyplot as plt
 import numpy as np
 
 import course_utils as cu
@@ -29,6 +33,7 @@ with warnings.catch_warnings(action="ignore"):  # SciPy's, of a module that tf-k
 
 CAT = 285
 TURNS = 9
+SAMPLES = ["coffee", "astronaut", "rocket", "cat_and_coffee", "chelsea"]
 OURS_PER_TURN = 3  # in a row, as when a slider moves
 
 
@@ -104,6 +109,59 @@ class FirstCall(NamedTuple):
             "yes" if more <= self.limit else f"no, misses by {more - self.limit:.2f} s",
             in_words(median(self.second)),
         )
+
+
+class Reaction(NamedTuple):
+    """How long an explorer takes from a control's new value to the finished bytes: seconds."""
+
+    move: str
+    ours: list
+    limit: float
+
+    header = ("move of an explorer", "median", "95th percentile", "at most", "met")
+
+    @property
+    def cells(self):
+        """The row as text."""
+        slow = quantiles(self.ours, n=20, method="inclusive")[-1]
+        return (
+            self.move,
+            in_words(median(self.ours)),
+            in_words(slow),
+            in_words(self.limit),
+            "yes" if slow <= self.limit else f"no, misses by {slow / self.limit - 1:.0%}",
+        )
+
+
+class Usual(NamedTuple):
+    """The usual way to look at a layer beside our explorer's: lists of seconds."""
+
+    way: str
+    usual: list
+    ours: list
+
+    header = ("64 feature maps", "it takes", "our explorer", "times faster")
+
+    @property
+    def cells(self):
+        """The row as text."""
+        usual, ours = median(self.usual), median(self.ours)
+        return self.way, in_words(usual), in_words(ours), f"{usual / ours:.0f}"
+
+
+class Memory(NamedTuple):
+    """How much memory the process holds before and after many moves: bytes."""
+
+    moves: int
+    before: int
+    after: int
+
+    header = ("moves of both explorers", "memory before", "after")
+
+    @property
+    def cells(self):
+        """The row as text."""
+        return str(self.moves), f"{self.before / 1e6:.0f} MB", f"{self.after / 1e6:.0f} MB"
 
 
 def in_words(seconds):
@@ -278,7 +336,73 @@ def first_call_rows(embedded, pictures):
     return rows
 
 
-SECTIONS = (gradcam_rows, yardstick_rows, saliency_rows, vgg16_rows, first_call_rows)
+def explorer_rows(embedded, pictures):
+    """The explorers' sliders, and the subplots that they replace."""
+    image = pictures[0]
+    layers, classes = cu.LayerExplorer(embedded, image), cu.ClassExplorer(embedded, image)
+    by_layer = sweep(layers.layer, layers.layer.options)
+    layers.layer.value = embedded.feature_layer_names[-1]
+    rows = [
+        Reaction("another layer, all of them", by_layer, 0.015),
+        Reaction("another channel", sweep(layers.channel, range(0, 1280, 7)), 0.015),
+        Reaction("another class, Grad-CAM", sweep_classes(classes), 0.015),
+        Reaction("another picture, all layers at once", sweep(layers.picture, SAMPLES * 6), 0.08),
+        Reaction("another picture, its classes", sweep(classes.picture, SAMPLES * 6), 0.08),
+    ]
+    names = [name for name, shape in embedded.feature_map_shapes.items() if shape[-1] >= 64]
+    subplots, redraw = subplots_and_interact(cu.get_feature_maps(embedded, image, names[:6]))
+    rows.append(Usual("8 x 8 subplots, as in the tutorial", subplots, by_layer))
+    rows.append(Usual("interact(), which redraws them", redraw, by_layer))
+    moves, before = 0, resident_bytes()
+    while moves < 1000:
+        moves += len(sweep(layers.layer, layers.layer.options)) + len(sweep_classes(classes))
+    rows.append(Memory(moves, before, resident_bytes()))
+    return rows
+
+
+def sweep(control, values):
+    """Set a control to each value in turn; return the seconds that each took."""
+    return [timed(setattr, control, "value", value) for value in values]
+
+
+def sweep_classes(explorer):
+    """Visit the classes of an explorer's slider that it has not shown yet."""
+    return sweep(explorer.classes, [index for _, index in explorer.classes.options][1:])
+
+
+def subplots_and_interact(maps):
+    """Time both for each layer of `maps`; return two lists of seconds."""
+
+    def draw(name):
+        figure, grid = plt.subplots(8, 8, figsize=(8, 8))
+        for channel, axes in enumerate(grid.flat):
+            axes.imshow(maps[name][:, :, channel], cmap="viridis")
+            axes.set_xticks([])
+            axes.set_yticks([])
+        figure.savefig(io.BytesIO(), format="png")  # as a notebook does to show it
+        plt.close(figure)
+
+    plt.switch_backend("agg")
+    first, *others = maps
+    slider = ipywidgets.SelectionSlider(options=list(maps))
+    ipywidgets.interactive(draw, name=slider)
+    return [timed(draw, name) for name in maps], sweep(slider, [*others, first])
+
+
+def resident_bytes():
+    """Return how much memory this process holds, in bytes; Linux only, elsewhere 0."""
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
+
+
+SECTIONS = (
+    gradcam_rows,
+    yardstick_rows,
+    saliency_rows,
+    vgg16_rows,
+    first_call_rows,
+    explorer_rows,
+)
 
 
 def to_markdown(rows):
@@ -311,11 +435,13 @@ def main():
     start = time.perf_counter()
     embedded, pictures = cu.load_classifier("embedded"), Pictures()
     rows = []
-    for section in SECTIONS:
+    sections = {section.__name__: section for section in SECTIONS}
+    for section in map(sections.get, sys.argv[1:] or sections):
         print(f"{section.__doc__.splitlines()[0]} ...", file=sys.stderr, flush=True)
         rows += section(embedded, pictures)
-    for kind in (Comparison, Limit, FirstCall):
-        print(to_markdown([row for row in rows if isinstance(row, kind)]), end="\n\n")
+    for kind in (Comparison, Limit, FirstCall, Reaction, Usual, Memory):
+        if some := [row for row in rows if isinstance(row, kind)]:
+            print(to_markdown(some), end="\n\n")
     compared = [times for row in rows for times in row if isinstance(times, list)]
     print(f"Medians after warm-up, in {time.perf_counter() - start:.0f} s on {describe_machine()}.")
     print(

@@ -38,7 +38,7 @@ _STYLE = """<style>
 .course-explorer .widget-slider .widget-readout { flex: 0 0 auto; width: 200px; max-width: 200px;
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .course-explorer .widget-toggle-buttons { display: flex; flex-flow: row; align-items: center }
-.course-explorer .widget-toggle-buttons > .widget-label { text-align: right }
+.course-explorer .widget-toggle-buttons > .widget-label { text-align: right; margin-right: 8px }
 .course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap }
 </style>"""
 _LABELS = {"description_width": "90px"}
@@ -239,7 +239,8 @@ class LayerExplorer(_Explorer):
         return _frame(*controls, pictures, self.words, self.status)
 
     def _show_picture(self):
-        self._outputs, _ = run_layers(self.classifier, self._network_image)
+        names = self.layer.options
+        self._outputs, _ = run_layers(self.classifier, self._network_image, names)
         self.panels["input"].value = views.encode_picture(self._screen_image)
         self._show_layer()
 
@@ -343,7 +344,7 @@ class ClassExplorer(_Explorer):
         return _frame(*controls, pictures, self.words, self.progress, self.status)
 
     def _show_picture(self):
-        _, self._logits = run_layers(self.classifier, self._network_image)
+        _, self._logits = run_layers(self.classifier, self._network_image, [])
         self._picture_key = hashlib.blake2b(self._network_image.tobytes()).digest()
         self.panels["input"].value = views.encode_picture(self._screen_image)
         self._set_class(int(self._logits.argmax()))

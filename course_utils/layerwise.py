@@ -10,21 +10,22 @@ from course_utils.graph import output_of, split_calls
 _ALWAYS_COMPILE = 1_000_000  # runs: who explores comes back
 
 
-def run_layers(classifier, image):
-    """Compute the feature maps of all layers, and the logits, in one compiled run.
+def run_layers(classifier, image, layer_names):
+    """Compute the feature maps of layers, and the logits, in one compiled run.
 
     `make_gradcam_heatmap` then finds for its default layer what it would compute first.
 
     Args:
         classifier: `ImageClassifier`.
         image: uint8 (H, W, 3), RGB.
+        layer_names: Names from `classifier.feature_map_shapes`; none for the logits alone.
 
     Returns:
-        Tuple (dict from the names of `classifier.feature_map_shapes` to tensors (1, height, width,
-        channels), float32 (classes,)). They stay tensors because copying them all takes as long as
-        computing them; `numpy_maps` converts one.
+        Tuple (dict from layer name to tensor (1, height, width, channels), float32 (classes,)).
+        They stay tensors because copying them all takes as long as computing them; `numpy_maps`
+        converts one.
     """
-    names = list(classifier.feature_map_shapes)
+    names = tuple(layer_names)
     last = classifier.feature_layer_names[-1]
 
     def build():
@@ -38,7 +39,7 @@ def run_layers(classifier, image):
 
         return run, [classifier.input_spec]
 
-    compute = classifier.compiled("all layers", build, runs=_ALWAYS_COMPILE)
+    compute = classifier.compiled(("layers", names), build, runs=_ALWAYS_COMPILE)
     (*maps, logits), boundary = compute(tf.constant(classifier.preprocess(check_image(image))))
     classifier.remember(("trunk", last), image, lambda: boundary)
     return dict(zip(names, maps, strict=True)), np.float32(logits[0])
@@ -79,7 +80,7 @@ def layer_gradients(classifier, image, class_index):
 
 def numpy_maps(tensor):
     """Return the one picture's part of a tensor (1, height, width, channels) as float32."""
-    return np.float32(tensor.numpy()[0])
+    return np.asarray(tensor, np.float32)[0]
 
 
 def heatmap_from(maps, gradients, method):

@@ -2,6 +2,7 @@ import importlib
 import random
 import shutil
 import sys
+import zlib
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -210,6 +211,18 @@ def test_lite0_layers_of_a_kind_are_alike(embedded, kind, attribute, value):
     assert len(found) >= 16 and set(found) == {value}
 
 
+def test_lite0_begins_and_ends_as_published(embedded):
+    assert embedded.model.input_shape == (None, 224, 224, 3)
+    assert [(x.name, type(x)) for x in embedded.model.layers[-5:]] == [
+        ("top_conv", keras.layers.Conv2D),
+        ("top_bn", keras.layers.BatchNormalization),
+        ("top_activation", keras.layers.ReLU),
+        ("avg_pool", keras.layers.GlobalAveragePooling2D),
+        ("predictions", keras.layers.Dense),
+    ]
+    assert embedded.model.layers[-1].activation is keras.activations.softmax
+
+
 def test_lite0_takes_another_number_of_classes():
     model = build_efficientnet_lite0(num_classes=3)
     assert (model.name, model.output_shape) == ("efficientnet_lite0", (None, 3))
@@ -256,6 +269,13 @@ def test_a_damaged_embedded_file_is_found_out(damaged_package):
         load_embedded_network()
 
 
+def test_an_embedded_file_cut_short_is_found_out_before_it_is_opened(damaged_package, tmp_path):
+    path = tmp_path / "data" / "efficientnet_lite0.npz"
+    path.write_bytes(path.read_bytes()[:9_000_000])
+    with pytest.raises(ValueError, match="efficientnet_lite0.npz.*damaged.*course_utils doctor"):
+        load_embedded_network()
+
+
 # Keras's networks
 
 
@@ -263,6 +283,20 @@ def test_vgg16_is_layer_for_layer_that_of_keras(keras_networks):
     model, _ = build_random_network("vgg16")
     assert describe(model) == keras_networks("vgg16").layers
     assert model.name == keras_networks("vgg16").name
+
+
+def test_vgg_reads_each_dense_kernel_once_and_tells_which(monkeypatch):
+    dense = {"fc1": (2, "relu"), "predictions": (3, "softmax")}
+    monkeypatch.setattr(architectures, "_VGG_DENSE", dense)
+    asked = []
+
+    def read_kernel(layer_name, shape):
+        asked.append((layer_name, tuple(shape)))
+        return keras.ops.zeros(shape)
+
+    _, _, served = architectures.build_network("vgg16", read_kernel)
+    assert asked == [("fc1", (25088, 2)), ("predictions", (2, 3))]
+    assert served == ("fc1", "predictions")
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
@@ -347,6 +381,13 @@ def test_the_same_seed_gives_the_same_weights(small_network):
     assert all(map(np.array_equal, first.get_weights(), second.get_weights()))
 
 
+def test_a_kernel_is_the_same_in_every_process(small_network):
+    kernel = build_random_network("mobilenet_v2", seed=3)[0].get_layer("one").kernel.numpy()
+    generator = np.random.default_rng([3, zlib.crc32(b"one")])  # hash("one") changes
+    drawn = generator.standard_normal((3, 3, 64, 64), dtype=np.float32)
+    np.testing.assert_allclose(kernel, drawn * np.sqrt(2 / 576), rtol=1e-6)
+
+
 def test_another_seed_gives_other_kernels(small_network):
     first, second = (build_random_network("mobilenet_v2", seed)[0] for seed in (0, 1))
     for one, two in zip(first.weights, second.weights, strict=True):
@@ -397,25 +438,31 @@ def test_arrays_begin_where_a_tensor_may():
 # Weights from files
 
 
-def write_legacy_h5(path, layers, encode=str.encode):
+def as_bytes(names):
+    """Keras 2 wrote names of one fixed length; h5py would write a list of bytes as str."""
+    return np.array(names, "S")
+
+
+def write_legacy_h5(path, layers, encode=as_bytes):
     """Write random weights as Keras 2 did: a group a layer, the order of arrays in attributes.
 
     VGG's large kernels are written as one corner and a constant, which takes no room.
     """
     generator = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
-        file.attrs["layer_names"] = [encode(layer.name) for layer in layers]
+        file.attrs["layer_names"] = encode([layer.name for layer in layers])
         for layer in layers:
             group = file.create_group(layer.name)
             names = [f"{layer.name}/{name}:0" for name, _ in layer.variables]
-            group.attrs["weight_names"] = [encode(name) for name in names]
+            group.attrs["weight_names"] = encode(names)
             for name, (_, shape) in zip(names, layer.variables, strict=True):
                 _write_array(group, name, shape, generator)
     return path
 
 
 def _write_array(group, name, shape, generator):
-    scale = np.sqrt(2 / np.prod(shape[:-1]))
+    fan_in = np.prod(shape[:2] if shape[-1:] == (1,) else shape[:-1])  # depthwise: one channel
+    scale = np.sqrt(1.3 / fan_in)  # with 2, EfficientNet-B0's probabilities saturate
     if len(shape) < 2:
         group[name] = generator.uniform(0.5, 1.5, shape).astype(np.float32)
     elif np.prod(shape) < 3_000_000:
@@ -436,7 +483,7 @@ def legacy_arrays(path):
         ]
 
 
-@pytest.mark.parametrize("name, encode", [("mobilenet_v2", str), ("efficientnet_b0", str.encode)])
+@pytest.mark.parametrize("name, encode", [("mobilenet_v2", list), ("efficientnet_b0", as_bytes)])
 def test_a_legacy_file_gives_what_keras_makes_of_it(
     keras_networks, name, encode, tmp_path, monkeypatch
 ):
@@ -451,6 +498,8 @@ def test_a_legacy_file_gives_what_keras_makes_of_it(
     assert all(map(np.array_equal, model.get_weights(), reference.get_weights()))
     probabilities = reference(PICTURE).numpy()
     assert 0 < probabilities.max() < 0.99
+    black = reference(0 * PICTURE).numpy()
+    assert not np.allclose(black, probabilities, rtol=0.1)  # the picture matters
     np.testing.assert_allclose(model(PICTURE), probabilities, rtol=1e-5)
 
 
@@ -495,6 +544,24 @@ def test_weights_are_read_in_each_layout_of_keras(small_network, saved, ending):
     model, save = saved
     loaded, _ = load_network("mobilenet_v2", save(ending))
     assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
+
+
+def test_an_array_of_any_precision_is_read_as_float32(tmp_path):
+    with h5py.File(tmp_path / "half.h5", "w") as file:
+        file["kernel"] = np.float16([[1.5, -2]])
+        tensor = architectures._read(file["kernel"], (1, 2))
+    assert tensor.dtype == "float32"
+    np.testing.assert_array_equal(tensor, [[1.5, -2]])
+
+
+def test_a_file_that_does_not_fit_is_closed_again(small_network, saved):
+    path = saved[1](".h5")
+    with h5py.File(path, "r+") as file:
+        drop_last_layer(file)
+    with pytest.raises(ValueError, match="12 arrays") as error:
+        load_network("mobilenet_v2", path)
+    assert error.tb  # what it keeps alive would keep the file open
+    h5py.File(path, "r+").close()
 
 
 def drop_last_layer(file):
@@ -542,7 +609,7 @@ def drop_everything(file):
 
 def add_a_layer(file):
     file.copy("stem", "more")
-    file.attrs["layer_names"] = [*file.attrs["layer_names"], "more"]
+    file.attrs["layer_names"] = as_bytes([*file.attrs["layer_names"], b"more"])
 
 
 @pytest.mark.parametrize(

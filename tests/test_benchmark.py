@@ -49,6 +49,20 @@ def test_first_call(bench, ours, more, met):
     assert row.cells[3:] == (more, "+1.00 s", met, "3.00 s")
 
 
+@pytest.mark.parametrize("slow, met", [(0.012, "yes"), (0.0225, "no, misses by 50%")])
+def test_reaction(bench, slow, met):
+    row = bench.Reaction("move", [0.01] * 90 + [slow] * 10, 0.015)
+    assert row.cells == ("move", "10.0 ms", bench.in_words(slow), "15.0 ms", met)
+
+
+def test_usual_way(bench):
+    assert bench.Usual("way", [4.0], [0.01]).cells == ("way", "4.00 s", "10.0 ms", "400")
+
+
+def test_memory(bench):
+    assert bench.Memory(1000, 800_000_000, 812_000_000).cells == ("1000", "800 MB", "812 MB")
+
+
 def test_every_call_gets_another_picture_and_both_take_turns(bench):
     calls = []
     theirs, ours = bench.take_turns(

@@ -81,7 +81,7 @@ def assert_layer_is_shown(explorer, image, outputs=None):
     name, channel, cmap = explorer.layer.value, explorer.channel.value, explorer.colors.value
     if outputs is None:
         small = views.network_picture(image, explorer.classifier.input_size)
-        outputs, _ = run_layers(explorer.classifier, small)
+        outputs, _ = run_layers(explorer.classifier, small, explorer.layer.options)
     maps = numpy_maps(outputs[name])
     tile, size = views.page_tile(maps, explorer.page.value), maps.shape[:2]
     screen = views.screen_picture(image)
@@ -109,7 +109,9 @@ def assert_class_is_shown(explorer, image, heatmap):
     assert explorer.panels["overlay"].value == overlay
     small = views.network_picture(image, explorer.classifier.input_size)
     words = text(explorer.words)
-    assert words.startswith(views.describe_class(index, run_layers(explorer.classifier, small)[1]))
+    assert words.startswith(
+        views.describe_class(index, run_layers(explorer.classifier, small, [])[1])
+    )
     assert f" {method}" in words and words.endswith(views.describe_heatmap(heatmap))
 
 
@@ -117,7 +119,7 @@ def assert_class_is_shown(explorer, image, heatmap):
 
 
 def test_all_layers_are_those_of_get_feature_maps(embedded, chelsea):
-    maps, logits = run_layers(embedded, chelsea)
+    maps, logits = run_layers(embedded, chelsea, embedded.feature_map_shapes)
     expected = cu.get_feature_maps(embedded, chelsea)
     assert list(maps) == list(expected)
     for name, tensor in maps.items():
@@ -126,7 +128,7 @@ def test_all_layers_are_those_of_get_feature_maps(embedded, chelsea):
 
 
 def test_gradcam_finds_its_first_half_computed(small, picture):
-    run_layers(small, picture)
+    run_layers(small, picture, [])
     heatmap = cu.make_gradcam_heatmap(small, picture, 1)
     assert ("trunk", "second") not in small._functions
     small._remembered.clear()
@@ -158,7 +160,8 @@ def test_the_first_view(layer_explorer, chelsea):
 
 def test_every_layer(layer_explorer, chelsea):
     embedded = layer_explorer.classifier
-    outputs, _ = run_layers(embedded, views.network_picture(chelsea, embedded.input_size))
+    small = views.network_picture(chelsea, embedded.input_size)
+    outputs, _ = run_layers(embedded, small, embedded.feature_map_shapes)
     pages = set()
     for name in layer_explorer.layer.options:
         layer_explorer.layer.value = name

@@ -185,7 +185,7 @@ def test_no_file_names_a_registry_or_a_path_of_one_machine():
 def test_help_is_the_default_and_describes_every_command():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE).group(1).split()
-    described = dict(re.findall(r"^  make (\w+) +(\S.*)$", run_make(ROOT, "help").stdout, re.M))
+    described = dict(re.findall(r"^  make ([a-z-]+) +(\S.*)$", run_make(ROOT, "help").stdout, re.M))
     assert list(described) == targets
     assert run_make(ROOT).stdout == run_make(ROOT, "help").stdout
 
@@ -270,4 +270,14 @@ def test_continuous_integration_runs_the_makefile():
     commands = [step["run"] for step in job["steps"] if "run" in step]
     assert commands == ["make test", "make test CONSTRAINTS=", "make check"]
     assert workflow["permissions"] == {"contents": "read"}
-    assert (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()[-1] == "make test"
+    assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_issue_form_lists_the_chapters():
+    form = yaml.safe_load((ROOT / ".github/ISSUE_TEMPLATE/problem.yml").read_text(encoding="utf-8"))
+    [options] = [
+        field["attributes"]["options"] for field in form["body"] if field["id"] == "chapter"
+    ]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.py")]
+    titles = sorted(re.search(r"^# # (.+)", source, re.MULTILINE)[1] for source in sources)
+    assert len(titles) == 7 and sorted(options[:-1]) == [t.partition(";")[0] for t in titles]

@@ -151,7 +151,7 @@ class Explorer:
 def layer_pictures(embedded, image, name, channel, cmap="viridis"):
     """What a LayerExplorer must show: feature maps, input, one channel."""
     small = views.network_picture(image, embedded.input_size)
-    maps = numpy_maps(run_layers(embedded, small)[0][name])
+    maps = numpy_maps(run_layers(embedded, small, embedded.feature_map_shapes)[0][name])
     screen = views.screen_picture(image)
     tile = views.page_tile(maps, channel // views.PAGE)
     return [
@@ -233,7 +233,6 @@ def test_classes_by_keyboard_and_mouse(classes, embedded):
         heatmap = cu.make_gradcam_heatmap(embedded, small, index)
         return class_pictures(embedded, image, heatmap, alpha, cmap)
 
-    run_layers(embedded, small)
     classes.wait_for(at_once(best[0].class_index), f"(class {best[0].class_index})")
     press(classes.slider("Class"), *[Keys.ARROW_RIGHT] * 3)
     classes.wait_for(at_once(best[3].class_index), f"(class {best[3].class_index})")
