@@ -12,7 +12,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help install lab test test-browser test-colab notebooks check bench stamp constraints clean
+.PHONY: help install lab test test-browser test-colab notebooks check bench pictures stamp constraints clean
 
 help: ## list these commands
 	@echo "Commands (PYTHON=python3.12 chooses another Python for the set-up):"
@@ -66,15 +66,20 @@ test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's ve
 notebooks: $(INSTALLED) ## build the .ipynb chapters from the .py files and execute them
 	@$(VENV_PYTHON) tools/build_notebooks.py build
 
-check: $(INSTALLED) ## say which chapters are stale or too large, and lint the code
+check: $(INSTALLED) ## say which derived files are stale, which outputs too large; lint the code
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
+	$(VENV_PYTHON) tools/build_pictures.py check || status=1; \
 	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status
 
-bench: $(INSTALLED) ## measure the methods' speed beside tf-keras-vis
+bench: $(INSTALLED) ## measure the methods beside tf-keras-vis, the explorers beside subplots
 	@$(VENV_PYTHON) benchmarks/run.py
 
-stamp: ## write the repository's address from pyproject.toml into badges, links, setup cells
+pictures: $(INSTALLED) ## build the README's pictures; needs Chromium and its driver
+	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
+	@MPLBACKEND=agg COURSE_OFFLINE=1 $(VENV_PYTHON) tools/build_pictures.py
+
+stamp: ## write the repository's address into badges, links and setup cells
 	@"$(PYTHON)" tools/stamp.py
 
 # Made with the oldest Python: its releases run on the newer ones too, but not the other way round.
