@@ -26,7 +26,7 @@ def test_the_pictures_are_up_to_date():
 
 def test_the_readme_shows_each_of_them():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.findall(r"!\[[^]]{20,}\]\(pictures/([^)]+)\)", readme)  # with words for who cannot see
+    shown = re.findall(r"!\[[^]]{20,}\]\(pictures/([^)]+)\)", readme)
     assert sorted(shown) == sorted(build_pictures.SOURCES)
 
 
