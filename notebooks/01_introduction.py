@@ -47,6 +47,8 @@ if "google.colab" in sys.modules:
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
 
+# %load_ext course_utils.hints
+
 # %% [markdown]
 # ## Why look inside?
 #
@@ -139,8 +141,9 @@ cu.plot_predictions(predictions, rocket)
 # To choose a network yourself, name it: `cu.load_classifier("vgg16")` downloads the weights once and
 # keeps them. Your own pictures work as well: `cu.load_image` takes a file name or a web address.
 #
-# A cell uses what the cells above it have made. If one ends in `NameError`, or the kernel has been
-# restarted, choose *Run > Run All Above Selected Cell* (on Colab: *Runtime > Run before*) and go on.
+# A cell uses what the cells above it have made. One that is run too early ends in `NameError` and
+# says which cell comes first. After a restart of the kernel nothing is there any more: choose *Run >
+# Run All Above Selected Cell* (on Colab: *Runtime > Run before*) and go on.
 
 # %%
 print("sample pictures:", ", ".join(cu.sample_image_names()))

@@ -47,6 +47,8 @@ if "google.colab" in sys.modules:
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
 
+# %load_ext course_utils.hints
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -85,7 +87,7 @@ def saliency_map(model, inputs, class_index):
 
 by_hand = saliency_map(classifier.logits_model, inputs, cat)
 saliency = cu.compute_saliency_map(classifier, image, cat)
-assert np.allclose(by_hand, saliency, atol=1e-3)
+assert np.corrcoef(by_hand.ravel(), saliency.ravel())[0, 1] > 0.9999
 print(f"{saliency.shape[0]} x {saliency.shape[1]} values, as many as the network sees pixels")
 
 # %% [markdown]

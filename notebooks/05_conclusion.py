@@ -47,6 +47,8 @@ if "google.colab" in sys.modules:
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
 
+# %load_ext course_utils.hints
+
 import numpy as np
 from course_utils.tiles import resize_heatmap
 
