@@ -409,12 +409,17 @@ except ImportError:
     ],
 )
 def test_a_broken_tensorflow(install, modules, source, finding):
-    install("tensorflow-cpu", "2.21.0")
+    install("tensorflow", "2.19.9")  # found before the real one
     sys.path += SEARCHED
     modules(keras="import tensorflow", tensorflow=source)
     [row] = doctor.check_tensorflow()
     assert row.mark == FIX and finding in row.finding
-    assert "--force-reinstall --no-deps tensorflow-cpu==2.21.0\n" in row.advice
+    assert "--force-reinstall --no-deps tensorflow==2.19.9\n" in row.advice
+
+
+def test_a_build_without_gpu_is_the_same_library(install):
+    install("some-library-cpu", "1.2")
+    assert doctor._installed("some-library") == ("some-library-cpu", "1.2")
 
 
 def test_a_check_that_fails_is_not_blamed_on_tensorflow(modules):
