@@ -79,7 +79,7 @@ def layer_gradients(classifier, image, class_index):
 
 
 def numpy_maps(tensor):
-    """Return the one picture of a tensor (1, height, width, channels): float32, for reading only."""
+    """Return the picture of a tensor (1, height, width, channels): float32, for reading only."""
     return np.asarray(tensor, np.float32)[0]
 
 
