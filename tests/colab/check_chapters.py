@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from importlib.metadata import distributions
 from pathlib import Path
@@ -20,9 +21,9 @@ STAND_IN = "import sys, types\nsys.modules['google.colab'] = types.ModuleType('g
 
 
 def installed():
-    """Return {name: version} of what is installed."""
-    found = {item.metadata["Name"].lower().replace("_", "-"): item for item in distributions()}
-    return {name: item.version for name, item in found.items()}
+    """Return {name: version} of what is installed in this environment, not of what is in reach."""
+    found = distributions(path=[sysconfig.get_path("purelib")])
+    return {item.metadata["Name"].lower().replace("_", "-"): item.version for item in found}
 
 
 @pytest.fixture(scope="session")
