@@ -127,7 +127,7 @@ class Explorer:
     def wait_for(self, expected, part):
         """Wait until the words hold `part`; then the pictures are `expected`."""
         wait_until(self.page, self._TEXT + ".includes(arguments[0])", part)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while (shown := self.pictures()) != expected and time.monotonic() < deadline:
             time.sleep(0.05)
         assert shown == expected

@@ -108,7 +108,7 @@ def chromium(profile, width=1280, height=1400):
     options.add_argument(f"--window-size={width},{height}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     page = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    page.set_script_timeout(60)
+    page.set_script_timeout(300)
     try:
         yield page
     finally:
@@ -142,7 +142,7 @@ def run_all(page):
     assert done is True and not errors, [error.text for error in errors] or done
 
 
-def wait_until(page, script, *arguments, seconds=60):
+def wait_until(page, script, *arguments, seconds=120):
     """Wait until a script's value is true, and return it."""
     return WebDriverWait(page, seconds, 0.05).until(
         lambda _: page.execute_script(script, *arguments), f"in vain: {script}"
