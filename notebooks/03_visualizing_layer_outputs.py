@@ -241,6 +241,9 @@ for name in classifier.key_layer_names:
 #
 # Drag *Layer* from left to right and watch the cat dissolve into cells. Drag *Channel* to see one map
 # large. Try another picture, or upload your own: do the same channels light up?
+#
+# The sentence under the pictures counts *silent* channels, which have no value above zero, and gives
+# the *receptive field*: how large a part of the input one value can depend on, in pixels.
 
 # %%
 cu.LayerExplorer(classifier, image)
@@ -248,7 +251,7 @@ cu.LayerExplorer(classifier, image)
 # %% [markdown]
 # ## How it changes with depth
 #
-# Three numbers for each layer: the height of its maps, the number of its channels, and its
+# Three numbers for a layer: the height of its maps, the number of its channels, and its
 # *sparsity*, the share of its values that are exactly zero. Sparsity needs a ReLU, so we take the
 # layers whose output is never negative.
 
@@ -272,7 +275,7 @@ plt.show()
 third = len(names) // 3
 for part, chosen in [("first", slice(third)), ("last", slice(-third, None))]:
     print(f"{part:5s} third: median height {np.median(height[chosen]):3.0f}, "
-          f"median channels {np.median(channels[chosen]):4.0f}, zeros {np.mean(sparsity[chosen]):.0%}")
+          f"median channels {np.median(channels[chosen]):4.0f}, mean share of zeros {np.mean(sparsity[chosen]):.0%}")
 
 # %% [markdown]
 # Resolution goes down in steps, the number of channels goes up, and the share of zeros rises with
