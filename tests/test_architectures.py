@@ -1,4 +1,6 @@
+import hashlib
 import importlib
+import os
 import random
 import shutil
 import sys
@@ -703,3 +705,28 @@ def test_a_pickle_is_not_opened(tmp_path):
     np.save(path.open("wb"), np.array([Bomb()], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="weights.h5 is not a readable HDF5"):
         load_network("mobilenet_v2", path)
+
+
+def test_a_pickle_among_the_embedded_arrays_is_not_opened(damaged_package, tmp_path, monkeypatch):
+    path = tmp_path / "data" / "efficientnet_lite0.npz"
+    np.savez(path, **{"stem_conv/kernel": np.array([Bomb()], dtype=object)})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(architectures, "_EMBEDDED_SHA256", digest)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        load_embedded_network()
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_code_in_a_weights_file_is_not_run(small_network, tmp_path, monkeypatch, ending):
+    """A Lambda layer is saved as byte code, which Keras's own reader runs when it is told to."""
+    inputs = keras.Input((2,))
+    bomb = keras.layers.Lambda(lambda x: __import__("os").environ.update(BOMB="burst") or x)
+    path = tmp_path / f"student{ending}"
+    keras.Model(inputs, bomb(inputs)).save(path)
+    monkeypatch.delenv("BOMB")
+    keras.models.load_model(path, safe_mode=False)
+    monkeypatch.delenv("BOMB")  # set again, or the test proves nothing
+    with pytest.raises(ValueError, match=f"student{ending}"):
+        load_network("mobilenet_v2", path)
+    assert os.environ.get("BOMB") is None

@@ -607,6 +607,21 @@ def test_no_home_for_the_cache(monkeypatch):
     assert doctor.check_model().mark == OK
 
 
+def test_a_home_directory_that_does_not_exist(vgg16, open_folder, monkeypatch, capsys):
+    monkeypatch.delenv("COURSE_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(open_folder / "gone"))
+    open_folder.chmod(0o555)
+    with nobody():
+        assert doctor.check_model().mark == OK
+        row = doctor.check_cache()
+        assert commands.main(["fetch", "vgg16"]) == 1
+    words = "/gone/.* cannot be used: Permission denied.* COURSE_CACHE to a folder you can write to"
+    assert row.mark == FIX and re.search(words, row.advice)
+    assert re.search(words, capsys.readouterr().err)
+    assert os.listdir(open_folder) == []
+
+
 # fetch
 
 

@@ -290,7 +290,7 @@ def test_slow_drip_is_bounded_in_total(site, monkeypatch):
     monkeypatch.setattr(downloads, "TOTAL_SECONDS", 0.5)
     monkeypatch.setattr(downloads, "_CHUNK_BYTES", 1)  # so that each byte counts as progress
     with pytest.raises(DownloadError, match="time-out, it took too long"):
-        fetch_bytes(site.add("/a", web.drip(CONTENT)), 10**6)
+        fetch_bytes(site.add("/a", web.drip(CONTENT[:1000])), 10**6)
 
 
 def test_fetch_file_is_not_bounded_in_total(site, monkeypatch):
@@ -584,6 +584,27 @@ def test_two_processes_at_once(site, cache):
         assert str(cache) not in err
     assert (cache / "data.bin").read_bytes() == CONTENT
     assert names(cache) == ["data.bin"] and site.hits == ["/a", "/a"]
+
+
+def test_a_bad_download_leaves_alone_what_another_process_has_fetched(site, cache):
+    we_have_it = threading.Event()
+
+    def late(handler):
+        we_have_it.wait(60)
+        web.send(bytes(len(CONTENT)))(handler)
+
+    child = start_fetching(site.add("/late", late), HASH, "data.bin")
+    try:
+        give_up = time.monotonic() + 60
+        while not site.hits:  # it has found no file in the cache
+            assert child.poll() is None and time.monotonic() < give_up
+            time.sleep(0.01)
+        path = fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
+    finally:
+        we_have_it.set()
+        _, err = child.communicate(timeout=60)
+    assert child.returncode == 1 and "not the file expected" in err
+    assert path.read_bytes() == CONTENT and names(cache) == ["data.bin"]
 
 
 def test_import_is_light():

@@ -96,3 +96,16 @@ def test_a_cell_run_too_early_says_which_one_comes_first(tmp_path):
 def test_an_error_inside_a_function_gets_no_hint(tmp_path):
     cells = ["%load_ext course_utils.hints\nimage = 1", "", "raise NameError('other')"]
     assert len(run(cells, tmp_path)) == 1
+
+
+def test_a_chapter_goes_on_after_a_restart_in_its_middle():
+    """As chapter 1 says: run all above, then go on. What the first kernel left is in no way."""
+    path = CHAPTERS[1]
+    notebook = nbformat.read(path, as_version=4)
+    cells = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for count in (len(cells) // 2, len(cells) // 2 + 1):
+        resources = {"metadata": {"path": str(path.parent)}}
+        client = NotebookClient(notebook, kernel_name="python3", resources=resources)
+        with client.setup_kernel():
+            for index, cell in cells[:count]:
+                client.execute_cell(cell, index)  # raises what the cell raises

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -34,6 +35,30 @@ def imported_by(code):
 def test_importing_the_package_imports_nothing_slow():
     slow = {"numpy", "tensorflow", "keras", "matplotlib", "PIL", "h5py", "requests", "pooch"}
     assert imported_by("import course_utils") & slow == set()
+
+
+# Every module, with Python's own record of what is asked of the network.
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+asked = []
+events = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
+sys.addaudithook(lambda event, _: asked.append(event) if event in events else None)
+import course_utils
+for module in pkgutil.iter_modules(course_utils.__path__):
+    importlib.import_module(f"course_utils.{module.name}")
+print(len(sys.modules), asked)
+"""
+
+
+def test_importing_any_module_asks_nothing_of_the_network():
+    environment = {name: v for name, v in os.environ.items() if name != "COURSE_OFFLINE"}
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL], cwd=REPOSITORY, env=environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    count, _, asked = run.stdout.partition(" ")
+    assert int(count) > 1000 and asked == "[]\n"
 
 
 @pytest.mark.parametrize(

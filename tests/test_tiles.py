@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from course_utils import tiles
 from course_utils.tiles import (
     colormap_names,
     encode_png,
@@ -225,6 +226,21 @@ def test_the_stored_color_maps_are_those_that_the_tool_would_write():
         for name in tool.NAMES:
             assert stored[name].dtype == np.uint8
             np.testing.assert_array_equal(stored[name], tool.colormap_table(name), err_msg=name)
+
+
+class Bomb:
+    """Unpickling it would fail the test."""
+
+    def __reduce__(self):
+        return pytest.fail, ("unpickled",)
+
+
+def test_a_pickle_among_the_color_maps_is_not_opened(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "colormaps.npz", gray=np.array([Bomb()], dtype=object))
+    monkeypatch.setattr(tiles, "files", lambda package: tmp_path)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        tiles._colormaps.__wrapped__()
 
 
 # resize_heatmap
