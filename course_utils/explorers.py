@@ -5,7 +5,7 @@ import html
 import sys
 import threading
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import NamedTuple
 
@@ -62,7 +62,8 @@ class _Explorer:
         self._quiet = False
         self._pictures = {_GIVEN: self._resize(load_image(image))}
         # Read now, those that need no network: choosing one of them then takes half the time.
-        self._pictures |= _local_samples(classifier.input_size)
+        with suppress(ImageError):  # choosing it will say what is wrong
+            self._pictures |= _local_samples(classifier.input_size)
         self._chosen = _GIVEN
         names = [_GIVEN, *sample_image_names()]
         self.picture = self._buttons("Picture", names)

@@ -516,6 +516,22 @@ def test_no_control_is_a_list_whose_keys_jupyterlab_takes(explorer):
     assert not [control for control in controls(explorer) if isinstance(control, lists)]
 
 
+def test_a_sample_that_cannot_be_read_does_not_keep_an_explorer_from_starting(
+    small, picture, monkeypatch
+):
+    def fail(source):
+        if isinstance(source, str):
+            raise explorers.ImageError("The picture was not found.")
+        return source
+
+    explorers._local_samples.cache_clear()
+    monkeypatch.setattr(explorers, "load_image", fail)
+    explorer = cu.LayerExplorer(small, picture)
+    explorer.picture.value = "coffee"
+    assert text(explorer.status) == "The picture was not found."
+    assert explorer.picture.value == explorers._GIVEN
+
+
 def test_controls_share_no_layout(explorer):
     layouts = [control.layout.model_id for control in controls(explorer)]
     assert len(set(layouts)) == len(layouts)
