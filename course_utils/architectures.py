@@ -35,7 +35,7 @@ class Application(NamedTuple):
     module: str
     constructor: str
     url: str
-    known_hash: str | None  # from Keras's source, which has none for MobileNetV2
+    known_hash: str  # from Keras's source
 
     @property
     def file_name(self):
@@ -66,7 +66,9 @@ APPLICATIONS = {
         "mobilenet_v2",
         "MobileNetV2",
         f"{_KERAS_URL}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
-        None,
+        # Keras gives none. Two independent projects that pin the file, one from Keras's address and
+        # one from its author's (github.com/JonathanCMitchell/mobilenet_v2_keras), have this one.
+        "sha256:3e195a2857356cfc092cbbb460beb2a5bce279015d7792598b8d3d9e451902e3",
     ),
     "efficientnet_b0": Application(
         "efficientnet",

@@ -81,8 +81,6 @@ def cached_file(known_hash, file_name):
     try:
         if not path.is_file():
             return None
-        if known_hash is None:
-            return path
         algorithm, _, digest = known_hash.rpartition(":")
         found = pooch.file_hash(str(path), alg=algorithm or "sha256")
     except OSError as error:
@@ -99,8 +97,7 @@ def fetch_file(url, known_hash, file_name, progress=False):
 
     Args:
         url: Address of the file, http or https.
-        known_hash: Hash of the file, as "md5:…", "sha256:…" or a bare SHA-256. None only where the
-            publisher gives none: then whatever file is there counts as the right one.
+        known_hash: Hash of the file, as "md5:…", "sha256:…" or a bare SHA-256.
         file_name: Name of the file in the cache: no folders.
         progress: Show a progress bar.
 
