@@ -7,6 +7,7 @@ import os
 import random
 import re
 import textwrap
+import warnings
 import zlib
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -202,8 +203,9 @@ def load_network(name, path):
 def build_random_network(name, seed=0):
     """Return a network with random weights, the same every time, and preprocess_input.
 
-    Kernels are drawn from N(0, 2 / fan-in), which keeps the size of the activations from layer to
-    layer.
+    Kernels are drawn from N(0, 2 / fan-in). In a plain chain of ReLU layers, such as VGG16, that
+    keeps the size of the activations from layer to layer; shortcuts and other activations change
+    it.
 
     Source:
         He et al., Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852.
@@ -264,7 +266,9 @@ def _load_keras_3_h5(name, path):
             "in .weights.h5."
         )
     model, preprocess_input, _ = build_network(name)
-    model.load_weights(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # one for each layer that does not fit
+        model.load_weights(path)
     return model, preprocess_input
 
 

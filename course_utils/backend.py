@@ -12,6 +12,9 @@ _NOTICES = ("WARNING: All log messages before absl", "I0000 ", "To enable the fo
 @contextmanager
 def _without_notices():
     """Keep known notices off the process's error stream; everything else still arrives there."""
+    if sys.stderr is None:  # a program without a console
+        yield
+        return
     sys.stderr.flush()
     with tempfile.TemporaryFile("w+", errors="replace") as caught:
         saved = os.dup(2)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from collections import OrderedDict
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -13,6 +14,7 @@ from PIL import Image
 
 from course_utils import architectures
 from course_utils.backend import keras, tf
+from course_utils.checks import is_whole_number
 from course_utils.folding import find_folds, fold_calls
 from course_utils.graph import build_logits_model, needed_calls, pass_on, run_calls, trace_calls
 from course_utils.imagenet import imagenet_classes
@@ -43,8 +45,9 @@ def load_classifier(name="auto", weights="imagenet"):
     """Load a network that was trained on ImageNet.
 
     Args:
-        name: "embedded" or "efficientnet_lite0" needs no network connection. "vgg16" and other
-            names of keras.applications are downloaded once, with a progress bar, into a cache.
+        name: "embedded" or "efficientnet_lite0" needs no network connection. "vgg16", "vgg19",
+            "resnet50", "mobilenet_v2" and "efficientnet_b0", networks of keras.applications, are
+            downloaded once, with a progress bar, into a cache.
             "auto" takes the name in the environment variable COURSE_MODEL; else VGG16, if its
             verified weights are in the cache; else the embedded network. It downloads nothing
             unless COURSE_MODEL asks for it.
@@ -62,10 +65,11 @@ def load_classifier(name="auto", weights="imagenet"):
         raise ValueError(
             f"weights is 'imagenet', 'random' or the path of an HDF5 file, not {weights!r}."
         )
-    name = _choose() if name == "auto" else architectures.resolve_name(name)
-    if weights == "random":
+    name = _choose() if str(name).lower() == "auto" else architectures.resolve_name(name)
+    word = weights.lower() if isinstance(weights, str) else weights
+    if word == "random":
         network = architectures.build_random_network(name)
-    elif weights != "imagenet":
+    elif word != "imagenet":
         network = architectures.load_network(name, Path(weights).expanduser())
     elif name == architectures.EMBEDDED:
         network = architectures.load_embedded_network()
@@ -76,7 +80,7 @@ def load_classifier(name="auto", weights="imagenet"):
 
 def _choose():
     name = os.environ.get("COURSE_MODEL") or "auto"
-    if name != "auto":
+    if name.lower() != "auto":
         return architectures.resolve_name(name)
     return "vgg16" if architectures.has_weights("vgg16") else architectures.EMBEDDED
 
@@ -85,12 +89,13 @@ class ImageClassifier:
     """A Keras network that names what is on a picture, with the preprocessing that it expects.
 
     Its weights count as fixed, because what is computed for a picture is remembered. After changing
-    them, wrap the network in a new `ImageClassifier`.
+    them, wrap the network in a new `ImageClassifier`. Several threads may use it at once.
 
     Attributes:
         name: str, for example "vgg16".
         model: `keras.Model`, preprocessed pictures to probabilities.
         logits_model: `keras.Model` to the logits, before the softmax, on the same weights.
+        graph: The calls of `logits_model`, a `course_utils.graph.Graph`.
         preprocess_input: Function, see below; the embedded network's is
             `efficientnet_lite.preprocess_input`, another's is that of keras.applications.
 
@@ -114,9 +119,11 @@ class ImageClassifier:
         self.name = name
         self.model = model
         self.logits_model = logits_model
+        self.graph = trace_calls(logits_model)  # not later, or two threads could trace one each
         self.preprocess_input = preprocess_input
         self._functions = {}
         self._remembered = OrderedDict()
+        self._lock = threading.Lock()  # of _remembered, and never held while a network runs
 
     def __repr__(self):
         return f"<ImageClassifier {self.name}: {self.model.count_params():,} parameters>"
@@ -130,11 +137,6 @@ class ImageClassifier:
     def num_classes(self):
         """How many classes the network tells apart."""
         return self.model.output_shape[-1]
-
-    @cached_property
-    def graph(self):
-        """The calls of `logits_model`, a `course_utils.graph.Graph`."""
-        return trace_calls(self.logits_model)
 
     @cached_property
     def feature_map_shapes(self):
@@ -208,6 +210,11 @@ class ImageClassifier:
         Raises:
             ValueError: Another shape or type.
         """
+        if isinstance(images, list | tuple) and len({np.shape(image) for image in images}) > 1:
+            raise ValueError(
+                "Pictures of several sizes fit into no array. Resize them first: "
+                "load_image(..., size=(height, width))."
+            )
         images = np.asarray(images)
         is_rgb = images.ndim in (3, 4) and images.shape[-1] == 3
         if images.dtype != np.uint8 or not is_rgb or images.size == 0:
@@ -221,7 +228,8 @@ class ImageClassifier:
             Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
             for picture in batch
         ]
-        return self.preprocess_input(np.stack(resized).astype(np.float32))
+        inputs = self.preprocess_input(np.stack(resized).astype(np.float32))
+        return np.asarray(inputs, np.float32)
 
     def logits(self, images):
         """Return the network's logits, float32 (N, classes), for pictures as in `preprocess`."""
@@ -261,7 +269,7 @@ class ImageClassifier:
                 f"{self.name!r} has {self.num_classes} classes; names are known for ImageNet's "
                 f"{len(classes)} only. predict() gives the probabilities."
             )
-        if k not in range(1, len(classes) + 1):
+        if not is_whole_number(k, 1, len(classes)):
             raise ValueError(f"k must be a whole number from 1 to {len(classes)}, not {k!r}.")
         probabilities = self.predict(check_image(image))[0]
         best = np.argsort(-probabilities, kind="stable")[: int(k)]
@@ -275,7 +283,7 @@ class ImageClassifier:
         """
         if class_index is None:
             return -1
-        if isinstance(class_index, str | bool) or class_index not in range(self.num_classes):
+        if not is_whole_number(class_index, 0, self.num_classes - 1):
             raise ValueError(
                 f"class_index must be a whole number from 0 to {self.num_classes - 1}, or None for "
                 f"the first-ranked class, not {class_index!r}. class_index('great white shark') "
@@ -303,16 +311,24 @@ class ImageClassifier:
             return self.feature_layer_names[-1]
         if isinstance(layer_name, str) and layer_name in self.feature_map_shapes:
             return layer_name
-        layers = [call.layer for call in self.graph.calls] + self.model.layers[-1:]
-        if any(layer.name == layer_name for layer in layers):
+        names = list(self.feature_map_shapes)
+        if not names:
+            raise ValueError(f"{self.name!r} has no feature maps: no layer has height and width.")
+        calls = [call.layer for call in self.graph.calls]
+        layers = [*self.logits_model.layers, *calls, self.model.layers[-1]]
+        found = [layer for layer in layers if layer.name == layer_name]
+        if not found:
+            nearest = get_close_matches(str(layer_name), names, n=3, cutoff=0)
             raise ValueError(
-                f"Layer {layer_name!r} of {self.name!r} has no height and width. Layers that have: "
-                f"{', '.join(self.key_layer_names)}, and the others in conv_layer_names."
+                f"{self.name!r} has no layer {layer_name!r}. The nearest names are "
+                f"{', '.join(map(repr, nearest))}."
             )
-        nearest = get_close_matches(str(layer_name), self.feature_map_shapes, n=3, cutoff=0)
+        is_input = isinstance(found[0], keras.layers.InputLayer)
+        lack = "is its input, no feature maps" if is_input else "has no height and width"
+        examples = ", ".join(dict.fromkeys([names[0], names[len(names) // 2], names[-1]]))
         raise ValueError(
-            f"{self.name!r} has no layer {layer_name!r}. The nearest names are "
-            f"{', '.join(map(repr, nearest))}."
+            f"Layer {layer_name!r} of {self.name!r} {lack}. Layers that have them: {examples}. "
+            "All are in feature_map_shapes."
         )
 
     @property
@@ -357,12 +373,16 @@ class ImageClassifier:
     def remember(self, key, image, compute):
         """Return `compute()`, or what it returned for the same key and picture a moment ago."""
         key = (key, image.shape, hashlib.blake2b(np.ascontiguousarray(image)).digest())
-        if key not in self._remembered:
-            self._remembered[key] = compute()
-        self._remembered.move_to_end(key)
-        if len(self._remembered) > _NUM_REMEMBERED:
-            self._remembered.popitem(last=False)
-        return self._remembered[key]
+        with self._lock:
+            if key in self._remembered:
+                self._remembered.move_to_end(key)
+                return self._remembered[key]
+        value = compute()
+        with self._lock:
+            self._remembered[key] = value
+            if len(self._remembered) > _NUM_REMEMBERED:
+                self._remembered.popitem(last=False)
+        return value
 
 
 def _is_pointwise(call):
@@ -375,6 +395,21 @@ def pick_logits(logits, class_index):
     first_ranked = tf.argmax(logits, axis=-1, output_type=tf.int32)
     chosen = tf.where(class_index < 0, first_ranked, class_index)
     return tf.gather(logits, chosen, batch_dims=1)
+
+
+def largest_value(values):
+    """Return the largest of an array, by which a heatmap or a saliency map is divided.
+
+    Raises:
+        ValueError: It is NaN or infinite.
+    """
+    largest = values.max()
+    if not np.isfinite(largest):
+        raise ValueError(
+            "The network's output for this picture is NaN or infinite, or its gradient is: there "
+            "is nothing to show. Did its training diverge?"
+        )
+    return largest
 
 
 def check_image(image):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from course_utils.backend import tf
-from course_utils.classifiers import check_image, pick_logits
+from course_utils.classifiers import check_image, largest_value, pick_logits
 from course_utils.graph import split_calls
 
 
@@ -28,24 +28,26 @@ def make_gradcam_heatmap(classifier, image, class_index=None, layer_name=None, m
         by the largest. All zeros, and a warning, where nothing at the layer speaks for the class.
 
     Raises:
-        ValueError: There is no such class, layer or method, or `image` is not one picture.
+        ValueError: There is no such class, layer or method, `image` is not one picture, or what the
+            network makes of it is NaN or infinite.
 
     Sources:
         Grad-CAM: Selvaraju et al., https://arxiv.org/abs/1610.02391.
         Grad-CAM++: Chattopadhay et al., https://arxiv.org/abs/1710.11063.
         LayerCAM: Jiang et al., https://doi.org/10.1109/TIP.2021.3089943.
     """
-    if method not in METHODS:
+    if method not in list(METHODS):  # a list is no key of a dict
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}.")
     maps, gradients = feature_maps_and_gradients(classifier, image, class_index, layer_name)
     heatmap = np.maximum(METHODS[method](maps, gradients), 0)
-    if not heatmap.any():
+    largest = largest_value(heatmap)
+    if largest == 0:
         warnings.warn(
             f"{method} finds nothing that speaks for this class: the heatmap is all zeros.",
             stacklevel=2,
         )
         return heatmap
-    return heatmap / heatmap.max()
+    return heatmap / largest
 
 
 def grad_cam(maps, gradients):

@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from course_utils.checks import is_whole_number
+
 
 class ImageNetClass(NamedTuple):
     """One ImageNet class: the network's output index, its WordNet ID, its English label."""
@@ -67,15 +69,11 @@ def class_label(class_index):
         ValueError: There is no class with that index.
     """
     classes = imagenet_classes()
-    try:
-        if isinstance(class_index, bool):
-            raise ValueError
-        position = range(len(classes)).index(class_index)
-    except ValueError:
+    if not is_whole_number(class_index, 0, len(classes) - 1):
         raise ValueError(
             f"A class index is a whole number from 0 to {len(classes) - 1}, not {class_index!r}."
-        ) from None
-    return classes[position].label
+        )
+    return classes[int(class_index)].label
 
 
 def search_classes(text):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from course_utils.checks import is_whole_number
 from course_utils.classifiers import check_image
 from course_utils.saliency import weighted_input_gradients
 
@@ -33,7 +34,7 @@ def integrated_gradients(
     Source:
         Sundararajan et al., https://arxiv.org/abs/1703.01365.
     """
-    if num_steps not in range(1, 100_001):
+    if not is_whole_number(num_steps, 1, 100_000):
         raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps!r}.")
     num_steps = int(num_steps)
     class_index = classifier.resolve_class_index(image, class_index)

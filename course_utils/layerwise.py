@@ -3,7 +3,7 @@
 import numpy as np
 
 from course_utils.backend import tf
-from course_utils.classifiers import check_image, pick_logits
+from course_utils.classifiers import check_image, largest_value, pick_logits
 from course_utils.gradcam import METHODS
 from course_utils.graph import output_of, split_calls
 
@@ -92,6 +92,9 @@ def heatmap_from(maps, gradients, method):
 
     Returns:
         float32 (height, width) in [0, 1]; all zeros where nothing speaks for the class.
+
+    Raises:
+        ValueError: The maps or gradients hold NaN or infinite values.
     """
     heatmap = np.maximum(METHODS[method](maps, gradients), 0)
-    return heatmap / (heatmap.max() or 1)
+    return heatmap / (largest_value(heatmap) or 1)

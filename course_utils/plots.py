@@ -3,9 +3,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from course_utils.checks import is_whole_number
 from course_utils.tiles import overlay_heatmap, tile_feature_maps
 
 _WIDTH = 8.0  # inches: what a notebook's text column shows without scaling
+_MOST_LAYERS = 6  # side by side
 _GRID_DPI = 80  # a grid of feature maps is fine-grained, and a stored notebook must stay small
 
 
@@ -20,8 +22,13 @@ def plot_predictions(predictions, image=None):
         `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: The list is empty.
+        ValueError: The list is empty, or it is none.
     """
+    is_list = isinstance(predictions, list | tuple)
+    if not is_list or not all(hasattr(prediction, "probability") for prediction in predictions):
+        raise ValueError(
+            f"Predictions are a list, as top_predictions() returns it, not {predictions!r}."
+        )
     if not predictions:
         raise ValueError("There are no predictions to draw: the list is empty.")
     height = 0.6 + 0.36 * len(predictions)
@@ -70,8 +77,9 @@ def plot_kernels(kernels, title="Kernels", columns=8):
         )
     if kernels.size == 0 or not np.isfinite(kernels).all():
         raise ValueError(f"The kernels {kernels.shape} hold nothing, or NaN or infinite values.")
-    if columns < 1:
-        raise ValueError(f"columns must be 1 or more, not {columns!r}.")
+    if not is_whole_number(columns, 1):
+        raise ValueError(f"columns must be a whole number, 1 or more, not {columns!r}.")
+    columns = int(columns)
     kernels = np.float32(kernels)
     patches = 0.5 + 0.5 * kernels / (np.abs(kernels).max() or 1)
     patches = patches.transpose((3, 0, 1, 2) if patches.shape[2] == 3 else (2, 0, 1, 3))
@@ -98,7 +106,7 @@ def plot_feature_maps(maps, columns=None, cmap="viridis"):
 
     Args:
         maps: Real numbers (height, width, channels), or a dict from layer name to such an array, as
-            `get_feature_maps` returns it.
+            `get_feature_maps` returns it, of 6 layers at most.
         columns: Channels in a row; None makes the grid about square.
         cmap: matplotlib color map.
 
@@ -106,15 +114,19 @@ def plot_feature_maps(maps, columns=None, cmap="viridis"):
         `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: `maps` is empty or has another shape.
+        ValueError: `maps` is empty, has another shape or too many layers, or `columns` is out of
+            range.
     """
     layers = maps if isinstance(maps, dict) else {"Feature maps": maps}
     if not layers:
         raise ValueError("There are no feature maps to draw: the dict is empty.")
-    tiles = {
-        name: tile_feature_maps(
-            array, _near_square(np.shape(array)[-1]) if columns is None else columns
+    if len(layers) > _MOST_LAYERS:
+        raise ValueError(
+            f"{len(layers)} layers are too many for one figure, which has room for {_MOST_LAYERS}. "
+            "Choose some: get_feature_maps(classifier, image, classifier.key_layer_names)."
         )
+    tiles = {
+        name: tile_feature_maps(array, _near_square(array) if columns is None else columns)
         for name, array in layers.items()
     }
     width = _WIDTH / len(tiles)
@@ -166,8 +178,9 @@ def _show(axes, picture, title, cmap=None, extent=None, **limits):
     axes.axis("off")
 
 
-def _near_square(count):
-    return int(np.ceil(np.sqrt(count)))
+def _near_square(maps):
+    """How many channels of (height, width, channels) in a row make a grid about square."""
+    return int(np.ceil(np.sqrt(np.prod(np.shape(maps)[-1:]))))
 
 
 def _subplots(*args, **options):

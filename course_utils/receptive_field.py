@@ -18,6 +18,7 @@ _POINTWISE = (
     keras.layers.ELU,
     keras.layers.Identity,
     keras.layers.LeakyReLU,
+    keras.layers.Normalization,
     keras.layers.PReLU,
     keras.layers.ReLU,
     keras.layers.Rescaling,
@@ -71,7 +72,7 @@ def _see(call, inputs):
         return inputs[0] if len(inputs) == 1 else None
     if isinstance(layer, _MERGES) or _joins_channels(layer):
         return _merge(inputs)
-    if isinstance(layer, keras.layers.Conv2DTranspose) or layer.data_format != "channels_last":
+    if getattr(layer, "data_format", None) != "channels_last":
         return None
     if isinstance(layer, keras.layers.ZeroPadding2D):
         return _shift(inputs[0], [-before for before, _ in layer.padding])

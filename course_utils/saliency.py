@@ -8,7 +8,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from course_utils.backend import tf
-from course_utils.classifiers import BATCH_SIZE, check_image, pick_logits
+from course_utils.classifiers import BATCH_SIZE, check_image, largest_value, pick_logits
 
 
 def compute_saliency_map(classifier, image, class_index=None):
@@ -25,7 +25,8 @@ def compute_saliency_map(classifier, image, class_index=None):
         and a warning, where the gradient is zero everywhere.
 
     Raises:
-        ValueError: There is no such class, or `image` is not one picture.
+        ValueError: There is no such class, `image` is not one picture, or what the network makes of
+            it is NaN or infinite.
 
     Source:
         Simonyan et al., https://arxiv.org/abs/1312.6034.
@@ -64,10 +65,11 @@ def weighted_input_gradients(classifier, points, weights, class_index=None, prog
 def scale_magnitude(gradient):
     """Turn a gradient (h, w, 3) into a map (h, w) in [0, 1]: the largest magnitude of a pixel."""
     magnitude = np.abs(gradient).max(axis=-1)
-    if not magnitude.any():
+    largest = largest_value(magnitude)
+    if largest == 0:
         warnings.warn("The gradient is zero everywhere, and so is the saliency map.", stacklevel=3)
         return magnitude
-    return magnitude / magnitude.max()
+    return magnitude / largest
 
 
 def _build(classifier):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from course_utils.checks import is_number, is_whole_number
 from course_utils.classifiers import check_image
 from course_utils.saliency import scale_magnitude, weighted_input_gradients
 
@@ -34,17 +35,18 @@ def smooth_grad(
         float32 (h, w) in [0, 1], as `compute_saliency_map` scales it.
 
     Raises:
-        ValueError: There is no such class, a number is out of range, or `image` is not one picture.
+        ValueError: There is no such class, a number is out of range, `image` is not one picture, or
+            what the network makes of it is NaN or infinite.
 
     Source:
         Smilkov et al., https://arxiv.org/abs/1706.03825.
     """
-    if num_samples not in range(1, 100_001):
+    if not is_whole_number(num_samples, 1, 100_000):
         raise ValueError(
             f"num_samples must be a whole number from 1 to 100000, not {num_samples!r}."
         )
     num_samples = int(num_samples)
-    if not 0 <= noise_level < np.inf:
+    if not is_number(noise_level, 0):
         raise ValueError(f"noise_level must be a number, 0 or more, not {noise_level!r}.")
     class_index = classifier.resolve_class_index(image, class_index)
     [picture] = classifier.preprocess(check_image(image))

@@ -8,6 +8,8 @@ from importlib.resources import files
 import numpy as np
 from PIL import Image
 
+from course_utils.checks import is_number, is_whole_number
+
 
 def colormap_names():
     """Return the names of the color maps that this module knows."""
@@ -36,8 +38,12 @@ def tile_feature_maps(maps, columns=8, padding=1):
             f"Feature maps are real numbers (height, width, channels), not {maps.dtype} "
             f"{maps.shape}. Take one picture of a batch with maps[0]."
         )
-    if columns < 1 or padding < 0:
-        raise ValueError(f"columns must be 1 or more, padding 0 or more: {columns}, {padding}.")
+    if not (is_whole_number(columns, 1) and is_whole_number(padding, 0)):
+        raise ValueError(
+            "columns must be a whole number, 1 or more, padding one that is 0 or more, not "
+            f"{columns!r}, {padding!r}."
+        )
+    columns, padding = int(columns), int(padding)
     height, width, channels = maps.shape
     rows = -(-channels // columns)
     tile = np.zeros((rows, columns, height + padding, width + padding), np.uint8)
@@ -113,8 +119,8 @@ def overlay_heatmap(image, heatmap, alpha=0.5, cmap="jet"):
         raise ValueError(
             f"A heatmap lies in [0, 1], not in [{heatmap.min():.3g}, {heatmap.max():.3g}]."
         )
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha must lie in [0, 1], not {alpha!r}.")
+    if not is_number(alpha, 0, 1):
+        raise ValueError(f"alpha must be a number in [0, 1], not {alpha!r}.")
     stretched = resize_heatmap(heatmap, image.shape[:2])
     colors = _colormap(cmap)[np.rint(255 * stretched).astype(np.uint8)]
     return np.rint((1 - alpha) * image + alpha * colors).astype(np.uint8)
@@ -147,6 +153,6 @@ def _colormaps():
 
 
 def _colormap(name):
-    if name not in _colormaps():
+    if name not in list(_colormaps()):  # matplotlib's objects are no keys of a dict
         raise ValueError(f"No color map is called {name!r}. There are: {', '.join(_colormaps())}.")
     return _colormaps()[name]

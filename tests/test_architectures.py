@@ -5,6 +5,7 @@ import random
 import re
 import shutil
 import sys
+import warnings
 import zlib
 from importlib.resources import files
 from pathlib import Path
@@ -659,6 +660,17 @@ def test_a_file_that_keras_3_saved_of_another_network_is_one_clear_error(small_n
     with pytest.raises(ValueError, match=words) as error:
         load_network("mobilenet_v2", path)
     assert len(str(error.value)) < 400
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_an_error_is_not_buried_under_the_warnings_of_keras(small_network, saved, monkeypatch):
+    def load_weights(model, path):
+        warnings.warn("Skipping nested container", stacklevel=2)
+        raise ValueError("77 objects could not be loaded")
+
+    monkeypatch.setattr(keras.Model, "load_weights", load_weights)
+    with pytest.raises(ValueError, match="saved.weights.h5 does not fit 'mobilenet_v2': 77 obj"):
+        load_network("mobilenet_v2", saved[1](".weights.h5"))
 
 
 def test_a_file_that_keras_3_saved_needs_its_ending(small_network, saved):

@@ -1,4 +1,8 @@
+import re
 import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -25,6 +29,11 @@ def classifier_of(*parts, size=8, name="network"):
 
 
 # Loading
+
+
+def test_the_docstring_names_every_network():
+    named = {name for name in architectures.APPLICATIONS if f'"{name}"' in load_classifier.__doc__}
+    assert named == set(architectures.APPLICATIONS)
 
 
 @pytest.fixture
@@ -61,8 +70,8 @@ def loaded(monkeypatch, tiny):
 
 
 def test_auto_is_the_embedded_network_where_vgg16_is_not_in_the_cache(no_network, loaded):
-    assert load_classifier().name == "efficientnet_lite0"
-    assert loaded == [("embedded",)]
+    assert load_classifier().name == load_classifier("AUTO").name == "efficientnet_lite0"
+    assert loaded == [("embedded",)] * 2
 
 
 def test_auto_is_vgg16_where_its_verified_weights_are_in_the_cache(no_network, loaded, monkeypatch):
@@ -94,7 +103,7 @@ def test_auto_takes_the_name_in_course_model_first(no_network, loaded, monkeypat
     assert load_classifier().name == name
 
 
-@pytest.mark.parametrize("value", ["auto", ""])
+@pytest.mark.parametrize("value", ["auto", "Auto", ""])
 def test_course_model_may_leave_the_choice_open(no_network, loaded, monkeypatch, value):
     monkeypatch.setenv("COURSE_MODEL", value)
     assert load_classifier().name == "efficientnet_lite0"
@@ -116,7 +125,8 @@ def test_a_name_that_is_given_wins_over_course_model(no_network, loaded, monkeyp
     [
         (("embedded",), ("embedded",)),
         (("VGG16",), ("file", "vgg16", Path("vgg16.h5"))),
-        (("ResNet50", "random"), ("random", "resnet50")),
+        (("embedded", "ImageNet"), ("embedded",)),
+        (("ResNet50", "Random"), ("random", "resnet50")),
         (("embedded", "random"), ("random", "efficientnet_lite0")),
         (("vgg16", "own.h5"), ("file", "vgg16", Path("own.h5"))),
         (("vgg16", Path("own.h5")), ("file", "vgg16", Path("own.h5"))),
@@ -289,6 +299,15 @@ def test_preprocessing_in_place_does_not_reach_the_callers_picture(picture, name
     np.testing.assert_array_equal(picture, copy)
 
 
+@pytest.mark.parametrize("convert", [np.float64, tf.constant], ids=["float64", "tensor"])
+def test_what_preprocessing_returns_becomes_a_float32_array(tiny, picture, convert):
+    classifier = ImageClassifier("n", tiny.model, lambda images: convert(images / 255))
+    inputs = classifier.preprocess(picture)
+    assert (type(inputs), inputs.dtype) == (np.ndarray, np.float32)
+    for _ in range(3):  # plain, then compiled
+        np.testing.assert_array_equal(classifier.logits(picture), tiny.logits(picture))
+
+
 BAD_PICTURES = [
     (np.zeros((8, 8, 3), np.float32), "float32"),
     (np.zeros((8, 8, 3), np.int64), "int64"),
@@ -310,6 +329,12 @@ BAD_PICTURES = [
 def test_what_is_no_picture_is_refused(tiny, how, bad, words):
     with pytest.raises(ValueError, match=f"uint8.*{words}.*load_image"):
         getattr(tiny, how)(bad)
+
+
+@pytest.mark.parametrize("sizes", [(8, 6), (8, 6, 6)])
+def test_pictures_of_several_sizes_are_refused(tiny, sizes):
+    with pytest.raises(ValueError, match=r"Resize them first: load_image\(..., size="):
+        tiny.predict([noise(size, 8, 3) for size in sizes])
 
 
 @pytest.mark.parametrize("bad, words", BAD_PICTURES)
@@ -432,9 +457,9 @@ def test_top_predictions_are_five_unless_asked(thousand, picture):
     assert len(thousand.top_predictions(picture)) == 5
 
 
-@pytest.mark.parametrize("k", [0, -1, 1001, 2.5, "5", None])
+@pytest.mark.parametrize("k", [0, -1, 1001, 2.5, "5", None, True, np.array([1, 2]), [1]])
 def test_another_number_of_predictions_is_refused(thousand, picture, k):
-    with pytest.raises(ValueError, match=f"k must be.*1 to 1000, not {k!r}"):
+    with pytest.raises(ValueError, match=f"k must be.*1 to 1000, not {re.escape(repr(k))}"):
         thousand.top_predictions(picture, k)
 
 
@@ -561,6 +586,19 @@ def test_a_network_without_convolutions_is_told_so(attribute):
         getattr(classifier, attribute)(None)
 
 
+@pytest.mark.parametrize("name", ["flatten", "flaten"])
+def test_a_network_without_feature_maps_is_told_so(name):
+    classifier = classifier_of(layers.Flatten(name="flatten"), layers.Dense(3), name="dense")
+    with pytest.raises(ValueError, match="'dense' has no feature maps: no layer has height"):
+        classifier.check_layer_name(name)
+
+
+def test_a_network_without_convolutions_may_have_feature_maps():
+    classifier = classifier_of(layers.ReLU(name="relu"), layers.Flatten(name="f"), layers.Dense(3))
+    with pytest.raises(ValueError, match="'f' of .* no height and width.*: relu[.]"):
+        classifier.check_layer_name("f")
+
+
 @pytest.mark.parametrize("name", ["stem_conv", "block2b_add", "top_activation"])
 def test_a_layer_with_feature_maps_is_accepted(embedded, name):
     assert embedded.check_layer_name(name) == name
@@ -579,9 +617,9 @@ def test_no_layer_name_is_the_last_layer_with_feature_maps(embedded):
         ("", "no layer ''.*nearest names are '"),
         (-1, "no layer -1.*nearest names are '"),
         (["top_conv"], r"no layer \['top_conv'\]"),
-        ("image", "no layer 'image'"),
-        ("avg_pool", "'avg_pool' of .* no height and width.*stem_activation"),
-        ("predictions", "'predictions' of .* no height and width.*stem_activation"),
+        ("image", "'image' of .* is its input.*top_activation.*feature_map_shapes"),
+        ("avg_pool", "'avg_pool' of .* no height and width.*top_activation.*feature_map_shapes"),
+        ("predictions", "'predictions' of .* no height and width.*top_activation"),
     ],
 )
 def test_a_layer_without_feature_maps_is_refused(embedded, bad, words):
@@ -592,7 +630,7 @@ def test_a_layer_without_feature_maps_is_refused(embedded, bad, words):
 # Classes
 
 
-@pytest.mark.parametrize("index", [0, 2, np.int64(2), np.uint8(2)])
+@pytest.mark.parametrize("index", [0, 2, np.int64(2), np.uint8(2), np.array(2), tf.constant(2)])
 def test_a_class_index_becomes_a_plain_int(tiny, index):
     checked = tiny.check_class_index(index)
     assert (checked, type(checked)) == (index, int)
@@ -602,7 +640,12 @@ def test_no_class_index_is_minus_one(tiny):
     assert tiny.check_class_index(None) == -1
 
 
-@pytest.mark.parametrize("bad", [-1, 3, 1000, 0.5, float("nan"), "2", "tabby", True, [1], (1,)])
+NO_NUMBERS = [np.True_, np.array([1]), np.array([1, 2]), tf.constant([1]), [[1], 2], 1j]
+
+
+@pytest.mark.parametrize(
+    "bad", [-1, 3, 1000, 0.5, float("nan"), "2", "tabby", True, [1], (1,), *NO_NUMBERS]
+)
 def test_a_class_that_is_not_there_is_refused(tiny, bad):
     with pytest.raises(ValueError, match="class_index must be.*0 to 2.*not ") as error:
         tiny.check_class_index(bad)
@@ -778,3 +821,43 @@ def test_an_error_is_not_remembered(tiny, picture):
     with pytest.raises(RuntimeError):
         tiny.remember("maps", picture, fail)
     assert tiny.remember("maps", picture, lambda: "computed") == "computed"
+
+
+# Threads
+
+
+def in_threads(function, count=8):
+    """What `function(i)` returns in threads that start together."""
+    barrier = threading.Barrier(count)
+
+    def start(i):
+        barrier.wait()
+        return function(i)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(start, range(count)))
+
+
+@pytest.fixture
+def eager_threads():
+    """Threads take turns as often as Python lets them."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def test_threads_may_share_a_fresh_classifier(embedded):
+    pictures = noise(8, 8, 8, 3)
+    expected = [cu.make_gradcam_heatmap(embedded, image, 285) for image in pictures]
+    fresh = ImageClassifier("fresh", embedded.model, embedded.preprocess_input)
+    found = in_threads(lambda i: cu.make_gradcam_heatmap(fresh, pictures[i], 285))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_threads_may_remember_at_once(eager_threads, tiny, picture):
+    def remember_many(i):
+        return [tiny.remember((i, n), picture, lambda n=n: (i, n)) for n in range(3000)]
+
+    assert in_threads(remember_many) == [[(i, n) for n in range(3000)] for i in range(8)]
+    assert len(tiny._remembered) == 8

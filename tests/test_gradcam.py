@@ -637,7 +637,9 @@ def test_nothing_that_belongs_to_the_caller_changes(picture, build):
 # Errors: (arguments, words of the message)
 
 
-@pytest.mark.parametrize("class_index", [-1, 3, 1000, 1.5, float("nan"), "tabby", "1", True, [1]])
+@pytest.mark.parametrize(
+    "class_index", [-1, 3, 1000, 1.5, float("nan"), "tabby", "1", True, [1], np.array([1])]
+)
 def test_no_such_class(tiny, picture, class_index):
     with pytest.raises(ValueError, match="whole number from 0 to 2") as caught:
         cu.make_gradcam_heatmap(tiny, picture, class_index)
@@ -661,6 +663,7 @@ def test_numbers_that_are_whole(by_hand, class_index):
 BAD = {
     "method": ({"method": "gradcam"}, "grad_cam, grad_cam[+][+], layer_cam, not 'gradcam'"),
     "no method": ({"method": None}, "not None"),
+    "list of methods": ({"method": ["grad_cam"]}, r"not \['grad_cam'\]"),
     "misspelled layer": ({"layer_name": "block5a_ad"}, "no layer 'block5a_ad'.*'block5"),
     "tf-keras-vis's layer": ({"layer_name": -1}, "no layer -1"),
     "names": ({"layer_name": ["top_conv"]}, r"no layer \['top_conv'\].*'top_conv'"),
@@ -679,6 +682,15 @@ BAD = {
 def test_bad_argument(embedded, chelsea, arguments, words):
     with pytest.raises(ValueError, match=words):
         cu.make_gradcam_heatmap(embedded, **{"image": chelsea, **arguments})
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_network_that_diverged(tiny, picture, method, value):
+    tiny.model.set_weights([np.full_like(weights, value) for weights in tiny.model.get_weights()])
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        cu.make_gradcam_heatmap(tiny, picture, 1, method=method)
 
 
 def test_network_without_convolutions(picture):

@@ -140,7 +140,11 @@ def test_a_label_is_found_by_any_integer(index):
 
 
 @pytest.mark.parametrize(
-    "index", [-1, 1000, 1.5, float("nan"), "2", "tabby", None, [2], True, False]
+    "index",
+    [
+        *(-1, 1000, 1.5, float("nan"), "2", "tabby", None, [2], True, False),
+        *(np.True_, np.array([285]), np.array([1, 2])),
+    ],
 )
 def test_a_class_that_is_not_there_is_refused(index):
     with pytest.raises(ValueError, match=re.escape(f"from 0 to 999, not {index!r}")):

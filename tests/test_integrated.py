@@ -172,6 +172,8 @@ BAD = {
     "negative steps": ({"num_steps": -5}, "not -5"),
     "half a step": ({"num_steps": 2.5}, "not 2.5"),
     "text": ({"num_steps": "50"}, "not '50'"),
+    "bool": ({"num_steps": True}, "not True"),
+    "array": ({"num_steps": np.array([1, 2])}, "num_steps must be"),
     "class": ({"class_index": 2}, "whole number from 0 to 1.*not 2"),
     "name of a class": ({"class_index": "tabby"}, "not 'tabby'"),
     "batch": ({"image": PICTURE[None]}, r"not a batch \(1, 2, 2, 3\)"),

@@ -37,6 +37,14 @@ def test_importing_the_package_imports_nothing_slow():
     assert imported_by("import course_utils") & slow == set()
 
 
+def test_a_program_without_a_console_can_import_the_package():
+    code = "import sys; sys.stderr = None; from course_utils.backend import keras; print(keras)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert run.stdout.startswith("<module 'keras'") and run.returncode == 0
+
+
 # Every module, with Python's own record of what is asked of the network.
 IMPORT_ALL = """
 import importlib, pkgutil, sys

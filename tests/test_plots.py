@@ -138,6 +138,12 @@ def test_no_predictions_are_refused():
         plot_predictions([])
 
 
+@pytest.mark.parametrize("bad", [PREDICTIONS[0], None, np.array([[0.1, 0.9]]), [0.1, 0.9]])
+def test_what_is_no_list_of_predictions_is_refused(bad):
+    with pytest.raises(ValueError, match="Predictions are a list, as top_predictions.. returns"):
+        plot_predictions(bad)
+
+
 # plot_kernels
 
 
@@ -231,7 +237,7 @@ def test_kernels_that_cannot_be_drawn_are_refused(kernels, words):
         plot_kernels(kernels)
 
 
-@pytest.mark.parametrize("columns", [0, -1])
+@pytest.mark.parametrize("columns", [0, -1, 2.5, "8"])
 def test_kernels_in_no_columns_are_refused(columns):
     with pytest.raises(ValueError, match=f"columns.*{columns}"):
         plot_kernels(KERNELS, columns=columns)
@@ -285,6 +291,7 @@ def test_feature_maps_are_viridis_unless_asked():
         (MAPS[..., 0], "2, 3"),
         (np.zeros((2, 2, 0)), "2, 2, 0"),
         (np.full((2, 2, 2), np.nan), "NaN"),
+        (None, "real numbers"),
     ],
 )
 def test_what_are_no_feature_maps_are_refused(maps, words):
@@ -292,7 +299,13 @@ def test_what_are_no_feature_maps_are_refused(maps, words):
         plot_feature_maps(maps)
 
 
-@pytest.mark.parametrize("columns", [0, -1])
+def test_more_layers_than_a_figure_has_room_for_are_refused():
+    plot_feature_maps(dict.fromkeys("abcdef", MAPS))
+    with pytest.raises(ValueError, match="7 layers.*room for 6.*classifier.key_layer_names"):
+        plot_feature_maps(dict.fromkeys("abcdefg", MAPS))
+
+
+@pytest.mark.parametrize("columns", [0, -1, 2.5, "8"])
 def test_maps_in_no_columns_are_refused(columns):
     with pytest.raises(ValueError, match=f"columns.*{columns}"):
         plot_feature_maps(MAPS, columns=columns)

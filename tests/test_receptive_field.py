@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import course_utils as cu
+from course_utils.architectures import APPLICATIONS, build_network
 from course_utils.backend import keras, tf
 from course_utils.graph import output_of, trace_calls
 from course_utils.receptive_field import receptive_fields
@@ -66,6 +67,7 @@ NETWORKS = {
     "average pooling": network(layers.Conv2D(1, 3), layers.AveragePooling2D(3, 2)),
     "padding": network(layers.ZeroPadding2D(2), layers.Conv2D(1, 3, 2), layers.Cropping2D(1)),
     "pointwise": network(layers.Conv2D(2, 3), layers.ReLU(), layers.Dropout(0.5)),
+    "normalization": network(layers.Normalization(mean=0.0, variance=1.0), layers.Conv2D(2, 3)),
     "residual": residual(1, 1),
     "residual with strides": residual(2, 1),
     "wide shortcut": residual(2, 11),
@@ -127,6 +129,35 @@ def test_unknown_layers_are_not_guessed():
     )
     fields = receptive_fields(trace_calls(model))
     assert fields == {"conv": (3, 3), "up": None, "after": None, "transpose": None}
+
+
+ODD = {
+    "Dense": layers.Dense(2),
+    "LayerNormalization": layers.LayerNormalization(),
+    "GroupNormalization": layers.GroupNormalization(1),
+    "GaussianNoise": layers.GaussianNoise(0.1),
+    "Softmax": layers.Softmax(),
+    "Reshape": layers.Reshape((33, 33, 1)),
+    "Permute": layers.Permute((2, 1, 3)),
+    "Lambda": layers.Lambda(lambda x: 2 * x),
+    "operator": lambda x: x * 2 + 1,
+    "operation": keras.ops.relu,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_layer_of_another_kind_has_none(name):
+    graph = trace_calls(network(layers.Conv2D(1, 3, padding="same"), ODD[name]))
+    conv, *others = receptive_fields(graph).values()
+    assert conv == (3, 3) and set(others) == {None}
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_each_network_of_keras_has_receptive_fields(name):
+    graph = trace_calls(build_network(name, lambda _, shape: tf.zeros(shape))[0])
+    fields = receptive_fields(graph)
+    first = next(call.layer.name for call in graph.calls if isinstance(call.layer, layers.Conv2D))
+    assert fields[first] == {"resnet50": (7, 7)}.get(name, (3, 3))
 
 
 def test_a_free_input_size_is_no_obstacle_where_the_padding_is_known():

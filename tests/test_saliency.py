@@ -321,6 +321,10 @@ BAD_NOISE = {
     "negative noise": ({"noise_level": -0.1}, "noise_level must be a number, 0 or more.*-0.1"),
     "infinite noise": ({"noise_level": float("inf")}, "not inf"),
     "NaN": ({"noise_level": float("nan")}, "not nan"),
+    "noise as text": ({"noise_level": "0.2"}, "noise_level must be a number.*not '0.2'"),
+    "no noise": ({"noise_level": None}, "noise_level must be a number.*not None"),
+    "bool": ({"num_samples": True}, "not True"),
+    "array": ({"num_samples": np.array([1, 2])}, "num_samples must be"),
 }
 
 
@@ -329,6 +333,14 @@ BAD_NOISE = {
 def test_bad_argument(tiny, picture, function, arguments, words):
     with pytest.raises(ValueError, match=words):
         function(tiny, **{"image": picture, **arguments})
+
+
+@pytest.mark.parametrize("function", [cu.compute_saliency_map, cu.smooth_grad])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_network_that_diverged(tiny, picture, function):
+    tiny.model.set_weights([np.nan * weights for weights in tiny.model.get_weights()])
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        function(tiny, picture, 1)
 
 
 @pytest.mark.parametrize("arguments, words", BAD_NOISE.values(), ids=BAD_NOISE)

@@ -152,9 +152,15 @@ def test_what_are_no_feature_maps_are_refused(maps, words):
         tile_feature_maps(maps)
 
 
-@pytest.mark.parametrize("columns, padding", [(0, 1), (-1, 1), (1, -1)])
+BAD_COLUMNS = [0, -1, "8", 2.5, None, True]
+BAD_PADDING = [-1, 1.5, None, "1"]
+
+
+@pytest.mark.parametrize(
+    "columns, padding", [*((bad, 1) for bad in BAD_COLUMNS), *((1, bad) for bad in BAD_PADDING)]
+)
 def test_columns_and_padding_out_of_range_are_refused(columns, padding):
-    with pytest.raises(ValueError, match=f"columns.*padding.*{columns}, {padding}"):
+    with pytest.raises(ValueError, match=f"columns.*padding.*{columns!r}, {padding!r}"):
         tile_feature_maps(stack(A), columns, padding)
 
 
@@ -391,7 +397,10 @@ def test_neither_picture_nor_heatmap_change():
         ((photo(), np.zeros((2, 2)), 1.1), "alpha.*1.1"),
         ((photo(), np.zeros((2, 2)), -0.1), "alpha.*-0.1"),
         ((photo(), np.zeros((2, 2)), float("nan")), "alpha.*nan"),
+        ((photo(), np.zeros((2, 2)), None), "alpha.*None"),
+        ((photo(), np.zeros((2, 2)), "0.5"), "alpha.*'0.5'"),
         ((photo(), np.zeros((2, 2)), 0.5, "hot"), "'hot'.*viridis"),
+        ((photo(), np.zeros((2, 2)), 0.5, matplotlib.colormaps["jet"]), "called <.*viridis"),
     ],
 )
 def test_an_overlay_that_cannot_be_is_refused(arguments, words):
