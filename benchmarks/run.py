@@ -23,6 +23,7 @@ import numpy as np
 
 import course_utils as cu
 from course_utils.backend import keras, tf
+from course_utils.graph import output_of
 
 with warnings.catch_warnings(action="ignore"):  # SciPy's, of a module that tf-keras-vis uses
     from tf_keras_vis.gradcam import Gradcam
@@ -238,11 +239,11 @@ def gradcam_rows(embedded, pictures):
 def yardstick_rows(embedded, pictures):
     """Grad-CAM of a new picture beside one compiled forward pass plus the head's gradient."""
     dense = embedded.model.get_layer("predictions")
-    trunk = keras.Model(embedded.model.inputs, embedded.model.get_layer("top_activation").output)
+    last = output_of(embedded.graph, "top_activation")
 
     @tf.function(input_signature=[embedded.input_spec])
     def forward_and_head(inputs):
-        maps = trunk([inputs])
+        [maps] = embedded.run(inputs, [last])  # convolutions folded, as ours are
         with tf.GradientTape() as tape:
             tape.watch(maps)
             logits = tf.reduce_mean(maps, axis=(1, 2)) @ dense.kernel + dense.bias

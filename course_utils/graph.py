@@ -39,6 +39,7 @@ class Graph(NamedTuple):
     output: Any
 
 
+@keras.saving.register_keras_serializable("course_utils")
 class LinearHead(keras.layers.Layer):
     """The affine part of a dense layer that ends in softmax, on that layer's own weights."""
 
@@ -47,6 +48,15 @@ class LinearHead(keras.layers.Layer):
         self.dense = dense
         # tf-keras-vis's ReplaceToLinear overwrites this attribute: with what it already is.
         self.activation = keras.activations.linear
+
+    @classmethod
+    def from_config(cls, config):
+        """Return a head on a dense layer of its own: for Keras, which copies and saves networks."""
+        return cls(keras.saving.deserialize_keras_object(config["dense"]))
+
+    def get_config(self):
+        """Return what `from_config` takes."""
+        return {"dense": keras.saving.serialize_keras_object(self.dense)}
 
     def call(self, inputs):
         """Return the logits, (N, classes)."""

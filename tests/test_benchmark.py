@@ -3,7 +3,11 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import course_utils as cu
+from course_utils.gradcam import feature_maps_and_gradients
 
 PATH = Path(__file__).parents[1] / "benchmarks" / "run.py"
 
@@ -76,6 +80,20 @@ def test_every_call_gets_another_picture_and_both_take_turns(bench):
     assert names == ("ours",) * 3 + ("theirs",) + ("theirs", "ours", "ours") * 2
     assert len(set(numbers)) == len(numbers)
     assert (len(theirs), len(ours)) == (2, 4)
+
+
+def test_the_yardstick_runs_the_folded_network_as_ours_does(bench, embedded, monkeypatch):
+    """Unfolded it takes longer, and would hide that much of a slowdown of ours."""
+    monkeypatch.setattr(bench, "take_turns", lambda *functions, **_: functions)
+    pictures, runs = bench.Pictures(), []
+    [row] = bench.yardstick_rows(embedded, pictures)
+    run = cu.ImageClassifier.run
+    monkeypatch.setattr(cu.ImageClassifier, "run", lambda *args: runs.append(args) or run(*args))
+    maps, gradients = row.yardstick(0)
+    assert len(runs) == 1  # traced once
+    expected = feature_maps_and_gradients(embedded, pictures[0], bench.CAT)
+    np.testing.assert_allclose(maps[0], expected[0], atol=1e-4)
+    np.testing.assert_allclose(gradients[0], expected[1], atol=1e-6)
 
 
 def test_table(bench):

@@ -416,6 +416,40 @@ def test_the_linear_head_takes_tf_keras_vis_replacement_of_its_activation():
     np.testing.assert_array_equal(evaluate(logits_model), expected)
 
 
+@pytest.mark.parametrize("build", [functional, softmax_without_bias, nested_head])
+def test_a_logits_model_can_be_copied_and_saved(build, tmp_path):
+    model = build()
+    logits_model = build_logits_model(model)
+    expected, variables = evaluate(logits_model), [id(v) for v in model.variables]
+    clone = keras.models.clone_model(logits_model)
+    clone.set_weights(logits_model.get_weights())
+    logits_model.save(tmp_path / "logits.keras")
+    for copy in (clone, keras.models.load_model(tmp_path / "logits.keras")):
+        np.testing.assert_array_equal(evaluate(copy), expected)
+        assert not {id(v) for v in copy.variables} & {id(v) for v in logits_model.variables}
+        copy.set_weights([weight + 1 for weight in copy.get_weights()])
+    np.testing.assert_array_equal(evaluate(logits_model), expected)
+    assert [id(v) for v in model.variables] == variables
+
+
+def test_tf_keras_vis_can_copy_a_logits_model():
+    with warnings.catch_warnings(action="ignore"):  # SciPy's, of a module that it uses
+        from tf_keras_vis.gradcam import Gradcam
+        from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
+        from tf_keras_vis.utils.scores import CategoricalScore
+    keras.utils.set_random_seed(0)
+    logits_model = build_logits_model(functional())
+    heatmaps = [
+        gradcam(CategoricalScore([1, 1]), PICTURES, penultimate_layer="b")
+        for gradcam in (
+            Gradcam(logits_model, clone=False),
+            Gradcam(logits_model, model_modifier=ReplaceToLinear()),
+        )
+    ]
+    assert heatmaps[0].any()
+    np.testing.assert_array_equal(*heatmaps)
+
+
 def test_logits_do_not_depend_on_the_dtype_policy_in_force_when_traced():
     model = softmax_activation_layer()
     expected = evaluate(build_logits_model(model))
