@@ -5,7 +5,6 @@ CONSTRAINTS = constraints.txt
 
 VENV_PYTHON = .venv/bin/python
 INSTALLED = .venv/.installed
-LAB_CONFIG = .venv/etc/jupyter/labconfig
 
 # Another environment's settings must not leak into .venv.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -22,7 +21,7 @@ install: $(INSTALLED) ## create .venv and install everything the course needs
 	@echo "The course is installed in .venv: 'make lab' opens it."
 
 # A second run is instant: this file is newer than what it was made from.
-$(INSTALLED): pyproject.toml $(CONSTRAINTS) binder/lab_settings.json
+$(INSTALLED): pyproject.toml $(CONSTRAINTS) $(wildcard jupyter/*)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "The course needs Python 3.11 or newer; $(PYTHON) is: $$("$(PYTHON)" --version 2>&1)"; \
 	  echo "Name a newer one: make install PYTHON=python3.12"; exit 1; } >&2
@@ -32,10 +31,9 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS) binder/lab_settings.json
 	@quiet=--quiet; [ ! -t 1 ] || quiet=; \
 	$(VENV_PYTHON) -m pip install $$quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev]' || { \
 	  echo "The installation failed: pip says why above. If it found no tensorflow, there is none"; \
-	  echo "for $$($(VENV_PYTHON) --version) yet: make clean install PYTHON=python3.12"; exit 1; } >&2
-	@# .py chapters open as notebooks, and nobody is asked about news. Matplotlib lists the fonts
-	@# now, not in a student's cell.
-	@mkdir -p $(LAB_CONFIG) && cp binder/lab_settings.json $(LAB_CONFIG)/default_setting_overrides.json
+	  echo "for $$($(VENV_PYTHON) --version) yet: make clean install PYTHON=python3.12"; \
+	  echo "(there is none at all for Macs with an Intel processor)."; exit 1; } >&2
+	@# Matplotlib lists the fonts now, not in a student's cell.
 	@$(VENV_PYTHON) -c 'import matplotlib.font_manager'
 	@touch $(INSTALLED)
 

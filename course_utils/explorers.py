@@ -27,6 +27,7 @@ _GIVEN = "the picture given"
 _NUM_CLASSES = 20  # on the slider
 _NUM_HEATMAPS = 64  # kept: 0.2 MB each at most
 _NUM_GRADIENTS = 2  # kept: of all layers, some 100 MB each
+_NUM_HOLDING = 2  # explorers that keep what they computed of all layers, some 100 MB each
 _CAMS = {"Grad-CAM": "grad_cam", "Grad-CAM++": "grad_cam++", "LayerCAM": "layer_cam"}
 _PIXELS = ["Saliency", "SmoothGrad", "Integrated Gradients"]
 _ON_COLAB = (
@@ -50,15 +51,18 @@ _NOTHING_FOUND = [("type a part of a name above", -1)]
 
 
 class _Stopped(Exception):
-    """Raised between two batches of a job that nobody waits for any more."""
+    """Raised in a job that nobody waits for any more, between two batches."""
 
 
 class _Explorer:
     """What both explorers have: a chooser of pictures, a status line, a still picture."""
 
+    # Threads show results too. One lock for all explorers: one makes another let go.
+    _lock = threading.RLock()
+    _holding = []  # the newest last
+
     def __init__(self, classifier, image):
         self.classifier = classifier
-        self._lock = threading.RLock()  # the worker's thread shows results too
         self._quiet = False
         self._pictures = {_GIVEN: self._resize(load_image(image))}
         # Read now, those that need no network: choosing one of them then takes half the time.
@@ -121,6 +125,13 @@ class _Explorer:
         finally:
             self._quiet = before
 
+    def _hold(self):
+        """Make older explorers let go of large arrays: ipywidgets keeps each that a cell made."""
+        others = [explorer for explorer in self._holding if explorer is not self]
+        while len(others) >= _NUM_HOLDING:
+            others.pop(0)._let_go()
+        self._holding[:] = [*others, self]
+
     def _say(self, text, problem=False):
         color = "#b00020" if problem else "inherit"
         style = f"color: {color}; min-height: 1.5em; line-height: 1.5"
@@ -164,8 +175,9 @@ class _Explorer:
         """Load a picture by its name in the chooser and show it."""
         if name not in self._pictures:
             self._pictures[name] = self._resize(load_image(name))
-        self._network_image, self._screen_image = self._pictures[name]
-        self._show_picture()
+        with self._lock:
+            self._network_image, self._screen_image = self._pictures[name]
+            self._show_picture()
 
     def _resize(self, image):
         return _resize(image, self.classifier.input_size)
@@ -178,6 +190,15 @@ class _Explorer:
 
     # Display
 
+    def _picture_columns(self, **shares):
+        """The panels side by side, each under its caption, all of one width but for `shares`."""
+        return widgets.HBox(
+            [
+                _column(shares.get(name, 1), _caption(self._captions[name]), panel)
+                for name, panel in self.panels.items()
+            ]
+        )
+
     def _repr_mimebundle_(self, include=None, exclude=None):
         """The live widget; for pages without a kernel, a still picture and its sentence."""
         self.wait()
@@ -187,7 +208,10 @@ class _Explorer:
                 "version_minor": 0,
                 "model_id": self.widget.model_id,
             },
-            "image/png": views.still_picture([p.value for p in self._panels], self._sentence),
+            "image/png": views.still_picture(
+                {self._captions[name]: panel.value for name, panel in self.panels.items()},
+                self._sentence,
+            ),
             "text/plain": self._sentence,
         }
 
@@ -206,6 +230,8 @@ class LayerExplorer(_Explorer):
         image: The first picture, anything that `load_image` takes.
     """
 
+    _captions = {"page": "Feature maps", "input": "Input", "channel": "One channel"}
+
     def __init__(self, classifier, image):
         super().__init__(classifier, image)
         names = list(classifier.feature_map_shapes)
@@ -219,9 +245,7 @@ class LayerExplorer(_Explorer):
         )
         self.page = self._control(widgets.SelectionSlider, "Channels", options=[("0", 0)])
         self.channel = self._control(widgets.IntSlider, "Channel", min=0, max=0)
-        self.panels = {name: _panel("png") for name in ("page", "channel")}
-        self.panels["input"] = _panel("jpeg")
-        self._panels = [self.panels[name] for name in ("page", "input", "channel")]
+        self.panels = {"page": _panel("png"), "input": _panel("jpeg"), "channel": _panel("png")}
         self._set_picture(_GIVEN)
         self._react(self.layer, self._show_layer)
         self._react(self.page, self._show_page)
@@ -231,23 +255,22 @@ class LayerExplorer(_Explorer):
 
     def _arrange(self):
         controls = [self._picture_row(), self.layer, self.page, self.channel, self.colors]
-        pictures = widgets.HBox(
-            [
-                _column(1.6, _caption("Feature maps"), self.panels["page"]),
-                _column(1, _caption("Input"), self.panels["input"]),
-                _column(1, _caption("One channel"), self.panels["channel"]),
-            ]
-        )
-        return _frame(*controls, pictures, self.words, self.status)
+        return _frame(*controls, self._picture_columns(page=1.6), self.words, self.status)
 
     def _show_picture(self):
-        names = self.layer.options
-        self._outputs, _ = run_layers(self.classifier, self._network_image, names)
+        self._let_go()
         self.panels["input"].value = views.encode_picture(self._screen_image)
         self._show_layer()
 
+    def _let_go(self):
+        self._outputs = None
+
     def _show_layer(self):
+        self._hold()
         name = self.layer.value
+        if self._outputs is None:
+            names = self.layer.options
+            self._outputs, _ = run_layers(self.classifier, self._network_image, names)
         self._maps = numpy_maps(self._outputs[name])
         count = self._maps.shape[-1]
         field = self._fields[name]
@@ -301,6 +324,8 @@ class ClassExplorer(_Explorer):
         image: The first picture, anything that `load_image` takes.
     """
 
+    _captions = {"input": "Input", "heatmap": "Heatmap", "overlay": "Overlay"}
+
     def __init__(self, classifier, image):
         super().__init__(classifier, image)
         self._heatmaps = OrderedDict()
@@ -325,7 +350,6 @@ class ClassExplorer(_Explorer):
         )
         self.progress = self._control(widgets.FloatProgress, "Progress", min=0, max=1)
         self.panels = {"input": _panel("jpeg"), "heatmap": _panel("png"), "overlay": _panel("jpeg")}
-        self._panels = list(self.panels.values())
         self._set_picture(_GIVEN)
         # At its second use the part behind the last layer is compiled: not while a class waits.
         make_gradcam_heatmap(classifier, self._network_image)
@@ -340,9 +364,7 @@ class ClassExplorer(_Explorer):
             [_column(1, self.classes, self.layer, self.alpha), _column(1, self.search, self.found)]
         )
         controls = [self._picture_row(), self.method, sliders, self.colors]
-        pictures = widgets.HBox(
-            [_column(1, _caption(n.capitalize()), panel) for n, panel in self.panels.items()]
-        )
+        pictures = self._picture_columns()
         return _frame(*controls, pictures, self.words, self.progress, self.status)
 
     def _show_picture(self):
@@ -406,8 +428,12 @@ class ClassExplorer(_Explorer):
             )
         if key.work not in self._gradients:
             return None
+        self._hold()
         maps, gradients = map(numpy_maps, self._gradients[key.work][key.layer])
         return heatmap_from(maps, gradients, _CAMS[key.method])
+
+    def _let_go(self):
+        self._gradients.clear()
 
     def _show(self, key, heatmap):
         shown = views.brighten(heatmap) if key.layer is None else heatmap
@@ -435,7 +461,11 @@ class ClassExplorer(_Explorer):
         self.progress.value = 0
         self.progress.layout.visibility = "visible"
         arguments = (job, key, self._network_image)
-        thread = threading.Thread(target=self._work, args=arguments, daemon=True)
+        if "google.colab" in sys.modules:
+            self._work(*arguments)  # Colab shows nothing of what a thread sets: colabtools #3373
+            return
+        # Python waits for it at its end: TensorFlow aborts where a daemon's thread is cut off.
+        thread = threading.Thread(target=self._work, args=arguments)
         self._threads = [t for t in self._threads if t.is_alive()] + [thread]
         thread.start()
 
@@ -449,11 +479,13 @@ class ClassExplorer(_Explorer):
     def _work(self, job, key, image):
         try:
             result = self._compute(job, key, image)
+            _stop_at_exit()
             with self._lock:
                 if key.layer is None:
                     self._heatmaps[key] = result
                     _keep(self._heatmaps, _NUM_HEATMAPS)
                 else:
+                    self._hold()
                     self._gradients[key.work] = result
                     _keep(self._gradients, _NUM_GRADIENTS)
                 if self._job is job:
@@ -473,6 +505,7 @@ class ClassExplorer(_Explorer):
 
         def progress(batches):
             for number, batch in enumerate(batches):
+                _stop_at_exit()
                 if job.stopped.is_set():
                     raise _Stopped
                 self.progress.value = number / len(batches)
@@ -523,6 +556,12 @@ def _resize(image, size):
 def _local_samples(size):
     names = [name for name, sample in SAMPLES.items() if sample.sha256 is None]
     return {name: _resize(load_image(name), size) for name in names}
+
+
+def _stop_at_exit():
+    """Stop this thread's job when Python has come to its end and waits for its threads."""
+    if not threading.main_thread().is_alive():
+        raise _Stopped
 
 
 def _keep(entries, count):

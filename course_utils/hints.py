@@ -1,6 +1,7 @@
 """Says which cell to run first when a cell uses a name that no cell has made yet.
 
-An IPython extension: `%load_ext course_utils.hints`.
+An IPython extension: jupyter/ipython_kernel_config.py loads it in every kernel of the environment
+where the course is installed, and on Colab a chapter's setup cell does.
 """
 
 import json
@@ -13,13 +14,17 @@ _RUN = "Run > Run All Above Selected Cell (on Colab: Runtime > Run before) runs 
 
 def load_ipython_extension(shell):
     """Show a hint under every NameError of a cell."""
+    # IPython has room for one handler: Colab's own, for failed imports, must go on working.
+    others, show_other = shell.custom_exceptions, shell.CustomTB
 
     def show(shell, kind, error, traceback, tb_offset=None):
+        if not issubclass(kind, NameError):
+            return show_other(kind, error, traceback, tb_offset=tb_offset)
         shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
         if error.name and error.name not in shell.user_ns:
             print(missing_name_hint(error.name, _cells(shell)))
 
-    shell.set_custom_exc((NameError,), show)
+    shell.set_custom_exc((NameError, *others), show)
 
 
 def missing_name_hint(name, cells):

@@ -49,30 +49,33 @@ def encode_picture(image):
 
 
 def still_picture(files, sentence, padding=8):
-    """Put image files side by side, top-aligned on white, and a sentence under them.
+    """Put image files side by side on white, a caption over each, and a sentence under them.
 
     Pages without a kernel show an output's picture alone, so the words belong to it.
 
     Args:
-        files: List of bytes.
+        files: Dict from caption to bytes.
         sentence: str, broken into lines as wide as the pictures.
         padding: Pixels between two of them.
 
     Returns:
         bytes of a PNG.
     """
-    pictures = [Image.open(io.BytesIO(file)).convert("RGB") for file in files]
+    pictures = [Image.open(io.BytesIO(file)).convert("RGB") for file in files.values()]
     width = sum(picture.width + padding for picture in pictures) - padding
-    height = max(picture.height for picture in pictures)
     font = ImageFont.load_default(_FONT_SIZE)
+    top = math.ceil(1.5 * _FONT_SIZE)
+    bottom = top + max(picture.height for picture in pictures) + padding
     words = textwrap.fill(sentence, max(int(width / font.getlength("n")), 1))
-    bottom = ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((0, 0), words, font)[3]
-    joined = Image.new("RGB", (width, height + padding + math.ceil(bottom)), "white")
+    box = ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((0, bottom), words, font)
+    joined = Image.new("RGB", (width, math.ceil(box[3])), "white")
+    draw = ImageDraw.Draw(joined)
     left = 0
-    for picture in pictures:
-        joined.paste(picture, (left, 0))
+    for caption, picture in zip(files, pictures, strict=True):
+        draw.text((left, 0), caption, "black", font)
+        joined.paste(picture, (left, top))
         left += picture.width + padding
-    ImageDraw.Draw(joined).multiline_text((0, height + padding), words, "black", font)
+    draw.multiline_text((0, bottom), words, "black", font)
     buffer = io.BytesIO()
     joined.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -26,17 +26,23 @@
 import sys
 
 if "google.colab" in sys.modules:
+    import re
     import subprocess
-    from importlib.metadata import requires
+    from importlib.metadata import distributions, requires
 
-    def install(*packages):
-        """Add packages and change none that is there: Colab keeps its TensorFlow and NumPy."""
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+    def install(package):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
         if subprocess.run(command).returncode:
             raise SystemExit("pip could not install the course, and says why above.")
 
     install("course.zip")
-    install(*requires("course-utils"), "deprecated")  # the last one is for tf-keras-vis
+    needed = [line for line in requires("course-utils") if "extra" not in line]
+    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
+        name = re.match("[a-z0-9-]+", line)[0]
+        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
+            install(name)
+
+    get_ipython().extension_manager.load_extension("course_utils.hints")
 
     from course_utils.__main__ import main
 
@@ -46,8 +52,6 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
-
-# %load_ext course_utils.hints
 
 # %% [markdown]
 # ## Why look inside?
@@ -59,10 +63,10 @@ import course_utils.backend  # loads TensorFlow without its start-up messages
 # 1. *What* has the network learned to see?
 # 2. *Why* does it give this answer for this picture?
 #
-# These questions have practical weight. A network that finds horses by the photographer's name in
-# the corner of the picture scores well on its test set and fails in the field
-# ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). Its accuracy does not show that.
-# A look inside does.
+# These questions have practical weight. A classifier that recognized horses by the copyright tag in a
+# corner of the picture scored well on its test set
+# ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). Its accuracy did not show that; a
+# heatmap did.
 
 # %% [markdown]
 # ## What each chapter answers
@@ -107,27 +111,29 @@ for prediction in predictions:
 cu.plot_predictions(predictions, image)
 
 # %% [markdown]
-# Compare the bars with the picture. Chelsea is a cat, and the highest bars are kinds of cats. But
-# the chart does not say what the network has looked at: the stripes, the ears, or the blanket.
-# Chapter 4.1 finds out.
+# Compare the bars with the picture. Chelsea is a cat: see which of the bars are kinds of cats. The
+# chart does not say where the evidence lies: in the eyes, the ears, or the background. Chapter 4.1
+# asks.
 
 # %% [markdown]
-# ## A confident answer can be wrong
+# ## A network must answer
 #
-# The next picture shows a rocket on its launch pad. ImageNet has a class *missile* and a class
-# *space_shuttle*, but none for a rocket like this one. The network has no way to say "none of
-# these": its probabilities always sum to 1.
+# The next picture shows a rocket on its launch pad. ImageNet has classes *missile*, *projectile* and
+# *space_shuttle*, but none for a space rocket. The network has no way to say "none of these": its
+# probabilities always sum to 1.
 
 # %%
 rocket = cu.load_image("rocket")
 predictions = classifier.top_predictions(rocket, k=5)
 print("sum of all 1000 probabilities:", round(float(classifier.predict(rocket).sum()), 3))
+print("first three:", ", ".join(f"{p.label} {p.probability:.2f}" for p in predictions[:3]))
 cu.plot_predictions(predictions, rocket)
 
 # %% [markdown]
-# Read the first bar and ask what on the picture could look like that to someone who has never seen
-# a rocket. A probability measures how the network divides its belief among the names that it
-# knows. It does not measure how likely the answer is to be right.
+# Look at the first bar: from which part of the picture could that answer come? A probability says how
+# the network divides its belief among the names that it knows. It says how likely the answer is to be
+# right only for a network that is *calibrated* (of its answers with 0.8, 80 % are right), and only for
+# pictures like those it was trained on.
 
 # %% [markdown]
 # ## Where this course runs
@@ -136,7 +142,7 @@ cu.plot_predictions(predictions, rocket)
 # |---|---|---|
 # | Google Colab | a Google account; the setup cell at the top installs the course | VGG16, which the setup cell fetches |
 # | Binder | a browser | EfficientNet-Lite0 |
-# | your computer | Python 3.11 or newer, and `make lab` (see the README) | EfficientNet-Lite0, or VGG16 once you have fetched it |
+# | your computer | Python 3.11 to 3.13, and `make lab` (see the README) | EfficientNet-Lite0, or VGG16 once you have fetched it |
 #
 # To choose a network yourself, name it: `cu.load_classifier("vgg16")` downloads the weights once and
 # keeps them. Your own pictures work as well: `cu.load_image` takes a file name or a web address.
@@ -157,8 +163,8 @@ print("sample pictures:", ", ".join(cu.sample_image_names()))
 #
 # ## Where a prediction misleads
 #
-# - A high probability is not a high chance of being right. Networks like this one are often surer
-#   than they are right ([Guo et al., 2017](https://arxiv.org/abs/1706.04599)).
+# - A high probability is not always a high chance of being right. Many networks are right less often than
+#   their probabilities say ([Guo et al., 2017](https://arxiv.org/abs/1706.04599)).
 # - The five best classes may be five names for one thing. Read them together.
 #
 # **Next:** chapter 2 takes the network apart.

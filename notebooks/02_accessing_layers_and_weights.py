@@ -26,17 +26,23 @@
 import sys
 
 if "google.colab" in sys.modules:
+    import re
     import subprocess
-    from importlib.metadata import requires
+    from importlib.metadata import distributions, requires
 
-    def install(*packages):
-        """Add packages and change none that is there: Colab keeps its TensorFlow and NumPy."""
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+    def install(package):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
         if subprocess.run(command).returncode:
             raise SystemExit("pip could not install the course, and says why above.")
 
     install("course.zip")
-    install(*requires("course-utils"), "deprecated")  # the last one is for tf-keras-vis
+    needed = [line for line in requires("course-utils") if "extra" not in line]
+    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
+        name = re.match("[a-z0-9-]+", line)[0]
+        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
+            install(name)
+
+    get_ipython().extension_manager.load_extension("course_utils.hints")
 
     from course_utils.__main__ import main
 
@@ -46,8 +52,6 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
-
-# %load_ext course_utils.hints
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -120,7 +124,9 @@ if len(weights) == 1:
 # $$ (k \cdot k \cdot c_\text{in} + 1) \cdot c_\text{out} \quad\text{parameters with a bias, and}\quad
 # k \cdot k \cdot c_\text{in} \cdot c_\text{out} \quad\text{without.} $$
 #
-# The size of the picture is not in the formula: the same filter serves every position.
+# The size of the picture is not in the formula: the same filter serves every position. (A
+# `DepthwiseConv2D`, which VGG16 has none of, is the exception: each of its filters reads one channel
+# only, so its kernel has the shape (height, width, channels, 1).)
 
 # %%
 height, width, channels_in, channels_out = weights[0].shape
@@ -141,11 +147,21 @@ assert (inputs + 1) * outputs == dense.count_params()
 # %% [markdown]
 # ## The first kernels as pictures
 #
-# The first layer reads red, green and blue. So each of its filters is a tiny color picture, and we
-# can look at it. Mid-gray stands for a weight of 0.
+# The first layer reads three colors. So each of its filters is a tiny color picture, and we can look
+# at it. But the order of the colors is each network's own: VGG16 was trained on blue, green, red.
+# `classifier.preprocess` turns a picture into the numbers that the network expects (chapter 3 says how).
+# We give it a picture that is all red and see which channel gets the largest number.
 
 # %%
-kernels = weights[0]
+red = np.full((8, 8, 3), (255, 0, 0), np.uint8)
+order = "RGB" if classifier.preprocess(red)[0, 0, 0].argmax() == 0 else "BGR"
+print("this network reads the colors in the order", order)
+
+# %% [markdown]
+# Put in the order of a picture, the kernels can be drawn. Mid-gray stands for a weight of 0.
+
+# %%
+kernels = weights[0] if order == "RGB" else weights[0][:, :, ::-1]
 cu.plot_kernels(kernels, f"Kernels of {layer.name}")
 
 # %%
@@ -159,17 +175,21 @@ print(f"{is_plain.sum()} are mostly one plain color")
 print(f"{(alive & ~is_plain).sum()} are mostly a pattern in space")
 
 # %% [markdown]
-# Look for three kinds of patches. One color beside its opposite answers to a border between them, an
-# *edge*. One color all over answers to areas of that color. Gray all over answers to nothing: such a
-# filter is dead. The lines above count the three kinds by their energy.
+# Look for three kinds of patches. One color beside another responds to a border between them, an
+# *edge*. One color all over responds to areas of that color. Gray all over, with no trace of a pattern,
+# responds to nothing: such a filter is dead. The lines above count the three kinds by their energy.
+# Where plain color ends and a pattern begins is our choice: half of the energy. A *faint* patch is no dead
+# filter. Where batch normalization follows, it can amplify the faintest response.
 #
-# Nobody has asked for edge detectors. Training has found them, as it does in nearly every network
-# that learns from photographs ([Zeiler and Fergus, 2013](https://arxiv.org/abs/1311.2901)).
+# Nobody has asked for edge detectors. Training has found them, as it does in most networks that learn
+# from photographs ([Yosinski et al., 2014](https://arxiv.org/abs/1411.1792)).
 #
-# ### What does each kernel answer to?
+# ### What does each kernel respond to?
 #
 # Drag *Channel* and compare the kernel with that number above, counted from 0, with the picture it
-# makes of the cat. Drag *Layer* to go deeper.
+# makes of the cat. Drag *Layer* to go deeper. The sentence under the pictures counts *silent* channels,
+# which have no value above zero. A dead filter gives the same value everywhere, its bias or the shift of
+# the batch normalization, and is silent unless that is positive. Others may find nothing in this picture.
 
 # %%
 cu.LayerExplorer(classifier, cu.load_image("chelsea"))
@@ -181,11 +201,12 @@ cu.LayerExplorer(classifier, cu.load_image("chelsea"))
 # %% [markdown]
 # ## Where the parameters sit
 #
-# VGG16 is the network of the tutorial that this course follows. Its architecture fits on a line:
+# VGG16 is the network of the tutorial that this course follows. Its architecture fits in a few lines:
 # thirteen convolutions of 3 x 3 in five blocks, each block ended by a pooling that halves the
-# resolution, then three dense layers
-# ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556), table 1, column D). With the two
-# formulas from above, that line is all we need to count its parameters.
+# resolution, 224 x 224 at the start; then three dense layers
+# ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556), table 1, column D). The numbers of
+# filters and units stand in the next cell. With the two formulas from above, that is all we need to
+# count its parameters.
 
 # %%
 blocks = [[64, 64], [128, 128], [256, 256, 256], [512, 512, 512], [512, 512, 512]]
@@ -196,6 +217,9 @@ for number, filters in enumerate(blocks, start=1):
     for i, count in enumerate(filters, start=1):
         counts[f"block{number}_conv{i}"] = (3 * 3 * channels + 1) * count
         channels = count
+print("convolutions:", f"{sum(counts.values()):,}", "parameters")
+
+# %%
 inputs = 7 * 7 * channels  # what is left of 224 x 224 after five poolings
 for name, units in zip(["fc1", "fc2", "predictions"], dense_units):
     counts[name] = (inputs + 1) * units
@@ -208,8 +232,8 @@ print(f"fc1 alone: {counts['fc1']:,} ({counts['fc1'] / total:.0%})")
 
 # %% [markdown]
 # The network with ImageNet weights that is part of this course, EfficientNet-Lite0, is built
-# differently. It averages each of its last feature maps to one number, so a single small dense layer
-# is enough.
+# differently. It averages each of its last feature maps to one number, so a single dense layer is
+# enough, and a much smaller one.
 
 # %%
 lite = cu.load_classifier("embedded").model
@@ -217,6 +241,7 @@ lite_counts = {layer.name: layer.count_params() for layer in lite.layers if laye
 lite_total = sum(lite_counts.values())
 print(f"EfficientNet-Lite0: {lite_total:,} parameters, "
       f"{lite_counts['predictions'] / lite_total:.0%} of them in its dense layer")
+print(f"fc1 of VGG16 / that dense layer: {counts['fc1'] / lite_counts['predictions']:.0f}")
 print(f"VGG16 has {total / lite_total:.0f} times as many")
 
 # %%
@@ -235,9 +260,10 @@ for axes, (name, layer_counts) in zip(panels, networks.items()):
 plt.show()
 
 # %% [markdown]
-# In both panels the tall bars stand on the right: later layers have more channels. Compare the
-# scales on the left: VGG16's tallest bar, its first dense layer, holds many times as many parameters
-# as all of EfficientNet-Lite0.
+# The blue bars grow to the right, with ups and downs, since later layers have more channels. The yellow
+# ones are tall for another reason: a dense layer has a weight for every pair of an input and an output.
+# Compare the scales on the left: VGG16's tallest bar, its first dense layer, holds many times as many
+# parameters as all of EfficientNet-Lite0.
 
 # %%
 print(f"fc1 of VGG16 / all of EfficientNet-Lite0: {counts['fc1'] / lite_total:.1f}")
@@ -247,8 +273,8 @@ assert lite.count_params() == lite_total
 # ## What to remember
 #
 # - `model.layers`, `model.get_layer(name)` and `layer.get_weights()` open any Keras network.
-# - A convolution's kernel has the shape (height, width, input channels, filters). Its size does not
-#   depend on the picture's.
+# - An ordinary convolution's kernel has the shape (height, width, input channels, filters). Its size
+#   does not depend on the picture's.
 # - VGG16 keeps most of its parameters in dense layers; newer networks average first.
 #
 # ## Where looking at weights misleads

@@ -26,17 +26,23 @@
 import sys
 
 if "google.colab" in sys.modules:
+    import re
     import subprocess
-    from importlib.metadata import requires
+    from importlib.metadata import distributions, requires
 
-    def install(*packages):
-        """Add packages and change none that is there: Colab keeps its TensorFlow and NumPy."""
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+    def install(package):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
         if subprocess.run(command).returncode:
             raise SystemExit("pip could not install the course, and says why above.")
 
     install("course.zip")
-    install(*requires("course-utils"), "deprecated")  # the last one is for tf-keras-vis
+    needed = [line for line in requires("course-utils") if "extra" not in line]
+    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
+        name = re.match("[a-z0-9-]+", line)[0]
+        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
+            install(name)
+
+    get_ipython().extension_manager.load_extension("course_utils.hints")
 
     from course_utils.__main__ import main
 
@@ -46,8 +52,6 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
-
-# %load_ext course_utils.hints
 
 from itertools import pairwise
 
@@ -67,8 +71,9 @@ import numpy as np
 # \qquad \text{ReLU}(z) = \max(z, 0) . $$
 #
 # A zero means: no match here. Bright means: a strong match. So we can *see* what a layer has found
-# by drawing its feature maps. (VGG16 computes exactly this. EfficientNet-Lite0 has batch
-# normalization in place of the bias, and its ReLU also cuts off everything above 6.)
+# by drawing its feature maps. (VGG16 computes this, with zeros around the border of the picture.
+# EfficientNet-Lite0 has batch normalization in place of the bias, a ReLU that also cuts off everything
+# above 6, and layers named *project* without a ReLU, whose values may be negative.)
 
 # %% [markdown]
 # ## Read a picture, prepare it for the network
@@ -86,9 +91,9 @@ plt.show()
 
 # %% [markdown]
 # A network expects what it was trained on: pictures of one size, and numbers in one range. Each
-# network has its own recipe, and `classifier.preprocess` applies the right one, after resizing the
-# picture, which averages some extremes away. It also adds a first axis, since networks take batches
-# of pictures.
+# network has its own recipe, and `classifier.preprocess` applies the right one. Before that it resizes
+# the picture to the network's square, whatever its shape: that is why the cat looks narrower from here
+# on. It also adds a first axis, since networks take batches of pictures.
 
 # %%
 inputs = classifier.preprocess(image)
@@ -98,8 +103,7 @@ print("inputs: ", inputs.shape, inputs.dtype, f"{inputs.min():.2f} to {inputs.ma
 # %% [markdown]
 # ### What happens without preprocessing
 #
-# Raw pixels, resized in the same way, have the right shape, so nothing complains. The answer is wrong
-# all the same.
+# Raw pixels, resized in the same way, have the right shape, so nothing complains. Compare the answers.
 
 # %%
 raw = cu.load_image(image, size=classifier.input_size)[None].astype("float32")
@@ -107,6 +111,10 @@ for name, values in [("preprocessed", inputs), ("raw pixels", raw)]:
     probabilities = model(values).numpy()[0]
     best = int(probabilities.argmax())
     print(f"{name:13s} {cu.class_label(best):20s} p = {probabilities[best]:.2f}")
+
+# %% [markdown]
+# EfficientNet-Lite0, which was trained on numbers from -1 to 1, no longer sees a cat. VGG16's recipe
+# only swaps colors and subtracts a mean, so it may be hurt less, and the mistake is harder to notice.
 
 # %% [markdown]
 # ## A model that returns every layer
@@ -187,20 +195,20 @@ cu.plot_feature_maps({second: feature_maps[second]}, columns=8)
 describe(second)
 
 # %% [markdown]
-# The second convolution works on the maps of the first. The maps have the same size, and the cat is
-# still plain to see. In EfficientNet-Lite0 each filter of this convolution reads only one channel (it
-# is *depthwise*), so there you can compare the grids square by square: channels 1 and 2 now show edges
-# in place of brightness, and in channel 3 dark and bright have changed places.
+# The second convolution works on the maps of the first. The cat is still plain to see. In
+# EfficientNet-Lite0 each filter of this convolution reads only one channel (it is *depthwise*), so there
+# you can compare the grids square by square: channels 1 and 2 now show edges in place of brightness, and
+# in channel 3 dark and bright have changed places.
 
 # %% [markdown]
 # ## A layer that halves the resolution
 #
 # Networks give up resolution step by step. VGG16 does it with pooling layers, others with
 # convolutions that move two pixels at a time (a *stride* of 2). We look for the first layer whose
-# maps are smaller than those before it, leaving out the first layer of all.
+# maps are smaller than those before it, among those behind a ReLU: their values are never negative.
 
 # %%
-named_heights = [(name, maps.shape[0]) for name, maps in feature_maps.items()]
+named_heights = [(name, maps.shape[0]) for name, maps in feature_maps.items() if maps.min() >= 0]
 smaller = next(name for (_, before), (name, after) in pairwise(named_heights) if after < before)
 print(f"{smaller} is a {type(model.get_layer(smaller)).__name__}")
 cu.plot_feature_maps({smaller: feature_maps[smaller]}, columns=12)
@@ -209,8 +217,8 @@ cu.plot_feature_maps({smaller: feature_maps[smaller]}, columns=12)
 describe(smaller)
 
 # %% [markdown]
-# Every map has a quarter as many positions as the maps above. In many of them the eyes and the outline
-# of the face can still be made out, now drawn with fewer cells.
+# Every map has a quarter as many positions as the maps above. In a good number of them the eyes and the
+# outline of the face can still be made out, now drawn with fewer cells. Many others hold only specks.
 
 # %% [markdown]
 # ## Early, middle, late
@@ -223,7 +231,7 @@ key_maps = cu.get_feature_maps(classifier, image, classifier.key_layer_names)
 liveliest_maps = {}
 for name, maps in key_maps.items():
     order = np.argsort(-maps.std(axis=(0, 1)), kind="stable")
-    liveliest_maps[name] = maps[:, :, order[:16]]
+    liveliest_maps[f"{name}, the liveliest"] = maps[:, :, order[:16]]
 cu.plot_feature_maps(liveliest_maps)
 
 # %%
@@ -231,22 +239,25 @@ for name in classifier.key_layer_names:
     describe(name)
 
 # %% [markdown]
-# In the left grid you find the cat. In the middle one a part stands out here and there, such as an
-# eye; most of its maps are hard to read. In the right one each channel is a handful of cells: it says
-# *that* something is there and roughly where, not what it looks like. The lines above say how many
+# From left to right the maps get coarser, and harder to read as a picture. In the left grid you find the
+# cat. In the middle one a part stands out here and there, such as an eye. In the right one a channel
+# says *that* something is there and roughly where, not what it looks like. The lines above say how many
 # channels there are in all, and how many of them have found nothing.
 
 # %% [markdown]
 # ## Explore: one picture, all layers
 #
-# Drag *Layer* from left to right and watch the cat dissolve into cells. Drag *Channel* to see one map
-# large. Try another picture, or upload your own: do the same channels light up?
+# The explorer opens at the middle layer. Drag *Layer* to both ends and watch the cat dissolve into
+# cells. Drag *Channel* to see one map large. Try another picture, or upload your own: do the same
+# channels light up?
 #
 # The sentence under the pictures counts *silent* channels, which have no value above zero, and gives
 # the *receptive field*: how large a part of the input one value can depend on, in pixels.
 
 # %%
-cu.LayerExplorer(classifier, image)
+explorer = cu.LayerExplorer(classifier, image)
+explorer.layer.value = classifier.key_layer_names[1]
+explorer
 
 # %% [markdown]
 # ## How it changes with depth
@@ -287,15 +298,15 @@ for part, chosen in [("first", slice(third)), ("last", slice(-third, None))]:
 #
 # - A feature map shows where a filter matches its input. `keras.Model(model.input, layer.output)`
 #   returns it for any layer.
-# - Always preprocess the way the network was trained. Raw pixels raise no error; they give wrong
-#   answers.
+# - Always preprocess the way the network was trained. Raw pixels raise no error; they silently change
+#   the answer.
 # - With depth, maps get smaller, more numerous and sparser.
 #
 # ## Where feature maps mislead
 #
 # - Each map in a grid has a scale of its own. A weak channel looks as bright as a strong one, and a
 #   channel's noise can look like a finding. Check the numbers.
-# - A map that looks like "the ear channel" on one picture may answer to any dark corner. One picture
+# - A map that looks like "the ear channel" on one picture may respond to any dark corner. One picture
 #   is not evidence for what a channel has learned.
 # - A feature map shows what a layer has found, not whether the answer depends on it. That is the
 #   question of chapter 4.1.

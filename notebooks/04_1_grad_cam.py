@@ -26,17 +26,23 @@
 import sys
 
 if "google.colab" in sys.modules:
+    import re
     import subprocess
-    from importlib.metadata import requires
+    from importlib.metadata import distributions, requires
 
-    def install(*packages):
-        """Add packages and change none that is there: Colab keeps its TensorFlow and NumPy."""
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+    def install(package):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
         if subprocess.run(command).returncode:
             raise SystemExit("pip could not install the course, and says why above.")
 
     install("course.zip")
-    install(*requires("course-utils"), "deprecated")  # the last one is for tf-keras-vis
+    needed = [line for line in requires("course-utils") if "extra" not in line]
+    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
+        name = re.match("[a-z0-9-]+", line)[0]
+        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
+            install(name)
+
+    get_ipython().extension_manager.load_extension("course_utils.hints")
 
     from course_utils.__main__ import main
 
@@ -47,23 +53,21 @@ if "google.colab" in sys.modules:
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
 
-# %load_ext course_utils.hints
-
 import keras
 import numpy as np
 import tensorflow as tf
 from course_utils.tiles import resize_heatmap
-from scipy.ndimage import zoom
+from scipy.ndimage import label, zoom
 
 # %% [markdown]
 # ## The idea
 #
-# The last feature maps know *what* is on the picture and still roughly *where* (chapter 3). If we
+# The last feature maps know *what* is in the picture and still roughly *where* (chapter 3). If we
 # knew how much each of these maps matters for a class, we could add them up with these weights and
-# see where the evidence for the class stands. Grad-CAM takes the weights from the gradient
+# see where the evidence for the class lies. Grad-CAM takes the weights from the gradient
 # ([Selvaraju et al., 2016](https://arxiv.org/abs/1610.02391)).
 #
-# We ask this of a picture with two things on it.
+# We ask this of a picture with two things in it.
 
 # %%
 classifier = cu.load_classifier()
@@ -96,30 +100,38 @@ inputs = tf.constant(classifier.preprocess(image))
 
 
 # %%
-def grad_cam(model, inputs, class_index, layer_name):
-    """Grad-CAM of one preprocessed picture; `model` ends in logits."""
+def maps_and_gradients(model, inputs, class_index, layer_name):
+    """Steps 1 and 2 for one preprocessed picture; `model` ends in logits."""
     layer = model.get_layer(layer_name)
     maps_and_logits = keras.Model(model.input, [layer.output, model.output])
     with tf.GradientTape(watch_accessed_variables=False) as tape:  # no weights' gradients
         tape.watch(inputs)
         maps, logits = maps_and_logits(inputs)  # 1 forward
         score = logits[0, class_index]
-    gradients = tape.gradient(score, maps)  # 2 backward
-    weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)  # 3 weights
-    heatmap = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1))[0]  # 4 sum
-    return (heatmap / tf.reduce_max(heatmap)).numpy()
+    return maps[0], tape.gradient(score, maps)[0]  # 2 backward
+
+
+# %%
+def grad_cam(model, inputs, class_index, layer_name):
+    """Grad-CAM of one preprocessed picture; `model` ends in logits."""
+    maps, gradients = maps_and_gradients(model, inputs, class_index, layer_name)
+    weights = tf.reduce_mean(gradients, axis=(0, 1))  # 3 weights
+    heatmap = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1))  # 4 sum
+    return tf.math.divide_no_nan(heatmap, tf.reduce_max(heatmap)).numpy()
 
 
 # %% [markdown]
+# The last line divides with `divide_no_nan`: where nothing speaks for a class, the maximum is 0.
+#
 # Which layer? The last one that still has height and width. `feature_layer_names` lists, for each
 # convolution, the layer whose output later layers read: after batch normalization and activation
 # where they are separate layers.
 
 # %%
 layer_name = classifier.feature_layer_names[-1]
-heatmap = grad_cam(classifier.logits_model, inputs, cat, layer_name)
-print(f"{layer_name}: a heatmap of {heatmap.shape[0]} x {heatmap.shape[1]} cells")
-cu.plot_heatmap(image, {"Egyptian cat": heatmap})
+by_hand = grad_cam(classifier.logits_model, inputs, cat, layer_name)
+print(f"{layer_name}: a heatmap of {by_hand.shape[0]} x {by_hand.shape[1]} cells")
+cu.plot_heatmap(image, {"Egyptian cat": by_hand})
 
 # %% [markdown]
 # The middle panel is what Grad-CAM computes: a coarse grid, one cell for each position of the layer.
@@ -133,7 +145,7 @@ cu.plot_heatmap(image, {"Egyptian cat": heatmap})
 
 # %%
 fast = cu.make_gradcam_heatmap(classifier, image, class_index=cat)
-assert np.allclose(fast, heatmap, atol=1e-4)
+assert np.allclose(fast, by_hand, atol=1e-4)
 
 heatmaps = {
     "Egyptian cat": fast,
@@ -157,49 +169,77 @@ for name, heatmap in heatmaps.items():
 # %% [markdown]
 # The network, the picture and the feature maps are the same in both rows. Only the class differs,
 # and the heat moves from the cat to the cup. A method that ignored the class could not do this.
+#
+# A heatmap does not say how much the network believes in the class. Each is divided by its own maximum:
+
+# %%
+logits = classifier.logits(image)[0]
+for name in ["Egyptian cat", "espresso", "toilet tissue", "missile"]:
+    index = cu.class_index(name)
+    brightest = cu.make_gradcam_heatmap(classifier, image, index).max()
+    print(f"{name:13s} logit {logits[index]:5.1f}   brightest cell {brightest:.0f}")
 
 # %% [markdown]
 # ## Test the heatmap: cover what it points at
 #
-# A heatmap is a claim: *this region carries the class*. We can test it. Cover one half of the picture
-# in gray and see which logit falls.
+# A heatmap is a claim: *this region carries the class*. We can test it. Cover the hottest quarter of the
+# picture in gray and see how far the logit falls; cover the coldest quarter to compare.
+
 
 # %%
-middle = image.shape[1] // 2
-covered_left, covered_right = image.copy(), image.copy()
-covered_left[:, :middle] = 127
-covered_right[:, middle:] = 127
+def cover(image, heatmap, hottest, share=0.25):
+    """Return the picture with its hottest, or its coldest, pixels in gray."""
+    order = np.argsort(resize_heatmap(heatmap, image.shape[:2]), axis=None, kind="stable")
+    count = int(share * order.size)
+    covered = image.copy()
+    covered.reshape(-1, 3)[order[-count:] if hottest else order[:count]] = 127
+    return covered
 
-logits = classifier.logits(np.stack([image, covered_left, covered_right]))
-print("logit of        Egyptian cat   espresso")
-for name, row in zip(["whole picture", "cat covered", "cup covered"], logits):
-    print(f"{name:15s} {row[cat]:10.1f} {row[cup]:12.1f}")
+
+# %%
+chelsea = cu.load_image("chelsea")
+print("logit of                  whole picture   hottest covered   coldest covered")
+for name, picture in [("cat_and_coffee", image), ("chelsea", chelsea)]:
+    for index in [cat, cup] if picture is image else [cat]:
+        heatmap = cu.make_gradcam_heatmap(classifier, picture, index)
+        versions = [picture, cover(picture, heatmap, True), cover(picture, heatmap, False)]
+        whole, hot, cold = classifier.logits(np.stack(versions))[:, index]
+        print(f"{cu.class_label(index):13s} {name:15s} {whole:8.1f} {hot:17.1f} {cold:17.1f}")
 
 # %% [markdown]
-# Each logit falls most when the half that its heatmap marks is covered. Here the heatmaps pass.
+# A heatmap passes if the logit falls, and falls further for the hottest quarter than for the coldest.
+# Read the rows: which of the three pass? EfficientNet-Lite0 passes twice, and fails for Chelsea. That cat
+# fills its picture, so a quarter of it can be missed, and its heatmap is wide: it claims little.
+#
+# Covering the coldest quarter tells something, too. With EfficientNet-Lite0 the logit of *espresso* rises
+# then: what is covered is nearly all cat, and it spoke *against* the espresso. Grad-CAM's ReLU hides that.
+# And gray is a choice: the network has never
+# seen gray patches in training, so part of a fall may be their doing.
 
 # %% [markdown]
 # ## The same through tf-keras-vis
 #
 # The library [tf-keras-vis](https://github.com/keisen/tf-keras-vis) has these methods ready. Its
 # words differ from ours: a layer is a `penultimate_layer`, a picture a `seed_input`, a class a
-# *score*. `ReplaceToLinear` removes the softmax. It would change the model, so tf-keras-vis copies it
-# first; we hand over `logits_model`, which has no softmax, and save the copy with `clone=False`.
+# *score*. We hand over `logits_model`, which has no softmax, so nothing has to be changed or copied:
+# `clone=False`. A model that ends in softmax needs `model_modifier=ReplaceToLinear()`, which changes a
+# copy of it.
 
 # %%
 from tf_keras_vis.gradcam import Gradcam
 from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
-from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
 from tf_keras_vis.utils.scores import CategoricalScore
 
-options = {"model_modifier": ReplaceToLinear(), "clone": False}
-gradcam = Gradcam(classifier.logits_model, **options)
-gradcam_plus_plus = GradcamPlusPlus(classifier.logits_model, **options)
+gradcam = Gradcam(classifier.logits_model, clone=False)
+gradcam_plus_plus = GradcamPlusPlus(classifier.logits_model, clone=False)
 
-cam = gradcam_plus_plus(CategoricalScore(cat), inputs, penultimate_layer=-1)
-cu.plot_heatmap(image, {"tf-keras-vis: Grad-CAM++": cam[0]})
+cam = gradcam(CategoricalScore(cat), inputs, penultimate_layer=-1)
+cu.plot_heatmap(image, {"tf-keras-vis: Grad-CAM": cam[0]})
 
 # %% [markdown]
+# The heat lies on the cat, as in our picture above. The library returns the map stretched already, so
+# the middle panel has no cells.
+#
 # `penultimate_layer=-1` means: search from the end for the last convolution, and take its output
 # itself, before any normalization or activation that stands behind it as a layer of its own. We name
 # the same layer to compare. `expand_cam=False` returns the grid before it is stretched.
@@ -251,11 +291,10 @@ print(f"{'where it belongs':18s} peak at row {1.5 * 32:5.1f}, column {5.5 * 32:5
 # %% [markdown]
 # ## Which layer?
 #
-# Any layer with feature maps will do for the computation. We take the cat alone, and an early, a
-# middle and a late layer.
+# Any layer with feature maps will do for the computation. We take Chelsea, and an early, a middle and a
+# late layer.
 
 # %%
-chelsea = cu.load_image("chelsea")
 by_layer = {
     name: cu.make_gradcam_heatmap(classifier, chelsea, cat, name)
     for name in classifier.key_layer_names
@@ -264,48 +303,69 @@ cu.plot_heatmap(chelsea, by_layer)
 
 # %%
 for name, heatmap in by_layer.items():
-    hot = float((heatmap > 0.5).mean())
-    print(f"{name:28s} {heatmap.shape[0]:3d} x {heatmap.shape[1]:<3d}  above half: {hot:.1%} of the area")
+    hot = heatmap > 0.5
+    print(f"{name:28s} {heatmap.shape[0]:3d} x {heatmap.shape[1]:<3d}  above half: {hot.mean():5.1%} of the area, "
+          f"pieces: {label(hot)[1]}")
 
 # %% [markdown]
-# The late layer marks one region. The early one marks scattered places: its maps are edges and
-# colors, which stand everywhere, and one average weight for a whole map says little there. That is
-# why Grad-CAM is used with the last feature maps.
+# Look at the last number: how many separate places lie above half of the maximum? A finer grid has room for
+# more pieces, so look at the picture, too: do they lie on one object? An early layer's maps are edges and
+# colors, which are everywhere, and one average weight for a whole map says little there. That is why
+# Grad-CAM is used with the last feature maps.
 
 # %% [markdown]
 # ## Grad-CAM++ and LayerCAM
 #
 # Grad-CAM gives each map a single weight, the *mean* gradient. Two variants change step 3.
 #
-# - **Grad-CAM++** ([Chattopadhay et al., 2017](https://arxiv.org/abs/1710.11063)) averages only
+# - **Grad-CAM++** ([Chattopadhay et al., 2017](https://arxiv.org/abs/1710.11063)) adds up only the
 #   positive gradients $g = \partial y^c / \partial A^k_{ij}$, each with a factor of its own:
 #   $$ w^c_k = \sum_{i,j} \frac{g^2}{2 g^2 + \big(\sum_{a,b} A^k_{ab}\big)\, g^3} \; \text{ReLU}(g) . $$
 # - **LayerCAM** ([Jiang et al., 2021](https://doi.org/10.1109/TIP.2021.3089943)) gives each position its
 #   own weight, the positive gradient there:
 #   $$ L^c = \text{ReLU}\Big( \sum_k \text{ReLU}(g^k) \cdot A^k \Big) . $$
 #
-# Implementations of Grad-CAM++ differ. tf-keras-vis scales the factors of each map to sum 1; Xplique
-# takes the mean over positions for the sum. The formula above is the paper's, and ours.
+# The paper takes $e^{y^c}$ as the score. Where the network is linear between its ReLUs, the second and
+# third derivative are then $g^2$ and $g^3$ times $e^{y^c}$, a factor that the division by the maximum
+# removes. Implementations differ: tf-keras-vis scales the factors of each map to sum 1, Xplique takes the
+# mean over positions for the sum. The formula above is the paper's, and ours.
+#
+# Before we compare, look at the gradients. How much does the gradient of one map differ from position to
+# position?
 
 # %%
+maps, gradients = maps_and_gradients(classifier.logits_model, inputs, cat, layer_name)
+spread = np.std(gradients, axis=(0, 1)).mean() / np.abs(gradients).mean()
+print(f"{layer_name}: the gradient's spread over positions is {spread:.2f} of its mean magnitude")
+
+# %% [markdown]
+# If the spread is 0, the network averages its last maps and has one dense layer behind, as
+# EfficientNet-Lite0 does. Each map then has a single gradient. Grad-CAM becomes the older CAM
+# ([Zhou et al., 2015](https://arxiv.org/abs/1512.04150)), and LayerCAM only drops the negative weights.
+# An earlier layer shows how the methods differ, so we draw the middle one.
+
+# %%
+middle = classifier.key_layer_names[1]
 methods = {"Grad-CAM": "grad_cam", "Grad-CAM++": "grad_cam++", "LayerCAM": "layer_cam"}
 by_method = {
-    f"{title}, cat": cu.make_gradcam_heatmap(classifier, image, cat, method=method)
+    f"{title}, cat": cu.make_gradcam_heatmap(classifier, image, cat, middle, method=method)
     for title, method in methods.items()
 }
 cu.plot_heatmap(image, by_method)
 
 # %%
-for title, method in methods.items():
-    on_cat = share_on_left(cu.make_gradcam_heatmap(classifier, image, cat, method=method))
-    on_cup = 1 - share_on_left(cu.make_gradcam_heatmap(classifier, image, cup, method=method))
-    print(f"{title:11s} Egyptian cat: {on_cat:.0%} on the cat   espresso: {on_cup:.0%} on the cup")
+for name in [middle, layer_name]:
+    print(name)
+    for title, method in methods.items():
+        on_cat = share_on_left(cu.make_gradcam_heatmap(classifier, image, cat, name, method))
+        on_cup = 1 - share_on_left(cu.make_gradcam_heatmap(classifier, image, cup, name, method))
+        print(f"  {title:11s} Egyptian cat: {on_cat:.0%} on the cat   espresso: {on_cup:.0%} on the cup")
 
 # %% [markdown]
 # Compare the numbers: they say how well each method separates the two objects. Both variants ignore
 # negative gradients, so a map that speaks *against* the cat is not held against the places where it
-# is active. Grad-CAM subtracts it. On a picture with one object the variants cover more of it; on a
-# picture with two they are less able to tell which is which.
+# is active. Grad-CAM subtracts it, and at EfficientNet-Lite0's last layer it separates the two better.
+# That is no verdict: what Grad-CAM++ was made for is to mark *all* of an object, or several of one class.
 
 # %% [markdown]
 # ## Explore: drag through classes, layers and methods
@@ -319,32 +379,37 @@ cu.ClassExplorer(classifier, image)
 # %% [markdown]
 # ## The tutorial's shark
 #
-# The tutorial explains a great white shark. Its photograph is fetched from the web once; without a
-# connection we go on with the cat.
+# The tutorial that this course follows explains a great white shark. Its photograph is fetched from the
+# web once; without a connection Chelsea stands in for it.
 
 # %%
 try:
     shark = cu.load_image("great_white_shark")
-except cu.DownloadError as error:
-    print(error)
+except cu.DownloadError:
+    print("The photograph could not be fetched.")
     shark = cu.load_image("chelsea")
 best = classifier.top_predictions(shark, k=1)[0]
 print(f"class {best.class_index}: {best.label}")
-cu.plot_heatmap(shark, {best.label: cu.make_gradcam_heatmap(classifier, shark)})
+name = best.label.replace("_", " ")
+cu.plot_heatmap(shark, {name: cu.make_gradcam_heatmap(classifier, shark, best.class_index)})
 
 # %% [markdown]
 # ## What to remember
 #
 # - Grad-CAM is four steps: forward, backward, average, weighted sum. It needs a class and a layer.
 # - Use the last feature maps, and the logit.
-# - Cover the hot region and look at the logit. A heatmap that survives this says something.
+# - Cover the hottest region, and the coldest to compare. Only a heatmap that passes is evidence.
 #
 # ## Where Grad-CAM misleads
 #
 # - It is coarse. The smooth overlay hides that there are only a few cells; do not read outlines into
 #   it.
-# - It shows where, not what: heat on the cat does not say whether it is the stripes or the ears.
-# - Each map is scaled to its own maximum. A class that the network rejects gets a bright heatmap
-#   too. Always read it together with the logit.
+# - It shows where, not what: heat on an ear does not say whether its shape or its color counts.
+# - A cell of the last layer can depend on most of the picture (its receptive field, chapter 3). Heat in a
+#   cell is no proof that the pixels beneath it matter.
+# - The average in step 3 can mark places that the logit does not depend on, where the gradient of a map
+#   differs from place to place ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)).
+# - A class that the network does not believe in may get a heatmap as bright as the winner's, or none at
+#   all. Always read it together with the logit.
 #
 # **Next:** chapter 4.2 goes from regions to pixels.

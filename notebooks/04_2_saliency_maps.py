@@ -26,17 +26,23 @@
 import sys
 
 if "google.colab" in sys.modules:
+    import re
     import subprocess
-    from importlib.metadata import requires
+    from importlib.metadata import distributions, requires
 
-    def install(*packages):
-        """Add packages and change none that is there: Colab keeps its TensorFlow and NumPy."""
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+    def install(package):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
         if subprocess.run(command).returncode:
             raise SystemExit("pip could not install the course, and says why above.")
 
     install("course.zip")
-    install(*requires("course-utils"), "deprecated")  # the last one is for tf-keras-vis
+    needed = [line for line in requires("course-utils") if "extra" not in line]
+    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
+        name = re.match("[a-z0-9-]+", line)[0]
+        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
+            install(name)
+
+    get_ipython().extension_manager.load_extension("course_utils.hints")
 
     from course_utils.__main__ import main
 
@@ -46,8 +52,6 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
-
-# %load_ext course_utils.hints
 
 import keras
 import matplotlib.pyplot as plt
@@ -82,7 +86,7 @@ def saliency_map(model, inputs, class_index):
         score = model(inputs)[0, class_index]
     gradient = tape.gradient(score, inputs)[0]
     magnitude = tf.reduce_max(tf.abs(gradient), axis=-1)
-    return (magnitude / tf.reduce_max(magnitude)).numpy()
+    return tf.math.divide_no_nan(magnitude, tf.reduce_max(magnitude)).numpy()
 
 
 by_hand = saliency_map(classifier.logits_model, inputs, cat)
@@ -91,14 +95,14 @@ assert np.corrcoef(by_hand.ravel(), saliency.ravel())[0, 1] > 0.9999
 print(f"{saliency.shape[0]} x {saliency.shape[1]} values, as many as the network sees pixels")
 
 # %% [markdown]
-# A few pixels stand out so far that the others look black beside them. To draw such a map we show the
+# A few pixels stand out so far that the others look dark beside them. To draw such a map we show the
 # brightest 1 % at full strength and scale the rest to them.
 
 
 # %%
 def brighten(values):
     """Scale values that are not negative to [0, 1] for drawing; the brightest 1 % are 1."""
-    return np.clip(values / np.percentile(values, 99), 0, 1)
+    return np.clip(values / (np.percentile(values, 99) or 1), 0, 1)
 
 
 def share_on_blanket(values):
@@ -115,7 +119,7 @@ print(f"on the right fifth of the picture: {share_on_blanket(saliency):.0%} of t
 # %% [markdown]
 # The right fifth of the picture is blanket, but for the tip of an ear. A map without any preference
 # would put 20 % of its sum there. Look at the dots: they lie all over the picture in small clusters,
-# and neighboring pixels have very different values. The eyes are barely there, and the nose is not.
+# and neighboring pixels have very different values.
 
 # %% [markdown]
 # ## Why it is noisy
@@ -140,11 +144,15 @@ print(f"correlation of the pictures:      {correlation(image, noisy):.3f}")
 noisy_saliency = cu.compute_saliency_map(classifier, noisy, cat)
 print(f"correlation of the saliency maps: {correlation(saliency, noisy_saliency):.1f}")
 
+# %%
+grad_cams = [cu.make_gradcam_heatmap(classifier, picture, cat) for picture in (image, noisy)]
+print(f"correlation of Grad-CAM's maps:   {correlation(*grad_cams):.1f}")
+
 # %% [markdown]
-# The pictures are nearly the same, and so is the answer, but the maps differ. A network of ReLUs is
-# made of many small flat pieces. Within a piece the gradient is constant; at its border the gradient
-# jumps. A tiny step leads to another piece. So the gradient at one point says little about the
-# surroundings.
+# The pictures are nearly the same, and so are the answer and the map of Grad-CAM. The saliency maps
+# differ. A network of ReLUs is *piecewise linear*: it is made of many small pieces, within a piece the
+# gradient is constant, and at its border the gradient jumps. A tiny step leads to another piece. So the
+# gradient at one point says little about the surroundings.
 
 # %% [markdown]
 # ## SmoothGrad
@@ -178,10 +186,10 @@ for n, first in smoothed.items():
           f"on the right fifth {share_on_blanket(first):.0%}")
 
 # %% [markdown]
-# The correlation rises with the number of samples: the map depends less and less on chance. It is
-# still far from 1, so more samples would help. In the bottom row above, the dots gather on the face
-# and along the edge of the ear, and the blanket on the right gets darker from row to row. The price
-# is one forward and one backward pass for each sample.
+# The correlation rises with the number of samples: the map depends less and less on chance. As long as it
+# is far from 1, more samples would help. Compare the three rows above with the last numbers: do the dots
+# gather on the face, and does the blanket on the right get darker? The price is one forward and one
+# backward pass for each sample.
 
 # %% [markdown]
 # ## The same through tf-keras-vis
@@ -202,7 +210,7 @@ assert correlation(theirs, saliency) > 0.9999
 
 # %% [markdown]
 # Its SmoothGrad (`smooth_samples=20`) averages *magnitudes*, while the paper averages signed
-# gradients. With magnitudes nothing cancels, so the two give different maps.
+# gradients. Magnitudes cannot cancel: noise that points both ways adds up.
 
 # %% [markdown]
 # ## Integrated Gradients
@@ -210,7 +218,8 @@ assert correlation(theirs, saliency) > 0.9999
 # A gradient says what the *next* small change would do. It does not say how the logit came to be as
 # high as it is. Integrated Gradients walks from a *baseline* $x'$, here a black picture, to the
 # picture $x$, and adds up the gradients on the way
-# ([Sundararajan et al., 2017](https://arxiv.org/abs/1703.01365)):
+# ([Sundararajan et al., 2017](https://arxiv.org/abs/1703.01365)). Let $F(x)$ be the logit of the class,
+# and let $i$ count all the numbers of the picture, each color of each pixel:
 #
 # $$ \text{IG}_i = (x_i - x'_i) \int_0^1 \frac{\partial F}{\partial x_i}
 # \big( x' + t \, (x - x') \big) \, dt . $$
@@ -239,6 +248,31 @@ assert correlation(by_hand, attributions) > 0.999
 print(f"10 steps: both agree, correlation {correlation(by_hand, attributions):.3f}")
 
 # %% [markdown]
+# ### Where does the logit rise on the way?
+#
+# Walk along the path and look.
+
+# %%
+positions = np.linspace(0, 1, 21) ** 2  # closer together near the start
+path = [black + np.float32(p) * (inputs - black) for p in positions]
+scores = np.array([logits_model(point)[0, cat] for point in path])
+gained = scores[-1] - scores[0]
+
+figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
+axes.plot(positions, scores, marker="o", markersize=4, color="#31688e")
+axes.set_xlabel("from black (0) to the picture (1)")
+axes.set_title("Logit of Egyptian cat along the path", fontsize="medium")
+plt.show()
+half = positions[np.argmax(scores - scores[0] > gained / 2)]
+print(f"F(x) - F(x') = {gained:.1f} logits, half of it reached at {half:.2f}")
+
+# %% [markdown]
+# If the curve were a straight line, half of the gain would be reached at 0.5. If it is reached far below,
+# most of the gain comes while the picture is still nearly black. Where the curve is flat, the gradient along the path
+# is small and says little about how the logit was reached. Look at the right end: that is where the
+# picture itself lies, and where plain saliency takes its gradient.
+
+# %% [markdown]
 # ### Is the sum right?
 #
 # The integral is replaced by a sum over a number of steps. `completeness_gap` compares the
@@ -248,7 +282,10 @@ print(f"10 steps: both agree, correlation {correlation(by_hand, attributions):.3
 steps = [10, 20, 50, 100, 300]
 runs = {n: cu.integrated_gradients(classifier, image, cat, num_steps=n) for n in steps}
 gaps = {n: cu.completeness_gap(classifier, image, runs[n], cat) for n in steps}
+for n in steps:
+    print(f"{n:3d} steps: sum {runs[n].sum():3.0f}   gap {gaps[n]:.0%}")
 
+# %%
 figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
 axes.plot(steps, list(gaps.values()), marker="o", color="#31688e")
 axes.axhline(0.05, color="gray", linestyle="--", linewidth=1)
@@ -259,34 +296,20 @@ axes.set_xlabel("number of steps")
 axes.set_title("Completeness gap of Integrated Gradients; dashed: 5 %", fontsize="medium")
 plt.show()
 
-gained = classifier.logits(image)[0, cat] - classifier.logits(np.zeros_like(image))[0, cat]
-print(f"F(x) - F(x') = {gained:.1f} logits")
-for n in steps:
-    print(f"{n:3d} steps: sum {runs[n].sum():3.0f}   gap {gaps[n]:.0%}")
-
 # %% [markdown]
-# Check the sums against the first line. A smooth function would need a few steps. This network's
-# path is rough: with every ReLU that switches on or off, the gradient jumps. So do not trust a fixed
-# number of steps; print the gap.
+# Check the sums against the gain above. Equally spaced steps fall evenly on the path. If the rise is short,
+# few of them fall on it, or none. So do not trust a fixed number of steps; print the gap.
 #
-# Where does the logit rise on the way? Walk along the path and look.
+# If the rise comes early, as with EfficientNet-Lite0, 20 steps can be spent better: 10 up to a point
+# behind the rise, 10 from there on. The two integrals add up.
 
 # %%
-positions = np.linspace(0, 1, 21)
-path = [(p * image).astype(np.uint8) for p in positions]
-scores = classifier.logits(np.stack(path))[:, cat]
-
-figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
-axes.plot(positions, scores, marker="o", markersize=4, color="#31688e")
-axes.set_xlabel("from black (0) to the picture (1)")
-axes.set_title("Logit of Egyptian cat along the path", fontsize="medium")
-plt.show()
-print(f"half of the gain is reached at {positions[np.argmax(scores - scores[0] > gained / 2)]:.2f}")
-
-# %% [markdown]
-# The curve is far from a straight line: nearly all of the gain comes in the first steps, while the
-# picture is still almost black. Where the curve is flat, a gradient says little about how the logit
-# was reached. That holds for the picture itself, at the right end.
+turn = min(3 * half, 0.5)
+point = black + np.float32(turn) * (inputs - black)
+split = (integrated_gradients(logits_model, point, black, cat, num_steps=10)
+         + integrated_gradients(logits_model, inputs, point, cat, num_steps=10))
+gap = cu.completeness_gap(classifier, image, split, cat)
+print(f"10 steps up to {turn:.2f} and 10 from there: sum {split.sum():.0f}   gap {gap:.0%}")
 
 # %% [markdown]
 # ### What it shows
@@ -309,8 +332,9 @@ positive, negative = attributions[attributions > 0].sum(), attributions[attribut
 print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positive + negative:+.0f}")
 
 # %% [markdown]
-# Both rows show the same places. Read the numbers: large amounts for and against nearly cancel, and
-# the logit is the small rest. Pixels do not speak for a cat one by one.
+# Both rows show much the same places. Read the numbers: the gain is what is left when the amounts for and
+# against are added up. The larger they are beside it, the less a single pixel's share means. Pixels do
+# not speak for a cat one by one.
 
 # %% [markdown]
 # ## Regions and pixels, side by side
@@ -327,10 +351,8 @@ cu.plot_heatmap(
 )
 
 # %% [markdown]
-# Grad-CAM answers with a region, a few cells wide, and mostly leaves the blanket out. The other three
-# answer with pixels. SmoothGrad shows where on the face; saliency scatters. Integrated Gradients
-# also marks the bright blanket on the right: with a black baseline, bright pixels have come the
-# longest way, and the difference $x_i - x'_i$ is a factor of their attribution.
+# Grad-CAM answers with a region, a few cells wide. The other three answer with pixels. How much of each
+# lies on the blanket on the right, where a map without any preference would put 20 %?
 
 # %%
 for name, values in {
@@ -340,6 +362,10 @@ for name, values in {
     "Integrated Gradients": np.abs(attributions),
 }.items():
     print(f"{name:21s} on the right fifth: {share_on_blanket(values):.0%}")
+
+# %% [markdown]
+# A number near 20 % means that the method does not tell the blanket from the cat on this picture. In the
+# rows above you see it: such a map is as bright on the right edge as elsewhere.
 
 # %% [markdown]
 # ## Explore: pixels
@@ -361,7 +387,8 @@ explorer
 #
 # ## Where pixel maps mislead
 #
-# - They like edges and contrast, whatever the class. Chapter 5 tests this.
+# - A sharp picture of edges looks like an explanation. Ask for another class: how much of the map changes?
+#   Chapter 5 measures it.
 # - With a black baseline, a black pixel gets no attribution, however important it is:
 #   $x_i - x'_i = 0$.
 # - A large gradient is not a large contribution, and neither is a reason.

@@ -26,17 +26,23 @@
 import sys
 
 if "google.colab" in sys.modules:
+    import re
     import subprocess
-    from importlib.metadata import requires
+    from importlib.metadata import distributions, requires
 
-    def install(*packages):
-        """Add packages and change none that is there: Colab keeps its TensorFlow and NumPy."""
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+    def install(package):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
         if subprocess.run(command).returncode:
             raise SystemExit("pip could not install the course, and says why above.")
 
     install("course.zip")
-    install(*requires("course-utils"), "deprecated")  # the last one is for tf-keras-vis
+    needed = [line for line in requires("course-utils") if "extra" not in line]
+    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
+        name = re.match("[a-z0-9-]+", line)[0]
+        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
+            install(name)
+
+    get_ipython().extension_manager.load_extension("course_utils.hints")
 
     from course_utils.__main__ import main
 
@@ -47,31 +53,29 @@ if "google.colab" in sys.modules:
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
 
-# %load_ext course_utils.hints
-
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
 # %% [markdown]
-# ## Two questions to a decision
+# ## Two questions about a decision
 #
 # Chapters 2 and 3 looked at the network: its weights, its feature maps. From here on we look at a
 # *decision*: one picture, one class, one number. Two families of methods ask what the number rests
 # on.
 #
 # - **Which region?** Class activation maps (chapter 4.1) weight the last feature maps by how much
-#   they matter for the class. They are coarse and stable.
+#   they matter for the class. They are coarse.
 # - **Which pixels?** Saliency maps (chapter 4.2) ask how the number changes when a pixel changes.
-#   They are fine and noisy.
+#   They are fine, and noisy.
 #
 # Both need to know what the number is. So we first look at the network's output.
 
 # %% [markdown]
 # ## The 1000 classes
 #
-# ImageNet is a collection of photographs sorted by the nouns of WordNet, a dictionary of meanings.
-# The networks here are trained on the 1000 nouns of its yearly competition
+# ImageNet is a collection of photographs sorted by WordNet, a dictionary that lists the *meanings* of
+# nouns. The networks here are trained on the 1000 meanings of its yearly competition
 # ([Russakovsky et al., 2014](https://arxiv.org/abs/1409.0575)). Each class has an index, a WordNet
 # ID, and an English label.
 
@@ -81,22 +85,23 @@ for index in [0, 1, 2, 281, 282, 283, 999]:
 
 # %% [markdown]
 # The list is uneven. It knows over a hundred breeds of dogs, each a class of its own. It has no
-# giraffe, and no person.
+# giraffe. Of people it has three kinds: a ballplayer, a groom, and a scuba diver.
 
 # %%
 first, last = cu.class_index("Chihuahua"), cu.class_index("Mexican hairless")
 print(f"classes {first} to {last} are dogs: {last - first + 1} of them")
-for text in ["cat", "giraffe", "person"]:
+for text in ["giraffe", "ballplayer", "groom", "diver", "cat"]:
     found = [c.label for c in cu.search_classes(text)]
     print(f"search {text!r}: {', '.join(found) or 'nothing'}")
 
 # %% [markdown]
-# Searching for *cat* finds kinds of cats, and other words that contain these three letters.
+# The search finds letters, not meanings. Among the hits for *cat* are words that only contain the three
+# letters, and the *Madagascar cat*, a lemur. The *tabby*, a cat, is missing.
 
 # %% [markdown]
 # ## From a name to an index
 #
-# `class_index` takes any spelling. It refuses to guess.
+# `class_index` takes spaces for underscores, and capital letters for small ones. It refuses to guess.
 
 # %%
 print(cu.class_index("great_white_shark"), cu.class_index("Great White Shark"))
@@ -140,7 +145,8 @@ figure, panels = plt.subplots(1, len(names), figsize=(9, 2.2), layout="constrain
 for axes, image in zip(panels, images.values()):
     best = classifier.top_predictions(image, k=1)[0]
     axes.imshow(image)
-    axes.set_title(f"{best.label}\n{best.probability:.2f}", fontsize="small")
+    axes.set_title(f"{best.label.replace('_', ' ')}\n{best.probability:.2f}", fontsize="small")
+    axes.set_anchor("N")
     axes.axis("off")
 plt.show()
 
@@ -151,15 +157,14 @@ for name, image in images.items():
 # %% [markdown]
 # Go through the five pictures and decide for each whether you agree. The astronaut and the rocket
 # have no class of their own, and the network names something else. The last picture has two right
-# answers, so its probability is divided among several names. None of this is visible in a single
-# best label.
+# answers, and its probability is divided among several names. A single best label hides that.
 
 # %% [markdown]
 # ### Explore: what else does the network see?
 #
 # Drag *Class* through the most probable classes, or *search* all 1000. The heatmap shows where the
-# network finds the class; how, is the subject of the next chapter. Choose the astronaut as the
-# picture: which part of it is the bobsled?
+# evidence for the class lies; the next chapter computes it. Choose the astronaut as the picture: which
+# part of it speaks for the first class?
 
 # %%
 cu.ClassExplorer(classifier, images["cat_and_coffee"])
@@ -185,7 +190,7 @@ for index in np.argsort(-logits)[:3]:
     print(f"{cu.class_label(index):12s} logit {logits[index]:5.2f}   probability {probabilities[index]:.2f}")
 
 # %% [markdown]
-# Softmax only looks at differences: add 100 to every logit and the probabilities stay the same. And
+# Softmax only looks at differences: add 10 to every logit and the probabilities stay the same. And
 # a probability depends on *all* logits: it rises when evidence for another class disappears.
 
 # %%
@@ -201,13 +206,15 @@ print(f"with the logit of {cu.class_label(second)} lowered:  {raised[best]:.3f}"
 # %% [markdown]
 # ## Why explanations start from logits
 #
-# The methods of the next chapters ask for a derivative: how much does the number change? For a
-# probability and its own logit that derivative is
+# The methods of the next chapters ask for a derivative: how much does the number change with the picture
+# $x$? For a probability, softmax gives
 #
-# $$ \frac{\partial p_c}{\partial z_c} = p_c \, (1 - p_c) , $$
+# $$ \frac{\partial p_c}{\partial x} = p_c \, (1 - p_c) \; \Big( \frac{\partial z_c}{\partial x}
+# - \sum_{k \neq c} \frac{p_k}{1 - p_c} \, \frac{\partial z_k}{\partial x} \Big) . $$
 #
-# which goes to zero where the network is sure. Softmax *saturates*. The surer the network, the less
-# there is to explain.
+# The factor in front goes to zero where the network is sure: softmax *saturates*. It is the same for all
+# pixels, so it makes a whole map faint. That hurts where gradients are added up along a path, or where
+# so little is left that rounding shows.
 
 # %%
 z = np.linspace(-8, 8, 200)
@@ -216,8 +223,8 @@ p = 1 / (1 + np.exp(-z))
 figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
 axes.plot(z, p, color="#440154", label="probability p")
 axes.plot(z, p * (1 - p), color="#31688e", linestyle="--", label="its derivative p (1 - p)")
-axes.set_xlabel("logit of a class, with all other logits fixed")
-axes.set_title("A sure network has flat probabilities", fontsize="medium")
+axes.set_xlabel(r"logit of the class, less the others: $z_c - \log \sum_{k \neq c} e^{z_k}$")
+axes.set_title("Where the network is sure, the probability is flat", fontsize="medium")
 axes.legend()
 plt.show()
 
@@ -226,8 +233,9 @@ for name in ["coffee", "chelsea", "cat_and_coffee"]:
     print(f"{name:15s} p = {p:.2f}   p (1 - p) = {p * (1 - p):.2f}")
 
 # %% [markdown]
-# There is a second reason. The gradient of a probability mixes two things: what speaks *for* the
-# class, and what speaks *against* the others. The gradient of a logit asks only about the class.
+# The sum in the bracket changes the map itself: it is what speaks for the *other* classes. So the
+# gradient of a probability mixes two things, what speaks for the class and what speaks against the
+# others. The gradient of a logit asks about the class alone.
 #
 # So every method of this course starts from the logit. `classifier.logits_model` is the network up
 # to its logits. It shares its weights with `classifier.model`, and leaves that model as it is.
@@ -241,7 +249,7 @@ print("softmax of logits_model equals model")
 # %% [markdown]
 # ## What to remember
 #
-# - The network knows 1000 nouns, and must choose among them.
+# - The network knows 1000 classes, and must choose among them.
 # - Look indices up with `class_index`; never type them from memory.
 # - Logits add up evidence; probabilities compare it. Explain logits.
 #
@@ -250,5 +258,7 @@ print("softmax of logits_model equals model")
 # - A wrong label can be the list's fault: there is no class for an astronaut.
 # - Even the right label may be one of several. When two objects are in the picture, low probability
 #   does not mean that the network is lost.
+# - A single logit has no zero. What raises all logits alike shows up in the map of each, although no
+#   probability changes. To ask "why a cat rather than a cup?", explain $z_\text{cat} - z_\text{cup}$.
 #
 # **Next:** chapter 4.1 asks which region of the picture speaks for a class.

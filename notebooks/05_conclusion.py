@@ -26,17 +26,23 @@
 import sys
 
 if "google.colab" in sys.modules:
+    import re
     import subprocess
-    from importlib.metadata import requires
+    from importlib.metadata import distributions, requires
 
-    def install(*packages):
-        """Add packages and change none that is there: Colab keeps its TensorFlow and NumPy."""
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+    def install(package):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
         if subprocess.run(command).returncode:
             raise SystemExit("pip could not install the course, and says why above.")
 
     install("course.zip")
-    install(*requires("course-utils"), "deprecated")  # the last one is for tf-keras-vis
+    needed = [line for line in requires("course-utils") if "extra" not in line]
+    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
+        name = re.match("[a-z0-9-]+", line)[0]
+        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
+            install(name)
+
+    get_ipython().extension_manager.load_extension("course_utils.hints")
 
     from course_utils.__main__ import main
 
@@ -47,16 +53,17 @@ if "google.colab" in sys.modules:
 import course_utils as cu
 import course_utils.backend  # loads TensorFlow without its start-up messages
 
-# %load_ext course_utils.hints
+import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 from course_utils.tiles import resize_heatmap
 
 # %% [markdown]
 # ## All methods on one picture
 #
-# We take the picture with two objects, so that right and wrong are visible: for *Egyptian cat* the
-# heat belongs on the left half, for *espresso* on the right.
+# We take the picture with two objects, so that each method can be asked twice: for *Egyptian cat*, on the
+# left half, and for *espresso*, on the right.
 
 # %%
 classifier = cu.load_classifier()
@@ -64,102 +71,171 @@ image = cu.load_image("cat_and_coffee")
 cat = cu.class_index("Egyptian cat")
 cup = cu.class_index("espresso")
 
-NUM_SAMPLES, NUM_STEPS = 20, 50
+# %% [markdown]
+# Each method becomes a function of a classifier, a picture and a class. Of Integrated Gradients we take
+# the magnitude for each pixel.
 
-
-def integrated_heatmap(classifier, image, class_index):
-    """Return the magnitude of Integrated Gradients in [0, 1]."""
-    attributions = cu.integrated_gradients(classifier, image, class_index, num_steps=NUM_STEPS)
-    magnitude = np.abs(attributions.sum(axis=-1))
-    return magnitude / magnitude.max()
-
-
-def brighten(values):
-    """Scale for drawing: the brightest 1 % of a map are 1."""
-    return np.clip(values / np.percentile(values, 99), 0, 1)
-
-
+# %%
 def class_activation(method):
     """Return a function that computes a class activation map by `method`."""
     return lambda *arguments: cu.make_gradcam_heatmap(*arguments, method=method)
 
 
+# %%
+NUM_SAMPLES, NOISE_LEVEL, NUM_STEPS = 20, 0.1, 50
+
+
+def smoothed(*arguments):
+    """Return SmoothGrad in [0, 1]."""
+    return cu.smooth_grad(*arguments, num_samples=NUM_SAMPLES, noise_level=NOISE_LEVEL)
+
+
+def integrated(*arguments):
+    """Return the magnitude of Integrated Gradients in [0, 1]."""
+    magnitude = np.abs(cu.integrated_gradients(*arguments, num_steps=NUM_STEPS).sum(axis=-1))
+    return magnitude / (magnitude.max() or 1)
+
+
+# %%
 # for each method: its function, and how many gradients it computes
 methods = {
     "Grad-CAM": (class_activation("grad_cam"), 1),
     "Grad-CAM++": (class_activation("grad_cam++"), 1),
     "LayerCAM": (class_activation("layer_cam"), 1),
     "Saliency": (cu.compute_saliency_map, 1),
-    "SmoothGrad": (cu.smooth_grad, NUM_SAMPLES),
-    "Integrated Gradients": (integrated_heatmap, NUM_STEPS),
+    "SmoothGrad": (smoothed, NUM_SAMPLES),
+    "Integrated Gradients": (integrated, NUM_STEPS),
 }
-heatmaps = {name: function(classifier, image, cat) for name, (function, _) in methods.items()}
-cu.plot_heatmap(image, {f"{name}: cat": brighten(h) for name, h in heatmaps.items()})
+for_cat = {name: function(classifier, image, cat) for name, (function, _) in methods.items()}
+for_cup = {name: function(classifier, image, cup) for name, (function, _) in methods.items()}
+
+
+# %%
+def draw_pairs(first, second, words):
+    """Draw the heatmaps of all methods over the picture, two beside each other."""
+    figure, panels = plt.subplots(3, 4, figsize=(9, 5), layout="constrained")
+    pairs = [(name, word, maps[name]) for name in methods for word, maps in zip(words, [first, second])]
+    for axes, (name, word, heatmap) in zip(panels.flat, pairs):
+        bright = np.clip(heatmap / (np.percentile(heatmap, 99) or 1), 0, 1)
+        axes.imshow(cu.overlay_heatmap(image, bright, alpha=0.7, cmap="viridis"))
+        axes.set_title(f"{name}:\n{word}", fontsize="small")
+        axes.axis("off")
+    plt.show()
+
+
+draw_pairs(for_cat, for_cup, ["Egyptian cat", "espresso"])
 
 
 # %%
 def share_on_left(heatmap):
     """Return how much of a heatmap's sum lies on the left half of the picture."""
     stretched = resize_heatmap(heatmap, image.shape[:2])
-    return float(stretched[:, : image.shape[1] // 2].sum() / stretched.sum())
+    return float(stretched[:, : image.shape[1] // 2].sum() / (stretched.sum() or 1))
 
 
-on_cat = {name: share_on_left(heatmap) for name, heatmap in heatmaps.items()}
-on_cup = {
-    name: 1 - share_on_left(function(classifier, image, cup))
-    for name, (function, _) in methods.items()
-}
+on_cat = {name: share_on_left(for_cat[name]) for name in methods}
+on_cup = {name: 1 - share_on_left(for_cup[name]) for name in methods}
+print("                      cat: on the cat   espresso: on the cup     sum - 100 %")
 for name in methods:
-    print(f"{name:21s} {on_cat[name]:.0%} on the cat, {on_cup[name]:.0%} on the cup")
+    print(f"{name:21s} {on_cat[name]:15.0%} {on_cup[name]:22.0%} {on_cat[name] + on_cup[name] - 1:17.0%}")
 
 # %% [markdown]
-# A method that knew nothing about the class would have 50 % on each side, give or take: more on one
-# side for both classes means that it only likes that side better.
+# A method that ignored the class would draw the same map twice, and its two numbers would add up to
+# 100 %, for example 70 and 30. What is above 100 % is the part of the heat that changes sides with the
+# class; a change within one half does not show. Compare the last column with the pictures: which pairs
+# can you tell apart?
+
+# %% [markdown]
+# ### For or against?
+#
+# The pixel methods are drawn as magnitudes. For Saliency and SmoothGrad the lost sign only says whether a
+# pixel should get brighter or darker to raise the logit. For Integrated Gradients it says more: whether
+# the pixel speaks for the class or *against* it. So we ask.
+
+# %%
+middle = classifier.input_size[1] // 2
+for name, index in [("Egyptian cat", cat), ("espresso", cup)]:
+    attributions = cu.integrated_gradients(classifier, image, index, num_steps=NUM_STEPS)
+    left, right = attributions[:, :middle].sum(), attributions[:, middle:].sum()
+    gap = cu.completeness_gap(classifier, image, attributions, index)
+    print(f"{name:13s} cat's half {left:+5.1f}   cup's half {right:+5.1f} logits   gap {gap:.0%}")
+
+# %% [markdown]
+# Read the signs, but only where the sum is larger than the error: the gap is a share of the total gain, so
+# a gap of 10 % of 6 logits is 0.6. A half with a clear minus speaks against the class, measured from
+# black. So light on the cup in the map for the cat need not be an error: it can be evidence *against* the
+# cat. The magnitude alone does not tell.
 
 # %% [markdown]
 # ## A heatmap is not proof
 #
 # All these maps look as if they had to do with what the network has learned. Do they? Shuffle the
-# weights: within each layer, every kernel keeps its values but at random places. The network has
-# then learned nothing. A map that stays the same did not depend on learning in the first place
+# weights: within each layer they swap places, also from one kernel to another. Nearly all that the
+# network has learned is gone. A map that stays the same did not depend on learning in the first place
 # ([Adebayo et al., 2018](https://arxiv.org/abs/1810.03292)).
-#
-# Shuffling changes the network for good, so we wrap it as a new classifier and do not use the old
-# one any more.
+
 
 # %%
-generator = np.random.default_rng(0)
-for layer in classifier.model.layers:
-    weights = layer.get_weights()
-    for array in weights:
-        if array.ndim > 1:  # kernels; biases and normalization stay
-            generator.shuffle(array.reshape(-1))
-    layer.set_weights(weights)
+def shuffle(model, seed):
+    """Let the weights of each layer swap places; biases and normalization stay."""
+    generator = np.random.default_rng(seed)
+    for layer in model.layers:
+        weights = layer.get_weights()
+        for array in weights:
+            if array.ndim > 1:
+                generator.shuffle(array.reshape(-1))
+        layer.set_weights(weights)
 
-shuffled = cu.ImageClassifier("shuffled", classifier.model, classifier.preprocess_input)
-best = shuffled.top_predictions(image, k=1)[0]
-print(f"the shuffled network says: {best.label} {best.probability:.2f}")
-
-# %%
-shuffled_maps = {name: function(shuffled, image, cat) for name, (function, _) in methods.items()}
-sanity = {
-    name: float(np.corrcoef(heatmaps[name].ravel(), shuffled_maps[name].ravel())[0, 1])
-    for name in methods
-}
-for name, value in sanity.items():
-    print(f"{name:21s} correlation of trained and shuffled: {value:.2f}")
-
-# %%
-pairs = {}
-for name in ["Grad-CAM", "LayerCAM", "Integrated Gradients"]:
-    pairs[f"{name}, trained"] = brighten(heatmaps[name])
-    pairs[f"{name}, shuffled"] = brighten(shuffled_maps[name])
-cu.plot_heatmap(image, pairs)
 
 # %% [markdown]
-# A correlation near 0 is what we want: the map changes when the learning is gone. A high one is a
-# warning. Compare the pairs of pictures with their numbers. A map that follows the edges of the
-# *picture* can look convincing for a network that knows nothing.
+# One shuffle may resemble the trained network by chance, so we take three. A classifier remembers what it
+# has computed, so after each shuffle the model is wrapped as a new one. Shuffling changes the model for
+# good: to run a cell above again, or this one, first run the cell with `load_classifier` again.
+
+# %%
+warnings.filterwarnings("ignore", "grad_cam finds nothing")  # then its map is all zeros
+
+from_shuffled = []
+for seed in range(3):
+    shuffle(classifier.model, seed)
+    shuffled = cu.ImageClassifier("shuffled", classifier.model, classifier.preprocess_input)
+    best = shuffled.top_predictions(image, k=1)[0]
+    print(f"a shuffled network says: {best.label} {best.probability:.2f}")
+    from_shuffled.append(
+        {name: function(shuffled, image, cat) for name, (function, _) in methods.items()}
+    )
+
+# %%
+draw_pairs(for_cat, from_shuffled[0], ["trained", "shuffled"])
+
+# %% [markdown]
+# To compare fine maps with coarse ones, we shrink all to a grid of 7 x 7. Without that the pixel methods
+# would pass for the wrong reason: two noisy maps never agree pixel by pixel.
+
+
+# %%
+def likeness(a, b):
+    """Return the correlation of two maps on a 7 x 7 grid; 0 where one of them is all zeros."""
+    a, b = (resize_heatmap(heatmap, (7, 7)).ravel() for heatmap in (a, b))
+    return float(np.corrcoef(a, b)[0, 1]) if a.any() and b.any() else 0.0
+
+
+sanity = {name: [likeness(for_cat[name], maps[name]) for maps in from_shuffled] for name in methods}
+for name, values in sanity.items():
+    print(f"{name:21s} trained and shuffled, three times:", *(f"{value:5.1f}" for value in values))
+
+# %% [markdown]
+# A value near 1 in all three columns would be a warning: such a map does not need what the network has
+# learned. Lower values scatter by chance, since there are only 49 cells: that is why one column would
+# prove nothing. But chance scatters around 0. Values above 0 in all three columns hint that a part of the
+# map follows the picture, whatever the network has learned. (A map that is all zeros counts as 0.)
+#
+# A low value is necessary, not sufficient: a map of pure noise passes as well. And a correlation compares
+# shapes, not levels. With EfficientNet-Lite0, LayerCAM's map of the shuffled network is bright all over.
+# Its number does not say so; the picture does. Look at both.
+#
+# In the paper, plain gradients and Grad-CAM pass. Guided Backpropagation, which draws the edges of the
+# picture, fails.
 
 # %% [markdown]
 # ## The methods in one table
@@ -167,19 +243,20 @@ cu.plot_heatmap(image, pairs)
 # Made from what this chapter has measured.
 
 # %%
-print(f"{'method':21s} {'map':>9s} {'gradients':>10s} {'on cat':>7s} {'on cup':>7s} {'shuffled':>9s}")
+print(f"{'method':21s} {'map':>9s} {'gradients':>10s} {'on cat':>7s} {'on cup':>7s} {'shuffled':>13s}")
 for name, (_, gradients) in methods.items():
-    size = "{} x {}".format(*heatmaps[name].shape)
+    size = "{} x {}".format(*for_cat[name].shape)
+    low, high = min(sanity[name]), max(sanity[name])
     print(f"{name:21s} {size:>9s} {gradients:10d} {on_cat[name]:7.0%} {on_cup[name]:7.0%} "
-          f"{sanity[name]:9.2f}")
+          f"{low:5.1f} to {high:4.1f}")
 
 # %% [markdown]
 # | method | it answers | it gets wrong |
 # |---|---|---|
-# | Grad-CAM | which region speaks for the class, against the rest of the picture | outlines; small objects |
+# | Grad-CAM | which region speaks for the class, less what speaks against it | outlines; small objects |
 # | Grad-CAM++ | which regions speak for the class at all | telling two classes apart |
 # | LayerCAM | the same, place by place, also at earlier layers | telling two classes apart |
-# | Saliency | what a small change of a pixel would do | noise; contrast looks like evidence |
+# | Saliency | what a small change of a pixel would do | noise; a large slope is not a large contribution |
 # | SmoothGrad | the same, averaged over a neighborhood | costs a gradient for each sample |
 # | Integrated Gradients | how the logit's gain over a baseline is shared out | depends on the baseline; costs a gradient for each step |
 #
@@ -190,13 +267,14 @@ for name, (_, gradients) in methods.items():
 # ## What to remember
 #
 # - First the question, then the method: region or pixel, small change or total gain.
-# - Test every heatmap. Does it change with the class? With the weights? Does covering the hot place
-#   change the logit?
-# - A heatmap that passes shows *where* the network looked. *Why* stays your hypothesis.
+# - Test every heatmap. Does it change with the class? With the weights? Does covering the hottest place
+#   cost more than covering the coldest?
+# - A heatmap that passes shows what the logit is sensitive to. *Why* stays your hypothesis.
 #
 # ## Further reading
 #
 # - Grad-CAM: Selvaraju et al., <https://arxiv.org/abs/1610.02391>
+# - CAM: Zhou et al., <https://arxiv.org/abs/1512.04150>
 # - Grad-CAM++: Chattopadhay et al., <https://arxiv.org/abs/1710.11063>
 # - LayerCAM: Jiang et al., <https://doi.org/10.1109/TIP.2021.3089943>
 # - Saliency: Simonyan et al., <https://arxiv.org/abs/1312.6034>

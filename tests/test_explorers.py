@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -147,6 +148,11 @@ def test_gradients_of_all_layers_give_the_heatmaps_of_each(embedded, chelsea, po
 def test_a_heatmap_without_anything_positive_is_zero():
     heatmap = heatmap_from(np.ones((2, 2, 1)), -np.ones((2, 2, 1)), "grad_cam")
     np.testing.assert_array_equal(heatmap, np.zeros((2, 2)))
+
+
+def test_a_heatmap_of_a_diverged_network_is_refused():
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        heatmap_from(np.full((2, 2, 1), np.nan), np.ones((2, 2, 1)), "grad_cam")
 
 
 # LayerExplorer
@@ -614,6 +620,25 @@ def test_a_hint_on_colab_only(embedded, chelsea, monkeypatch):
     assert "1 MB" in hint and "load_image" in hint
 
 
+@pytest.mark.parametrize("method", ["Saliency", "SmoothGrad", "Integrated Gradients"])
+def test_on_colab_no_thread_shows_anything(small_explorer, monkeypatch, method):
+    """Colab's page would not learn of it: https://github.com/googlecolab/colabtools/issues/3373."""
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    monkeypatch.setattr(threading.Thread, "start", None)
+    before = small_explorer.panels["heatmap"].value
+    small_explorer.method.value = method
+    assert small_explorer.panels["heatmap"].value != before
+    assert text(small_explorer.status) == ""
+    assert small_explorer.progress.layout.visibility == "hidden"
+
+
+def test_on_colab_a_failed_method_says_so(small_explorer, monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    monkeypatch.setattr(explorers, "smooth_grad", lambda *_, **__: 1 / 0)
+    small_explorer.method.value = "SmoothGrad"
+    assert text(small_explorer.status) == "Unexpected ZeroDivisionError: division by zero"
+
+
 def test_explorers_take_what_load_image_takes(small):
     assert cu.LayerExplorer(small, "chelsea").panels["input"].value
     with pytest.raises(ValueError, match="no sample and no file"):
@@ -634,6 +659,110 @@ def test_nothing_piles_up(small, picture):
     assert len(small._remembered) <= 8 and len(explorer._threads) <= 1
 
 
+def gradients_of(explorer):
+    """Ask a ClassExplorer for a layer that takes the gradients of all layers."""
+    explorer.layer.value = "first"
+    explorer.wait()
+    explorer.layer.value = "second"
+
+
+def holding(explorer_list):
+    """Which explorers keep what they computed of all layers."""
+    return [
+        bool(getattr(e, "_outputs", None) or getattr(e, "_gradients", None)) for e in explorer_list
+    ]
+
+
+def test_only_the_newest_two_explorers_hold_all_layers(small, picture):
+    layers = [cu.LayerExplorer(small, picture) for _ in range(3)]
+    assert holding(layers) == [False, True, True]
+    classes = [cu.ClassExplorer(small, picture) for _ in range(2)]
+    assert holding(layers + classes) == [False, True, True, False, False]
+    gradients_of(classes[0])
+    assert holding(layers + classes) == [False, False, True, True, False]
+    layers[0].layer.value = "second"
+    assert holding(layers + classes) == [True, False, False, True, False]
+    gradients_of(classes[1])
+    assert holding(layers + classes) == [True, False, False, False, True]
+
+
+def test_gradients_that_nobody_waits_for_any_more_count_as_well(small, picture, monkeypatch):
+    go = threading.Event()
+    monkeypatch.setattr(
+        explorers, "layer_gradients", lambda *a: go.wait(60) and layer_gradients(*a)
+    )
+    explorer = cu.ClassExplorer(small, picture)
+    layers = [cu.LayerExplorer(small, picture) for _ in range(2)]
+    explorer.layer.value = "first"
+    explorer.layer.value = "second"
+    go.set()
+    explorer.wait()
+    assert holding([*layers, explorer]) == [False, True, True]
+
+
+def test_explorers_used_in_turns_show_their_own(small, picture):
+    names = ["coffee", "rocket", "astronaut"]
+    layers = {name: cu.LayerExplorer(small, picture) for name in names}
+    classes = {name: cu.ClassExplorer(small, picture) for name in names}
+    for name, explorer in [*layers.items(), *classes.items()]:
+        explorer.picture.value = name
+    for layer in ("second", "first", "second"):
+        for name, explorer in layers.items():
+            explorer.layer.value = layer
+            explorer.channel.value = 3
+            assert_layer_is_shown(explorer, cu.load_image(name))
+        for name, explorer in classes.items():
+            explorer.layer.value = layer
+            explorer.classes.value = (explorer.classes.value + 1) % 3
+            explorer.wait()
+            image = cu.load_image(name)
+            shown = views.network_picture(image, (8, 8)), explorer.classes.value, layer
+            assert_class_is_shown(explorer, image, cu.make_gradcam_heatmap(small, *shown))
+
+
+def test_explorers_that_compute_at_once_do_not_block_each_other(small, picture):
+    """Each worker's result makes another explorer let go, while that one is in use."""
+    images = [np.roll(picture, shift, axis=1) for shift in range(4)]
+    classes = [cu.ClassExplorer(small, image) for image in images]
+    layer = cu.LayerExplorer(small, picture)
+    for index in (0, 1, 2):
+        for explorer in classes:
+            explorer.classes.value = index
+            explorer.layer.value = "first"
+            layer.layer.value = "second" if layer.layer.value == "first" else "first"
+        for explorer, image in zip(classes, images, strict=True):
+            explorer.wait()
+            heatmap = cu.make_gradcam_heatmap(small, image, index, "first")
+            assert_class_is_shown(explorer, image, heatmap)
+            assert text(explorer.status) == "" or not heatmap.any()
+            explorer.layer.value = "second"
+    assert_layer_is_shown(layer, picture)
+    assert sum(holding([*classes, layer])) == 2
+
+
+# The end of Python
+
+ENDS_WHILE_COMPUTING = """
+import atexit, functools
+import course_utils as cu
+from course_utils import explorers
+
+explorers.smooth_grad = functools.partial(cu.smooth_grad, num_samples=100_000)  # hours
+explorer = cu.ClassExplorer(cu.load_classifier("embedded"), "chelsea")
+explorer.method.value = "SmoothGrad"
+[thread] = explorer._threads
+assert thread.is_alive()
+atexit.register(lambda: print("alive:", thread.is_alive(), explorer._error))
+"""
+
+
+def test_python_ends_while_a_thread_computes():
+    command = [sys.executable, "-W", "ignore", "-c", ENDS_WHILE_COMPUTING]
+    root = Path(__file__).parents[1]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    assert (ran.returncode, ran.stdout) == (0, "alive: False None\n"), ran.stderr
+
+
 # Where there is no kernel
 
 
@@ -644,8 +773,10 @@ def test_the_bundle_has_a_widget_a_still_picture_and_a_sentence(explorer):
     )
     assert bundle["text/plain"] == text(explorer.words)
     panels = explorer.panels
-    order = ("page", "input", "channel") if "page" in panels else ("input", "heatmap", "overlay")
-    files = [panels[name].value for name in order]
+    captions = {"page": "Feature maps", "input": "Input", "channel": "One channel"}
+    captions |= {"heatmap": "Heatmap", "overlay": "Overlay"}
+    files = {captions[name]: panel.value for name, panel in panels.items()}
+    assert list(files)[1 - ("page" not in panels)] == "Input"
     assert bundle["image/png"] == views.still_picture(files, bundle["text/plain"])
 
 

@@ -3,7 +3,10 @@
 import builtins
 import json
 import os
+import re
 import symtable
+import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -12,7 +15,8 @@ from nbclient import NotebookClient
 
 from course_utils.hints import missing_name_hint
 
-CHAPTERS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def code(source):
@@ -54,9 +58,12 @@ def test_without_the_notebook_the_menu_is_named():
     assert "Run All Above Selected Cell" in missing_name_hint("x", [])
 
 
-def names(source, used):
+def missing_names(source):
+    """Return the names that a cell reads and does not make."""
     symbols = symtable.symtable(source, "cell", "exec").get_symbols()
-    return {s.get_name() for s in symbols if (s.is_referenced() if used else s.is_assigned())}
+    made = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported()}
+    given = {*dir(builtins), "get_ipython"}
+    return {s.get_name() for s in symbols if s.is_referenced()} - made - given
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -66,36 +73,65 @@ def test_whatever_a_chapters_cell_needs_is_found_above_it(path):
     for number, cell in enumerate(cells):
         if cell["cell_type"] == "code":
             source = "".join(line for line in cell["source"] if not line.startswith("%"))
-            before = cells[:number]
-            for name in names(source, used=True) - names(source, used=False) - set(dir(builtins)):
-                if name not in source.partition("import")[2].split():
-                    wanted += 1
-                    assert "is made in the cell" in missing_name_hint(name, before), (name, source)
+            for name in missing_names(source):
+                wanted += 1
+                hint = missing_name_hint(name, cells[:number])
+                assert "is made in the cell" in hint, (name, source)
     assert wanted > 5
 
 
-def run(cells, tmp_path):
-    """Run cells as JupyterLab would, which tells the kernel the notebook's path."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    path = tmp_path / "chapter.ipynb"
-    nbformat.write(notebook, path)
-    order = notebook.cells[:1] + notebook.cells[2:]  # the second one is left out
-    left_out = nbformat.v4.new_notebook(cells=order)
-    client = NotebookClient(left_out, kernel_name="python3", allow_errors=True)
+def run_in_new_kernel(cell, path):
+    """Run one cell as JupyterLab would, which tells the kernel its notebook's path."""
+    alone = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    client = NotebookClient(alone, kernel_name="python3", allow_errors=True)
     client.execute(env={**os.environ, "JPY_SESSION_NAME": str(path)}, cleanup_kc=True)
-    return left_out.cells[1].outputs
+    outputs = alone.cells[0].outputs
+    text = "".join(output.text for output in outputs if output.output_type == "stream")
+    return text, [output.ename for output in outputs if output.output_type == "error"]
 
 
-def test_a_cell_run_too_early_says_which_one_comes_first(tmp_path):
-    outputs = run(["%load_ext course_utils.hints", "image = 1", "print(image)"], tmp_path)
-    shown = "".join(output.get("text", "") for output in outputs)
-    assert "'image' is made in the cell that begins with `image = 1`." in shown
-    assert [output.ename for output in outputs if output.output_type == "error"] == ["NameError"]
+def test_the_last_cell_in_a_new_kernel_says_which_one_comes_first():
+    """Nothing has been run or loaded: the environment's own settings bring the hint."""
+    path = CHAPTERS[2]
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    last = [cell for cell in cells if cell["cell_type"] == "code"][-1]
+    text, errors = run_in_new_kernel("".join(last["source"]), path)
+    assert errors == ["NameError"]
+    assert re.search(r"^'\w+' is made in the cell that begins with `.+`", text, re.MULTILINE)
 
 
-def test_an_error_inside_a_function_gets_no_hint(tmp_path):
-    cells = ["%load_ext course_utils.hints\nimage = 1", "", "raise NameError('other')"]
-    assert len(run(cells, tmp_path)) == 1
+def test_where_the_notebook_is_not_known_the_menu_is_named():
+    text, errors = run_in_new_kernel("print(image)", "a kernel without a notebook")
+    assert errors == ["NameError"]
+    assert text.startswith("If 'image' is made in a cell further up, that cell has not been run.")
+
+
+def test_an_error_that_names_nothing_gets_no_hint():
+    assert run_in_new_kernel("raise NameError('other')", CHAPTERS[0]) == ("", ["NameError"])
+
+
+def test_colabs_own_help_with_failed_imports_stays():
+    """Colab has a handler, too, and IPython room for one."""
+    cell = """
+shell = get_ipython()
+shell.set_custom_exc((ImportError,), lambda self, *error, tb_offset=None: print("Colab's help"))
+from course_utils.hints import load_ipython_extension
+load_ipython_extension(shell)
+"""
+    path = CHAPTERS[0]
+    assert run_in_new_kernel(cell + "import no_such_module", path)[0] == "Colab's help\n"
+    assert "'image' is made in the cell" in run_in_new_kernel(cell + "image", path)[0]
+
+
+def test_this_environment_has_the_settings_of_the_project():
+    """Also after an upgrade: they are copied when the package is installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    assert {Path(source) for source in shared} == {
+        path.relative_to(ROOT) for path in ROOT.glob("jupyter/*.*")
+    }
+    for source, target in shared.items():
+        assert Path(sys.prefix, target).read_bytes() == (ROOT / source).read_bytes()
 
 
 def test_a_chapter_goes_on_after_a_restart_in_its_middle():

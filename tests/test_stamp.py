@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace as Namespace
 
 import jupytext
 import pytest
@@ -126,7 +127,10 @@ def test_the_address_stands_nowhere_else():
     assert set(listing.stdout.split()) <= stamped
 
 
-@pytest.mark.parametrize("address", ["http://github.com/a/b", "https://example.com/a/b", "a/b", ""])
+@pytest.mark.parametrize(
+    "address",
+    ["http://github.com/a/b", "https://example.com/a/b", "https://github.com/a/b.git", "a/b", ""],
+)
 def test_an_address_that_colab_cannot_open_is_refused(course, address):
     text = (course / "pyproject.toml").read_text(encoding="utf-8")
     text += f'\n[project.urls]\nRepository = "{address}"\n'
@@ -150,8 +154,8 @@ def test_a_chapter_without_a_setup_cell_stops_everything(course):
 # The setup cell, run
 
 
-def run_cell(monkeypatch, on_colab, codes=(0, 0), fetched=0):
-    """Run the setup cell with a stand-in for pip; returns the commands it has given."""
+def run_cell(monkeypatch, on_colab, codes=(0, 0, 0), fetched=0):
+    """Run the setup cell with stand-ins for pip and IPython; returns what it has asked them."""
     commands = []
 
     def run(command):
@@ -164,11 +168,15 @@ def run_cell(monkeypatch, on_colab, codes=(0, 0), fetched=0):
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr("course_utils.__main__.main", main)
-    monkeypatch.setattr("importlib.metadata.requires", lambda name: ["pooch>=1", "numpy>=2"])
+    lines = ["pooch>=1", "scikit-image >=0.2", "numpy>=2", 'ruff>=0.9; extra == "dev"']
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: lines)
+    there = {"scikit-image", "numpy"}
+    monkeypatch.setattr("importlib.metadata.distributions", lambda name: {name} & there)
     if on_colab:
         monkeypatch.setitem(sys.modules, "google.colab", sys)
     text = (ROOT / "notebooks/01_introduction.py").read_text(encoding="utf-8")
-    exec(compile(ast.parse(setup_cell(text)), "cell", "exec"), {})
+    ipython = Namespace(extension_manager=Namespace(load_extension=commands.append))
+    exec(compile(ast.parse(setup_cell(text)), "cell", "exec"), {"get_ipython": lambda: ipython})
     return commands
 
 
@@ -178,9 +186,11 @@ def test_elsewhere_the_setup_cell_does_nothing(monkeypatch, capsys):
 
 
 def test_on_colab_it_adds_what_is_missing_and_fetches_vgg16(monkeypatch, capsys):
-    course, others, fetch = run_cell(monkeypatch, on_colab=True)
-    assert course[:5] == others[:5] == ["-m", "pip", "install", "--quiet", "--no-deps"]
-    assert len(course) == 6 and others[5:] == ["pooch>=1", "numpy>=2", "deprecated"]
+    *packages, extension, fetch = run_cell(monkeypatch, on_colab=True)
+    pip = ["-m", "pip", "install", "--quiet", "--no-deps"]
+    assert [command[:-1] for command in packages] == 3 * [pip]
+    assert [command[-1] for command in packages[1:]] == ["pooch", "deprecated"]
+    assert extension == "course_utils.hints"
     assert fetch == ["fetch", "vgg16"] and capsys.readouterr().out == ""
 
 
@@ -189,7 +199,7 @@ def test_without_vgg16_the_chapter_goes_on(monkeypatch, capsys):
     assert "goes on with the network" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("codes", [(1, 0), (0, 1)])
+@pytest.mark.parametrize("codes", [(1, 0, 0), (0, 1, 0)])
 def test_a_failed_installation_ends_the_cell_in_a_sentence(monkeypatch, codes):
     with pytest.raises(SystemExit, match="pip could not install the course"):
         run_cell(monkeypatch, on_colab=True, codes=codes)

@@ -49,22 +49,29 @@ def test_a_photograph_survives_its_encoding(chelsea):
     assert np.abs(pixels(file).astype(int) - chelsea).mean() < 2
 
 
-def test_a_still_picture_has_the_pictures_side_by_side_and_the_sentence_below():
+def test_a_still_picture_has_captions_above_the_pictures_and_the_sentence_below():
     red = encode_png(np.full((20, 300), 255, np.uint8), "gray")
-    gray = encode_png(np.full((40, 10), 0, np.uint8), "gray")
-    blank = pixels(views.still_picture([red, gray], "", padding=2))[:, :, 0]
-    expected = np.full((40, 312), 255)
+    gray = encode_png(np.full((40, 200), 0, np.uint8), "gray")
+
+    def still(captions, sentence):
+        files = dict(zip(captions, (red, gray), strict=True))
+        return pixels(views.still_picture(files, sentence, padding=2))[:, :, 0]
+
+    blank = still(["", " "], "")
+    [top] = {row for row in np.flatnonzero(blank[:, -1] == 0)[:1]}
+    expected = np.full((40, 502), 255)
     expected[:, 302:] = 0
-    np.testing.assert_array_equal(blank[:40], expected)
-    assert (blank[40:] == 255).all()
-    short, long = ("a word " * count for count in (3, 30))
-    one_line, many_lines = (
-        pixels(views.still_picture([red, gray], sentence, padding=2))[:, :, 0]
-        for sentence in (short, long)
-    )
-    np.testing.assert_array_equal(many_lines[:40], expected)
-    assert (one_line[40:] < 100).any() and (one_line[:, -20:][42:] == 255).all()
-    assert len(many_lines) > len(one_line) + 40
+    np.testing.assert_array_equal(blank[top : top + 40], expected)
+    assert top > 10 and (blank[:top] == 255).all() and (blank[top + 40 :] == 255).all()
+
+    captioned = still(["", "caption"], "")
+    np.testing.assert_array_equal(captioned[top:], blank[top:])
+    assert (captioned[:top, :302] == 255).all() and (captioned[:top, 302:] < 100).any()
+
+    short, long = (still(["", " "], "a word " * count) for count in (3, 40))
+    np.testing.assert_array_equal(long[: top + 40], blank[: top + 40])
+    assert (short[top + 40 :] < 100).any() and (short[top + 42 :, -20:] == 255).all()
+    assert len(long) > len(short) + 20
 
 
 # Feature maps

@@ -17,37 +17,43 @@ _COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 _BINDER_BADGE = "https://mybinder.org/badge_logo.svg"
 
 _SETUP = re.compile(r'(?<=\n)# %% cellView="form".*?\n(?=# %%)', re.DOTALL)
-_SETUP_CELL = '''\
+_SETUP_CELL = """\
 # %% cellView="form" jupyter={{"source_hidden": true}} tags=["nbval-ignore-output"]
 # @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
 import sys
 
 if "google.colab" in sys.modules:
+    import re
     import subprocess
-    from importlib.metadata import requires
+    from importlib.metadata import distributions, requires
 
-    def install(*packages):
-        """Add packages and change none that is there: Colab keeps its TensorFlow and NumPy."""
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages]
+    def install(package):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
         if subprocess.run(command).returncode:
             raise SystemExit("pip could not install the course, and says why above.")
 
     install("{source}")
-    install(*requires("course-utils"), "deprecated")  # the last one is for tf-keras-vis
+    needed = [line for line in requires("course-utils") if "extra" not in line]
+    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
+        name = re.match("[a-z0-9-]+", line)[0]
+        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
+            install(name)
+
+    get_ipython().extension_manager.load_extension("course_utils.hints")
 
     from course_utils.__main__ import main
 
     if main(["fetch", "vgg16"]):
         print("The chapter goes on with the network that is part of the course.")
-'''
+"""
 _TITLE = re.compile(r"^(# # .*\n)(#\n# \[!\[Open.*\n)?", re.MULTILINE)
 _OPEN = re.compile(r"(?<=<!-- stamp: open -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _HEAD = re.compile(r"^(\| chapter \| time \| you learn \|).*\n(\|---\|---\|---\|).*$", re.MULTILINE)
 _ROW = re.compile(r"^(\| \[[^]]+\]\(notebooks/(\w+)\.ipynb\)( \| [^|]+){2} \|).*$", re.MULTILINE)
 _NO_ADDRESS = """\
 This copy of the course has no public address yet, so there are no badges. Colab can run it all the
-same: pack this folder as `course.zip`, open a chapter with *File > Upload notebook*, upload
-`course.zip` in the *Files* pane, and run the chapter's first cell.
+same: `git archive --output course.zip HEAD` packs it; open a chapter with *File > Upload notebook*,
+upload `course.zip` in the *Files* pane, and run the chapter's first cell. Binder needs the address.
 """
 _WITH_ADDRESS = """\
 Nothing to install: {colab} {binder}
@@ -115,7 +121,8 @@ def read_address(root):
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     address = project.get("urls", {}).get("Repository")
-    if address is not None and not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", address):
+    shape = r"https://github\.com/[\w.-]+/[\w.-]+(?<!\.git)"
+    if address is not None and not re.fullmatch(shape, address):
         raise ValueError(
             f"Repository in pyproject.toml must look like https://github.com/OWNER/NAME, "
             f"not {address!r}."

@@ -67,9 +67,7 @@ def jupyter_lab(folder, home):
         "COURSE_OFFLINE": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    (home / "config" / "labconfig").mkdir(parents=True)
-    overrides = home / "config" / "labconfig" / "default_setting_overrides.json"
-    overrides.write_bytes((ROOT / "binder" / "lab_settings.json").read_bytes())
+    home.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
     command += ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
     command += ["--IdentityProvider.token=", "--ServerApp.allow_root=True"]

@@ -45,6 +45,7 @@ def content(tmp_path_factory):
     shutil.copy(ROOT / "conftest.py", folder)
     files = [ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
     files += [*(ROOT / "course_utils").glob("*.py"), *(ROOT / "course_utils/data").iterdir()]
+    files += (ROOT / "jupyter").iterdir()
     with zipfile.ZipFile(folder / "course.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
             archive.write(path, Path("course", path.relative_to(ROOT)))
