@@ -15,20 +15,10 @@ except ModuleNotFoundError as error:  # the commonest fault: a Python that is no
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "classifiers": ["ImageClassifier", "Prediction", "load_classifier"],
-        "downloads": ["DownloadError"],
-        "explorers": ["ClassExplorer", "LayerExplorer"],
-        "feature_maps": ["get_feature_maps"],
-        "gradcam": ["make_gradcam_heatmap"],
-        "images": ["load_image", "sample_image_names"],
-        "imagenet": ["class_index", "class_label", "search_classes"],
-        "integrated": ["completeness_gap", "integrated_gradients"],
-        "plots": ["plot_feature_maps", "plot_heatmap", "plot_kernels", "plot_predictions"],
-        "saliency": ["compute_saliency_map"],
-        "smoothgrad": ["smooth_grad"],
-        "tiles": ["encode_png", "overlay_heatmap", "tile_feature_maps"],
-    },
-)
+# The public names stand in __init__.pyi, where editors find them, too.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+if "google.colab" in sys.modules:  # elsewhere the settings of the environment load it
+    from IPython import get_ipython
+
+    get_ipython().extension_manager.load_extension("course_utils.kernel")

@@ -1,16 +1,18 @@
 """The commands `python -m course_utils doctor` and `python -m course_utils fetch NAME`."""
 
 import argparse
+import io
 import sys
 import textwrap
 from pathlib import Path
 
 from course_utils import __version__
+from course_utils.doctor import FIX, Row, examine
 
 _SUBJECT_COLUMN, _FINDING_COLUMN, _WIDTH = 6, 18, 80
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run a command.
 
     Args:
@@ -37,10 +39,8 @@ def main(arguments=None):
         return 130
 
 
-def run_doctor():
+def run_doctor() -> int:
     """Print what `doctor.examine` finds. Returns 1 if something is to fix, else 0."""
-    from course_utils.doctor import FIX, examine
-
     print(f"course_utils {__version__}, {Path(__file__).parent}\n")
     count = 0
     for row in examine():
@@ -50,7 +50,7 @@ def run_doctor():
     return int(count > 0)
 
 
-def format_row(row):
+def format_row(row: Row) -> str:
     """Return a `doctor.Row` as lines for a screen; commands are not wrapped."""
     indent = " " * _FINDING_COLUMN
     head = f"{row.mark:<{_SUBJECT_COLUMN}}{row.subject}".ljust(_FINDING_COLUMN)
@@ -67,7 +67,7 @@ def _wrap(text, start):
     )  # fmt: skip
 
 
-def fetch(name):
+def fetch(name: str) -> int:
     """Download a network's weights, or a sample picture, into the cache.
 
     Args:
@@ -90,7 +90,7 @@ def fetch(name):
 
 def _fetch(name):
     """Return what to tell about it."""
-    from course_utils import downloads, images
+    from course_utils.io import downloads, images
 
     share = "To share it, let others read this folder, and set COURSE_CACHE to it for them:\n  "
     if name in images.SAMPLES:
@@ -98,19 +98,24 @@ def _fetch(name):
         if images.SAMPLES[name].sha256 is None:
             return f"{name} needs no download: nothing to fetch."
         return f"{name} is in the cache. {share}{downloads.cache_folder()}"
-    from course_utils.architectures import APPLICATIONS, EMBEDDED, download_weights, resolve_name
+    from course_utils.networks.registry import (
+        EMBEDDED,
+        cached_weights,
+        download_weights,
+        resolve_name,
+    )
 
     name = resolve_name(name)
     if name == EMBEDDED:
         return f"{name} is part of the package: nothing to fetch."
-    application = APPLICATIONS[name]
-    path = downloads.cached_file(application.known_hash, application.file_name)
-    happened = "was there already" if path else "is downloaded"
-    path = path or download_weights(name)
+    cached = cached_weights(name)
+    path = cached or download_weights(name)
+    happened = "was there already" if cached else "is downloaded"
     return f"{name} {happened}: {path.name}\n{share}{path.parent}"
 
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper)
         stream.reconfigure(errors="backslashreplace")  # a folder's name that the screen cannot show
     sys.exit(main())

@@ -1,6 +1,5 @@
 """Look at what the course needs on this computer: one row a subject, with what to do about it."""
 
-import hashlib
 import json
 import os
 import re
@@ -9,20 +8,22 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib import metadata, util
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from course_utils import downloads
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from course_utils.io import downloads
 
 OK = "ok"
 NOTE = "note"  # the course works all the same
 FIX = "fix"  # something does not work, or a setting asks for what is not there
 
-_NETWORK_SECONDS = 10
 _VGG16_BYTES = 553_467_096
 _LEAST_MEMORY, _VGG16_MEMORY, _AMPLE_MEMORY = 1.2, 1.7, 2.0  # GB
 _ROOT = Path("/")
@@ -43,12 +44,12 @@ class Row(NamedTuple):
     advice: str = ""  # lines that begin with a space are commands
 
 
-def examine():
-    """Yield a `Row` a subject. Where TensorFlow lacks its ground, a row says so in its place."""
+def examine() -> Iterator[Row]:
+    """Yield one `Row` for each subject. TensorFlow is looked at once what it needs is in order."""
     yield check_python()
-    ground = [check_packages(), check_backend(), check_memory()]
-    yield from ground
-    if broken := ", ".join(row.subject for row in ground if row.mark == FIX):
+    needed = [check_packages(), check_backend(), check_memory()]
+    yield from needed
+    if broken := ", ".join(row.subject for row in needed if row.mark == FIX):
         yield Row(NOTE, "TensorFlow", "not looked at", f"First fix {broken}, then run this again.")
     else:
         yield from check_tensorflow()
@@ -65,33 +66,35 @@ def _look(check):
 # What is installed
 
 
-def check_python():
+def check_python() -> Row:
     """Which Python this is, and whether it is new enough."""
-    version, least = "{}.{}.{}".format(*sys.version_info), _lower_bounds().get("Python", "0")
-    if _numbers(version) < _numbers(least):
-        return Row(FIX, "Python", f"{version} is too old", f"Use Python {least} or newer.")
+    version, (asked, _) = "{}.{}.{}".format(*sys.version_info), _requirements()
+    if version not in asked:
+        advice = f"The course needs Python {asked}."
+        return Row(FIX, "Python", f"{version} does not fit", advice)
     return Row(OK, "Python", f"{version}, {sys.executable}")
 
 
-def check_packages():
+def check_packages() -> Row:
     """Versions, compared with what the installed course_utils asks for."""
-    bounds = _lower_bounds()
-    wanted = [name for name in bounds if name != "Python"] or ["tensorflow", "keras", "numpy"]
-    found = {name: _installed(name)[1] for name in wanted}
-    wrong = [n for n in found if _numbers(found[n] or "") < _numbers(bounds.get(n, "0"))]
-    if wrong:
-        finding = ", ".join(f"{name} {found[name] or 'is missing'}" for name in wrong)
-        command = " ".join(f'"{name}>={bounds.get(name)}"' for name in wrong)
-        advice = f"Install:\n  python -m pip install {command}" if bounds else _INSTALL
+    _, wanted = _requirements()
+    names = [item.name for item in wanted] or ["tensorflow", "keras", "numpy"]
+    found = {name: _installed(name)[1] for name in names}
+    wrong = [item for item in wanted if (found[item.name] or "0") not in item.specifier]
+    if wrong or None in found.values():
+        lacking = wrong or [Requirement(name) for name in found if found[name] is None]
+        finding = ", ".join(f"{item.name} {found[item.name] or 'is missing'}" for item in lacking)
+        command = " ".join(f'"{item}"' for item in lacking)
+        advice = f"Install:\n  python -m pip install {command}" if wanted else _INSTALL
         return Row(FIX, "Packages", finding, advice)
     finding = "tensorflow {tensorflow}, keras {keras}, numpy {numpy}".format(**found)
-    if not bounds:
+    if not wanted:
         finding += "; course_utils is not installed, so which ones it needs is not known"
         return Row(NOTE, "Packages", finding, _INSTALL)
     return Row(OK, "Packages", f"{finding}, and {len(found) - 3} others")
 
 
-def check_widgets():
+def check_widgets() -> Row:
     """What the explorers need: ipywidgets, and its other half in JupyterLab."""
     version, lab, extension = (
         _installed(name)[1] for name in ("ipywidgets", "jupyterlab", "jupyterlab_widgets")
@@ -105,16 +108,16 @@ def check_widgets():
     if lab is None:
         return Row(OK, "Widgets", f"{finding}; no JupyterLab in this environment")
     finding += f", jupyterlab {lab}, jupyterlab_widgets {extension or 'is missing'}"
-    asked = " ".join(metadata.requires("ipywidgets"))
-    major = re.search(r"jupyterlab[-_]widgets[^;]*?[~>]=(\d+)", asked)[1]
-    if extension is None or _numbers(extension)[0] != int(major):
-        command = f'python -m pip install "jupyterlab_widgets=={major}.*"'
+    items = map(Requirement, metadata.requires("ipywidgets") or [])
+    [asked] = [item for item in items if item.name.replace("-", "_") == "jupyterlab_widgets"]
+    if extension is None or extension not in asked.specifier:
+        command = f'python -m pip install "{asked}"'
         advice = f"No slider would show. Install, then restart JupyterLab:\n  {command}"
         return Row(FIX, "Widgets", finding, advice)
     return Row(OK, "Widgets", finding)
 
 
-def check_jupytext():
+def check_jupytext() -> Row:
     """What opens the chapters' .py twins as notebooks."""
     version = _installed("jupytext")[1]
     if version is None:
@@ -123,15 +126,18 @@ def check_jupytext():
     return Row(OK, "Jupytext", version)
 
 
-def _lower_bounds():
-    """Return {requirement: version}, also of "Python"; {} where course_utils is not installed."""
+def _requirements():
+    """Return what the course asks for: a specifier for Python, and a list of `Requirement`.
+
+    Both are empty where course_utils is not installed.
+    """
     try:
         course = metadata.metadata("course-utils")
     except metadata.PackageNotFoundError:
-        return {}
-    lines = [line for line in course.get_all("Requires-Dist", []) if "extra ==" not in line]
-    lines.append(f"Python{course['Requires-Python']}")
-    return dict(re.match(r"([\w.-]+)[ (]*>=([\d.]+)", line).groups() for line in lines)
+        return SpecifierSet(), []
+    items = [Requirement(line) for line in course.get_all("Requires-Dist", [])]
+    mandatory = [item for item in items if item.marker is None]
+    return SpecifierSet(course["Requires-Python"]), mandatory
 
 
 def _installed(name):
@@ -144,14 +150,10 @@ def _installed(name):
     return name, None
 
 
-def _numbers(version):
-    return [int(number) for number in re.findall(r"\d+", version)]
-
-
 # TensorFlow and what it needs
 
 
-def check_backend():
+def check_backend() -> Row:
     """Keras must run on TensorFlow."""
     asked = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if asked != "tensorflow":
@@ -160,7 +162,7 @@ def check_backend():
     return Row(OK, "Keras", "runs on TensorFlow")
 
 
-def check_memory():
+def check_memory() -> Row:
     """The smallest limit on memory, as far as the system tells."""
     if not (limits := list(_memory_limits())):
         return Row(OK, "Memory", "how much there is, is not known on this system")
@@ -203,12 +205,12 @@ def _cgroup_limits():
                     yield int(text)
 
 
-def check_tensorflow():
+def check_tensorflow() -> list[Row]:
     """Look at TensorFlow and at what imports it. Returns a list: other rows only if it works.
 
     This happens in a process of its own: a broken TensorFlow may end Python instead of raising.
     """
-    code = "from course_utils import doctor; doctor._print_rows()"
+    code = "from course_utils import doctor; doctor.print_rows()"
     run = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
         capture_output=True, text=True, errors="replace",
@@ -219,8 +221,9 @@ def check_tensorflow():
     return rows or [_broken_tensorflow(run)]
 
 
-def _print_rows():
-    import course_utils.backend  # noqa: F401
+def print_rows() -> None:
+    """Import TensorFlow and print, as JSON, a row for each subject that needs it."""
+    import course_utils.networks.backend  # noqa: F401
 
     print(json.dumps(Row(OK, "TensorFlow", "can be imported")), flush=True)
     for check in (check_weights, check_model, check_connection):
@@ -240,60 +243,52 @@ def _broken_tensorflow(run):
     return Row(FIX, "TensorFlow", lines[-1][:300] if lines else "importing it fails", advice)
 
 
-# Networks, and where their weights come from. `architectures` imports TensorFlow.
+# Networks, and where their weights come from. `registry` imports TensorFlow.
 
 
-def check_weights():
+def check_weights() -> Row:
     """The embedded network's file is whole."""
-    from course_utils import architectures
+    from course_utils.networks.efficientnet_lite import EMBEDDED_FILE, embedded_file_is_whole
 
-    file = files("course_utils") / "data" / f"{architectures.EMBEDDED}.npz"
-    digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
-    if digest == architectures._EMBEDDED_SHA256:
+    file = Path(str(EMBEDDED_FILE))
+    if embedded_file_is_whole():
         return Row(OK, "Weights", f"the embedded {file.name} is whole")
-    finding = f"the embedded {file.name} is {'damaged' if digest else 'missing'}"
+    finding = f"the embedded {file.name} is {'damaged' if file.is_file() else 'missing'}"
     advice = "Get the course's files again. "
-    if Path(file).parents[2].joinpath("pyproject.toml").exists():
+    if file.parents[2].joinpath("pyproject.toml").exists():
         advice += f"In a clone of its repository:\n  git restore {file}"
     else:
         advice += "Then, in their folder:\n  python -m pip install --force-reinstall --no-deps ."
     return Row(FIX, "Weights", finding, advice)
 
 
-def check_model():
+def check_model() -> Row:
     """Which network load_classifier() takes, and why."""
-    from course_utils import architectures, classifiers
+    from course_utils.networks.registry import EMBEDDED, cached_weights, resolve_name
 
     asked = os.environ.get("COURSE_MODEL") or "auto"
     try:
-        name = classifiers._choose()
+        name = resolve_name("auto")
     except ValueError as error:
         return Row(FIX, "Model", f"COURSE_MODEL is {asked!r}", str(error))
-    if asked != "auto":
-        finding = f"{name}, because COURSE_MODEL is {asked!r}"
-        if name == architectures.EMBEDDED or architectures.has_weights(name):
+    if asked.lower() == "auto":
+        return Row(OK, "Model", f"{name}, embedded")
+    finding = f"{name}, because COURSE_MODEL is {asked!r}"
+    with suppress(downloads.DownloadError):  # of the cache, which has a row of its own
+        if name == EMBEDDED or cached_weights(name):
             return Row(OK, "Model", finding)
-        advice = f"Download them, or unset COURSE_MODEL:\n  python -m course_utils fetch {name}"
-        return Row(FIX, "Model", f"{finding}; its weights are not in the cache", advice)
-    if name == "vgg16":
-        return Row(OK, "Model", "vgg16, whose verified weights are in the cache")
-    with suppress(downloads.DownloadError):
-        file = downloads.cache_folder() / architectures.APPLICATIONS["vgg16"].file_name
-        if file.is_file():
-            advice = "Download them again:\n  python -m course_utils fetch vgg16"
-            return Row(NOTE, "Model", f"{name}, as the cached weights of VGG16 are damaged", advice)
-    return Row(OK, "Model", f"{name}, embedded (no VGG16 in the cache)")
+    advice = f"Download them, or unset COURSE_MODEL:\n  python -m course_utils fetch {name}"
+    return Row(FIX, "Model", f"{finding}; its weights are not in the cache", advice)
 
 
-def check_connection():
+def check_connection() -> Row:
     """Whether the server of the weights answers."""
-    from course_utils.architectures import APPLICATIONS
+    from course_utils.networks.registry import NETWORKS
 
-    url = APPLICATIONS["vgg16"].url
+    url = NETWORKS["vgg16"].published.url
     works = "The course works without it; downloads, such as VGG16, do not."
     try:
-        with closing(downloads._stream(url, downloads.MAX_FILE_BYTES, _NETWORK_SECONDS)) as items:
-            size = next(items)
+        size = downloads.announced_size(url)
     except downloads.DownloadError as error:
         reason = str(error).removeprefix(f"Could not download {url}: ")
         return Row(NOTE, "Connection", reason, works)
@@ -303,7 +298,7 @@ def check_connection():
     return Row(OK, "Connection", f"{urlsplit(url).hostname} answers")
 
 
-def check_cache():
+def check_cache() -> Row:
     """Whether downloads can be kept, and whether there is room for VGG16."""
     try:
         folder = downloads.cache_folder()
@@ -320,9 +315,9 @@ def check_cache():
     except OSError as error:
         if held:
             return Row(NOTE, "Cache", f"{finding}, not writable", "It is used as it is.")
-        return Row(FIX, "Cache", f"{folder}", downloads._disk_trouble(error, folder))
+        return Row(FIX, "Cache", f"{folder}", downloads.disk_trouble(error, folder))
     finding += f", {free / 1e9:.1f} GB free"
     if free < _VGG16_BYTES and not any(name.startswith("vgg16") for name in held):
-        advice = f"Free some space, {downloads._OTHER_CACHE}"
+        advice = f"Free some space, {downloads.OTHER_CACHE}"
         return Row(NOTE, "Cache", f"{finding}: VGG16 needs {_VGG16_BYTES / 1e9:.2f} GB", advice)
     return Row(OK, "Cache", finding)

@@ -1,19 +1,16 @@
-"""Says which cell to run first when a cell uses a name that no cell has made yet.
-
-An IPython extension: jupyter/ipython_kernel_config.py loads it in every kernel of the environment
-where the course is installed, and on Colab a chapter's setup cell does.
-"""
+"""Says which cell to run first when a cell uses a name that no cell has made yet."""
 
 import json
 import os
 import re
 import symtable
+from typing import Any
 
 _RUN = "Run > Run All Above Selected Cell (on Colab: Runtime > Run before) runs all that it needs."
 
 
-def load_ipython_extension(shell):
-    """Show a hint under every NameError of a cell."""
+def show_hints(shell: Any) -> None:
+    """Show a hint under every NameError of a cell, from now on."""
     # IPython has room for one handler: Colab's own, for failed imports, must go on working.
     others, show_other = shell.custom_exceptions, shell.CustomTB
 
@@ -27,7 +24,7 @@ def load_ipython_extension(shell):
     shell.set_custom_exc((NameError, *others), show)
 
 
-def missing_name_hint(name, cells):
+def missing_name_hint(name: str, cells: list) -> str:
     """Say where a name is made.
 
     Args:
@@ -56,7 +53,7 @@ def _names_made(source):
     code = re.sub(r"^\s*[%!].*$", "", source, flags=re.MULTILINE)  # IPython's own lines
     try:
         table = symtable.symtable(code, "cell", "exec")
-    except SyntaxError:  # of a student's cell: nothing is known about it
+    except SyntaxError:  # of a student's cell, about which nothing is known
         return set()
     return {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_networks import plain, wrap
 
 import course_utils as cu
 
@@ -25,16 +26,17 @@ def coffee():
 
 
 @pytest.fixture
-def tiny():
-    """A convolution, ReLU, global average pooling and three classes, on 8 x 8 pictures, seeded."""
+def seeded():
+    """The same weights in every network that the test builds."""
     import keras
 
     keras.utils.set_random_seed(0)
-    inputs = keras.Input((8, 8, 3))
-    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(inputs)
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    outputs = keras.layers.Dense(3, activation="softmax", name="predictions")(x)
-    return cu.ImageClassifier("tiny", keras.Model(inputs, outputs), lambda images: images / 255)
+
+
+@pytest.fixture
+def tiny(seeded):
+    """A classifier of `small_networks.plain`."""
+    return wrap(plain())
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Pictures out: matplotlib figures, PNG bytes, sentences."""

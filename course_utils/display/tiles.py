@@ -1,0 +1,154 @@
+"""Pictures as arrays and PNG bytes, by NumPy and Pillow: quick enough for a slider."""
+
+import io
+import zlib
+from functools import cache
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from course_utils.checks import check_image, is_number, is_whole_number
+
+COLOR_MAPS = ("viridis", "magma", "cividis", "gray", "jet")  # that an explorer offers
+
+
+def tile_feature_maps(maps: NDArray, columns: int = 8, padding: int = 1) -> NDArray[np.uint8]:
+    """Lay feature maps side by side, each scaled to its own range.
+
+    Args:
+        maps: Real numbers (height, width, channels).
+        columns: Maps in a row.
+        padding: Pixels between two maps.
+
+    Returns:
+        uint8 (rows, cols). In each map 0 is its minimum and 255 its maximum; a constant map is 0,
+        as are the gaps and the places after the last map.
+
+    Raises:
+        ValueError: `maps` has another shape or numbers that are not finite, or `columns` or
+            `padding` is out of range.
+    """
+    maps = np.asarray(maps)
+    if maps.ndim != 3 or maps.size == 0 or maps.dtype.kind not in "fiub":
+        raise ValueError(
+            f"Feature maps are real numbers (height, width, channels), not {maps.dtype} "
+            f"{maps.shape}. Take one picture of a batch with maps[0]."
+        )
+    if not (is_whole_number(columns, 1) and is_whole_number(padding, 0)):
+        raise ValueError(
+            "columns must be a whole number, 1 or more, padding one that is 0 or more, not "
+            f"{columns!r}, {padding!r}."
+        )
+    columns, padding = int(columns), int(padding)
+    height, width, channels = maps.shape
+    rows = -(-channels // columns)
+    tile = np.zeros((rows, columns, height + padding, width + padding), np.uint8)
+    tile.reshape(-1, *tile.shape[2:])[:channels, :height, :width] = _scale_to_bytes(maps)
+    grid = tile.swapaxes(1, 2).reshape(rows * (height + padding), columns * (width + padding))
+    return grid[: len(grid) - padding, : grid.shape[1] - padding].copy()
+
+
+def encode_png(tile: NDArray[np.uint8], cmap: str = "viridis") -> bytes:
+    """Encode numbers as a PNG file, in the colors of `cmap`.
+
+    Args:
+        tile: uint8 (height, width).
+        cmap: Name of a matplotlib color map.
+
+    Returns:
+        bytes of a palette PNG.
+
+    Raises:
+        ValueError: Another shape or type, or no such color map.
+    """
+    tile = np.asarray(tile)
+    if tile.dtype != np.uint8 or tile.ndim != 2 or tile.size == 0:
+        raise ValueError(f"A tile is a uint8 array (height, width), not {tile.dtype} {tile.shape}.")
+    picture = Image.fromarray(tile)
+    picture.putpalette(_color_table(cmap).tobytes())
+    buffer = io.BytesIO()
+    # Runs only: in the worst case half the time of zlib's search for repeats, and no more bytes.
+    picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    return buffer.getvalue()
+
+
+def resize_heatmap(heatmap: NDArray, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Stretch a heatmap over a picture: bilinear, with half-pixel centers.
+
+    Cell (row, column) of an h x w map covers its own part of the picture, and its value stands in
+    the middle of that part, at ((column + 0.5) / w, (row + 0.5) / h) of the picture.
+
+    Args:
+        heatmap: Real numbers (h, w).
+        size: (height, width) of the picture.
+
+    Returns:
+        float32 (height, width), within the heatmap's range.
+
+    Raises:
+        ValueError: `heatmap` has another shape or type.
+    """
+    height, width = size
+    picture = Image.fromarray(np.asarray(_check_heatmap(heatmap), np.float32))
+    return np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def overlay_heatmap(
+    image: NDArray[np.uint8], heatmap: NDArray, alpha: float = 0.5, cmap: str = "viridis"
+) -> NDArray[np.uint8]:
+    """Blend a heatmap's colors into a picture.
+
+    Args:
+        image: uint8 (H, W, 3), RGB.
+        heatmap: Real numbers (h, w) in [0, 1], of any size; stretched over the picture.
+        alpha: Opacity of the colors, from 0 (the picture alone) to 1 (the colors alone).
+        cmap: Name of a matplotlib color map.
+
+    Returns:
+        uint8 (H, W, 3): (1 - alpha) * image + alpha * color.
+
+    Raises:
+        ValueError: A wrong shape or range, or no such color map.
+    """
+    image, heatmap = check_image(image), _check_heatmap(heatmap)
+    if not (heatmap.min() >= 0 and heatmap.max() <= 1):
+        raise ValueError(
+            f"A heatmap lies in [0, 1], not in [{heatmap.min():.3g}, {heatmap.max():.3g}]."
+        )
+    if not is_number(alpha, 0, 1):
+        raise ValueError(f"alpha must be a number in [0, 1], not {alpha!r}.")
+    stretched = resize_heatmap(heatmap, image.shape[:2])
+    colors = _color_table(cmap)[np.rint(255 * stretched).astype(np.uint8)]
+    return np.rint((1 - alpha) * image + alpha * colors).astype(np.uint8)
+
+
+def _check_heatmap(heatmap):
+    heatmap = np.asarray(heatmap)
+    if heatmap.ndim != 2 or heatmap.size == 0 or heatmap.dtype.kind not in "fiub":
+        raise ValueError(
+            f"A heatmap is an array of real numbers (h, w), not {heatmap.dtype} {heatmap.shape}."
+        )
+    return heatmap
+
+
+def _scale_to_bytes(maps):
+    """Scale each channel of (height, width, channels) to [0, 255]; return channels first."""
+    maps = np.ascontiguousarray(maps.transpose(2, 0, 1), np.float32)
+    low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise ValueError("The feature maps hold NaN or infinite values.")
+    ranges = np.where(high > low, high - low, 1)
+    return np.rint((maps - low) / ranges * 255).astype(np.uint8)
+
+
+@cache
+def _color_table(cmap):
+    """Return a color map as uint8 (256, 3)."""
+    if not isinstance(cmap, str) or cmap not in matplotlib.colormaps:
+        raise ValueError(
+            f"No color map is called {cmap!r}. There are {', '.join(COLOR_MAPS)}, and all "
+            "others of matplotlib."
+        )
+    return matplotlib.colormaps[cmap](np.arange(256), bytes=True)[:, :3].copy()

@@ -1,0 +1,1 @@
+"""Sliders that look inside a network."""

@@ -1,0 +1,216 @@
+"""What all explorers have: a chooser of pictures, a status line, a still picture."""
+
+import html
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any, ClassVar
+
+import ipywidgets as widgets
+
+from course_utils.display import views
+from course_utils.display.tiles import COLOR_MAPS
+from course_utils.explorers.controls import buttons, captioned
+from course_utils.io.downloads import DownloadError
+from course_utils.io.images import SAMPLES, ImageError, load_image, sample_image_names
+from course_utils.networks.classifier import ImageClassifier
+
+_GIVEN = "the picture given"
+_NUM_HOLDING = 2  # explorers that keep what they computed of all layers, some 100 MB each
+_ON_COLAB = (
+    "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
+    "notebook and give load_image('its name') to the explorer."
+)
+
+
+class Explorer:
+    """Wiring only: `display.views` makes every picture and every sentence.
+
+    A subclass sets `panels`, `_captions` and `widget`, and has `_show_picture` and `_let_go`.
+    """
+
+    panels: dict[str, widgets.Image]
+    widget: widgets.Widget
+    _captions: ClassVar[dict[str, str]]
+    # Threads show results too. One lock for all explorers, since a new one empties older ones.
+    _lock = threading.RLock()
+    _holding: ClassVar[list["Explorer"]] = []  # the newest last
+
+    def __init__(self, classifier: ImageClassifier, image: Any):
+        self.classifier = classifier
+        self._quiet = False
+        self._pictures = {_GIVEN: self._resize(load_image(image))}
+        # Read now, those that need no network: choosing one of them then takes half the time.
+        with suppress(ImageError):  # choosing it will say what is wrong
+            self._pictures |= _local_samples(classifier.input_size)
+        self._chosen = _GIVEN
+        self.picture = buttons("Picture", [_GIVEN, *sample_image_names()])
+        self.upload = widgets.FileUpload(
+            accept="image/*",
+            multiple=False,
+            description="Your own picture",
+            layout=widgets.Layout(width="190px", flex="0 0 auto"),
+        )
+        self.colors = buttons("Colors", COLOR_MAPS)
+        self.words = widgets.HTML()
+        self.status = widgets.HTML()
+        self._react(self.picture, self._choose_picture)
+        self._react(self.upload, self._read_upload)
+
+    def wait(self) -> None:
+        """Wait until everything asked for is shown."""
+
+    def _show_picture(self):
+        raise NotImplementedError
+
+    def _let_go(self):
+        """Forget large arrays."""
+        raise NotImplementedError
+
+    def _react(self, control, function):
+        """Call `function()` when the user changes `control`; its errors show in the status line."""
+
+        def changed(_):
+            if self._quiet:
+                return
+            with self._reported():
+                function()
+
+        control.observe(changed, "value")
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        self._say("")
+        with self._lock:
+            try:
+                yield
+            except (ImageError, DownloadError) as error:  # their messages are for people
+                self._say(str(error), problem=True)
+            except Exception as error:
+                self._say_unexpected(error)
+                raise
+
+    @contextmanager
+    def _silently(self) -> Iterator[None]:
+        """Set controls without reacting to it."""
+        self._quiet, before = True, self._quiet
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+    def _hold(self):
+        """Keep large arrays; the oldest of other explorers lose theirs.
+
+        ipywidgets keeps every explorer that a cell has made.
+        """
+        others = [explorer for explorer in self._holding if explorer is not self]
+        while len(others) >= _NUM_HOLDING:
+            others.pop(0)._let_go()
+        self._holding[:] = [*others, self]
+
+    def _say(self, text, problem=False):
+        color = "#b00020" if problem else "inherit"
+        style = f"color: {color}; min-height: 1.5em; line-height: 1.5"
+        self.status.value = f'<div role="status" style="{style}">{html.escape(text)}</div>'
+
+    def _say_unexpected(self, error):
+        self._say(f"Unexpected {type(error).__name__}: {error}", problem=True)
+
+    def _describe(self, *sentences):
+        self._sentence = " ".join(sentences)
+        self.words.value = f'<div style="line-height: 1.5">{html.escape(self._sentence)}</div>'
+
+    # Pictures
+
+    def _choose_picture(self):
+        name = self.picture.value
+        try:
+            self._set_picture(name)
+        except Exception:
+            with self._silently():
+                self.picture.value = self._chosen
+            raise
+        self._chosen = name
+
+    def _read_upload(self):
+        if not self.upload.value:
+            return
+        name, content = _uploaded(self.upload.value)
+        try:
+            image = load_image(content)
+        except ImageError as error:
+            raise ImageError(f"{name}: {error}") from error
+        self._pictures[name] = self._resize(image)
+        with self._silently():
+            if name not in self.picture.options:
+                self.picture.options = [*self.picture.options, name]
+            self.picture.value = name
+        self._choose_picture()
+
+    def _set_picture(self, name=_GIVEN):
+        """Load a picture by its name in the chooser and show it."""
+        if name not in self._pictures:
+            self._pictures[name] = self._resize(load_image(name))
+        with self._lock:
+            self._network_image, self._screen_image = self._pictures[name]
+            self._show_picture()
+
+    def _resize(self, image):
+        return _resize(image, self.classifier.input_size)
+
+    # Display
+
+    def _picture_row(self):
+        children = [widgets.HBox([self.picture, self.upload])]
+        if "google.colab" in sys.modules:
+            children.append(widgets.HTML(_ON_COLAB))
+        return widgets.VBox(children)
+
+    def _picture_columns(self, **shares):
+        """The panels side by side, each under its caption, all of one width but for `shares`."""
+        return widgets.HBox(
+            [
+                captioned(self._captions[name], panel, shares.get(name, 1))
+                for name, panel in self.panels.items()
+            ]
+        )
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
+        """The live widget; for pages without a kernel, a still picture and its sentence."""
+        self.wait()
+        return {
+            "application/vnd.jupyter.widget-view+json": {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self.widget.model_id,
+            },
+            "image/png": views.still_picture(
+                {self._captions[name]: panel.value for name, panel in self.panels.items()},
+                self._sentence,
+            ),
+            "text/plain": self._sentence,
+        }
+
+
+def _resize(image, size):
+    """A picture as the network and as the screen shows it: two small arrays, not a photo."""
+    return views.network_picture(image, size), views.screen_picture(image)
+
+
+@cache
+def _local_samples(size):
+    names = [name for name, sample in SAMPLES.items() if sample.sha256 is None]
+    return {name: _resize(load_image(name), size) for name in names}
+
+
+def _uploaded(value):
+    """Return (name, bytes) of a FileUpload's value: a dict in ipywidgets 7, a tuple in 8."""
+    if isinstance(value, dict):
+        [(name, file)] = list(value.items())[-1:]
+    else:
+        file = value[-1]
+        name = file["name"]
+    return name, bytes(file["content"])

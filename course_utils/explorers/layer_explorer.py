@@ -1,0 +1,106 @@
+"""Sliders over the layers and channels of a network."""
+
+from typing import Any
+
+import ipywidgets as widgets
+
+from course_utils.display import views
+from course_utils.explorers.base import Explorer
+from course_utils.explorers.controls import control, frame, panel
+from course_utils.methods.all_layers import run_layers
+from course_utils.networks.classifier import ImageClassifier, runner_of
+from course_utils.networks.receptive_field import receptive_fields
+from course_utils.networks.runner import to_array
+
+
+class LayerExplorer(Explorer):
+    """Drag through a network's layers and channels, and see what each makes of a picture.
+
+    The last line of a cell shows it. Its controls are attributes, to set them from Python:
+    `layer`, `page`, `channel`, `picture`, `upload`, `colors`.
+
+    Args:
+        classifier: `ImageClassifier`.
+        image: The first picture, anything that `load_image` takes.
+    """
+
+    _captions = {"page": "Feature maps", "input": "Input", "channel": "One channel"}
+
+    def __init__(self, classifier: ImageClassifier, image: Any):
+        runner = runner_of(classifier)
+        super().__init__(classifier, image)
+        self._fields = receptive_fields(runner.graph)
+        self._kinds = {call.layer.name: type(call.layer).__name__ for call in runner.graph.calls}
+        self.layer = control(
+            widgets.SelectionSlider,
+            "Layer",
+            options=list(runner.feature_map_shapes),
+            value=classifier.conv_layer_names[0],
+        )
+        self.page = control(widgets.SelectionSlider, "Channels", options=[("0", 0)])
+        self.channel = control(widgets.IntSlider, "Channel", min=0, max=0)
+        self.panels = {"page": panel("png"), "input": panel("jpeg"), "channel": panel("png")}
+        self._set_picture()
+        self._react(self.layer, self._show_layer)
+        self._react(self.page, self._show_page)
+        self._react(self.channel, self._show_channel)
+        self._react(self.colors, self._draw)
+        self.widget = self._arrange()
+
+    def _arrange(self):
+        controls = [self._picture_row(), self.layer, self.page, self.channel, self.colors]
+        return frame(*controls, self._picture_columns(page=1.6), self.words, self.status)
+
+    def _show_picture(self):
+        self._let_go()
+        self.panels["input"].value = views.encode_picture(self._screen_image)
+        self._show_layer()
+
+    def _let_go(self):
+        self._outputs = None
+
+    def _show_layer(self):
+        self._hold()
+        name = self.layer.value
+        if self._outputs is None:
+            names = self.layer.options
+            self._outputs, _ = run_layers(self.classifier, self._network_image, names)
+        self._maps = to_array(self._outputs[name])
+        count = self._maps.shape[-1]
+        field = self._fields[name]
+        self._layer_words = views.describe_layer(name, self._kinds[name], self._maps, field)
+        with self._silently():
+            channel = min(self.channel.value, count - 1)
+            self.channel.value, self.channel.max = channel, count - 1
+            names = views.page_names(count)
+            if [label for label, _ in self.page.options] != names:
+                self.page.options = [(label, page) for page, label in enumerate(names)]
+            self.page.value = channel // views.PAGE
+        self._tile = views.page_tile(self._maps, self.page.value)
+        self._draw()
+
+    def _show_page(self):
+        """Turn to another page; the channel keeps its place on it."""
+        place = self.channel.value % views.PAGE
+        with self._silently():
+            channel = self.page.value * views.PAGE + place
+            self.channel.value = min(channel, self.channel.max)
+        self._tile = views.page_tile(self._maps, self.page.value)
+        self._draw()
+
+    def _show_channel(self):
+        page = self.channel.value // views.PAGE
+        if page != self.page.value:
+            with self._silently():
+                self.page.value = page
+            self._tile = views.page_tile(self._maps, page)
+        self._draw()
+
+    def _draw(self):
+        channel, cmap = self.channel.value, self.colors.value
+        size = self._maps.shape[:2]
+        self.panels["page"].value = views.page_png(self._tile, size, channel % views.PAGE, cmap)
+        self.panels["channel"].value = views.channel_png(
+            self._maps, channel, self._screen_image.shape[:2], cmap
+        )
+        self._describe(self._layer_words, views.describe_channel(self._maps, channel))

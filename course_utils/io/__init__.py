@@ -1,0 +1,1 @@
+"""Pictures and names in: downloads, images, ImageNet's classes."""

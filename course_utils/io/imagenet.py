@@ -1,0 +1,109 @@
+"""The 1000 ImageNet classes: names to indices and back, without a download."""
+
+import difflib
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from course_utils.checks import is_whole_number
+
+
+class ImageNetClass(NamedTuple):
+    """One ImageNet class: the network's output index, its WordNet ID, its English label."""
+
+    class_index: int
+    wnid: str
+    label: str
+
+
+@cache
+def imagenet_classes() -> tuple[ImageNetClass, ...]:
+    """Return all 1000 classes as a tuple of `ImageNetClass`, in the order of a network's outputs.
+
+    Source:
+        Keras's `imagenet_class_index.json`, shipped with this package byte for byte. The labels
+        are WordNet 3.0 synset names, https://wordnet.princeton.edu.
+    """
+    table = json.loads((files("course_utils") / "data" / "imagenet_class_index.json").read_text())
+    return tuple(ImageNetClass(index, *table[str(index)]) for index in range(len(table)))
+
+
+def class_index(name: str) -> int:
+    """Return the index of the class that is called `name`.
+
+    Args:
+        name: A label in any spelling ("great white shark", "Great_White_Shark") or a WordNet ID
+            ("n01484850").
+
+    Returns:
+        int in [0, 999].
+
+    Raises:
+        ValueError: No class has that name (the message lists the nearest ones), or two classes
+            share it: *crane* is a bird and a machine, *maillot* is two kinds of swimsuit.
+    """
+    if not isinstance(name, str):
+        raise ValueError(f"A class name is a string such as 'great white shark', not {name!r}.")
+    classes, simple = imagenet_classes(), _simplify(name)
+    # As it stands first: "Cardigan" is a dog, "cardigan" a garment.
+    matches = [c for c in classes if c.label == name] or [
+        c for c in classes if simple in (c.wnid, _simplify(c.label))
+    ]
+    if len(matches) == 1:
+        return matches[0].class_index
+    if matches:
+        choices = " or ".join(f"'{c.wnid}' (index {c.class_index})" for c in matches)
+        raise ValueError(f"{name!r} is the label of {len(matches)} classes. Ask for {choices}.")
+    raise ValueError(f"No ImageNet class is called {name!r}. {_suggest(name)}")
+
+
+def class_label(class_index: int) -> str:
+    """Return the label of a class, for example "great_white_shark" for 2.
+
+    Args:
+        class_index: int in [0, 999].
+
+    Raises:
+        ValueError: There is no class with that index.
+    """
+    classes = imagenet_classes()
+    if not is_whole_number(class_index, 0, len(classes) - 1):
+        raise ValueError(
+            f"A class index is a whole number from 0 to {len(classes) - 1}, not {class_index!r}."
+        )
+    return classes[int(class_index)].label
+
+
+def search_classes(text: str) -> list[ImageNetClass]:
+    """Find the classes whose label contains `text`, in any spelling.
+
+    Args:
+        text: Part of a label, for example "shark" or "great white".
+
+    Returns:
+        List of `ImageNetClass` (class_index, wnid, label). Whole words come first: "cat" finds
+        *tiger_cat* before *catamaran*. Empty where nothing matches.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"Search for a text such as 'shark', not {text!r}.")
+    wanted = _simplify(text)
+    if not wanted:
+        return []
+    found = [c for c in imagenet_classes() if wanted in _simplify(c.label)]
+    word = re.compile(rf"(?<![a-z]){re.escape(text.strip().lower().replace(' ', '_'))}(?![a-z])")
+    return sorted(found, key=lambda c: word.search(c.label.lower()) is None)
+
+
+def _simplify(name):
+    """Drop case, spaces and punctuation, so that every spelling of a label looks the same."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _suggest(name):
+    labels = {_simplify(c.label): c.label for c in imagenet_classes()}
+    close = difflib.get_close_matches(_simplify(name), labels, n=3)
+    if close:
+        return f"The nearest labels are {', '.join(repr(labels[key]) for key in close)}."
+    return "search_classes('part of a name') lists the labels that contain a text."

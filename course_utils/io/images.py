@@ -1,0 +1,369 @@
+"""Read a picture from anywhere as RGB uint8."""
+
+import contextlib
+import difflib
+import errno
+import importlib.util
+import io
+import operator
+import os
+import re
+import reprlib
+import stat
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from course_utils.io.downloads import DownloadError, fetch_bytes, fetch_file
+
+MAX_PIXELS = 40_000_000
+MAX_BYTES = 30_000_000
+
+# Raster formats only: others of Pillow's start a program (EPS) or accept almost any bytes (TGA).
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "PPM")
+
+_UPRIGHT = {  # EXIF orientation -> what makes the picture upright; 1 is upright already
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class _Sample(NamedTuple):
+    where: str  # file of the installed scikit-image, or address
+    sha256: str | None  # of what is downloaded
+    license: str
+
+
+_TUTORIAL = "https://raw.githubusercontent.com/ezponda/intro_deep_learning/main/images/"
+_NOT_STATED = "not stated by its publisher: downloaded on demand, not part of this package"
+
+SAMPLES = {
+    "chelsea": _Sample("chelsea.png", None, "CC0, photograph by Stéfan van der Walt"),
+    "coffee": _Sample(
+        "coffee.png", None, "CC0, photograph by Rachel Michetti, courtesy of Pikolo Espresso Bar"
+    ),
+    "astronaut": _Sample(
+        "astronaut.png", None, "public domain, Eileen Collins, NASA Great Images database"
+    ),
+    "rocket": _Sample("rocket.jpg", None, "public domain, launch of DSCOVR, photograph by SpaceX"),
+    "cat_and_coffee": _Sample(
+        "chelsea.png and coffee.png", None, "CC0, composed of chelsea and coffee"
+    ),
+    "bird": _Sample(
+        _TUTORIAL + "bird.jpg",
+        "9026ab721688875a52a15fbb22555c7889a87dd87e3ac0e1c28cef1034b885a0",
+        _NOT_STATED,
+    ),
+    "great_white_shark": _Sample(
+        _TUTORIAL + "white_shark.jpg",
+        "648aae16a0346b0cfdcb8298d58047aba25a0e9d873e18f70ed158355ef595e0",
+        _NOT_STATED,
+    ),
+}
+
+
+class ImageError(ValueError):
+    """A picture that could not be read: the message says why, and what to do."""
+
+
+def sample_image_names() -> list[str]:
+    """Return the names of the sample pictures that `load_image` knows.
+
+    "bird" and "great_white_shark" are downloaded at first use, all others need no network.
+
+    Returns:
+        List of str.
+    """
+    return list(SAMPLES)
+
+
+def load_image(source: Any, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Read one picture.
+
+    Args:
+        source: Name of a sample (see `sample_image_names`), path, http(s) address, the bytes of a
+            file, PIL image, or array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). Floats lie
+            in [0, 1], integers in 0..255; uint16 spans the full 16 bits; bool is black and white.
+            Transparency is laid on white, EXIF rotation is applied, of an animation the first frame
+            is taken. A sample's name wins over a file of that name.
+        size: (height, width) to resize to, bicubic; None keeps the size.
+
+    Returns:
+        uint8 array of shape (H, W, 3), RGB; always a new one.
+
+    Raises:
+        ImageError: No such sample or file, not a picture, damaged, pixels of a wrong shape or
+            range, more than `MAX_PIXELS` pixels or `MAX_BYTES` bytes. A `ValueError`.
+        DownloadError: The address, or a sample that needs the network, cannot be fetched. A
+            `ValueError` too.
+    """
+    if size is not None:
+        size = _check_size(size)
+    image = _read(source)
+    if size is not None:
+        image = image.resize(size[::-1], Image.Resampling.BICUBIC)
+    return np.array(image)
+
+
+def _check_size(size):
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1 or height * width > MAX_PIXELS:
+        raise ImageError(
+            f"size must be (height, width), two positive integers with at most "
+            f"{MAX_PIXELS / 1e6:g} megapixels, got {reprlib.repr(size)}."
+        )
+    return height, width
+
+
+def _read(source):
+    """Return an RGB PIL image that nobody else holds."""
+    if isinstance(source, str) and source in SAMPLES:
+        return _read_sample(source)
+    if isinstance(source, str) and re.match(r"\s*[a-z][a-z0-9+.-]+://", source, re.IGNORECASE):
+        return _decode(fetch_bytes(source.strip(), MAX_BYTES), _quote(source))
+    if isinstance(source, (str, os.PathLike)):
+        return _decode(_read_file(source), _quote(os.fspath(source)))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _decode(source, "The data")
+    if isinstance(source, Image.Image):
+        with _pillow("The PIL image"):
+            return _to_rgb(source, "The PIL image")
+    if hasattr(source, "__array__"):
+        return _from_array(source)
+    raise ImageError(
+        "An image is a sample's name, a path, an http(s) address, bytes, a PIL image or an array, "
+        f"got {reprlib.repr(source)} of type {type(source).__name__}."
+    )
+
+
+def _read_sample(name):
+    if name == "cat_and_coffee":
+        return _cat_and_coffee()
+    sample = SAMPLES[name]
+    if sample.sha256 is None:
+        return _decode(_scikit_image_file(sample.where).read_bytes(), f"The sample '{name}'")
+    try:
+        path = fetch_file(sample.where, sample.sha256, f"{name}.jpg")
+    except DownloadError as error:
+        local = ", ".join(other for other in SAMPLES if SAMPLES[other].sha256 is None)
+        raise DownloadError(
+            f"The sample '{name}' is not in the cache yet. {error} "
+            f"Samples that need no network: {local}."
+        ) from error
+    return _decode(path.read_bytes(), f"The sample '{name}'")
+
+
+def _scikit_image_file(file_name):
+    """Find a picture that scikit-image ships, without the second it takes to import it."""
+    spec = importlib.util.find_spec("skimage")
+    path = Path(spec.origin).parent / "data" / file_name if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise ImageError(
+            f"The installed scikit-image with its picture '{file_name}' was not found. "
+            "Install it: pip install --force-reinstall scikit-image"
+        )
+    return path
+
+
+def _cat_and_coffee():
+    """Put the center squares of chelsea and coffee side by side, 300 x 600 pixels."""
+    picture = Image.new("RGB", (600, 300))
+    for left, name in ((0, "chelsea"), (300, "coffee")):
+        image = _read_sample(name)
+        side = min(image.size)
+        x, y = (image.width - side) // 2, (image.height - side) // 2
+        square = image.crop((x, y, x + side, y + side))
+        picture.paste(square.resize((300, 300), Image.Resampling.BICUBIC), (left, 0))
+    return picture
+
+
+def _read_file(source):
+    """Return the bytes of a file, or just enough of them to see that they are too many."""
+    path = os.path.expanduser(os.fspath(source))
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise ImageError(f"{_quote(path)} is a folder. Give the path of a picture in it.")
+        if not stat.S_ISREG(mode):  # a pipe or a device could keep us waiting forever
+            raise ImageError(f"{_quote(path)} is not a regular file.")
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except ImageError:
+        raise
+    except PermissionError as error:
+        raise ImageError(
+            f"{_quote(path)} cannot be read: permission denied. Ask its owner for the right to."
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte, a lone surrogate
+        missing = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
+        if isinstance(error, OSError) and error.errno not in missing:
+            raise ImageError(f"{_quote(path)} cannot be read: {error.strerror}.") from error
+        raise ImageError(_unknown(os.fspath(source))) from error
+
+
+def _unknown(name):
+    nearest = difflib.get_close_matches(str(name).lower(), SAMPLES, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(map(repr, nearest))}? " if nearest else ""
+    return (
+        f"There is no sample and no file named {_quote(name)}. {hint}"
+        f"Samples: {', '.join(SAMPLES)}; for a file, check the path."
+    )
+
+
+@contextlib.contextmanager
+def _pillow(what):
+    """Turn whatever Pillow raises for bad data into an `ImageError`, and drop its warnings."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            f"{what} is not a picture in a format known here ({', '.join(_FORMATS)}), or its "
+            "beginning is damaged. Open it in another program and save it as PNG."
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(_too_many_pixels(what)) from error
+    except Exception as error:  # the decoders raise almost anything
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise ImageError(
+            f"{what} could not be decoded: it is damaged, cut short or of an unusual kind "
+            f"({reason}). Get a fresh copy, or save it as PNG with another program."
+        ) from error
+
+
+def _decode(data, what):
+    """Decode the bytes of an image file to an RGB PIL image."""
+    data = data if isinstance(data, bytes) else bytes(data)
+    if not data:
+        raise ImageError(f"{what} is empty (0 bytes). Get a fresh copy of the picture.")
+    if len(data) > MAX_BYTES:
+        raise ImageError(
+            f"{what} is larger than the {MAX_BYTES / 1e6:g} MB allowed. Save a smaller copy."
+        )
+    _refuse_known_non_pictures(data, what)
+    with _pillow(what):
+        Image.init()
+        formats = [name for name in _FORMATS if name in Image.OPEN]  # AVIF is a build option
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            return _to_rgb(image, what)
+
+
+def _refuse_known_non_pictures(data, what):
+    head = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(b"<!doctype html") or (head.startswith(b"<") and b"<html" in head):
+        raise ImageError(
+            f"{what} is a web page (HTML), not a picture. Copy the address of the picture itself."
+        )
+    if head.startswith(b"<") and b"<svg" in head:
+        raise ImageError(
+            f"{what} is an SVG drawing, made of shapes instead of pixels. Export it as PNG."
+        )
+    if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+        raise ImageError(f"{what} is a HEIC picture, which Pillow cannot read. Save it as JPEG.")
+
+
+def _to_rgb(image, what):
+    """Convert a PIL image of any mode to an upright RGB copy, transparency laid on white."""
+    _check_pixels(image.height, image.width, what)
+    image.load()
+    orientation = _orientation(image)
+    if image.mode == "I" and image.format in ("PNG", "PPM"):  # 16 bits, held in 32
+        image = Image.fromarray(_to_uint8(np.asarray(image).astype(np.uint16), what))
+    elif image.mode[0] in "IF":  # 16-bit, 32-bit, float
+        image = Image.fromarray(_to_uint8(np.asarray(image), what))
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("RGB")
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _orientation(image):
+    """Read the EXIF orientation. Browsers show a picture with unreadable EXIF as it is: so do we.
+
+    `ImageOps.exif_transpose` would also write the other EXIF tags anew, and fail on odd ones.
+    """
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:
+        return 1
+
+
+def _check_pixels(height, width, what):
+    if height * width == 0:
+        raise ImageError(f"{what} has no pixels: height {height}, width {width}.")
+    if height * width > MAX_PIXELS:
+        raise ImageError(_too_many_pixels(what))
+
+
+def _too_many_pixels(what):
+    return f"{what} has more than the {MAX_PIXELS / 1e6:g} megapixels allowed. Save a smaller copy."
+
+
+def _from_array(source):
+    what = "The array"
+    try:
+        array = np.asarray(source)
+    except Exception as error:  # other libraries' arrays, each with errors of its own
+        raise ImageError(
+            f"{type(source).__name__} could not be converted to an array ({error})."
+        ) from error
+    if array.ndim == 4:
+        raise ImageError(
+            f"One image expected, got a batch: array of shape {array.shape}. "
+            "Pass one of them, for example images[0]."
+        )
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise ImageError(
+            "An image has shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), channels last; got an "
+            f"array of shape {array.shape}."
+        )
+    _check_pixels(*array.shape[:2], what)
+    pixels = _to_uint8(array, what)
+    with _pillow(what):
+        image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else pixels)
+        return _to_rgb(image, what)
+
+
+def _to_uint8(array, what):
+    """Scale pixels to 0..255: floats from 0..1, 16 bits from 0..65535, bool from False..True."""
+    kind = array.dtype.kind
+    if kind == "b":
+        return array * np.uint8(255)
+    if kind == "u" and array.dtype.itemsize == 2:
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if kind not in "iuf":
+        raise ImageError(
+            f"{what} has dtype {array.dtype}. Use uint8 in 0..255 or float32 in [0, 1]."
+        )
+    if kind == "f" and not np.isfinite(array).all():
+        raise ImageError(f"{what} contains NaN or infinity. Find out where they come from.")
+    low, high, top = array.min(), array.max(), 1 if kind == "f" else 255
+    if low < 0 or high > top:
+        raise ImageError(
+            f"{what} of dtype {array.dtype} must lie in {'[0, 1]' if kind == 'f' else '0..255'}, "
+            f"got {low} to {high}. Scale it, or use .astype('uint8') if it holds 0..255."
+        )
+    if kind == "f":
+        array = np.rint(array.astype(np.result_type(array, np.float32)) * 255)
+    return array.astype(np.uint8)
+
+
+def _quote(path):
+    text = repr(path)
+    return text if len(text) <= 200 else text[:150] + "…" + text[-40:]

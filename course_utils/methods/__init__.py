@@ -1,0 +1,1 @@
+"""Methods: what of a picture speaks for a class, as arrays."""

@@ -1,0 +1,52 @@
+"""Every layer of a network in one run: its feature maps, and a logit's gradients."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from course_utils.checks import check_image
+from course_utils.networks.classifier import ImageClassifier, runner_of
+from course_utils.networks.runner import to_array
+
+
+def run_layers(
+    classifier: ImageClassifier, image: NDArray[np.uint8], layer_names: list[str]
+) -> tuple[dict[str, Any], NDArray[np.float32]]:
+    """Compute the feature maps of layers, and the logits, in one compiled run.
+
+    `make_gradcam_heatmap` then finds for its default layer what it would compute first.
+
+    Args:
+        classifier: `ImageClassifier`.
+        image: uint8 (H, W, 3), RGB.
+        layer_names: Names of layers with feature maps; none for the logits alone.
+
+    Returns:
+        Tuple (dict from layer name to tensor (1, height, width, channels), float32 (classes,)).
+        They stay tensors because copying them all takes as long as computing them; `to_array`
+        converts one.
+    """
+    runner = runner_of(classifier)
+    maps, logits = runner.all_layers(runner.inputs(check_image(image)), layer_names)
+    return dict(zip(layer_names, maps, strict=True)), to_array(logits)
+
+
+def layer_gradients(
+    classifier: ImageClassifier, image: NDArray[np.uint8], class_index: int | None
+) -> dict[str, tuple[Any, Any]]:
+    """Compute a logit's gradients with respect to the feature maps of all layers, in one run.
+
+    Args:
+        classifier: `ImageClassifier`.
+        image: uint8 (H, W, 3), RGB.
+        class_index: int; None means the class that the network ranks first.
+
+    Returns:
+        dict from the names of `classifier.conv_layer_names` to pairs of tensors (1, height, width,
+        channels): feature maps, gradients. `to_array` converts one.
+    """
+    runner, names = runner_of(classifier), classifier.conv_layer_names
+    inputs = runner.inputs(check_image(image))
+    pairs = zip(*runner.all_gradients(inputs, names, class_index), strict=True)
+    return dict(zip(names, pairs, strict=True))

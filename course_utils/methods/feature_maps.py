@@ -1,0 +1,38 @@
+"""Feature maps: what the layers of a network make of a picture."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from course_utils.checks import check_image
+from course_utils.networks.classifier import ImageClassifier, runner_of
+from course_utils.networks.runner import to_array
+
+
+def get_feature_maps(
+    classifier: ImageClassifier,
+    image: NDArray[np.uint8],
+    layer_names: Iterable[str] | None = None,
+) -> dict[str, NDArray[np.float32]]:
+    """Run a network on a picture and return the outputs of its layers.
+
+    Args:
+        classifier: `ImageClassifier`.
+        image: uint8 (H, W, 3), RGB, of any size.
+        layer_names: List of layers' names; None means all that give feature maps.
+
+    Returns:
+        dict from layer name to float32 (height, width, channels), in the order of `layer_names`.
+
+    Raises:
+        ValueError: There is no such layer, it has no height and width, or `image` is no picture.
+    """
+    runner = runner_of(classifier)
+    if layer_names is None:
+        layer_names = runner.feature_map_shapes
+    if isinstance(layer_names, str) or not isinstance(layer_names, Iterable):
+        raise ValueError(f"layer_names is a list of names: [{layer_names!r}].")
+    names = [runner.check_layer_name(name) for name in layer_names]
+    outputs = runner.feature_maps(runner.inputs(check_image(image)), names)
+    return {name: np.array(to_array(maps)) for name, maps in zip(names, outputs, strict=True)}

@@ -1,0 +1,100 @@
+"""The methods of the course, in the order of teaching. Chapters, explorers and tests go through it.
+
+A new method is a function in a module of this folder, and a row here.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import NamedTuple
+
+from course_utils.methods.class_activation import (
+    Formula,
+    class_activation_map,
+    grad_cam,
+    grad_cam_plus_plus,
+    layer_cam,
+)
+from course_utils.methods.integrated_gradients import integrated_magnitude
+from course_utils.methods.saliency import compute_saliency_map
+from course_utils.methods.smooth_grad import smooth_grad
+
+
+class Method(NamedTuple):
+    """A method that says which part of a picture speaks for a class.
+
+    Attributes:
+        title: What people call it.
+        paper: Address of the paper that describes it.
+        compute: Function (classifier, image, class_index=None) to a map, float32 (h, w) in [0, 1].
+        answers: Which question it answers.
+        misleads: What it gets wrong.
+        formula: For a method that works at a layer, what it makes of the layer's feature maps and
+            gradients; None for a method that works on pixels.
+        num_gradients: How many gradients `compute` takes. Where they are many, it has an option
+            `progress`.
+    """
+
+    title: str
+    paper: str
+    compute: Callable
+    answers: str
+    misleads: str
+    formula: Formula | None = None
+    num_gradients: int = 1
+
+
+def _at_layer(title, paper, formula, answers, misleads):
+    """A row for a class activation map."""
+    compute = partial(class_activation_map, formula)
+    return Method(title, paper, compute, answers, misleads, formula)
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        "grad_cam": _at_layer(
+            "Grad-CAM",
+            "https://arxiv.org/abs/1610.02391",
+            grad_cam,
+            "which region speaks for the class, less what speaks against it",
+            "outlines; small objects",
+        ),
+        "grad_cam++": _at_layer(
+            "Grad-CAM++",
+            "https://arxiv.org/abs/1710.11063",
+            grad_cam_plus_plus,
+            "which regions speak for the class at all",
+            "telling two classes apart",
+        ),
+        "layer_cam": _at_layer(
+            "LayerCAM",
+            "https://doi.org/10.1109/TIP.2021.3089943",
+            layer_cam,
+            "the same, place by place, also at earlier layers",
+            "telling two classes apart",
+        ),
+        "saliency": Method(
+            "Saliency",
+            "https://arxiv.org/abs/1312.6034",
+            compute_saliency_map,
+            "what a small change of a pixel would do",
+            "noise; a large slope is not a large contribution",
+        ),
+        "smooth_grad": Method(
+            "SmoothGrad",
+            "https://arxiv.org/abs/1706.03825",
+            smooth_grad,
+            "the same, averaged over a neighborhood",
+            "costs a gradient for each sample",
+            num_gradients=20,
+        ),
+        "integrated_gradients": Method(
+            "Integrated Gradients",
+            "https://arxiv.org/abs/1703.01365",
+            integrated_magnitude,
+            "how the logit's gain over a baseline is shared out",
+            "depends on the baseline; costs a gradient for each step",
+            num_gradients=50,
+        ),
+    }
+)

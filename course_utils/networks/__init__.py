@@ -1,0 +1,1 @@
+"""Networks: loading them, and running any part of one."""

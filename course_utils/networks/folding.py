@@ -1,0 +1,91 @@
+"""Batch normalization folded into the convolution before it: the same numbers in half the time.
+
+At inference, batch normalization multiplies each channel by a constant and adds another. A
+convolution with the kernel multiplied in advance, and with a bias, gives the same result, without
+two passes over all feature maps.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from course_utils.networks.backend import keras, tf
+from course_utils.networks.graph import Call, Graph, readers_of
+
+_FOLDABLE = {
+    keras.layers.Conv2D: keras.ops.conv,
+    keras.layers.DepthwiseConv2D: keras.ops.depthwise_conv,
+}
+
+
+def find_folds(graph: Graph) -> list[tuple[Call, Call, Call]]:
+    """List the pairs of calls that may run as one.
+
+    Args:
+        graph: `Graph`.
+
+    Returns:
+        List of triples (convolution's call, normalization's call, the call that does both).
+    """
+    readers, folds = readers_of(graph), []
+    for call in graph.calls:
+        following = readers.get(id(call.output), [])
+        if len(following) == 1 and _is_foldable(call.layer, following[0].layer):
+            [normalization] = following
+            function = _fold(call.layer, normalization.layer)
+            both = Call(normalization.layer, function, call.args, {}, normalization.output)
+            folds.append((call, normalization, both))
+    return folds
+
+
+def fold_calls(calls: list[Call], fetches: Iterable, folds: Iterable) -> list[Call]:
+    """Return `calls` with every pair of `folds` in one, except where a fetch lies between them."""
+    present, wanted = {id(call) for call in calls}, {id(tensor) for tensor in fetches}
+    replaced = {}
+    for convolution, normalization, both in folds:
+        if {id(convolution), id(normalization)} <= present and id(convolution.output) not in wanted:
+            replaced[id(convolution)], replaced[id(normalization)] = [both], []
+    return [new for call in calls for new in replaced.get(id(call), [call])]
+
+
+def _is_foldable(layer, following):
+    return (
+        type(layer) in _FOLDABLE
+        and type(following) is keras.layers.BatchNormalization
+        and layer.activation is keras.activations.linear
+        and layer.data_format == "channels_last"
+        and following.axis in (-1, 3)
+        and layer.compute_dtype == following.compute_dtype == "float32"
+    )
+
+
+def _fold(layer, normalization):
+    scale, bias = _scale_and_bias(normalization)
+    if layer.use_bias:
+        bias = bias + scale * layer.bias.numpy()
+    if isinstance(layer, keras.layers.DepthwiseConv2D):  # kernel (height, width, channels, depth)
+        scale = scale.reshape(layer.kernel.shape[2:])
+    kernel = tf.constant(np.float32(layer.kernel.numpy() * scale))
+    bias = tf.constant(np.float32(bias))
+    convolve = _FOLDABLE[type(layer)]
+    options = {"padding": layer.padding, "dilation_rate": layer.dilation_rate}
+
+    def convolve_and_add(inputs):
+        return tf.nn.bias_add(convolve(inputs, kernel, layer.strides, **options), bias)
+
+    return convolve_and_add
+
+
+def _scale_and_bias(normalization):
+    """Return what an inference multiplies each channel by and adds to it, float64."""
+    mean, variance = (
+        np.float64(variable.numpy())
+        for variable in (normalization.moving_mean, normalization.moving_variance)
+    )
+    scale = 1 / np.sqrt(variance + normalization.epsilon)
+    if normalization.scale:
+        scale = scale * normalization.gamma.numpy()
+    bias = -mean * scale
+    if normalization.center:
+        bias = bias + normalization.beta.numpy()
+    return scale, bias

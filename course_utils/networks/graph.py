@@ -1,0 +1,166 @@
+"""A Keras network as a plain list of layer calls, so that any part of it can run on its own.
+
+`keras.Model(layer.output, model.output)` cuts a network in two only where every path runs through
+`layer`, and it does not look inside a model that is used as a layer. A list of calls has neither
+limit: what a method needs of a network is a part of that list.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from course_utils.networks.backend import keras
+
+
+class Call(NamedTuple):
+    """One layer applied once. Tensors are symbolic: `run_calls` puts values in their place."""
+
+    layer: Any
+    function: Callable
+    args: tuple
+    kwargs: dict
+    output: Any
+
+    @property
+    def inputs(self) -> list:
+        """All tensors among the arguments."""
+        leaves = keras.tree.flatten((self.args, self.kwargs))
+        return [leaf for leaf in leaves if isinstance(leaf, keras.KerasTensor)]
+
+
+class Graph(NamedTuple):
+    """A network: its calls in the order in which they run, nested models spelled out."""
+
+    input: Any
+    calls: list
+    output: Any
+
+
+def trace_calls(model: keras.Model) -> Graph:
+    """List the layer calls of a functional network as a `Graph`."""
+    calls: list[Call] = []
+
+    def call(layer, *args, **kwargs):
+        if "training" in inspect.signature(layer.call).parameters:
+            kwargs["training"] = False  # the default of data augmentation is True
+        call = Call(layer, layer, args, kwargs, layer(*args, **kwargs))
+        calls.extend(_inline(call) if is_network(layer) else [call])
+        return call.output
+
+    rebuilt = rebuild(as_functional(model), call)
+    return Graph(rebuilt.inputs[0], calls, rebuilt.outputs[0])
+
+
+def readers_of(graph: Graph) -> dict[int, list[Call]]:
+    """Return {id of a tensor: the calls that read it}."""
+    readers: dict[int, list[Call]] = {}
+    for call in graph.calls:
+        for tensor in call.inputs:
+            readers.setdefault(id(tensor), []).append(call)
+    return readers
+
+
+def output_of(graph: Graph, layer_name: str) -> Any:
+    """Return a layer's output tensor, the last one where the layer is applied more than once."""
+    return [call.output for call in graph.calls if call.layer.name == layer_name][-1]
+
+
+def split_calls(graph: Graph, layer_name: str) -> tuple[list, list[Call]]:
+    """Cut a network behind one layer.
+
+    Returns:
+        Tuple (boundary, head). `boundary` lists tensors: first the layer's output, then what else
+        crosses the cut, as shortcuts of a residual network do. The list `head` of calls computes
+        the logits from them. It is all that depends on the layer's output, so the gradient needs
+        nothing else.
+    """
+    target = output_of(graph, layer_name)
+    dependent, head = {id(target)}, []
+    for call in graph.calls:
+        if any(id(tensor) in dependent for tensor in call.inputs):
+            head.append(call)
+            dependent.update(id(tensor) for tensor in keras.tree.flatten(call.output))
+    head = needed_calls(head, [graph.output])
+    shortcuts = {id(t): t for call in head for t in call.inputs if id(t) not in dependent}
+    boundary = [target, *shortcuts.values()]
+    return boundary, head
+
+
+def needed_calls(calls: list[Call], outputs: Iterable) -> list[Call]:
+    """Return the calls that the tensors `outputs` depend on, in the same order."""
+    wanted, kept = {id(tensor) for tensor in outputs}, []
+    for call in reversed(calls):
+        if any(id(tensor) in wanted for tensor in keras.tree.flatten(call.output)):
+            kept.append(call)
+            wanted.update(map(id, call.inputs))
+    return kept[::-1]
+
+
+def run_calls(calls: Iterable[Call], feeds: Iterable, fetches: Iterable) -> list:
+    """Run `calls` on real tensors.
+
+    Args:
+        calls: List of `Call`.
+        feeds: List of pairs (symbolic tensor, value).
+        fetches: List of symbolic tensors.
+
+    Returns:
+        List of the values of `fetches`.
+    """
+    values = {id(tensor): value for tensor, value in feeds}
+
+    def value_of(leaf):
+        return values[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
+
+    for call in calls:
+        args, kwargs = keras.tree.map_structure(value_of, (call.args, call.kwargs))
+        outputs = keras.tree.flatten(call.function(*args, **kwargs))
+        values.update(zip(map(id, keras.tree.flatten(call.output)), outputs, strict=True))
+    return [values[id(tensor)] for tensor in fetches]
+
+
+def rebuild(model: keras.Model, call: Callable) -> keras.Model:
+    """Apply the layers of a functional model once more, each by `call(layer, *args, **kwargs)`."""
+    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+
+
+def _inline(nested):
+    """Spell out the call of a nested model: the calls inside, and one that hands on the output."""
+    graph = trace_calls(nested.layer)
+    [argument], [output] = nested.inputs, keras.tree.flatten(nested.output)
+
+    def outer(leaf):
+        return argument if leaf is graph.input else leaf
+
+    calls = [*graph.calls, Call(nested.layer, pass_on, (graph.output,), {}, output)]
+    return [
+        call._replace(args=args, kwargs=kwargs)
+        for call in calls
+        for args, kwargs in [keras.tree.map_structure(outer, (call.args, call.kwargs))]
+    ]
+
+
+def pass_on(tensor: Any) -> Any:
+    """Stand for a nested model, whose calls are spelled out before."""
+    return tensor
+
+
+def is_network(layer: Any) -> bool:
+    """Tell whether a layer is a model with layers of its own."""
+    return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
+
+
+def as_functional(model: keras.Model) -> keras.Model:
+    """Return a functional model on the same layers.
+
+    Raises:
+        ValueError: The model is of another kind.
+    """
+    if isinstance(model, keras.Sequential) and model.built:
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    if not (hasattr(model, "operations") and len(model.inputs) == len(model.outputs) == 1):
+        raise ValueError(
+            f"{getattr(model, 'name', model)!r} is not a functional or built Sequential Keras "
+            "model with one input and one output. A Sequential model needs a keras.Input first."
+        )
+    return model

@@ -1,0 +1,94 @@
+"""A network up to its logits: the softmax taken off, on the same weights."""
+
+from typing import Any
+
+from course_utils.networks.backend import keras
+from course_utils.networks.graph import as_functional, is_network, rebuild
+
+_AFFINE = (keras.layers.Dense, keras.layers.Conv2D)
+_RESHAPING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.GlobalAveragePooling2D)
+
+
+@keras.saving.register_keras_serializable("course_utils")
+class LinearHead(keras.layers.Layer):
+    """The affine part of a dense layer that ends in softmax, on that layer's own weights."""
+
+    def __init__(self, dense):
+        super().__init__(name=f"{dense.name}_logits", dtype=dense.dtype_policy)
+        self.dense = dense
+        # tf-keras-vis's ReplaceToLinear overwrites this attribute: with what it already is.
+        self.activation = keras.activations.linear
+
+    @classmethod
+    def from_config(cls, config: dict) -> "LinearHead":
+        """Return a head on a dense layer of its own: for Keras, which copies and saves networks."""
+        return cls(keras.saving.deserialize_keras_object(config["dense"]))
+
+    def get_config(self) -> dict:
+        """Return what `from_config` takes."""
+        return {"dense": keras.saving.serialize_keras_object(self.dense)}
+
+    def call(self, inputs: Any) -> Any:
+        """Return the logits, (N, classes)."""
+        logits = keras.ops.matmul(inputs, self.dense.kernel)
+        return logits if self.dense.bias is None else logits + self.dense.bias
+
+
+def build_logits_model(model: keras.Model) -> keras.Model:
+    """Build the network up to its logits, on the same weights.
+
+    Args:
+        model: `keras.Model`, functional or `Sequential`, with one input and one output: a softmax,
+            or logits already. Models may be nested in it as layers.
+
+    Returns:
+        `keras.Model`. `model` itself stays as it is.
+
+    Raises:
+        ValueError: The network is of another kind, or ends in another activation.
+    """
+    model = as_functional(model)
+    if _ends_in_logits(model.operations):
+        return model
+    last = model.operations[-1]
+    head = _without_softmax(last)
+    if head is last:
+        return model
+    if not is_network(last) and last.output is model.outputs[0]:
+        return keras.Model(model.inputs[0], head(last.input), name=model.name)
+
+    def call(layer, *args, **kwargs):
+        return (head if layer is last else layer)(*args, **kwargs)
+
+    return rebuild(model, call)
+
+
+def _ends_in_logits(operations):
+    """Tell whether the last layer with weights is linear, and those behind only pass it on."""
+    *others, last = operations
+    activation = getattr(last, "activation", None)
+    passes_on = isinstance(last, _RESHAPING) or (
+        isinstance(last, keras.layers.Activation) and activation is keras.activations.linear
+    )
+    if passes_on:
+        return _ends_in_logits(others)
+    return isinstance(last, _AFFINE) and activation is keras.activations.linear
+
+
+def _without_softmax(layer):
+    """Return a layer that computes what `layer` computes before its softmax."""
+    if is_network(layer):
+        return build_logits_model(layer)
+    activation = getattr(layer, "activation", None)
+    is_softmax = activation is keras.activations.softmax
+    if isinstance(layer, keras.layers.Softmax) or (
+        is_softmax and isinstance(layer, keras.layers.Activation)
+    ):
+        return keras.layers.Identity(dtype=layer.dtype_policy)
+    if is_softmax and isinstance(layer, keras.layers.Dense):
+        return LinearHead(layer)
+    described = f" with activation {activation.__name__!r}" if callable(activation) else ""
+    raise ValueError(
+        f"The network ends in {layer.name!r} ({type(layer).__name__}{described}); it must end in "
+        "softmax or in logits."
+    )

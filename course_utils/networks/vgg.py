@@ -1,0 +1,106 @@
+"""VGG16 and VGG19, in little memory: their first dense layer alone has a kernel of 411 MB.
+
+Keras would draw initial weights, read the file's beside them, and copy those. Here a dense layer's
+kernel is read, or drawn, right where TensorFlow keeps it.
+"""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from course_utils.networks.backend import keras, tf
+from course_utils.networks.weights import FillKernel, fill_kernels, load_weights
+
+_DENSE = {"fc1": (4096, "relu"), "fc2": (4096, "relu"), "predictions": (1000, "softmax")}
+_ALIGNMENT = 64  # bytes
+
+
+def build_vgg(constructor: Callable, fill_kernel: FillKernel | None = None) -> keras.Model:
+    """Build what `constructor()` of keras.applications builds, with kernels from `fill_kernel`."""
+    if fill_kernel is None:
+        return constructor(weights=None)
+    return fill_kernels(_with_dense(constructor, fill_kernel), fill_kernel, but=tuple(_DENSE))
+
+
+def load_vgg(constructor: Callable, path: Path) -> keras.Model:
+    """Build a VGG with the weights of an HDF5 file.
+
+    Raises:
+        ValueError: The file does not fit.
+    """
+    with h5py.File(path) as file:
+        group = file.get("model_weights", file)  # where Keras 2 saved them with a whole model
+        if "layer_names" in group.attrs:  # as in the file that keras.applications uses
+            return _load_legacy(constructor, group)
+    return load_weights(constructor(weights=None), path)
+
+
+def _load_legacy(constructor, group):
+    """Load what Keras 2 saved: a group for each layer, and in it the arrays by name."""
+    datasets = {}
+    for layer_name in group.attrs["layer_names"]:  # bytes or str
+        layer = group[layer_name]
+        datasets[os.fsdecode(layer_name)] = [layer[key] for key in layer.attrs["weight_names"]]
+
+    def read_kernel(layer_name, out):
+        if not datasets.get(layer_name):
+            raise ValueError(f"it holds no layer {layer_name!r}.")
+        _read(datasets[layer_name][0], out)
+
+    model = _with_dense(constructor, read_kernel)
+    for layer in model.layers:
+        arrays = datasets.get(layer.name, [])
+        if len(layer.weights) != len(arrays):
+            raise ValueError(
+                f"it holds {len(arrays)} arrays for layer {layer.name!r}, which has "
+                f"{len(layer.weights)}."
+            )
+        for variable, dataset in zip(layer.weights, arrays, strict=True):
+            if layer.name not in _DENSE or variable.name != "kernel":
+                array = np.empty(variable.shape, np.float32)
+                _read(dataset, array)
+                variable.assign(array)
+    return model
+
+
+def _read(dataset, out):
+    """Read an HDF5 array into a NumPy array."""
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{dataset.name} in it is no array.")
+    if dataset.shape != out.shape:
+        raise ValueError(f"{dataset.name} in it is {dataset.shape}, the network's is {out.shape}.")
+    dataset.read_direct(out)
+
+
+def _with_dense(constructor, fill_kernel):
+    """Build a VGG whose dense layers begin with kernels from `fill_kernel`."""
+    base = constructor(weights=None, include_top=False, input_shape=(224, 224, 3))
+    x = keras.layers.Flatten(name="flatten")(base.output)
+    for name, (units, activation) in _DENSE.items():
+        layer = keras.layers.Dense(units, activation=activation, name=name)
+        usual, layer.kernel_initializer = (
+            layer.kernel_initializer,
+            partial(_initialize, fill_kernel, name),
+        )
+        x = layer(x)
+        layer.kernel_initializer = usual
+    return keras.Model(base.input, x, name=base.name)
+
+
+def _initialize(fill_kernel, layer_name, shape, dtype=None):
+    """Serve as a layer's initializer: a tensor on memory of ours. tf.constant would copy it."""
+    kernel = _empty_aligned(shape)
+    fill_kernel(layer_name, kernel)
+    return tf.experimental.dlpack.from_dlpack(kernel.__dlpack__())
+
+
+def _empty_aligned(shape):
+    """Allocate a float32 array whose address TensorFlow accepts as that of a tensor."""
+    size = int(np.prod(shape))
+    buffer = np.empty(size + _ALIGNMENT // 4, np.float32)
+    start = -buffer.ctypes.data % _ALIGNMENT // 4
+    return buffer[start : start + size].reshape(shape)

@@ -1,0 +1,126 @@
+"""Small networks on 8 x 8 pictures, for all tests; seeded by the fixture `seeded` in conftest.py."""
+
+import course_utils as cu
+from course_utils.networks.backend import keras
+
+layers = keras.layers
+
+
+def chain(steps, shape=(8, 8, 3), name=None):
+    """A functional model that applies layers one after another."""
+    inputs = x = keras.Input(shape)
+    for step in steps:
+        x = step(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def wrap(model, preprocess_input=lambda images: images / 255):
+    """A classifier of any small model."""
+    return cu.ImageClassifier("net", model, preprocess_input)
+
+
+def plain(activation="softmax"):
+    """A convolution, global average pooling and three classes: Grad-CAM is CAM here."""
+    conv = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")
+    dense = layers.Dense(3, activation=activation, name="predictions")
+    return chain([conv, layers.GlobalAveragePooling2D(name="pool"), dense])
+
+
+def sequential():
+    """A `Sequential` whose ReLU is a layer of its own."""
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(4, 3, name="a"),
+            layers.ReLU(name="b"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def depthwise():
+    """Depthwise and pointwise convolutions with batch normalization between them."""
+    return chain(
+        [
+            layers.DepthwiseConv2D(3, depth_multiplier=2, name="a"),
+            layers.BatchNormalization(beta_initializer="ones", name="b"),
+            layers.ReLU(6),
+            layers.Conv2D(4, 1, activation="tanh", name="c"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def separable():
+    """Separable and transposed convolutions, and a softmax that is a layer of its own."""
+    return chain(
+        [
+            layers.SeparableConv2D(4, 3, activation="relu", name="a"),
+            layers.Conv2DTranspose(2, 3, activation="tanh", name="b"),
+            layers.GlobalMaxPooling2D(),
+            layers.Dense(3),
+            layers.Softmax(),
+        ]
+    )
+
+
+def residual():
+    """A block with a shortcut, which a cut inside the block has to carry along."""
+    inputs = keras.Input((8, 8, 3))
+    stem = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(inputs)
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="in_block")(stem)
+    x = layers.Conv2D(4, 3, padding="same", name="end_of_block")(x)
+    x = layers.Add(name="add")([x, stem])
+    x = layers.GlobalAveragePooling2D()(layers.Activation("tanh")(x))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def branches():
+    """Two branches that are joined, and operations that are no layers."""
+    inputs = keras.Input((8, 8, 3))
+    left = layers.Conv2D(2, 1, activation="tanh", name="left")(inputs)
+    right = layers.Conv2D(2, 3, padding="same", activation="tanh", name="right")(inputs)
+    x = layers.Concatenate(name="both")([left, right])
+    x = layers.Activation("softmax")(layers.Dense(3)(layers.Flatten()(x * x + 1)))
+    return keras.Model(inputs, x)
+
+
+def two_outputs():
+    """An operation with two outputs."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="a")(inputs)
+    first, second = keras.ops.split(x, 2, axis=-1)
+    x = layers.Multiply(name="b")([first, second])
+    return keras.Model([inputs], [layers.Dense(3)(layers.Flatten()(x))])
+
+
+def nested():
+    """A model used as a layer, as in transfer learning."""
+    base = chain(
+        [
+            layers.Conv2D(4, 3, name="conv"),
+            layers.BatchNormalization(name="bn"),
+            layers.ReLU(name="relu"),
+        ],
+        name="base",
+    )
+    head = [
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(3, activation="softmax", name="predictions"),
+    ]
+    return keras.Sequential([keras.Input((8, 8, 3)), base, *head])
+
+
+# Each with the layers at which a heatmap can be asked for.
+NETWORKS = {
+    plain: ["conv"],
+    sequential: ["a", "b"],
+    depthwise: ["a", "b", "c"],
+    separable: ["a", "b"],
+    residual: ["stem", "in_block", "end_of_block", "add"],
+    branches: ["left", "right", "both"],
+    two_outputs: ["a", "b"],
+    nested: ["conv", "bn", "relu"],
+}
