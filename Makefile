@@ -21,7 +21,7 @@ install: $(INSTALLED) ## create .venv and install everything the course needs
 	@echo "The course is installed in .venv: 'make lab' opens it."
 
 # A second run is instant: this file is newer than what it was made from.
-$(INSTALLED): pyproject.toml $(CONSTRAINTS) $(wildcard jupyter/*)
+$(INSTALLED): pyproject.toml $(CONSTRAINTS) $(wildcard tools/jupyter/*)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "The course needs Python 3.11 or newer; $(PYTHON) is: $$("$(PYTHON)" --version 2>&1)"; \
 	  echo "Name a newer one: make install PYTHON=python3.12"; exit 1; } >&2
@@ -53,7 +53,7 @@ test-browser: $(INSTALLED) ## drive the explorers in JupyterLab; needs Chromium 
 test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's versions of everything
 	@.venv-colab/bin/python -m pytest -o addopts= -s tests/colab/check_chapters.py
 	@COURSE_MODEL=embedded COURSE_OFFLINE=1 .venv-colab/bin/python -m pytest -o addopts= \
-	  tests/test_views.py tests/test_explorers.py
+	  tests/display/test_views.py tests/explorers
 
 .venv-colab/.installed: tests/colab/requirements.txt
 	@echo "Installing into .venv-colab (needs 3 GB of disk; minutes the first time) ..."
@@ -61,13 +61,15 @@ test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's ve
 	@.venv-colab/bin/python -m pip install --quiet --requirement tests/colab/requirements.txt
 	@touch $@
 
-notebooks: $(INSTALLED) ## build the .ipynb chapters from the .py files and execute them
+notebooks: $(INSTALLED) stamp ## build the .ipynb chapters from the .py files and execute them
 	@$(VENV_PYTHON) tools/build_notebooks.py build
 
-check: $(INSTALLED) ## say which derived files are stale, which outputs too large; lint the code
+check: $(INSTALLED) ## say which derived files are stale; check imports, types and style
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
 	$(VENV_PYTHON) tools/build_pictures.py check || status=1; \
+	.venv/bin/lint-imports --quiet || status=1; \
+	$(VENV_PYTHON) -m mypy || status=1; \
 	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status
 
 bench: $(INSTALLED) ## measure the methods beside tf-keras-vis, the explorers beside subplots
@@ -77,7 +79,7 @@ pictures: $(INSTALLED) ## build the README's pictures; needs Chromium and its dr
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
 	@MPLBACKEND=agg COURSE_OFFLINE=1 $(VENV_PYTHON) tools/build_pictures.py
 
-stamp: ## write the repository's address into badges, links and setup cells
+stamp: ## write contents and address into README, chapters and issue form
 	@"$(PYTHON)" tools/stamp.py
 
 # Made with the oldest Python: its releases run on the newer ones too, but not the other way round.
@@ -94,5 +96,5 @@ constraints: ## renew constraints.txt from the newest releases (PYTHON must be 3
 	@echo "constraints.txt is new; 'make test' tries it."
 
 clean: ## remove .venv and everything else that these commands created
-	@rm -rf .venv .venv-colab .pytest_cache .ruff_cache build course_utils.egg-info notebooks/*.part
+	@rm -rf .venv .venv-colab .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build course_utils.egg-info notebooks/*.part
 	@find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

@@ -22,8 +22,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import course_utils as cu
-from course_utils.backend import keras, tf
-from course_utils.graph import output_of
+from course_utils.networks.backend import keras, tf
+from course_utils.networks.classifier import runner_of
+from course_utils.networks.folding import find_folds, fold_calls
+from course_utils.networks.graph import needed_calls, output_of, run_calls
 
 with warnings.catch_warnings(action="ignore"):  # SciPy's, of a module that tf-keras-vis uses
     from tf_keras_vis.gradcam import Gradcam
@@ -212,11 +214,9 @@ class Pictures:
 def gradcam_rows(embedded, pictures):
     """Grad-CAM and Grad-CAM++, as the tutorial calls tf-keras-vis."""
     rows = []
-    for title, name, method in (
-        ("Grad-CAM", "grad_cam", Gradcam),
-        ("Grad-CAM++", "grad_cam++", GradcamPlusPlus),
-    ):
-        peer = method(embedded.model, model_modifier=ReplaceToLinear(), clone=True)
+    for name, their_class in (("grad_cam", Gradcam), ("grad_cam++", GradcamPlusPlus)):
+        title = cu.METHODS[name].title
+        peer = their_class(embedded.model, model_modifier=ReplaceToLinear(), clone=True)
 
         def theirs(image, class_index, peer=peer):
             inputs = embedded.preprocess(image)
@@ -239,11 +239,13 @@ def gradcam_rows(embedded, pictures):
 def yardstick_rows(embedded, pictures):
     """Grad-CAM of a new picture beside one compiled forward pass plus the head's gradient."""
     dense = embedded.model.get_layer("predictions")
-    last = output_of(embedded.graph, "top_activation")
+    graph = runner_of(embedded).graph
+    last = output_of(graph, "top_activation")
+    calls = fold_calls(needed_calls(graph.calls, [last]), [last], find_folds(graph))  # as ours are
 
-    @tf.function(input_signature=[embedded.input_spec])
+    @tf.function(input_signature=[tf.TensorSpec(graph.input.shape, tf.float32)])
     def forward_and_head(inputs):
-        [maps] = embedded.run(inputs, [last])  # convolutions folded, as ours are
+        [maps] = run_calls(calls, [(graph.input, inputs)], [last])
         with tf.GradientTape() as tape:
             tape.watch(maps)
             logits = tf.reduce_mean(maps, axis=(1, 2)) @ dense.kernel + dense.bias
@@ -342,7 +344,7 @@ def explorer_rows(embedded, pictures):
     image = pictures[0]
     layers, classes = cu.LayerExplorer(embedded, image), cu.ClassExplorer(embedded, image)
     by_layer = sweep(layers.layer, layers.layer.options)
-    layers.layer.value = embedded.feature_layer_names[-1]
+    layers.layer.value = embedded.last_conv_layer_name
     rows = [
         Reaction("another layer, all of them", by_layer, 0.015),
         Reaction("another channel", sweep(layers.channel, range(0, 1280, 7)), 0.015),
@@ -350,8 +352,9 @@ def explorer_rows(embedded, pictures):
         Reaction("another picture, all layers at once", sweep(layers.picture, SAMPLES * 6), 0.08),
         Reaction("another picture, its classes", sweep(classes.picture, SAMPLES * 6), 0.08),
     ]
-    names = [name for name, shape in embedded.feature_map_shapes.items() if shape[-1] >= 64]
-    subplots, redraw = subplots_and_interact(cu.get_feature_maps(embedded, image, names[:6]))
+    maps = cu.get_feature_maps(embedded, image).items()
+    six = [(name, array) for name, array in maps if array.shape[-1] >= 64][:6]
+    subplots, redraw = subplots_and_interact(dict(six))
     rows.append(Usual("8 x 8 subplots, as in the tutorial", subplots, by_layer))
     rows.append(Usual("interact(), which redraws them", redraw, by_layer))
     moves, before = 0, resident_bytes()

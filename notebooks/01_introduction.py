@@ -13,45 +13,25 @@
 # %% [markdown]
 # # 1 Introduction
 #
+# [contents](../README.md#the-chapters) · [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) → · 10 minutes
+#
 # **What you will learn**
 #
 # - what a network's answer tells you, and what it leaves out;
 # - which question each chapter of this course asks;
 # - how to load a trained network and let it name what is on a picture.
 #
-# **Time:** 10 minutes. **You need:** some Python and NumPy.
+# **You need:** some Python and NumPy.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
-# @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
 import sys
 
 if "google.colab" in sys.modules:
-    import re
-    import subprocess
-    from importlib.metadata import distributions, requires
-
-    def install(package):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
-        if subprocess.run(command).returncode:
-            raise SystemExit("pip could not install the course, and says why above.")
-
-    install("course.zip")
-    needed = [line for line in requires("course-utils") if "extra" not in line]
-    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
-        name = re.match("[a-z0-9-]+", line)[0]
-        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
-            install(name)
-
-    get_ipython().extension_manager.load_extension("course_utils.hints")
-
-    from course_utils.__main__ import main
-
-    if main(["fetch", "vgg16"]):
-        print("The chapter goes on with the network that is part of the course.")
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
 
 # %%
 import course_utils as cu
-import course_utils.backend  # loads TensorFlow without its start-up messages
 
 # %% [markdown]
 # ## Why look inside?
@@ -71,21 +51,26 @@ import course_utils.backend  # loads TensorFlow without its start-up messages
 # %% [markdown]
 # ## What each chapter answers
 #
-# | chapter | question | what you look at |
-# |---|---|---|
-# | 2 Accessing layers and weights | What is a network made of? | layers, kernels, parameter counts |
-# | 3 Visualizing layer outputs | What does each layer make of a picture? | feature maps |
-# | 4 Methods for interpretation | Which classes are there, and what is a score? | ImageNet, logits, probabilities |
-# | 4.1 Grad-CAM | Which *region* speaks for a class? | class activation maps |
-# | 4.2 Saliency maps | Which *pixels* speak for a class? | gradients with respect to the picture |
-# | 5 Conclusion | When may you believe a heatmap? | all methods side by side, and a test they must pass |
+# <!-- stamp: questions -->
+#
+# | chapter | question |
+# |---|---|
+# | [1 Introduction](01_introduction.ipynb) | What does a network's answer leave out? |
+# | [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) | What is a network made of? |
+# | [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) | What does each layer make of a picture? |
+# | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Which classes are there, and what is a score? |
+# | [4.1 Grad-CAM](04_1_grad_cam.ipynb) | Which *region* speaks for a class? |
+# | [4.2 Saliency maps](04_2_saliency_maps.ipynb) | Which *pixels* speak for a class? |
+# | [5 Conclusion](05_conclusion.ipynb) | When may you believe a heatmap? |
+#
+# <!-- end -->
 
 # %% [markdown]
 # ## A first prediction
 #
-# `load_classifier` returns a trained network. Without an argument it takes VGG16 if its weights
-# (553 MB) are already on this computer, else EfficientNet-Lite0 (19 MB), which is part of the
-# course and needs no internet connection. Every chapter works with either.
+# `load_classifier` returns a trained network: EfficientNet-Lite0 (19 MB), which is part of the course
+# and needs no internet connection. `load_classifier("vgg16")` returns VGG16 and downloads its weights
+# (553 MB) at its first use. Every chapter works with either.
 
 # %%
 classifier = cu.load_classifier()
@@ -138,14 +123,13 @@ cu.plot_predictions(predictions, rocket)
 # %% [markdown]
 # ## Where this course runs
 #
-# | place | what it takes | network |
-# |---|---|---|
-# | Google Colab | a Google account; the setup cell at the top installs the course | VGG16, which the setup cell fetches |
-# | Binder | a browser | EfficientNet-Lite0 |
-# | your computer | Python 3.11 to 3.13, and `make lab` (see the README) | EfficientNet-Lite0, or VGG16 once you have fetched it |
+# | place | what it takes |
+# |---|---|
+# | Google Colab | a Google account; the setup cell at the top installs the course |
+# | Binder | a browser |
+# | your computer | Python 3.11 to 3.13, and `make lab` (see the README) |
 #
-# To choose a network yourself, name it: `cu.load_classifier("vgg16")` downloads the weights once and
-# keeps them. Your own pictures work as well: `cu.load_image` takes a file name or a web address.
+# Your own pictures work as well: `cu.load_image` takes a file name or a web address.
 #
 # A cell uses what the cells above it have made. One that is run too early ends in `NameError` and
 # says which cell comes first. After a restart of the kernel nothing is there any more: choose *Run >
@@ -168,3 +152,6 @@ print("sample pictures:", ", ".join(cu.sample_image_names()))
 # - The five best classes may be five names for one thing. Read them together.
 #
 # **Next:** chapter 2 takes the network apart.
+
+# %% [markdown] tags=["navigation"]
+# [contents](../README.md#the-chapters) · [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) →

@@ -13,45 +13,25 @@
 # %% [markdown]
 # # 2 Accessing layers and weights
 #
+# ← [1 Introduction](01_introduction.ipynb) · [contents](../README.md#the-chapters) · [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) → · 20 minutes
+#
 # **What you will learn**
 #
 # - how to reach any layer of a Keras network, and the weights in it;
 # - what the numbers in a weight's shape mean, and how to count parameters on paper;
 # - what the kernels of a first layer look like, and where a network keeps most of its parameters.
 #
-# **Time:** 20 minutes. **You need:** chapter 1.
+# **You need:** chapter 1.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
-# @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
 import sys
 
 if "google.colab" in sys.modules:
-    import re
-    import subprocess
-    from importlib.metadata import distributions, requires
-
-    def install(package):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
-        if subprocess.run(command).returncode:
-            raise SystemExit("pip could not install the course, and says why above.")
-
-    install("course.zip")
-    needed = [line for line in requires("course-utils") if "extra" not in line]
-    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
-        name = re.match("[a-z0-9-]+", line)[0]
-        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
-            install(name)
-
-    get_ipython().extension_manager.load_extension("course_utils.hints")
-
-    from course_utils.__main__ import main
-
-    if main(["fetch", "vgg16"]):
-        print("The chapter goes on with the network that is part of the course.")
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
 
 # %%
 import course_utils as cu
-import course_utils.backend  # loads TensorFlow without its start-up messages
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -89,13 +69,14 @@ for name in sorted(dict.fromkeys(types), key=types.count, reverse=True):
 
 # %% [markdown]
 # You reach a layer by its position or, better, by its name: names survive when somebody inserts a
-# layer. The classifier lists the names of its convolutions.
+# layer. These are the names of the convolutions.
 
 # %%
-print(len(classifier.conv_layer_names), "convolutions")
-print("first:", classifier.conv_layer_names[0], " last:", classifier.last_conv_layer_name)
+convolutions = [layer.name for layer in model.layers if "Conv2D" in type(layer).__name__]
+print(len(convolutions), "convolutions")
+print("first:", convolutions[0], " last:", convolutions[-1])
 
-layer = model.get_layer(classifier.conv_layer_names[0])
+layer = model.get_layer(convolutions[0])
 print(f"{layer.name}: {layer.kernel_size[0]} x {layer.kernel_size[1]} kernels, {layer.filters} filters")
 
 # %% [markdown]
@@ -285,3 +266,6 @@ assert lite.count_params() == lite_total
 #   network can be written with small or with large weights.
 #
 # **Next:** chapter 3 sends a picture through the layers.
+
+# %% [markdown] tags=["navigation"]
+# ← [1 Introduction](01_introduction.ipynb) · [contents](../README.md#the-chapters) · [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) →

@@ -13,45 +13,25 @@
 # %% [markdown]
 # # 3 Visualizing layer outputs
 #
+# ← [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) · [contents](../README.md#the-chapters) · [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) → · 30 minutes
+#
 # **What you will learn**
 #
 # - how to get the output of every layer for one picture;
 # - what the feature maps of an early, a middle and a late layer look like;
 # - how resolution, number of channels and the share of zeros change with depth.
 #
-# **Time:** 30 minutes. **You need:** chapter 2.
+# **You need:** chapter 2.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
-# @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
 import sys
 
 if "google.colab" in sys.modules:
-    import re
-    import subprocess
-    from importlib.metadata import distributions, requires
-
-    def install(package):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
-        if subprocess.run(command).returncode:
-            raise SystemExit("pip could not install the course, and says why above.")
-
-    install("course.zip")
-    needed = [line for line in requires("course-utils") if "extra" not in line]
-    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
-        name = re.match("[a-z0-9-]+", line)[0]
-        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
-            install(name)
-
-    get_ipython().extension_manager.load_extension("course_utils.hints")
-
-    from course_utils.__main__ import main
-
-    if main(["fetch", "vgg16"]):
-        print("The chapter goes on with the network that is part of the course.")
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
 
 # %%
 import course_utils as cu
-import course_utils.backend  # loads TensorFlow without its start-up messages
 
 from itertools import pairwise
 
@@ -153,7 +133,7 @@ print(len(feature_maps), "of these have feature maps, and both ways agree on all
 # its smallest value, yellow its largest.
 
 # %%
-early, second = classifier.feature_layer_names[:2]
+early, second = classifier.conv_layer_names[:2]
 cu.plot_feature_maps({early: feature_maps[early]}, columns=8)
 
 
@@ -267,7 +247,7 @@ explorer
 # layers whose output is never negative.
 
 # %%
-names = [name for name in classifier.feature_layer_names if feature_maps[name].min() >= 0]
+names = [name for name in classifier.conv_layer_names if feature_maps[name].min() >= 0]
 height = [feature_maps[name].shape[0] for name in names]
 channels = [feature_maps[name].shape[-1] for name in names]
 sparsity = [float((feature_maps[name] == 0).mean()) for name in names]
@@ -312,3 +292,6 @@ for part, chosen in [("first", slice(third)), ("last", slice(-third, None))]:
 #   question of chapter 4.1.
 #
 # **Next:** chapter 4 asks what the 1000 numbers at the end mean.
+
+# %% [markdown] tags=["navigation"]
+# ← [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) · [contents](../README.md#the-chapters) · [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) →

@@ -13,50 +13,29 @@
 # %% [markdown]
 # # 4.1 Grad-CAM
 #
+# ← [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) · [contents](../README.md#the-chapters) · [4.2 Saliency maps](04_2_saliency_maps.ipynb) → · 40 minutes
+#
 # **What you will learn**
 #
 # - the four steps of Grad-CAM, and how to write them in a dozen lines of TensorFlow;
 # - how the same picture gives different heatmaps for different classes;
 # - which layer to choose, what Grad-CAM++ and LayerCAM change, and how to test a heatmap.
 #
-# **Time:** 40 minutes. **You need:** chapter 4.
+# **You need:** chapter 4.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
-# @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
 import sys
 
 if "google.colab" in sys.modules:
-    import re
-    import subprocess
-    from importlib.metadata import distributions, requires
-
-    def install(package):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
-        if subprocess.run(command).returncode:
-            raise SystemExit("pip could not install the course, and says why above.")
-
-    install("course.zip")
-    needed = [line for line in requires("course-utils") if "extra" not in line]
-    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
-        name = re.match("[a-z0-9-]+", line)[0]
-        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
-            install(name)
-
-    get_ipython().extension_manager.load_extension("course_utils.hints")
-
-    from course_utils.__main__ import main
-
-    if main(["fetch", "vgg16"]):
-        print("The chapter goes on with the network that is part of the course.")
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
 
 # %%
 import course_utils as cu
-import course_utils.backend  # loads TensorFlow without its start-up messages
 
 import keras
 import numpy as np
 import tensorflow as tf
-from course_utils.tiles import resize_heatmap
 from scipy.ndimage import label, zoom
 
 # %% [markdown]
@@ -123,12 +102,12 @@ def grad_cam(model, inputs, class_index, layer_name):
 # %% [markdown]
 # The last line divides with `divide_no_nan`: where nothing speaks for a class, the maximum is 0.
 #
-# Which layer? The last one that still has height and width. `feature_layer_names` lists, for each
+# Which layer? The last one that still has height and width. `conv_layer_names` lists, for each
 # convolution, the layer whose output later layers read: after batch normalization and activation
-# where they are separate layers.
+# where they are separate layers. `last_conv_layer_name` is the last of them.
 
 # %%
-layer_name = classifier.feature_layer_names[-1]
+layer_name = classifier.last_conv_layer_name
 by_hand = grad_cam(classifier.logits_model, inputs, cat, layer_name)
 print(f"{layer_name}: a heatmap of {by_hand.shape[0]} x {by_hand.shape[1]} cells")
 cu.plot_heatmap(image, {"Egyptian cat": by_hand})
@@ -157,7 +136,7 @@ cu.plot_heatmap(image, heatmaps)
 # %%
 def share_on_left(heatmap):
     """Return how much of a heatmap's sum lies on the left half of the picture."""
-    stretched = resize_heatmap(heatmap, image.shape[:2])
+    stretched = cu.resize_heatmap(heatmap, image.shape[:2])
     return float(stretched[:, : image.shape[1] // 2].sum() / stretched.sum())
 
 
@@ -189,7 +168,7 @@ for name in ["Egyptian cat", "espresso", "toilet tissue", "missile"]:
 # %%
 def cover(image, heatmap, hottest, share=0.25):
     """Return the picture with its hottest, or its coldest, pixels in gray."""
-    order = np.argsort(resize_heatmap(heatmap, image.shape[:2]), axis=None, kind="stable")
+    order = np.argsort(cu.resize_heatmap(heatmap, image.shape[:2]), axis=None, kind="stable")
     count = int(share * order.size)
     covered = image.copy()
     covered.reshape(-1, 3)[order[-count:] if hottest else order[:count]] = 127
@@ -245,7 +224,8 @@ cu.plot_heatmap(image, {"tf-keras-vis: Grad-CAM": cam[0]})
 # the same layer to compare. `expand_cam=False` returns the grid before it is stretched.
 
 # %%
-last_conv = classifier.last_conv_layer_name
+layer_types = {layer.name: type(layer).__name__ for layer in classifier.model.layers}
+last_conv = [name for name, kind in layer_types.items() if "Conv2D" in kind][-1]
 
 
 def correlation(a, b):
@@ -277,7 +257,7 @@ grid = np.zeros((7, 7))
 grid[1, 5] = 1
 for name, stretched in [
     ("corner to corner", zoom(grid, 224 / 7, order=1)),
-    ("half-pixel centers", resize_heatmap(grid, (224, 224))),
+    ("half-pixel centers", cu.resize_heatmap(grid, (224, 224))),
 ]:
     # the middle of the hottest pixels
     row, column = np.argwhere(stretched >= stretched.max() - 1e-6).mean(axis=0) + 0.5
@@ -346,7 +326,7 @@ print(f"{layer_name}: the gradient's spread over positions is {spread:.2f} of it
 
 # %%
 middle = classifier.key_layer_names[1]
-methods = {"Grad-CAM": "grad_cam", "Grad-CAM++": "grad_cam++", "LayerCAM": "layer_cam"}
+methods = {cu.METHODS[key].title: key for key in ["grad_cam", "grad_cam++", "layer_cam"]}
 by_method = {
     f"{title}, cat": cu.make_gradcam_heatmap(classifier, image, cat, middle, method=method)
     for title, method in methods.items()
@@ -413,3 +393,6 @@ cu.plot_heatmap(shark, {name: cu.make_gradcam_heatmap(classifier, shark, best.cl
 #   all. Always read it together with the logit.
 #
 # **Next:** chapter 4.2 goes from regions to pixels.
+
+# %% [markdown] tags=["navigation"]
+# ← [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) · [contents](../README.md#the-chapters) · [4.2 Saliency maps](04_2_saliency_maps.ipynb) →

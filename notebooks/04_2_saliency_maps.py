@@ -13,51 +13,30 @@
 # %% [markdown]
 # # 4.2 Saliency maps
 #
+# ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) → · 40 minutes
+#
 # **What you will learn**
 #
 # - how a gradient with respect to the picture becomes a map of pixels;
 # - why such maps are noisy, and what SmoothGrad does about it;
 # - how Integrated Gradients shares a logit out over the pixels, and how to check the sum.
 #
-# **Time:** 40 minutes. **You need:** chapter 4.1.
+# **You need:** chapter 4.1.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
-# @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
 import sys
 
 if "google.colab" in sys.modules:
-    import re
-    import subprocess
-    from importlib.metadata import distributions, requires
-
-    def install(package):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
-        if subprocess.run(command).returncode:
-            raise SystemExit("pip could not install the course, and says why above.")
-
-    install("course.zip")
-    needed = [line for line in requires("course-utils") if "extra" not in line]
-    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
-        name = re.match("[a-z0-9-]+", line)[0]
-        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
-            install(name)
-
-    get_ipython().extension_manager.load_extension("course_utils.hints")
-
-    from course_utils.__main__ import main
-
-    if main(["fetch", "vgg16"]):
-        print("The chapter goes on with the network that is part of the course.")
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
 
 # %%
 import course_utils as cu
-import course_utils.backend  # loads TensorFlow without its start-up messages
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
-from course_utils.tiles import resize_heatmap
 
 # %%
 classifier = cu.load_classifier()
@@ -107,7 +86,7 @@ def brighten(values):
 
 def share_on_blanket(values):
     """Return how much of a map's sum lies on the right fifth of the picture, mostly blanket."""
-    stretched = resize_heatmap(values, image.shape[:2])
+    stretched = cu.resize_heatmap(values, image.shape[:2])
     return float(stretched[:, image.shape[1] * 4 // 5 :].sum() / stretched.sum())
 
 
@@ -375,7 +354,7 @@ for name, values in {
 
 # %%
 explorer = cu.ClassExplorer(classifier, image)
-explorer.method.value = "Saliency"
+explorer.method.value = "saliency"
 explorer
 
 # %% [markdown]
@@ -394,3 +373,6 @@ explorer
 # - A large gradient is not a large contribution, and neither is a reason.
 #
 # **Next:** chapter 5 puts all methods to the same test.
+
+# %% [markdown] tags=["navigation"]
+# ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) →

@@ -13,51 +13,31 @@
 # %% [markdown]
 # # 5 Conclusion
 #
+# ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · 20 minutes
+#
 # **What you will learn**
 #
 # - what each method of this course answers, what it costs, and how well it separates two objects;
 # - why a convincing heatmap is not proof, and a test that every method must pass;
 # - where to read on.
 #
-# **Time:** 20 minutes. **You need:** chapters 4.1 and 4.2.
+# **You need:** chapters 4.1 and 4.2.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
-# @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
 import sys
 
 if "google.colab" in sys.modules:
-    import re
-    import subprocess
-    from importlib.metadata import distributions, requires
-
-    def install(package):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
-        if subprocess.run(command).returncode:
-            raise SystemExit("pip could not install the course, and says why above.")
-
-    install("course.zip")
-    needed = [line for line in requires("course-utils") if "extra" not in line]
-    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
-        name = re.match("[a-z0-9-]+", line)[0]
-        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
-            install(name)
-
-    get_ipython().extension_manager.load_extension("course_utils.hints")
-
-    from course_utils.__main__ import main
-
-    if main(["fetch", "vgg16"]):
-        print("The chapter goes on with the network that is part of the course.")
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
 
 # %%
 import course_utils as cu
-import course_utils.backend  # loads TensorFlow without its start-up messages
 
 import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course_utils.tiles import resize_heatmap
+from IPython.display import Markdown
 
 # %% [markdown]
 # ## All methods on one picture
@@ -72,54 +52,38 @@ cat = cu.class_index("Egyptian cat")
 cup = cu.class_index("espresso")
 
 # %% [markdown]
-# Each method becomes a function of a classifier, a picture and a class. Of Integrated Gradients we take
-# the magnitude for each pixel.
+# `cu.METHODS` is the table of this course's methods. `compute` takes a classifier, a picture and a class,
+# and returns a map in [0, 1]. Of Integrated Gradients that is the magnitude for each pixel.
 
 # %%
-def class_activation(method):
-    """Return a function that computes a class activation map by `method`."""
-    return lambda *arguments: cu.make_gradcam_heatmap(*arguments, method=method)
+methods = {method.title: method for method in cu.METHODS.values()}
+options = {"SmoothGrad": {"noise_level": 0.1}}  # as in chapter 4.2
 
 
-# %%
-NUM_SAMPLES, NOISE_LEVEL, NUM_STEPS = 20, 0.1, 50
+def compute_all(classifier, class_index):
+    """Return {title: heatmap} of all methods."""
+    return {
+        title: method.compute(classifier, image, class_index, **options.get(title, {}))
+        for title, method in methods.items()
+    }
 
 
-def smoothed(*arguments):
-    """Return SmoothGrad in [0, 1]."""
-    return cu.smooth_grad(*arguments, num_samples=NUM_SAMPLES, noise_level=NOISE_LEVEL)
-
-
-def integrated(*arguments):
-    """Return the magnitude of Integrated Gradients in [0, 1]."""
-    magnitude = np.abs(cu.integrated_gradients(*arguments, num_steps=NUM_STEPS).sum(axis=-1))
-    return magnitude / (magnitude.max() or 1)
-
-
-# %%
-# for each method: its function, and how many gradients it computes
-methods = {
-    "Grad-CAM": (class_activation("grad_cam"), 1),
-    "Grad-CAM++": (class_activation("grad_cam++"), 1),
-    "LayerCAM": (class_activation("layer_cam"), 1),
-    "Saliency": (cu.compute_saliency_map, 1),
-    "SmoothGrad": (smoothed, NUM_SAMPLES),
-    "Integrated Gradients": (integrated, NUM_STEPS),
-}
-for_cat = {name: function(classifier, image, cat) for name, (function, _) in methods.items()}
-for_cup = {name: function(classifier, image, cup) for name, (function, _) in methods.items()}
+for_cat, for_cup = compute_all(classifier, cat), compute_all(classifier, cup)
 
 
 # %%
 def draw_pairs(first, second, words):
     """Draw the heatmaps of all methods over the picture, two beside each other."""
-    figure, panels = plt.subplots(3, 4, figsize=(9, 5), layout="constrained")
+    num_rows = (len(methods) + 1) // 2
+    size = 9, 5 * num_rows / 3
+    figure, panels = plt.subplots(num_rows, 4, figsize=size, layout="constrained")
+    for axes in panels.flat:
+        axes.axis("off")
     pairs = [(name, word, maps[name]) for name in methods for word, maps in zip(words, [first, second])]
     for axes, (name, word, heatmap) in zip(panels.flat, pairs):
         bright = np.clip(heatmap / (np.percentile(heatmap, 99) or 1), 0, 1)
         axes.imshow(cu.overlay_heatmap(image, bright, alpha=0.7, cmap="viridis"))
         axes.set_title(f"{name}:\n{word}", fontsize="small")
-        axes.axis("off")
     plt.show()
 
 
@@ -129,7 +93,7 @@ draw_pairs(for_cat, for_cup, ["Egyptian cat", "espresso"])
 # %%
 def share_on_left(heatmap):
     """Return how much of a heatmap's sum lies on the left half of the picture."""
-    stretched = resize_heatmap(heatmap, image.shape[:2])
+    stretched = cu.resize_heatmap(heatmap, image.shape[:2])
     return float(stretched[:, : image.shape[1] // 2].sum() / (stretched.sum() or 1))
 
 
@@ -155,7 +119,7 @@ for name in methods:
 # %%
 middle = classifier.input_size[1] // 2
 for name, index in [("Egyptian cat", cat), ("espresso", cup)]:
-    attributions = cu.integrated_gradients(classifier, image, index, num_steps=NUM_STEPS)
+    attributions = cu.integrated_gradients(classifier, image, index)
     left, right = attributions[:, :middle].sum(), attributions[:, middle:].sum()
     gap = cu.completeness_gap(classifier, image, attributions, index)
     print(f"{name:13s} cat's half {left:+5.1f}   cup's half {right:+5.1f} logits   gap {gap:.0%}")
@@ -201,9 +165,7 @@ for seed in range(3):
     shuffled = cu.ImageClassifier("shuffled", classifier.model, classifier.preprocess_input)
     best = shuffled.top_predictions(image, k=1)[0]
     print(f"a shuffled network says: {best.label} {best.probability:.2f}")
-    from_shuffled.append(
-        {name: function(shuffled, image, cat) for name, (function, _) in methods.items()}
-    )
+    from_shuffled.append(compute_all(shuffled, cat))
 
 # %%
 draw_pairs(for_cat, from_shuffled[0], ["trained", "shuffled"])
@@ -216,7 +178,7 @@ draw_pairs(for_cat, from_shuffled[0], ["trained", "shuffled"])
 # %%
 def likeness(a, b):
     """Return the correlation of two maps on a 7 x 7 grid; 0 where one of them is all zeros."""
-    a, b = (resize_heatmap(heatmap, (7, 7)).ravel() for heatmap in (a, b))
+    a, b = (cu.resize_heatmap(heatmap, (7, 7)).ravel() for heatmap in (a, b))
     return float(np.corrcoef(a, b)[0, 1]) if a.any() and b.any() else 0.0
 
 
@@ -244,22 +206,19 @@ for name, values in sanity.items():
 
 # %%
 print(f"{'method':21s} {'map':>9s} {'gradients':>10s} {'on cat':>7s} {'on cup':>7s} {'shuffled':>13s}")
-for name, (_, gradients) in methods.items():
+for name, method in methods.items():
+    gradients = method.num_gradients
     size = "{} x {}".format(*for_cat[name].shape)
     low, high = min(sanity[name]), max(sanity[name])
     print(f"{name:21s} {size:>9s} {gradients:10d} {on_cat[name]:7.0%} {on_cup[name]:7.0%} "
           f"{low:5.1f} to {high:4.1f}")
 
+# %%
+rows = ["| method | it answers | it gets wrong |", "|---|---|---|"]
+rows += [f"| [{m.title}]({m.paper}) | {m.answers} | {m.misleads} |" for m in methods.values()]
+Markdown("\n".join(rows))
+
 # %% [markdown]
-# | method | it answers | it gets wrong |
-# |---|---|---|
-# | Grad-CAM | which region speaks for the class, less what speaks against it | outlines; small objects |
-# | Grad-CAM++ | which regions speak for the class at all | telling two classes apart |
-# | LayerCAM | the same, place by place, also at earlier layers | telling two classes apart |
-# | Saliency | what a small change of a pixel would do | noise; a large slope is not a large contribution |
-# | SmoothGrad | the same, averaged over a neighborhood | costs a gradient for each sample |
-# | Integrated Gradients | how the logit's gain over a baseline is shared out | depends on the baseline; costs a gradient for each step |
-#
 # No column of numbers picks a winner. They answer different questions, and each number comes from
 # one picture.
 
@@ -273,15 +232,13 @@ for name, (_, gradients) in methods.items():
 #
 # ## Further reading
 #
-# - Grad-CAM: Selvaraju et al., <https://arxiv.org/abs/1610.02391>
+# - the papers of the methods, linked in the table above
 # - CAM: Zhou et al., <https://arxiv.org/abs/1512.04150>
-# - Grad-CAM++: Chattopadhay et al., <https://arxiv.org/abs/1710.11063>
-# - LayerCAM: Jiang et al., <https://doi.org/10.1109/TIP.2021.3089943>
-# - Saliency: Simonyan et al., <https://arxiv.org/abs/1312.6034>
-# - SmoothGrad: Smilkov et al., <https://arxiv.org/abs/1706.03825>
-# - Integrated Gradients: Sundararajan et al., <https://arxiv.org/abs/1703.01365>
 # - Sanity checks for saliency maps: Adebayo et al., <https://arxiv.org/abs/1810.03292>
 # - Feature visualization, another way to look inside: Olah et al.,
 #   <https://distill.pub/2017/feature-visualization>
 # - A book on the whole field: Molnar, *Interpretable Machine Learning*,
 #   <https://christophm.github.io/interpretable-ml-book>
+
+# %% [markdown] tags=["navigation"]
+# ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters)

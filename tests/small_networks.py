@@ -1,4 +1,4 @@
-"""Small networks on 8 x 8 pictures, for all tests; seeded by the fixture `seeded` in conftest.py."""
+"""Small networks on 8 x 8 pictures, for all tests; the fixture `seeded` fixes their weights."""
 
 import course_utils as cu
 from course_utils.networks.backend import keras

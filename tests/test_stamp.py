@@ -1,30 +1,41 @@
-"""The repository's address stands in one place, and everything stamped from it is in step."""
+"""Contents and address stand in one place each, and everything stamped from them is in step."""
 
-import ast
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace as Namespace
 
 import jupytext
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 import stamp  # noqa: E402
 
 ADDRESS = "https://github.com/some-school/look-inside.cnns"
-CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
+CHAPTERS = [chapter.file for chapter in stamp.read_contents(ROOT)]
+FORM = ".github/ISSUE_TEMPLATE/problem.yml"
+NEW_CHAPTER = """\
+# %% [markdown]
+# # A draft
+#
+# **What you will learn**
+#
+# - something.
+
+# %%
+import course_utils as cu
+"""
 
 
 @pytest.fixture
 def course(tmp_path):
-    """A copy of all that carries the address."""
+    """A copy of all that is stamped, without an address."""
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=lambda *_: ["*.ipynb"])
-    for name in ("README.md", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / FORM).parent.mkdir(parents=True)
+    for name in ("README.md", "pyproject.toml", FORM):
+        shutil.copy(ROOT / name, tmp_path / name)
     set_address(tmp_path, None)
     stamp.main([], tmp_path)
     return tmp_path
@@ -33,33 +44,18 @@ def course(tmp_path):
 def set_address(course, address):
     path = course / "pyproject.toml"
     text = re.sub(r"\n\[project\.urls\]\n(?:\w.*\n)*", "\n", path.read_text(encoding="utf-8"))
-    if address:
+    if address is not None:
         text += f'\n[project.urls]\nRepository = "{address}"\n'
     path.write_text(text, encoding="utf-8")
 
 
 def texts(course):
-    files = [course / "README.md", *(course / "notebooks").glob("*.py")]
+    files = [course / "README.md", course / FORM, *(course / "notebooks").glob("*.py")]
     return {path.name: path.read_text(encoding="utf-8") for path in files}
-
-
-def setup_cell(text):
-    cells = jupytext.reads(text, fmt="py:percent").cells
-    return next(cell.source for cell in cells if cell.cell_type == "code")
 
 
 def test_this_copy_is_stamped(capsys):
     assert stamp.main(["check"]) == 0, capsys.readouterr().out
-
-
-def test_all_chapters_have_the_same_setup_cell(course):
-    set_address(course, ADDRESS)
-    stamp.main([], course)
-    cells = {setup_cell(text) for name, text in texts(course).items() if name != "README.md"}
-    assert len(cells) == 1
-    [cell] = cells
-    version = stamp.read_address(course)[1]
-    assert f'install("{ADDRESS}/archive/refs/tags/v{version}.zip")' in cell
 
 
 def test_each_chapter_opens_itself(course):
@@ -67,25 +63,22 @@ def test_each_chapter_opens_itself(course):
     stamp.main([], course)
     version, written = stamp.read_address(course)[1], texts(course)
     for name in CHAPTERS:
-        path = f"notebooks/{name}.ipynb"
-        colab = f"https://colab.research.google.com/github/some-school/look-inside.cnns/blob/v{version}/{path}"
-        binder = f"https://mybinder.org/v2/gh/some-school/look-inside.cnns/v{version}?urlpath=lab/tree/{path}"
+        path = f"some-school/look-inside.cnns/blob/v{version}/notebooks/{name}.ipynb"
+        colab = f"https://colab.research.google.com/github/{path}"
+        binder = f"/some-school/look-inside.cnns/v{version}?urlpath=lab/tree/notebooks/{name}.ipynb"
         for text in (written[f"{name}.py"], written["README.md"]):
-            assert f"({colab})" in text and f"({binder})" in text
+            assert f"({colab})" in text and f"https://mybinder.org/v2/gh{binder})" in text
+    assert f"install --quiet {ADDRESS}/archive/refs/tags/v{version}.zip" in written[f"{name}.py"]
     assert "no public address" not in written["README.md"]
-
-
-def test_without_an_address_the_readme_says_so(course):
-    written = texts(course)
-    assert "has no public address yet" in " ".join(written["README.md"].split())
-    assert not [name for name, text in written.items() if "badge" in text.replace("badges", "")]
-    assert 'install("course.zip")' in written["01_introduction.py"]
 
 
 def test_stamping_twice_or_back_and_forth_changes_nothing(course):
     without = texts(course)
-    set_address(course, ADDRESS)
-    assert stamp.main([], course) == 0
+    assert "no public address" in without["README.md"]
+    for address in (ADDRESS, "https://github.com/another/place"):
+        set_address(course, address)
+        stamp.main([], course)
+    assert not [name for name, text in texts(course).items() if "some-school" in text]
     with_address = texts(course)
     assert stamp.main([], course) == 0 and texts(course) == with_address
     set_address(course, None)
@@ -93,38 +86,39 @@ def test_stamping_twice_or_back_and_forth_changes_nothing(course):
     assert texts(course) == without
 
 
-def test_a_new_address_leaves_nothing_of_the_old_one(course):
-    set_address(course, ADDRESS)
-    stamp.main([], course)
-    set_address(course, "https://github.com/another/place")
-    stamp.main([], course)
-    assert not [name for name, text in texts(course).items() if "some-school" in text]
-
-
-@pytest.mark.parametrize("name", ["README.md", *(f"notebooks/{name}.py" for name in CHAPTERS)])
+@pytest.mark.parametrize("name", ["README.md", FORM, "notebooks/03_visualizing_layer_outputs.py"])
 def test_a_forgotten_file_is_found(course, name, capsys):
-    set_address(course, ADDRESS)
-    stamp.main([], course)
     path = course / name
-    path.write_text(path.read_text(encoding="utf-8").replace("some-school", "old-school", 1))
-    capsys.readouterr()
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("4 Methods", "4 Ways", 1), encoding="utf-8")
     assert stamp.main(["check"], course) == 1
-    assert capsys.readouterr().out == f"{name}: not as stamped; run 'make stamp'\n"
+    assert capsys.readouterr().out.endswith(f"{name}: not as stamped; run 'make stamp'\n")
 
 
-def test_the_address_stands_nowhere_else():
-    """What is not stamped must not name this course's place on the web."""
-    address, _ = stamp.read_address(ROOT)
-    listing = subprocess.run(
-        ["git", "grep", "-lE", r"mybinder[.]org/v2|colab[.]research[.]google[.]com/github"]
-        + (["-e", address] if address else []),
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    if listing.returncode > 1:
-        pytest.skip("not a git checkout: which files belong to the project is not known")
-    stamped = {"README.md", "pyproject.toml", "tools/stamp.py", "tests/test_stamp.py"}
-    stamped |= {f"notebooks/{name}{end}" for name in CHAPTERS for end in (".py", ".ipynb")}
-    assert set(listing.stdout.split()) <= stamped
+def test_a_new_chapter_is_linked_everywhere_and_gets_its_setup_cell(course):
+    (course / "notebooks/09_draft.py").write_text(NEW_CHAPTER, encoding="utf-8")
+    with open(course / "notebooks/contents.toml", "a", encoding="utf-8") as file:
+        row = {"file": "09_draft", "title": "9 A draft", "question": "Why?", "learn": "how"}
+        file.write("\n[[chapter]]\nminutes = 15\n")
+        file.writelines(f'{key} = "{value}"\n' for key, value in row.items())
+    stamp.main([], course)
+    written = texts(course)
+    last = f"{CHAPTERS[-1]}.py"
+    assert written[last].count("[9 A draft](09_draft.ipynb) →") == 2  # at its head and at its foot
+    assert "| [9 A draft](notebooks/09_draft.ipynb) | 15 min | how |" in written["README.md"]
+    assert "[9 A draft](09_draft.ipynb) | Why? |" in written["01_introduction.py"]
+    fields = yaml.safe_load(written["problem.yml"])["body"]
+    [options] = [field["attributes"]["options"] for field in fields if field["id"] == "chapter"]
+    assert options[-2] == "9 A draft"
+    draft, other = (
+        jupytext.reads(written[name], fmt="py:percent").cells for name in ("09_draft.py", last)
+    )
+    assert draft[0].source.startswith(
+        "# 9 A draft\n\n← [5 Conclusion](05_conclusion.ipynb) · [cont"
+    )
+    assert draft[0].source.count("15 minutes") == 1
+    assert draft[1].source == other[1].source and draft[2].source == "import course_utils as cu"
+    assert draft[-1].source.startswith("← [5 Conclusion]")
 
 
 @pytest.mark.parametrize(
@@ -132,74 +126,38 @@ def test_the_address_stands_nowhere_else():
     ["http://github.com/a/b", "https://example.com/a/b", "https://github.com/a/b.git", "a/b", ""],
 )
 def test_an_address_that_colab_cannot_open_is_refused(course, address):
-    text = (course / "pyproject.toml").read_text(encoding="utf-8")
-    text += f'\n[project.urls]\nRepository = "{address}"\n'
-    (course / "pyproject.toml").write_text(text, encoding="utf-8")
+    set_address(course, address)
     before = texts(course)
     with pytest.raises(ValueError, match=f"OWNER/NAME, not '{address}'"):
         stamp.main([], course)
     assert texts(course) == before
 
 
-def test_a_chapter_without_a_setup_cell_stops_everything(course):
+def test_a_chapter_without_a_row_or_a_head_stops_everything(course):
     path = course / "notebooks/05_conclusion.py"
-    path.write_text(path.read_text(encoding="utf-8").replace("cellView", "view"), encoding="utf-8")
-    set_address(course, ADDRESS)
+    path.write_text(NEW_CHAPTER.replace("# **What you", "# **What I"), encoding="utf-8")
     before = texts(course)
-    with pytest.raises(ValueError, match="05_conclusion: no setup cell"):
+    with pytest.raises(ValueError, match="05_conclusion: no title cell"):
         stamp.main([], course)
-    assert texts(course) == before
+    path.rename(course / "notebooks/06_other.py")
+    with pytest.raises(ValueError, match="contents.toml has: 05_conclusion, 06_other"):
+        stamp.main([], course)
+    assert set(texts(course).values()) == set(before.values())
 
 
-# The setup cell, run
+@pytest.mark.parametrize("on_colab", [False, True])
+def test_the_setup_cell_asks_pip_on_colab_only(monkeypatch, on_colab):
+    class IPython:
+        asked = []
 
+        def run_line_magic(self, *words):
+            self.asked.append(words)
 
-def run_cell(monkeypatch, on_colab, codes=(0, 0, 0), fetched=0):
-    """Run the setup cell with stand-ins for pip and IPython; returns what it has asked them."""
-    commands = []
-
-    def run(command):
-        commands.append(command[1:])
-        return subprocess.CompletedProcess(command, codes[len(commands) - 1])
-
-    def main(arguments):
-        commands.append(arguments)
-        return fetched
-
-    monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr("course_utils.__main__.main", main)
-    lines = ["pooch>=1", "scikit-image >=0.2", "numpy>=2", 'ruff>=0.9; extra == "dev"']
-    monkeypatch.setattr("importlib.metadata.requires", lambda name: lines)
-    there = {"scikit-image", "numpy"}
-    monkeypatch.setattr("importlib.metadata.distributions", lambda name: {name} & there)
     if on_colab:
         monkeypatch.setitem(sys.modules, "google.colab", sys)
     text = (ROOT / "notebooks/01_introduction.py").read_text(encoding="utf-8")
-    ipython = Namespace(extension_manager=Namespace(load_extension=commands.append))
-    exec(compile(ast.parse(setup_cell(text)), "cell", "exec"), {"get_ipython": lambda: ipython})
-    return commands
-
-
-def test_elsewhere_the_setup_cell_does_nothing(monkeypatch, capsys):
-    assert run_cell(monkeypatch, on_colab=False) == []
-    assert capsys.readouterr() == ("", "")
-
-
-def test_on_colab_it_adds_what_is_missing_and_fetches_vgg16(monkeypatch, capsys):
-    *packages, extension, fetch = run_cell(monkeypatch, on_colab=True)
-    pip = ["-m", "pip", "install", "--quiet", "--no-deps"]
-    assert [command[:-1] for command in packages] == 3 * [pip]
-    assert [command[-1] for command in packages[1:]] == ["pooch", "deprecated"]
-    assert extension == "course_utils.hints"
-    assert fetch == ["fetch", "vgg16"] and capsys.readouterr().out == ""
-
-
-def test_without_vgg16_the_chapter_goes_on(monkeypatch, capsys):
-    run_cell(monkeypatch, on_colab=True, fetched=1)
-    assert "goes on with the network" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("codes", [(1, 0, 0), (0, 1, 0)])
-def test_a_failed_installation_ends_the_cell_in_a_sentence(monkeypatch, codes):
-    with pytest.raises(SystemExit, match="pip could not install the course"):
-        run_cell(monkeypatch, on_colab=True, codes=codes)
+    cell = next(c for c in jupytext.reads(text, fmt="py:percent").cells if c.cell_type == "code")
+    lines = [line for line in cell.source.splitlines() if line and not line.startswith("#")]
+    assert len(lines) == 3
+    exec(cell.source, {"get_ipython": IPython})
+    assert [words[0] for words in IPython.asked] == ["pip"] * on_colab

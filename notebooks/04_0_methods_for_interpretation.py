@@ -11,7 +11,9 @@
 # ---
 
 # %% [markdown]
-# # 4 Methods for interpretation; ImageNet
+# # 4 Methods for interpretation
+#
+# ← [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) · [contents](../README.md#the-chapters) · [4.1 Grad-CAM](04_1_grad_cam.ipynb) → · 20 minutes
 #
 # **What you will learn**
 #
@@ -19,39 +21,17 @@
 # - how to find a class's index without an off-by-one error;
 # - the difference between a logit and a probability, and why explanations start from logits.
 #
-# **Time:** 20 minutes. **You need:** chapter 3.
+# **You need:** chapter 3.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
-# @title Setup: on Colab this installs the course and fetches VGG16, elsewhere it does nothing
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
 import sys
 
 if "google.colab" in sys.modules:
-    import re
-    import subprocess
-    from importlib.metadata import distributions, requires
-
-    def install(package):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", package]
-        if subprocess.run(command).returncode:
-            raise SystemExit("pip could not install the course, and says why above.")
-
-    install("course.zip")
-    needed = [line for line in requires("course-utils") if "extra" not in line]
-    for line in [*needed, "deprecated"]:  # the last one is for tf-keras-vis
-        name = re.match("[a-z0-9-]+", line)[0]
-        if not any(distributions(name=name)):  # what is there stays: Colab keeps its TensorFlow
-            install(name)
-
-    get_ipython().extension_manager.load_extension("course_utils.hints")
-
-    from course_utils.__main__ import main
-
-    if main(["fetch", "vgg16"]):
-        print("The chapter goes on with the network that is part of the course.")
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
 
 # %%
 import course_utils as cu
-import course_utils.backend  # loads TensorFlow without its start-up messages
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -262,3 +242,6 @@ print("softmax of logits_model equals model")
 #   probability changes. To ask "why a cat rather than a cup?", explain $z_\text{cat} - z_\text{cup}$.
 #
 # **Next:** chapter 4.1 asks which region of the picture speaks for a class.
+
+# %% [markdown] tags=["navigation"]
+# ← [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) · [contents](../README.md#the-chapters) · [4.1 Grad-CAM](04_1_grad_cam.ipynb) →
