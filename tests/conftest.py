@@ -27,10 +27,10 @@ def coffee():
 
 @pytest.fixture
 def seeded():
-    """The same weights in every network that the test builds."""
+    """The same weights in every network that the test builds; each class has some evidence."""
     import keras
 
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(4)
 
 
 @pytest.fixture

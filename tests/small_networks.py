@@ -113,6 +113,49 @@ def nested():
     return keras.Sequential([keras.Input((8, 8, 3)), base, *head])
 
 
+def head_nested():
+    """The classifier itself is a nested model, softmax and all."""
+    pool, dense = layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")
+    conv = layers.Conv2D(4, 3, activation="relu", name="conv")
+    return chain([conv, chain([pool, dense], (6, 6, 4), name="head")])
+
+
+def applied_twice():
+    """One layer at two places, in a model that is itself applied twice."""
+    conv = layers.Conv2D(3, 3, padding="same", activation="tanh", name="conv")
+    block = chain([conv, conv], name="block")
+    return chain([block, block, layers.Flatten(), layers.Dense(3, activation="softmax")])
+
+
+def shortcut_from_the_input():
+    """The network's input itself crosses a cut."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(inputs)
+    x = layers.Concatenate(name="join")([x, inputs])
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
+
+
+def attention():
+    """A layer that takes a tensor as a keyword."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="a")(inputs)
+    x = layers.MultiHeadAttention(1, 2, name="attention")(x, value=layers.ReLU(name="b")(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(3, use_bias=False, activation="softmax")(x))
+
+
+def convolution_then_softmax():
+    """As in MobileNet of 2017: the last weights are those of a 1 x 1 convolution."""
+    conv = layers.Conv2D(4, 3, activation="relu", name="conv")
+    pool, scores = layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(3, 1, name="scores")
+    return chain([conv, pool, scores, layers.Reshape((3,)), layers.Activation("softmax")])
+
+
+def ends_in_logits():
+    """Class scores are averaged maps, as in SqueezeNet without its softmax."""
+    return chain([layers.Conv2D(3, 3, name="conv"), layers.GlobalAveragePooling2D()])
+
+
 # Each with the layers at which a heatmap can be asked for.
 NETWORKS = {
     plain: ["conv"],
@@ -123,4 +166,10 @@ NETWORKS = {
     branches: ["left", "right", "both"],
     two_outputs: ["a", "b"],
     nested: ["conv", "bn", "relu"],
+    head_nested: ["conv"],
+    applied_twice: ["conv", "block"],
+    shortcut_from_the_input: ["conv", "join"],
+    attention: ["a", "b", "attention"],
+    convolution_then_softmax: ["conv"],
+    ends_in_logits: ["conv"],
 }

@@ -1,12 +1,11 @@
-from contextlib import nullcontext
+"""Integrated Gradients by hand, and what they must add up to."""
 
 import numpy as np
 import pytest
+from small_networks import chain, layers, wrap
 
 import course_utils as cu
-from course_utils.backend import keras
-
-layers = keras.layers
+from course_utils.networks.backend import keras
 
 pytestmark = [
     pytest.mark.filterwarnings("error::UserWarning"),
@@ -20,19 +19,13 @@ PICTURE = np.array([[[2, 9, 4], [1, 0, 0]], [[7, 6, 7], [1, 5, 3]]], np.uint8)
 OTHER = np.array([[[1, 1, 1], [1, 8, 3]], [[0, 2, 0], [0, 0, 9]]], np.uint8)
 
 
-def by_hand(activation=None):
+def by_hand(activation=None, preprocess=lambda images: images):
     """Logits 0 and sum(W * activation(picture))."""
-    model = keras.Sequential(
-        [
-            keras.Input((2, 2, 3)),
-            layers.Activation(activation or "linear"),
-            layers.Flatten(),
-            layers.Dense(2, name="dense"),
-            layers.Softmax(),
-        ]
-    )
-    model.get_layer("dense").set_weights([np.stack([0 * W, W], -1).reshape(12, 2), np.zeros(2)])
-    return cu.ImageClassifier("by hand", model, lambda images: images)
+    dense = layers.Dense(2)
+    steps = [layers.Activation(activation or "linear"), layers.Flatten(), dense, layers.Softmax()]
+    model = chain(steps, (2, 2, 3))
+    dense.set_weights([np.stack([0 * W, W], -1).reshape(12, 2), np.zeros(2)])
+    return wrap(model, preprocess)
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 5, 50])
@@ -57,7 +50,7 @@ def test_baseline_of_another_size_is_resized():
 
 def test_black_is_the_baseline_before_preprocessing():
     """A network that sees x - 100 starts from -100, not from 0."""
-    classifier = cu.ImageClassifier("shifted", by_hand(keras.ops.square).model, lambda x: x - 100)
+    classifier = by_hand(keras.ops.square, lambda images: images - 100)
     attributions = cu.integrated_gradients(classifier, PICTURE, 1, 4)
     expected = W * ((PICTURE - 100.0) ** 2 - 100.0**2)
     np.testing.assert_allclose(attributions, expected, rtol=1e-5)
@@ -75,40 +68,19 @@ def test_gradients_are_taken_at_the_middles_of_the_steps():
     Their mean 1/4 times 4 is exact. At the steps' ends they are 0, 0, 0, 0 and 1: the trapezoid
     rule gives 1/8 times 4.
     """
-    classifier = cu.ImageClassifier("kinked", by_hand("relu").model, lambda x: x - 3)
+    classifier = by_hand("relu", lambda images: images - 3)
     picture = np.full((2, 2, 3), 4, np.uint8)
     np.testing.assert_allclose(cu.integrated_gradients(classifier, picture, 1, 4), W, rtol=1e-6)
-
-
-def test_no_class_means_the_first_ranked_on_the_picture():
-    assert by_hand().resolve_class_index(PICTURE) == 1
-    attributions = cu.integrated_gradients(by_hand(), PICTURE)
-    np.testing.assert_allclose(attributions, W * PICTURE, rtol=1e-6)
 
 
 def test_the_class_stays_that_of_the_picture_along_the_path():
     """Logits 1.5 and 3 on the picture: on the first half of the path, class 0 ranks first."""
     classifier = by_hand()
-    dense = classifier.model.get_layer("dense")
+    dense = classifier.model.layers[-2]
     dense.set_weights([dense.get_weights()[0], np.array([1.5, 0])])
     np.testing.assert_allclose(classifier.logits(PICTURE), [[1.5, 3]], rtol=1e-6)
     attributions = cu.integrated_gradients(classifier, PICTURE, num_steps=4)
     np.testing.assert_allclose(attributions, W * PICTURE, rtol=1e-6)
-
-
-def test_no_evidence_gives_zeros():
-    assert not cu.integrated_gradients(by_hand(), PICTURE, 0).any()
-
-
-@pytest.mark.parametrize("dtype", ["mixed_float16", "float16"])
-def test_half_precision(picture, dtype):
-    results = [
-        cu.integrated_gradients(convolutional("tanh", policy), picture, 1)
-        for policy in ("float32", dtype)
-    ]
-    assert results[1].dtype == np.float32
-    atol = 0.01 * np.abs(results[0]).max()
-    np.testing.assert_allclose(results[1], results[0], rtol=0, atol=atol)
 
 
 # Completeness
@@ -134,79 +106,29 @@ def test_no_gap_between_equal_logits():
         cu.completeness_gap(by_hand(), PICTURE, np.zeros((2, 2, 3)), 0)
 
 
-def convolutional(activation, dtype="float32"):
-    steps = [
-        layers.Conv2D(6, 3, padding="same", activation=activation, dtype=dtype),
-        layers.Conv2D(6, 3, activation=activation, dtype=dtype),
-        layers.GlobalAveragePooling2D(dtype=dtype),
-        layers.Dense(3, activation="softmax", dtype=dtype),
-    ]
-    model = keras.Sequential([keras.Input((8, 8, 3)), *steps])
-    generator = np.random.default_rng(3)
-    model.set_weights([generator.normal(0, 0.6, w.shape) for w in model.get_weights()])
-    return cu.ImageClassifier("smooth", model, lambda images: images / 127.5 - 1)
-
-
 @pytest.mark.parametrize("class_index", range(3))
 @pytest.mark.parametrize("activation", ["softplus", "tanh"])
 def test_complete_on_a_smooth_network(picture, activation, class_index):
-    classifier = convolutional(activation)
-    attributions = cu.integrated_gradients(classifier, picture, class_index, num_steps=50)
+    steps = [layers.Conv2D(6, 3, activation=activation), layers.Conv2D(6, 3, activation=activation)]
+    model = chain([*steps, layers.GlobalAveragePooling2D(), layers.Dense(3)])
+    generator = np.random.default_rng(3)
+    model.set_weights([generator.normal(0, 0.6, w.shape) for w in model.get_weights()])
+    classifier = wrap(model, lambda images: images / 127.5 - 1)
+    attributions = cu.integrated_gradients(classifier, picture, class_index)
     assert cu.completeness_gap(classifier, picture, attributions, class_index) <= 1e-3
     coarse = cu.integrated_gradients(classifier, picture, class_index, num_steps=1)
     assert cu.completeness_gap(classifier, picture, coarse, class_index) > 1e-3
 
 
-@pytest.mark.parametrize("name", ["chelsea", "coffee"])
-def test_gap_of_the_embedded_network(embedded, name, request):
-    image = request.getfixturevalue(name)
-    attributions = cu.integrated_gradients(embedded, image, num_steps=300)
-    assert attributions.shape == (224, 224, 3)
-    assert cu.completeness_gap(embedded, image, attributions) <= 0.05
+def test_default_is_50_steps_from_black():
+    classifier, black = by_hand("tanh", lambda images: images / 5), np.zeros_like(PICTURE)
+    np.testing.assert_array_equal(
+        cu.integrated_gradients(classifier, PICTURE, 1),
+        cu.integrated_gradients(classifier, PICTURE, 1, num_steps=50, baseline=black),
+    )
 
 
-# Errors: (arguments, words of the message)
-
-BAD = {
-    "no steps": ({"num_steps": 0}, "num_steps must be a whole number.*not 0"),
-    "negative steps": ({"num_steps": -5}, "not -5"),
-    "half a step": ({"num_steps": 2.5}, "not 2.5"),
-    "text": ({"num_steps": "50"}, "not '50'"),
-    "bool": ({"num_steps": True}, "not True"),
-    "array": ({"num_steps": np.array([1, 2])}, "num_steps must be"),
-    "class": ({"class_index": 2}, "whole number from 0 to 1.*not 2"),
-    "name of a class": ({"class_index": "tabby"}, "not 'tabby'"),
-    "batch": ({"image": PICTURE[None]}, r"not a batch \(1, 2, 2, 3\)"),
-    "floats": ({"image": PICTURE / 255}, r"not float64 \(2, 2, 3\)"),
-    "batch as baseline": ({"baseline": OTHER[None]}, r"not a batch \(1, 2, 2, 3\)"),
-    "floats as baseline": ({"baseline": np.zeros((2, 2, 3))}, r"not float64 \(2, 2, 3\)"),
-    "number as baseline": ({"baseline": 0}, r"not int64 \(\)"),
-}
-
-
-@pytest.mark.parametrize("arguments, words", BAD.values(), ids=BAD)
-def test_bad_argument(arguments, words):
-    with pytest.raises(ValueError, match=words):
-        cu.integrated_gradients(by_hand(), **{"image": PICTURE, **arguments})
-
-
-def test_default_is_50_steps(monkeypatch):
-    def count(classifier, path, weights, *_):
-        assert len(weights) == len(list(path)) == 50
-        return 1
-
-    monkeypatch.setattr("course_utils.integrated.weighted_input_gradients", count)
-    np.testing.assert_array_equal(cu.integrated_gradients(by_hand(), PICTURE, 1), PICTURE)
-
-
-@pytest.mark.parametrize("num_steps, is_allowed", [(100_000, True), (100_001, False)])
-def test_most_steps(monkeypatch, num_steps, is_allowed):
-    monkeypatch.setattr("course_utils.integrated.weighted_input_gradients", lambda *_: 0)
-    with nullcontext() if is_allowed else pytest.raises(ValueError, match="to 100000, not 100001"):
-        cu.integrated_gradients(by_hand(), PICTURE, 1, num_steps)
-
-
-@pytest.mark.parametrize("num_steps", [3.0, np.int64(3), np.float32(3)])
-def test_numbers_that_are_whole(num_steps):
-    attributions = cu.integrated_gradients(by_hand(), PICTURE, 1, num_steps)
-    np.testing.assert_allclose(attributions, W * PICTURE, rtol=1e-6)
+def test_the_map_of_the_table_is_the_magnitude_of_each_pixel():
+    """Sums over the colors: 2 - 4, 2, 3, -3 + 3."""
+    heatmap = cu.METHODS["integrated_gradients"].compute(by_hand(), PICTURE, 1)
+    np.testing.assert_allclose(heatmap, np.array([[2, 2], [3, 0]]) / 3, atol=1e-6)

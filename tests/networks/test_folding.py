@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from small_networks import wrap
 
-import course_utils as cu
-from course_utils.backend import keras, tf
-from course_utils.folding import find_folds, fold_calls
-from course_utils.graph import output_of, run_calls, trace_calls
-from course_utils.layerwise import layer_gradients
+from course_utils.networks.backend import keras
+from course_utils.networks.classifier import runner_of
+from course_utils.networks.folding import find_folds, fold_calls
+from course_utils.networks.graph import output_of, run_calls, trace_calls
 
 layers = keras.layers
 PICTURES = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)
@@ -84,32 +84,16 @@ def test_what_cannot_be_folded_stays_as_it_is(convolution, normalization, betwee
 
 
 def test_the_embedded_network_folds_every_normalization(embedded):
-    folds = find_folds(embedded.graph)
+    folds = find_folds(runner_of(embedded).graph)
     normalizations = [layer for layer in embedded.model.layers if layer.name.endswith("_bn")]
     assert len(folds) == len(normalizations) == len(embedded.conv_layer_names)
 
 
-def test_the_embedded_networks_logits_stay(embedded, chelsea):
+def test_a_fresh_classifier_answers_as_keras_plain_and_compiled(embedded, chelsea):
+    """Weights that are read while a function is traced would belong to that function."""
     expected = embedded.logits_model(embedded.preprocess(chelsea)).numpy()
-    fresh = cu.ImageClassifier("fresh", embedded.model, embedded.preprocess_input)
-    for _ in range(2):  # plain, then compiled
-        np.testing.assert_allclose(fresh.logits(chelsea), expected, atol=1e-4)
-
-
-def test_folded_weights_are_held_once_for_all_compiled_functions(embedded, chelsea):
-    fresh = cu.ImageClassifier("fresh", embedded.model, embedded.preprocess_input)
+    fresh = wrap(embedded.model, embedded.preprocess_input)
+    runner = runner_of(fresh)
+    runner.all_layers(runner.inputs(chelsea), [])  # compiled at once
     for _ in range(2):
-        fresh.logits(chelsea)
-        cu.compute_saliency_map(fresh, chelsea, 285)
-    captured = [
-        {id(tensor) for tensor in trace().captured_inputs if tensor.dtype == tf.float32}
-        for _, trace in fresh._functions.values()
-    ]
-    assert len(captured) == 2 and captured[0] == captured[1]
-
-
-def test_the_first_function_of_a_classifier_may_be_compiled_at_once(embedded, chelsea):
-    fresh = cu.ImageClassifier("fresh", embedded.model, embedded.preprocess_input)
-    maps, gradients = layer_gradients(fresh, chelsea, 285)["top_activation"]
-    assert maps.shape == gradients.shape == (1, 7, 7, 1280)
-    np.testing.assert_allclose(fresh.logits(chelsea), embedded.logits(chelsea), atol=1e-4)
+        np.testing.assert_allclose(fresh.logits(chelsea), expected, atol=1e-4)

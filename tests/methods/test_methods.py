@@ -1,0 +1,208 @@
+"""What holds for every method of the table, and every argument that none of them takes."""
+
+import random
+import warnings
+
+import numpy as np
+import pytest
+from small_networks import layers, nested, plain, residual, wrap
+
+import course_utils as cu
+from course_utils.networks.backend import keras, tf
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A classifier that no test changes."""
+    keras.utils.set_random_seed(4)
+    return wrap(plain())
+
+
+EVERY_METHOD = pytest.mark.parametrize("key", cu.METHODS)
+FUNCTIONS = {
+    **{key: method.compute for key, method in cu.METHODS.items()},
+    "make_gradcam_heatmap": cu.make_gradcam_heatmap,
+    "integrated_gradients": cu.integrated_gradients,
+    "get_feature_maps": lambda classifier, image, _: cu.get_feature_maps(classifier, image),
+    "completeness_gap": lambda classifier, image, class_index: cu.completeness_gap(
+        classifier, image, np.zeros((8, 8, 3)), class_index
+    ),
+}
+
+
+@EVERY_METHOD
+def test_a_row_of_the_table_is_whole(key):
+    method = cu.METHODS[key]
+    assert method.title and method.answers and method.misleads
+    assert method.paper.startswith(("https://arxiv.org/abs/", "https://doi.org/"))
+
+
+def test_the_table_cannot_be_changed():
+    with pytest.raises(TypeError):
+        cu.METHODS["mine"] = None
+
+
+@EVERY_METHOD
+def test_a_map_lies_in_0_to_1_and_has_its_size(embedded, chelsea, key):
+    method = cu.METHODS[key]
+    heatmap = method.compute(embedded, chelsea, 285)
+    assert heatmap.shape == ((7, 7) if method.formula else (224, 224))
+    assert heatmap.dtype == np.float32
+    assert heatmap.min() >= 0 and heatmap.max() == 1
+
+
+@EVERY_METHOD
+def test_more_of_the_heat_is_on_the_object_when_its_class_is_asked_for(embedded, key):
+    image = cu.load_image("cat_and_coffee")  # the cat on the left half, the cup on the right
+
+    def share_on_left(name):
+        heatmap = cu.METHODS[key].compute(embedded, image, cu.class_index(name))
+        heat = cu.resize_heatmap(heatmap, (300, 600))
+        return heat[:, :300].sum() / heat.sum()
+
+    assert share_on_left("Egyptian cat") > share_on_left("espresso") + 0.02
+
+
+@EVERY_METHOD
+def test_no_class_means_the_first_ranked(tiny, picture, key):
+    compute, best = cu.METHODS[key].compute, int(tiny.logits(picture)[0].argmax())
+    expected = compute(tiny, picture, best)
+    assert np.abs(compute(tiny, picture, (best + 1) % 3) - expected).max() > 1e-3
+    for _ in range(2):  # plain, then compiled
+        np.testing.assert_allclose(compute(tiny, picture), expected, atol=1e-5)
+
+
+@EVERY_METHOD
+def test_half_precision_gives_nearly_the_same_map(picture, key):
+    def build(dtype):
+        steps = [
+            layers.Conv2D(4, 3, activation="tanh", dtype=dtype),
+            layers.GlobalAveragePooling2D(dtype=dtype),
+            layers.Dense(3, activation="softmax", dtype=dtype),
+        ]
+        model = keras.Sequential([keras.Input((8, 8, 3)), *steps])
+        generator = np.random.default_rng(3)
+        model.set_weights([generator.normal(0, 0.3, w.shape) for w in model.get_weights()])
+        return wrap(model)
+
+    whole, half = (cu.METHODS[key].compute(build(d), picture, 1) for d in ("float32", "float16"))
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(half, whole, atol=5e-3)
+
+
+@EVERY_METHOD
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_network_that_diverged_is_refused(tiny, picture, key, value):
+    tiny.model.set_weights([np.full_like(weights, value) for weights in tiny.model.get_weights()])
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        cu.METHODS[key].compute(tiny, picture, 1)
+
+
+@pytest.mark.parametrize("build", [plain, residual, nested])
+def test_nothing_that_belongs_to_the_caller_changes(seeded, picture, build):
+    def random_states():
+        return random.getstate(), np.random.get_state()[1].tobytes(), float(tf.random.uniform(()))
+
+    model, image = build(), picture.copy()
+    image.flags.writeable = False
+    config, weights = model.get_config(), model.get_weights()
+    keras.utils.set_random_seed(5)
+    expected = random_states()
+    keras.utils.set_random_seed(5)
+    classifier = wrap(model)
+    with warnings.catch_warnings(action="ignore"):
+        for function in FUNCTIONS.values():
+            function(classifier, image, 1)
+    assert random_states() == expected
+    assert model.get_config() == config
+    assert all(map(np.array_equal, model.get_weights(), weights))
+    np.testing.assert_array_equal(image, picture)
+
+
+@EVERY_METHOD
+@pytest.mark.parametrize("index", [2.0, np.int64(2), np.uint8(2), np.float32(2)])
+def test_a_class_index_may_be_any_whole_number(small, picture, key, index):
+    compute = cu.METHODS[key].compute
+    np.testing.assert_allclose(
+        compute(small, picture, index), compute(small, picture, 2), atol=1e-5
+    )
+
+
+# What none of them takes: (arguments, words of the message)
+
+BAD_IMAGES = [
+    (np.zeros((2, 9, 9, 3), np.uint8), r"not a batch \(2, 9, 9, 3\)"),
+    (np.zeros((1, 9, 9, 3), np.uint8), "One picture is expected"),
+    (np.zeros((9, 9, 3)), r"not float64 \(9, 9, 3\).*load_image"),
+    (np.zeros((9, 9), np.uint8), r"not uint8 \(9, 9\).*load_image"),
+    (np.zeros((9, 9, 4), np.uint8), r"not uint8 \(9, 9, 4\)"),
+    (np.zeros((0, 9, 3), np.uint8), r"not uint8 \(0, 9, 3\)"),
+    ("chelsea", "load_image"),
+]
+BAD_CLASSES = [-1, 3, 1.5, float("nan"), "tabby", "1", True, [1], np.array([1])]
+BAD_OPTIONS = [
+    (cu.make_gradcam_heatmap, {"method": "gradcam"}, "one of grad_cam, .*layer_cam, not 'gradcam'"),
+    (cu.make_gradcam_heatmap, {"method": "saliency"}, "not 'saliency'"),
+    (cu.make_gradcam_heatmap, {"method": None}, "not None"),
+    (cu.make_gradcam_heatmap, {"method": ["grad_cam"]}, r"not \['grad_cam'\]"),
+    (cu.make_gradcam_heatmap, {"layer_name": "cinv"}, "called 'cinv'.*'conv'"),
+    (cu.make_gradcam_heatmap, {"layer_name": -1}, "called -1.*'conv'"),
+    (cu.make_gradcam_heatmap, {"layer_name": ["conv"]}, r"called \['conv'\]"),
+    (cu.make_gradcam_heatmap, {"layer_name": "pool"}, "'pool' has no height and width.*'conv'"),
+    (cu.make_gradcam_heatmap, {"layer_name": "predictions"}, "called 'predictions'.*'conv'"),
+    (cu.get_feature_maps, {"layer_names": "conv"}, r"a list of names: \['conv'\]"),
+    (cu.get_feature_maps, {"layer_names": 5}, "a list of names"),
+    (cu.get_feature_maps, {"layer_names": ["conv", "convv"]}, "called 'convv'.*'conv'"),
+    (cu.get_feature_maps, {"layer_names": ["pool"]}, "'pool' has no height and width.*'conv'"),
+    (cu.integrated_gradients, {"baseline": np.zeros((1, 2, 2, 3), np.uint8)}, "not a batch"),
+    (cu.integrated_gradients, {"baseline": np.zeros((2, 2, 3))}, r"not float64 \(2, 2, 3\)"),
+    (cu.integrated_gradients, {"baseline": 0}, r"not int64 \(\)"),
+    *[
+        (function, {name: bad}, f"{name} must be a whole number from 1 to 100000, not")
+        for function, name in [
+            (cu.smooth_grad, "num_samples"),
+            (cu.integrated_gradients, "num_steps"),
+        ]
+        for bad in [0, -1, 2.5, 100_001, "20", None, True, np.array([1, 2])]
+    ],
+    *[
+        (cu.smooth_grad, {"noise_level": bad}, "noise_level must be a number, 0 or more, not")
+        for bad in [-0.1, float("inf"), float("nan"), "0.2", None, True]
+    ],
+]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("image, words", BAD_IMAGES)
+def test_what_is_no_picture_is_refused(small, name, image, words):
+    with pytest.raises(ValueError, match=words):
+        FUNCTIONS[name](small, image, 1)
+
+
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"get_feature_maps"}))
+@pytest.mark.parametrize("class_index", BAD_CLASSES, ids=repr)
+def test_a_class_that_is_not_there_is_refused(small, picture, name, class_index):
+    with pytest.raises(ValueError, match="whole number from 0 to 2.*great white shark") as caught:
+        FUNCTIONS[name](small, picture, class_index)
+    assert repr(class_index) in str(caught.value)
+
+
+@pytest.mark.parametrize("function, options, words", BAD_OPTIONS)
+def test_a_bad_option_is_refused(small, picture, function, options, words):
+    with pytest.raises(ValueError, match=words):
+        function(small, picture, **options)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_model_in_place_of_a_classifier_is_answered_with_the_line_to_write(small, picture, name):
+    with pytest.raises(ValueError, match=r"not Functional.*cu.ImageClassifier\('mine', model"):
+        FUNCTIONS[name](small.model, picture, 1)
+
+
+def test_a_network_without_convolutions_is_told_so(picture):
+    classifier = wrap(keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(3)]))
+    with pytest.raises(ValueError, match="no convolution"):
+        cu.make_gradcam_heatmap(classifier, picture)
+    with pytest.raises(ValueError, match="no feature maps"):
+        cu.make_gradcam_heatmap(classifier, picture, layer_name="conv")
