@@ -143,7 +143,6 @@ def _scale_to_bytes(maps):
     return np.rint((maps - low) / ranges * 255).astype(np.uint8)
 
 
-@cache
 def _color_table(cmap):
     """Return a color map as uint8 (256, 3)."""
     if not isinstance(cmap, str) or cmap not in matplotlib.colormaps:
@@ -151,4 +150,9 @@ def _color_table(cmap):
             f"No color map is called {cmap!r}. There are {', '.join(COLOR_MAPS)}, and all "
             "others of matplotlib."
         )
+    return _read_color_table(cmap)
+
+
+@cache  # matplotlib takes a millisecond
+def _read_color_table(cmap):
     return matplotlib.colormaps[cmap](np.arange(256), bytes=True)[:, :3].copy()

@@ -1,3 +1,5 @@
+"""What the figures of the chapters hold."""
+
 import warnings
 
 import matplotlib
@@ -8,7 +10,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
 
 from course_utils import (
     Prediction,
@@ -98,16 +99,11 @@ def test_bars_are_as_long_as_the_probabilities():
     assert [bar.get_width() for bar in bars(plot_predictions(PREDICTIONS))] == [0.77, 0.12, 0.06]
 
 
-def test_the_first_prediction_is_on_top():
+def test_the_first_prediction_is_on_top_and_labeled_in_plain_words():
     axes = plot_predictions(PREDICTIONS).axes[-1]
     heights = [axes.transData.transform((0, bar.get_y()))[1] for bar in axes.patches]
     assert heights == sorted(heights, reverse=True)
-
-
-def test_bars_are_labeled_with_the_names_in_plain_words():
-    labels = [
-        label.get_text() for label in plot_predictions(PREDICTIONS).axes[-1].get_yticklabels()
-    ]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["Egyptian cat", "tabby", "tiger cat"]
 
 
@@ -119,10 +115,6 @@ def test_a_full_bar_leaves_room_for_its_number():
 def test_numbers_stand_beside_the_bars():
     texts = [float(text.get_text()) for text in plot_predictions(PREDICTIONS).axes[-1].texts]
     assert texts == pytest.approx([0.77, 0.12, 0.06], abs=0.005)
-
-
-def test_predictions_alone_have_one_axes():
-    assert titles(plot_predictions(PREDICTIONS)) == ["Probability of the top 3 classes"]
 
 
 def test_the_picture_stands_on_the_left_of_the_predictions():
@@ -138,7 +130,7 @@ def test_no_predictions_are_refused():
         plot_predictions([])
 
 
-@pytest.mark.parametrize("bad", [PREDICTIONS[0], None, np.array([[0.1, 0.9]]), [0.1, 0.9]])
+@pytest.mark.parametrize("bad", [PREDICTIONS[0], None, [0.1, 0.9]])
 def test_what_is_no_list_of_predictions_is_refused(bad):
     with pytest.raises(ValueError, match="Predictions are a list, as top_predictions.. returns"):
         plot_predictions(bad)
@@ -171,13 +163,6 @@ def test_a_weight_of_zero_is_mid_gray_and_the_largest_are_black_and_white():
     assert mosaic[0, 4:].tolist() == [[0.5] * 3, [0.5] * 3, [1.0] * 3]
 
 
-def test_zero_is_mid_gray_where_all_weights_are_positive():
-    kernels = np.zeros((2, 2, 3, 1))
-    kernels[0, 0] = 4
-    mosaic = picture(plot_kernels(kernels, columns=1).axes[0])
-    assert mosaic[1, 1].tolist() == [0.5, 0.5, 0.5]
-
-
 def test_kernels_that_are_all_zero_are_mid_gray():
     mosaic = picture(plot_kernels(np.zeros((2, 2, 3, 1)), columns=1).axes[0])
     assert np.unique(mosaic).tolist() == [0.5]
@@ -192,44 +177,17 @@ def test_depthwise_kernels_are_gray():
     np.testing.assert_allclose(kernel_at(picture(axes), 4, (3, 3), 3), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3, 4), (1, 2, 3, 1), (2, 1, 3, 1), (1, 1, 3, 1)])
-def test_kernels_of_one_pixel_stay_in_color(shape):
-    kernels = np.random.default_rng(0).normal(size=shape)
-    mosaic = picture(plot_kernels(kernels, columns=4).axes[0])
-    assert mosaic.shape[2:] == (3,)
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 5, 1), (1, 3, 1, 1), (1, 1, 1, 1)])
-def test_depthwise_kernels_of_one_pixel_stay_gray(shape):
-    assert picture(plot_kernels(np.ones(shape)).axes[0]).ndim == 2
-
-
-@pytest.mark.parametrize("dtype", [np.int8, np.float16, np.float64])
-def test_kernels_of_any_real_type_will_do(dtype):
-    kernels = np.array([-128, 0, 64], dtype).reshape(1, 3, 1, 1)
-    mosaic = picture(plot_kernels(kernels).axes[0])
-    assert mosaic[0, :3].tolist() == [0, 0.5, 0.75]
-
-
 def test_the_title_tells_how_many_kernels_of_what_size():
     figure = plot_kernels(np.ones((5, 4, 3, 2)), title="First layer")
     assert titles(figure) == ["First layer: 2 of 5 x 4"]
-
-
-def test_the_kernels_do_not_change():
-    copy = KERNELS.copy()
-    plot_kernels(KERNELS)
-    np.testing.assert_array_equal(KERNELS, copy)
 
 
 @pytest.mark.parametrize(
     "kernels, words",
     [
         (np.zeros((3, 3, 64, 64)), "3, 3, 64, 64"),
-        (np.zeros((3, 3, 3)), "3, 3, 3"),
         (np.zeros((3, 3, 3, 0)), "3, 3, 3, 0"),
         (np.full((3, 3, 3, 1), np.nan), "NaN"),
-        ("stem_conv", "stem_conv|not"),
     ],
 )
 def test_kernels_that_cannot_be_drawn_are_refused(kernels, words):
@@ -237,7 +195,7 @@ def test_kernels_that_cannot_be_drawn_are_refused(kernels, words):
         plot_kernels(kernels)
 
 
-@pytest.mark.parametrize("columns", [0, -1, 2.5, "8"])
+@pytest.mark.parametrize("columns", [0, "8"])
 def test_kernels_in_no_columns_are_refused(columns):
     with pytest.raises(ValueError, match=f"columns.*{columns}"):
         plot_kernels(KERNELS, columns=columns)
@@ -288,9 +246,6 @@ def test_feature_maps_are_viridis_unless_asked():
         ({}, "no feature maps.*empty"),
         (MAPS[None], "1, 2, 3, 5"),
         ({"one": MAPS, "two": MAPS[None]}, "1, 2, 3, 5"),
-        (MAPS[..., 0], "2, 3"),
-        (np.zeros((2, 2, 0)), "2, 2, 0"),
-        (np.full((2, 2, 2), np.nan), "NaN"),
         (None, "real numbers"),
     ],
 )
@@ -303,12 +258,6 @@ def test_more_layers_than_a_figure_has_room_for_are_refused():
     plot_feature_maps(dict.fromkeys("abcdef", MAPS))
     with pytest.raises(ValueError, match="7 layers.*room for 6.*classifier.key_layer_names"):
         plot_feature_maps(dict.fromkeys("abcdefg", MAPS))
-
-
-@pytest.mark.parametrize("columns", [0, -1, 2.5, "8"])
-def test_maps_in_no_columns_are_refused(columns):
-    with pytest.raises(ValueError, match=f"columns.*{columns}"):
-        plot_feature_maps(MAPS, columns=columns)
 
 
 def test_an_unknown_color_map_of_feature_maps_is_refused():
@@ -358,22 +307,14 @@ def test_the_heatmap_lies_over_the_same_area_as_the_picture():
         assert (x1 - x0, y0 - y1) == (width, height)
 
 
-def test_a_pil_picture_will_do():
-    figure = plot_heatmap(Image.fromarray(PHOTO), HEATMAP)
-    np.testing.assert_array_equal(picture(figure.axes[0]), PHOTO)
-
-
 @pytest.mark.parametrize(
     "arguments, words",
     [
         ((PHOTO, {}), "no heatmaps.*empty"),
         ((PHOTO, 2 * HEATMAP), "heatmap.*1.5"),
         ((PHOTO, {"cat": HEATMAP, "cup": -HEATMAP}), "heatmap.*-0.75"),
-        ((PHOTO, HEATMAP[None]), "heatmap.*1, 2, 2"),
         ((PHOTO[None], HEATMAP), "picture.*1, 6, 9, 3"),
-        ((PHOTO / 255, HEATMAP), "picture.*float64"),
         ((PHOTO, HEATMAP, 2), "alpha.*2"),
-        ((PHOTO, HEATMAP, 0.5, "hot"), "'hot'.*viridis"),
     ],
 )
 def test_a_heatmap_that_cannot_be_drawn_is_refused(arguments, words):

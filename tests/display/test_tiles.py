@@ -1,27 +1,15 @@
-import importlib.util
+"""Tiles, PNG bytes and overlays, pixel by pixel."""
+
 import io
-import json
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils import tiles
-from course_utils.tiles import (
-    colormap_names,
-    encode_png,
-    overlay_heatmap,
-    resize_heatmap,
-    tile_feature_maps,
-)
-
-REPOSITORY = Path(__file__).parents[1]
-COLORMAPS = ["viridis", "magma", "cividis", "gray", "jet"]
+from course_utils import encode_png, overlay_heatmap, resize_heatmap, tile_feature_maps
+from course_utils.display.tiles import COLOR_MAPS
 
 
 @pytest.fixture(autouse=True)
@@ -82,30 +70,14 @@ def test_a_row_is_as_wide_as_its_columns(channels, columns, shape):
     assert tile_feature_maps(np.zeros((2, 3, channels)), columns).shape == shape
 
 
-def test_places_after_the_last_map_are_black():
-    tile = tile_feature_maps(np.stack([B] * 3, axis=-1), columns=5)
-    assert tile.shape == (2, 19)
-    assert tile[:, 11:].max() == 0
-
-
 def test_each_map_is_scaled_to_its_own_range():
     tile = tile_feature_maps(stack(A, 1000 * A - 5, -A), columns=3, padding=0)
     assert tile[:, 0:3].tolist() == tile[:, 3:6].tolist() == tile[::-1, 8:5:-1].tolist()
 
 
-def test_a_constant_map_is_black():
-    assert tile_feature_maps(stack(CONSTANT, -CONSTANT)).max() == 0
-
-
-@pytest.mark.parametrize(
-    "dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint8, bool]
-)
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, bool])
 def test_real_numbers_of_any_type_will_do(dtype):
     assert tile_feature_maps(B.clip(0)[..., None].astype(dtype)).tolist()[0][:3] == [0, 0, 255]
-
-
-def test_a_nested_list_will_do():
-    assert tile_feature_maps([[[0.0], [1.0]]], columns=1).tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize("scale", [1e-40, 1e-30, 1e30, 1.5e38])
@@ -113,23 +85,10 @@ def test_very_small_and_very_large_values_are_scaled(scale):
     assert tile_feature_maps(np.float32(B * scale)[..., None], 1)[0].tolist() == [0, 0, 255]
 
 
-def test_the_callers_maps_do_not_change():
-    maps = np.float32(stack(A, B))
-    copy = maps.copy()
-    tile_feature_maps(maps)[:] = 9
-    np.testing.assert_array_equal(maps, copy)
-
-
-def test_the_tile_is_contiguous_and_owned():
-    tile = tile_feature_maps(stack(A, B))
-    assert tile.flags.c_contiguous and tile.flags.owndata and tile.flags.writeable
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("channel", [0, 2])
-def test_a_value_that_is_not_finite_is_refused(value, channel):
+def test_a_value_that_is_not_finite_is_refused(value):
     maps = stack(A, A, A)
-    maps[1, 1, channel] = value
+    maps[1, 1, 2] = value
     with pytest.raises(ValueError, match="NaN or infinite"):
         tile_feature_maps(maps)
 
@@ -139,11 +98,8 @@ def test_a_value_that_is_not_finite_is_refused(value, channel):
     [
         (np.zeros((1, 2, 3, 4)), r"1, 2, 3, 4.*maps\[0\]"),
         (np.zeros((2, 3)), "2, 3"),
-        (np.zeros((0, 3, 4)), "0, 3, 4"),
         (np.zeros((2, 3, 0)), "2, 3, 0"),
         (np.zeros((2, 3, 4), complex), "complex128"),
-        (np.zeros((2, 3, 4), object), "object"),
-        (np.full((2, 3, 4), "x"), "<U1"),
         (None, "object"),
     ],
 )
@@ -171,7 +127,7 @@ def decode(png):
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
-@pytest.mark.parametrize("cmap", COLORMAPS)
+@pytest.mark.parametrize("cmap", [*COLOR_MAPS, "coolwarm"])
 def test_a_png_shows_matplotlibs_colors_exactly(cmap):
     tile = np.arange(256, dtype=np.uint8).reshape(8, 32)
     expected = matplotlib.colormaps[cmap](tile, bytes=True)[..., :3]
@@ -210,43 +166,10 @@ def test_what_is_no_tile_is_refused(tile, words):
         encode_png(tile)
 
 
-def test_an_unknown_color_map_is_answered_with_all_names():
-    with pytest.raises(ValueError, match="'hot'.*viridis, magma, cividis, gray, jet"):
-        encode_png(np.zeros((2, 3), np.uint8), "hot")
-
-
-# The color maps
-
-
-def test_color_map_names():
-    assert colormap_names() == COLORMAPS
-
-
-def test_the_stored_color_maps_are_those_that_the_tool_would_write():
-    path = REPOSITORY / "tools" / "build_colormaps.py"
-    spec = importlib.util.spec_from_file_location("build_colormaps", path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    with np.load(tool.TARGET, allow_pickle=False) as stored:
-        assert tuple(stored.files) == tool.NAMES
-        for name in tool.NAMES:
-            assert stored[name].dtype == np.uint8
-            np.testing.assert_array_equal(stored[name], tool.colormap_table(name), err_msg=name)
-
-
-class Bomb:
-    """Unpickling it would fail the test."""
-
-    def __reduce__(self):
-        return pytest.fail, ("unpickled",)
-
-
-def test_a_pickle_among_the_color_maps_is_not_opened(tmp_path, monkeypatch):
-    (tmp_path / "data").mkdir()
-    np.savez(tmp_path / "data" / "colormaps.npz", gray=np.array([Bomb()], dtype=object))
-    monkeypatch.setattr(tiles, "files", lambda package: tmp_path)
-    with pytest.raises(ValueError, match="allow_pickle"):
-        tiles._colormaps.__wrapped__()
+@pytest.mark.parametrize("cmap", ["virids", None, matplotlib.colormaps["jet"]])
+def test_an_unknown_color_map_is_answered_with_names(cmap):
+    with pytest.raises(ValueError, match="No color map is called.*viridis, magma"):
+        encode_png(np.zeros((2, 3), np.uint8), cmap)
 
 
 # resize_heatmap
@@ -264,7 +187,6 @@ def interpolate(heatmap, size):
 
 SIZES = [
     ((7, 7), (224, 224)),
-    ((14, 14), (224, 224)),
     ((7, 7), (300, 451)),
     ((5, 9), (37, 101)),
     ((1, 1), (8, 6)),
@@ -281,20 +203,6 @@ def test_a_stretched_heatmap_is_interpolated_between_the_centers_of_its_cells(sh
     np.testing.assert_allclose(stretched, interpolate(heatmap, size), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "shape, size", [((7, 7), (224, 224)), ((14, 14), (224, 224)), ((5, 9), (45, 99))]
-)
-def test_a_single_hot_cell_peaks_at_the_center_of_its_part_of_the_picture(shape, size):
-    for row in range(1, shape[0] - 1):
-        for column in range(1, shape[1] - 1):
-            heatmap = np.zeros(shape)
-            heatmap[row, column] = 1
-            stretched = resize_heatmap(heatmap, size)
-            y, x = np.argwhere(stretched == stretched.max()).mean(axis=0) + 0.5
-            assert x / size[1] == pytest.approx((column + 0.5) / shape[1])
-            assert y / size[0] == pytest.approx((row + 0.5) / shape[0])
-
-
 def test_heat_in_a_corner_stays_in_the_corner():
     heatmap = np.zeros((7, 7))
     heatmap[0, 6] = 1
@@ -308,14 +216,6 @@ def test_a_stretched_heatmap_keeps_within_its_range(size):
     heatmap = np.random.default_rng(0).random((7, 7)).astype(np.float32)
     stretched = resize_heatmap(heatmap, size)
     assert heatmap.min() <= stretched.min() and stretched.max() <= heatmap.max()
-
-
-def test_a_constant_heatmap_stays_constant():
-    assert np.unique(resize_heatmap(np.full((7, 7), 0.3, np.float32), (50, 70))) == np.float32(0.3)
-
-
-def test_a_stretched_heatmap_can_be_changed():
-    resize_heatmap(np.zeros((2, 2)), (4, 4))[0, 0] = 1
 
 
 @pytest.mark.parametrize("heatmap", [np.zeros((2, 2, 3)), np.zeros(4), np.zeros((0, 2))])
@@ -337,7 +237,7 @@ def test_alpha_zero_is_the_picture():
     assert overlay.dtype == np.uint8
 
 
-@pytest.mark.parametrize("cmap", COLORMAPS)
+@pytest.mark.parametrize("cmap", ["viridis", "gray"])
 def test_alpha_one_is_the_colors(cmap):
     heatmap = np.arange(54).reshape(6, 9) / 53
     levels = np.rint(255 * np.float32(heatmap)).astype(np.uint8)
@@ -352,9 +252,9 @@ def test_the_overlay_blends_picture_and_colors(alpha):
     np.testing.assert_array_equal(overlay_heatmap(photo(), np.full((1, 1), 0.7), alpha), expected)
 
 
-def test_the_overlay_is_half_jet_unless_asked():
+def test_the_overlay_is_half_viridis_unless_asked():
     heatmap = np.random.default_rng(1).random((3, 3))
-    expected = overlay_heatmap(photo(), heatmap, alpha=0.5, cmap="jet")
+    expected = overlay_heatmap(photo(), heatmap, alpha=0.5, cmap="viridis")
     np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap), expected)
 
 
@@ -363,13 +263,6 @@ def test_the_overlay_stretches_the_heatmap_as_resize_heatmap_does():
     stretched = resize_heatmap(heatmap, (6, 9))
     expected = overlay_heatmap(photo(), stretched)
     np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap), expected)
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int64, bool])
-def test_a_heatmap_of_any_real_type_will_do(dtype):
-    heatmap = np.eye(3)
-    expected = overlay_heatmap(photo(), np.float32(heatmap))
-    np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap.astype(dtype)), expected)
 
 
 def test_neither_picture_nor_heatmap_change():
@@ -383,40 +276,21 @@ def test_neither_picture_nor_heatmap_change():
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        ((np.zeros((4, 4, 3)), np.zeros((2, 2))), "picture.*float64"),
-        ((np.zeros((4, 4), np.uint8), np.zeros((2, 2))), "picture.*4, 4"),
-        ((np.zeros((1, 4, 4, 3), np.uint8), np.zeros((2, 2))), "picture.*1, 4, 4, 3"),
+        ((np.zeros((4, 4, 3)), np.zeros((2, 2))), "[Pp]icture.*float64"),
+        ((np.zeros((4, 4), np.uint8), np.zeros((2, 2))), "[Pp]icture.*4, 4"),
         ((photo(), np.zeros((2, 2, 1))), "heatmap.*2, 2, 1"),
         ((photo(), np.zeros((0, 2))), "heatmap.*0, 2"),
-        ((photo(), 0.5), r"heatmap.*\(\)"),
         ((photo(), np.array([[0, 1.01]])), "heatmap.*1.01"),
         ((photo(), np.array([[-0.01, 1]])), "heatmap.*-0.01"),
         ((photo(), np.array([[0, np.nan]])), "heatmap.*nan"),
         ((photo(), np.array([[0j, 1]])), "heatmap.*complex128"),
-        ((photo(), np.array([["a"]])), "heatmap.*<U1"),
         ((photo(), np.zeros((2, 2)), 1.1), "alpha.*1.1"),
         ((photo(), np.zeros((2, 2)), -0.1), "alpha.*-0.1"),
         ((photo(), np.zeros((2, 2)), float("nan")), "alpha.*nan"),
-        ((photo(), np.zeros((2, 2)), None), "alpha.*None"),
         ((photo(), np.zeros((2, 2)), "0.5"), "alpha.*'0.5'"),
-        ((photo(), np.zeros((2, 2)), 0.5, "hot"), "'hot'.*viridis"),
-        ((photo(), np.zeros((2, 2)), 0.5, matplotlib.colormaps["jet"]), "called <.*viridis"),
+        ((photo(), np.zeros((2, 2)), 0.5, "virids"), "'virids'.*viridis"),
     ],
 )
 def test_an_overlay_that_cannot_be_is_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         overlay_heatmap(*arguments)
-
-
-def test_tiles_are_made_without_matplotlib():
-    code = (
-        "import json, sys, numpy as np; from course_utils import tiles;"
-        "tile = tiles.tile_feature_maps(np.ones((2, 2, 3))); tiles.encode_png(tile);"
-        "tiles.overlay_heatmap(np.zeros((4, 4, 3), np.uint8), np.ones((2, 2)));"
-        "print(json.dumps(sorted(sys.modules)))"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    loaded = {name.partition(".")[0] for name in json.loads(run.stdout)}
-    assert loaded & {"matplotlib", "tensorflow", "keras"} == set()
