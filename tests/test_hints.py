@@ -115,8 +115,8 @@ def test_colabs_own_help_with_failed_imports_stays():
     cell = """
 shell = get_ipython()
 shell.set_custom_exc((ImportError,), lambda self, *error, tb_offset=None: print("Colab's help"))
-from course_utils.hints import load_ipython_extension
-load_ipython_extension(shell)
+from course_utils.hints import show_hints
+show_hints(shell)
 """
     path = CHAPTERS[0]
     assert run_in_new_kernel(cell + "import no_such_module", path)[0] == "Colab's help\n"
@@ -128,20 +128,7 @@ def test_this_environment_has_the_settings_of_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
     assert {Path(source) for source in shared} == {
-        path.relative_to(ROOT) for path in ROOT.glob("jupyter/*.*")
+        path.relative_to(ROOT) for path in ROOT.glob("tools/jupyter/*.*")
     }
     for source, target in shared.items():
         assert Path(sys.prefix, target).read_bytes() == (ROOT / source).read_bytes()
-
-
-def test_a_chapter_goes_on_after_a_restart_in_its_middle():
-    """As chapter 1 says: run all above, then go on. What the first kernel left is in no way."""
-    path = CHAPTERS[1]
-    notebook = nbformat.read(path, as_version=4)
-    cells = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    for count in (len(cells) // 2, len(cells) // 2 + 1):
-        resources = {"metadata": {"path": str(path.parent)}}
-        client = NotebookClient(notebook, kernel_name="python3", resources=resources)
-        with client.setup_kernel():
-            for index, cell in cells[:count]:
-                client.execute_cell(cell, index)  # raises what the cell raises

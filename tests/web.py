@@ -138,28 +138,6 @@ def half(content, then="close"):
     return answer
 
 
-def drip(content, pause=0.02):
-    """Send byte after byte, each soon enough, for as long as the client bears it."""
-
-    def answer(handler):
-        start(handler, {"Content_Length": len(content)})
-        for index in range(len(content)):
-            if handler.site.closing.wait(pause):
-                return
-            handler.wfile.write(content[index : index + 1])
-            handler.wfile.flush()
-
-    return answer
-
-
-def drip_headers(handler):
-    """Send a header that does not end."""
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
-    while not handler.site.closing.wait(0.02):
-        handler.wfile.write(b"x")
-        handler.wfile.flush()
-
-
 def silence(handler):
     """Accept the request and say nothing."""
     handler.site.closing.wait(60)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import nbformat
 import pytest
+from course_utils.layerwise import heatmap_from, layer_gradients, numpy_maps, run_layers
 from jupyter_page import (
     ROOT,
     chromium,
@@ -30,7 +31,6 @@ from selenium.webdriver.common.keys import Keys
 
 import course_utils as cu
 from course_utils import views
-from course_utils.layerwise import heatmap_from, layer_gradients, numpy_maps, run_layers
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*finds nothing:UserWarning")
 SETUP = "import course_utils as cu\nclassifier = cu.load_classifier('embedded')"

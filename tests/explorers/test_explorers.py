@@ -12,15 +12,15 @@ import ipywidgets
 import nbformat
 import numpy as np
 import pytest
-from PIL import Image
-
-import course_utils as cu
-from course_utils import explorers, views
 from course_utils.backend import keras
 from course_utils.gradcam import METHODS
 from course_utils.layerwise import heatmap_from, layer_gradients, numpy_maps, run_layers
 from course_utils.receptive_field import receptive_fields
 from course_utils.tiles import colormap_names
+from PIL import Image
+
+import course_utils as cu
+from course_utils import explorers, views
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import build_notebooks  # noqa: E402

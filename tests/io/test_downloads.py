@@ -1,10 +1,9 @@
+"""Downloads from a server on this computer: whole or not at all, and a sentence for each fault."""
+
 import contextlib
 import errno
-import gc
-import gzip
 import hashlib
 import os
-import queue
 import socket
 import subprocess
 import sys
@@ -18,13 +17,18 @@ import pooch
 import pytest
 import web
 
-from course_utils import downloads
-from course_utils.downloads import DownloadError, cached_file, fetch_bytes, fetch_file
+from course_utils.io import downloads
+from course_utils.io.downloads import (
+    DownloadError,
+    announced_size,
+    cached_file,
+    fetch_bytes,
+    fetch_file,
+)
 
-CONTENT = bytes(range(256)) * 1600  # 400 KB: more than the download's thread holds ready
+CONTENT = bytes(range(256)) * 1600
 HASH = hashlib.sha256(CONTENT).hexdigest()
 PORTAL = b"\n <!DOCTYPE html><html><body>Hotel Wi-Fi: please log in</body></html>"
-REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +37,8 @@ def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("COURSE_CACHE", str(folder))
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.delenv("COURSE_OFFLINE", raising=False)
+    for name in ("COURSE_OFFLINE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
     return folder
 
 
@@ -53,36 +58,27 @@ def names(folder):
     return sorted(os.listdir(folder)) if folder.exists() else []
 
 
+def refuse(*_, **__):
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
 # The cache folder
 
 
-def test_cache_folder_is_course_cache_as_it_is_and_is_not_created(cache):
-    assert downloads.cache_folder() == cache
-    assert not cache.exists()
-
-
-def test_cache_folder_expands_the_home_directory(monkeypatch):
+def test_the_cache_is_course_cache_or_the_systems_and_is_not_created(cache, monkeypatch):
+    assert downloads.cache_folder() == cache and not cache.exists()
     monkeypatch.setenv("COURSE_CACHE", "~/pictures")
     assert downloads.cache_folder() == Path.home() / "pictures"
-
-
-@pytest.mark.parametrize("value", [None, ""])
-def test_cache_folder_is_the_systems_without_course_cache(monkeypatch, value):
-    if value is None:
-        monkeypatch.delenv("COURSE_CACHE")
-    else:
-        monkeypatch.setenv("COURSE_CACHE", value)
+    monkeypatch.setenv("COURSE_CACHE", "")
     assert downloads.cache_folder() == Path(pooch.os_cache("course_utils"))
 
 
-def test_cache_folder_without_a_home_directory_says_what_to_do(monkeypatch):
-    monkeypatch.delenv("COURSE_CACHE")
-
+def test_without_a_home_directory_an_error_says_what_to_do(monkeypatch):
     def os_cache(name):
         raise RuntimeError("Could not determine home directory.")
 
+    monkeypatch.delenv("COURSE_CACHE")
     monkeypatch.setattr(pooch, "os_cache", os_cache)
-    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     with pytest.raises(DownloadError, match="home directory.*COURSE_CACHE"):
         fetch_file("http://127.0.0.1:1/a", HASH, "a.bin")
 
@@ -94,117 +90,53 @@ def test_cache_folder_without_a_home_directory_says_what_to_do(monkeypatch):
     "known_hash",
     [HASH, HASH.upper(), f"sha256:{HASH}", "md5:" + hashlib.md5(CONTENT).hexdigest()],
 )
-def test_fetch_file_downloads_once(site, cache, known_hash):
+def test_a_file_is_downloaded_once_for_all_to_read(site, cache, known_hash):
     url = site.add("/a.bin", web.send(CONTENT))
     assert cached_file(known_hash, "data.bin") is None
     path = fetch_file(url, known_hash, "data.bin")
-    assert path == cache / "data.bin"
-    assert path.read_bytes() == CONTENT
-    assert fetch_file(url, known_hash, "data.bin") == path
-    assert cached_file(known_hash, "data.bin") == path
-    assert site.hits == ["/a.bin"]
-    assert names(cache) == ["data.bin"]
+    assert path == cache / "data.bin" and path.read_bytes() == CONTENT
+    assert path.stat().st_mode & 0o444 == 0o444
+    assert fetch_file(url, known_hash, "data.bin") == path == cached_file(known_hash, "data.bin")
+    assert site.hits == ["/a.bin"] and names(cache) == ["data.bin"]
 
 
-def test_good_file_needs_no_network_and_no_write(site, cache, monkeypatch):
+def test_a_good_file_needs_no_network_and_no_write(site, cache, monkeypatch):
     cache.mkdir()
     (cache / "data.bin").write_bytes(CONTENT)
-    cache.chmod(0o555)
-
-    def refuse(*_, **__):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    # Root may write anywhere, so the folder's mode alone would prove nothing.
+    # Root may write anywhere, so the folder's mode would prove nothing.
     for module, name in (
-        (tempfile, "NamedTemporaryFile"), (tempfile, "mkstemp"), (os, "makedirs"),
-        (os, "mkdir"), (os, "replace"), (os, "rename"), (os, "chmod"), (os, "utime"),
+        (tempfile, "NamedTemporaryFile"), (tempfile, "mkstemp"), (os, "makedirs"), (os, "mkdir"),
+        (os, "replace"), (os, "rename"), (os, "chmod"), (os, "utime"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, refuse)
     monkeypatch.setenv("COURSE_OFFLINE", "1")
-    before = cache.stat().st_mtime_ns, (cache / "data.bin").stat().st_mtime_ns
-    path = fetch_file(site.url + "/a.bin", HASH, "data.bin")
-    assert path.read_bytes() == CONTENT
-    assert (cache.stat().st_mtime_ns, path.stat().st_mtime_ns) == before
+    assert fetch_file(site.url + "/a.bin", HASH, "data.bin").read_bytes() == CONTENT
     assert site.hits == []
 
 
-def test_damaged_file_is_downloaded_again(site, cache):
+def test_a_damaged_file_is_downloaded_again_or_not_used(site, cache):
     cache.mkdir()
     (cache / "data.bin").write_bytes(CONTENT[:-1])
-    url = site.add("/a.bin", web.send(CONTENT))
     assert cached_file(HASH, "data.bin") is None
+    with pytest.raises(DownloadError, match="404"):
+        fetch_file(site.url + "/gone", HASH, "data.bin")
+    url = site.add("/a.bin", web.send(CONTENT))
     assert fetch_file(url, HASH, "data.bin").read_bytes() == CONTENT
 
 
-def test_damaged_file_is_not_used_when_the_download_fails(site, cache):
-    cache.mkdir()
-    (cache / "data.bin").write_bytes(CONTENT[:-1])
-    with pytest.raises(DownloadError, match="404"):
-        fetch_file(site.url + "/gone", HASH, "data.bin")
-
-
-def test_downloaded_file_is_readable_for_others(site):
-    path = fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
-    assert path.stat().st_mode & 0o444 == 0o444
-
-
-def test_progress_bar_only_where_asked_for(site, capfd, tmp_path):
-    url = site.add("/a", web.send(CONTENT))
-    fetch_file(url, HASH, "quiet.bin")
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_progress_bar_only_where_asked_for(site, capfd, tmp_path, progress):
+    fetch_file(site.add("/a", web.send(CONTENT)), HASH, "a.bin", progress)
     shown = capfd.readouterr()
-    assert shown.out + shown.err == ""
-    fetch_file(url, HASH, "loud.bin", progress=True)
-    shown = capfd.readouterr()
-    assert "loud.bin: 100%" in shown.err
-    assert str(tmp_path) not in shown.out + shown.err
+    assert ("100%" in shown.err) == progress and shown.out == ""
+    assert str(tmp_path) not in shown.err
 
 
-def test_poochs_logger_is_left_as_it_was(site, monkeypatch):
-    monkeypatch.setattr(pooch.get_logger(), "level", 17)
-    fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
-    assert pooch.get_logger().level == 17
-
-
-def test_fetch_bytes_follows_five_redirects(site):
-    site.add("/5", web.send(b"content"))
-    for step, code in enumerate((301, 302, 303, 307, 308)):
-        site.add(f"/{step}", web.redirect(f"/{step + 1}", code))
-    site.add("/before", web.redirect(site.url + "/0"))
-    assert fetch_bytes(site.url + "/0", 100) == b"content"
-    with pytest.raises(DownloadError, match="more than 5 redirects"):
-        fetch_bytes(site.url + "/before", 100)
-
-
-def test_redirect_to_an_address_in_raw_utf_8(site):
-    site.add("/caf%C3%A9", web.send(b"content"))
-
-    def answer(handler):
-        handler.wfile.write("HTTP/1.1 302 Found\r\nLocation: /café\r\n\r\n".encode())
-
-    assert fetch_bytes(site.add("/a", answer), 100) == b"content"
-
-
-def test_fetch_bytes_unpacks_what_a_server_packs_unasked(site):
-    packed = gzip.compress(CONTENT)
-    url = site.add("/a", web.send(packed, Content_Encoding="gzip"))
-    assert fetch_bytes(url, len(CONTENT)) == CONTENT
-    with pytest.raises(DownloadError, match="larger than"):
-        fetch_bytes(url, len(CONTENT) - 1)
-
-
-@pytest.mark.parametrize("announced", [True, False])
-def test_fetch_bytes_accepts_the_largest_size_and_no_more(site, announced):
-    answer = web.send(CONTENT, **({} if announced else {"Content_Length": None}))
-    url = site.add("/a", answer)
-    assert fetch_bytes(url, len(CONTENT)) == CONTENT
-    with pytest.raises(DownloadError, match="larger than the 0.409599 MB allowed"):
-        fetch_bytes(url, len(CONTENT) - 1)
-
-
-def test_size_is_refused_before_the_body_is_read(site):
-    asked = site.add("/a", web.half(CONTENT, then="wait"))
-    with pytest.raises(DownloadError, match="larger than"):
-        fetch_bytes(asked, 1000)
+def test_redirects_are_followed_and_sizes_announced(site):
+    site.add("/there", web.send(b"content"))
+    url = site.add("/here", web.redirect("/there", 307))
+    assert fetch_bytes(url, 7) == b"content"
+    assert announced_size(url) == 7
 
 
 # What does not work: one clear error, nothing left behind, and the next call succeeds
@@ -214,81 +146,59 @@ BAD_ANSWERS = {
     "403": (web.status(403), "answered 403.*browser"),
     "429": (web.status(429), "answered 429.*later"),
     "500": (web.status(500), "answered 500.*later"),
-    "wrong hash": (web.send(CONTENT[:-1]), "not the file expected.*Try again"),
-    "captive portal": (web.send(PORTAL), "web page came instead.*log-in"),
+    "wrong hash": (web.send(CONTENT[:-1]), "not the file expected.*log-in.*try again"),
+    "captive portal": (web.send(PORTAL), "not the file expected.*log-in"),
     "closes in the middle": (web.half(CONTENT), "broke before the end.*Try again"),
-    "empty": (web.send(b""), "empty file"),
-    "no HTTP": (web.no_http, "no connection|Check"),
-    "redirect to ftp": (web.redirect("ftp://127.0.0.1/a"), "not an http or https address"),
-    "redirect to a file": (web.redirect("file:///etc/hosts"), "not an http or https address"),
-    "redirect to nowhere": (web.redirect(None), "answered 302"),
-    "redirect to itself": (web.redirect("/a"), "more than 5 redirects"),
-    "too large": (web.send(b"", Content_Length=10**10), "larger than the 2000 MB"),
+    "no HTTP": (web.no_http, "no connection.*on-line"),
+    "redirect to ftp": (web.redirect("ftp://127.0.0.1/a"), "[Cc]heck the address"),
+    "redirect to a file": (web.redirect("file:///etc/hosts"), "[Cc]heck the address"),
+    "redirect to itself": (web.redirect("/a"), "redirects.*[Cc]heck the address"),
 }
 
 
 @pytest.mark.parametrize("answer, words", BAD_ANSWERS.values(), ids=BAD_ANSWERS)
-def test_bad_answer(site, cache, answer, words):
+def test_a_bad_answer(site, cache, answer, words):
     url = site.add("/a", answer)
-    with pytest.raises(DownloadError, match=words):
+    with warnings.catch_warnings(), pytest.raises(DownloadError, match=words):
+        warnings.simplefilter("error")
         fetch_file(url, HASH, "data.bin")
     assert names(cache) == []
+    if "hash" not in words and "file expected" not in words:
+        with pytest.raises(DownloadError, match=words):
+            fetch_bytes(url, 10**6)
     site.add("/a", web.send(CONTENT))
     assert fetch_file(url, HASH, "data.bin").read_bytes() == CONTENT
 
 
-def test_connections_are_closed(site):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for answer, _ in BAD_ANSWERS.values():
-            with contextlib.suppress(DownloadError):
-                fetch_bytes(site.add("/a", answer), 1000)
-        gc.collect()
-    assert [str(warning.message) for warning in caught] == []
+@pytest.mark.parametrize("announced", [{}, {"Content_Length": None}])
+def test_the_largest_size_is_accepted_and_no_more(site, announced):
+    url = site.add("/a", web.send(CONTENT, **announced))
+    assert fetch_bytes(url, len(CONTENT)) == CONTENT
+    with pytest.raises(DownloadError, match="larger than the 0.409599 MB allowed"):
+        fetch_bytes(url, len(CONTENT) - 1)
 
 
-def test_connection_broken_in_the_middle_is_noticed_without_the_librarys_help(site, monkeypatch):
-    """Older versions of urllib3 do not compare the size with the one announced."""
-    import requests
-
-    monkeypatch.setattr(
-        requests.Response, "iter_content", lambda self, size: iter([CONTENT[:1000]])
-    )
-    with pytest.raises(DownloadError, match="broke before the end"):
-        fetch_bytes(site.add("/a", web.send(CONTENT)), 10**6)
+def test_an_empty_answer(site):
+    with pytest.raises(DownloadError, match="empty file"):
+        fetch_bytes(site.add("/a", web.send(b"")), 100)
 
 
-@pytest.mark.parametrize(
-    "answer, constant, words",
-    [
-        (web.silence, "READ_SECONDS", "time-out, the server sent nothing"),
-        (web.half(CONTENT, "wait"), "READ_SECONDS", "time-out, the server sent nothing"),
-        (web.silence, "STALL_SECONDS", "time-out, nothing came for"),
-        (web.half(CONTENT, "wait"), "STALL_SECONDS", "time-out, nothing came for"),
-        (web.drip(CONTENT), "STALL_SECONDS", "time-out, nothing came for"),
-        (web.drip_headers, "STALL_SECONDS", "time-out, nothing came for"),
-    ],
-)
-def test_stalled_server(site, cache, monkeypatch, answer, constant, words):
-    monkeypatch.setattr(downloads, constant, 0.4)
+@pytest.mark.parametrize("answer", [web.silence, web.half(CONTENT, "wait")])
+def test_a_stalled_server(site, cache, monkeypatch, answer):
+    monkeypatch.setattr(downloads, "READ_SECONDS", 0.4)
     url = site.add("/a", answer)
-    with pytest.raises(DownloadError, match=words):
-        fetch_file(url, HASH, "data.bin")
-    with pytest.raises(DownloadError, match=words):
-        fetch_bytes(url, 10**6)
+    for fetch in (lambda: fetch_file(url, HASH, "data.bin"), lambda: fetch_bytes(url, 10**6)):
+        with pytest.raises(DownloadError, match="time-out, the server is too slow"):
+            fetch()
     assert names(cache) == []
 
 
-def test_slow_drip_is_bounded_in_total(site, monkeypatch):
-    monkeypatch.setattr(downloads, "TOTAL_SECONDS", 0.5)
-    monkeypatch.setattr(downloads, "_CHUNK_BYTES", 1)  # so that each byte counts as progress
-    with pytest.raises(DownloadError, match="time-out, it took too long"):
-        fetch_bytes(site.add("/a", web.drip(CONTENT[:1000])), 10**6)
-
-
-def test_fetch_file_is_not_bounded_in_total(site, monkeypatch):
+def test_a_picture_may_take_so_long_in_all_and_a_weights_file_longer(site, monkeypatch):
     monkeypatch.setattr(downloads, "TOTAL_SECONDS", 0)
-    fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
+    url = site.add("/a", web.send(CONTENT))
+    with pytest.raises(DownloadError, match="time-out"):
+        fetch_bytes(url, 10**6)
+    fetch_file(url, HASH, "data.bin")
 
 
 def test_no_server_there(cache):
@@ -300,34 +210,22 @@ def test_no_server_there(cache):
     assert names(cache) == []
 
 
-def test_unknown_host(monkeypatch):
+@pytest.mark.parametrize("hangs, words", [(False, "no connection"), (True, "time-out, the name")])
+def test_a_name_that_cannot_be_looked_up(monkeypatch, hangs, words):
+    finish = threading.Event()
+
     def fail(*_, **__):
+        if hangs:
+            finish.wait(60)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with pytest.raises(DownloadError, match="no connection to the server 'course.example'"):
-        fetch_bytes("http://course.example/a", 100)
-
-
-def test_resolver_that_hangs(cache, monkeypatch):
-    finish = threading.Event()
-
-    def hang(*_, **__):
-        finish.wait(60)
-        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-
-    monkeypatch.setattr(socket, "getaddrinfo", hang)
-    monkeypatch.setattr(downloads, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(downloads, "RESOLVE_SECONDS", 0.3)
     try:
-        for fetch in (
-            lambda: fetch_file("http://course.example/a", HASH, "data.bin"),
-            lambda: fetch_bytes("http://course.example/a", 100),
-        ):
-            with pytest.raises(DownloadError, match="time-out, nothing came for 0.3 seconds"):
-                fetch()
+        with pytest.raises(DownloadError, match=f"{words}.*'course.example'.*Wi-Fi"):
+            fetch_bytes("http://course.example/a", 100)
     finally:
         finish.set()
-    assert names(cache) == []
 
 
 @pytest.mark.parametrize(
@@ -336,55 +234,38 @@ def test_resolver_that_hangs(cache, monkeypatch):
      "http://[::1", "http://" + "a" * 70 + ".example/", "http://.example/", "http://host:port/",
      "http://" + "x" * 5000],
 )  # fmt: skip
-def test_odd_address(url):
+def test_an_odd_address(url):
     with pytest.raises(DownloadError) as caught:
         fetch_bytes(url, 100)
     assert len(str(caught.value)) < 800
 
 
-@pytest.mark.parametrize("value", ["1", "yes"])
-def test_offline(site, cache, monkeypatch, value):
-    monkeypatch.setenv("COURSE_OFFLINE", value)
+def test_offline_the_network_is_not_used(site, cache, monkeypatch):
     url = site.add("/a", web.send(CONTENT))
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
     for fetch in (lambda: fetch_file(url, HASH, "a"), lambda: fetch_bytes(url, 10**6)):
         with pytest.raises(DownloadError, match="COURSE_OFFLINE is set"):
             fetch()
     assert site.hits == []
-    assert not cache.exists()
     monkeypatch.setenv("COURSE_OFFLINE", "0")
     assert fetch_bytes(url, 10**6) == CONTENT
-
-
-@pytest.mark.parametrize(
-    "file_name", ["", ".", "..", "../a", "a/b", "/a", "a\\b", "..\\a", "C:a", "a\0b", None, 3]
-)
-def test_file_name_stays_in_the_cache(site, cache, file_name):
-    url = site.add("/a", web.send(CONTENT))
-    for call in (lambda: fetch_file(url, HASH, file_name), lambda: cached_file(HASH, file_name)):
-        with pytest.raises(ValueError, match="plain file name"):
-            call()
-    assert not cache.exists() and site.hits == []
 
 
 # TLS
 
 
-def test_certificate_is_verified(secure_site, cache, monkeypatch):
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+def test_a_certificate_is_verified(secure_site, cache):
     url = secure_site.add("/a", web.send(CONTENT))
-    with pytest.raises(DownloadError, match="cannot prove.*TLS certificate"):
-        fetch_bytes(url, 10**6)
-    with pytest.raises(DownloadError, match="TLS certificate"):
-        fetch_file(url, HASH, "data.bin")
+    for fetch in (lambda: fetch_bytes(url, 10**6), lambda: fetch_file(url, HASH, "data.bin")):
+        with pytest.raises(DownloadError, match="cannot prove.*TLS certificate"):
+            fetch()
     assert names(cache) == [] and secure_site.hits == []
 
 
-def test_redirect_from_https_to_http_is_refused(site, secure_site, tmp_path, monkeypatch):
+def test_no_redirect_leads_from_https_to_http(site, secure_site, tmp_path, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate.pem"))
     plain = site.add("/a", web.send(CONTENT))
     secure = secure_site.add("/a", web.send(CONTENT))
-    assert fetch_bytes(secure, 10**6) == CONTENT
     assert fetch_bytes(site.add("/up", web.redirect(secure)), 10**6) == CONTENT
     down = secure_site.add("/down", web.redirect(plain))
     for fetch in (lambda: fetch_bytes(down, 10**6), lambda: fetch_file(down, HASH, "data.bin")):
@@ -396,168 +277,102 @@ def test_redirect_from_https_to_http_is_refused(site, secure_site, tmp_path, mon
 # Disks
 
 
-def test_file_where_the_cache_folder_should_be(site, cache):
+def test_a_file_where_a_folder_should_be(site, cache, monkeypatch):
     cache.write_text("not a folder")
-    with pytest.raises(DownloadError, match="a file stands where a folder.*COURSE_CACHE"):
-        fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
+    for folder in (cache, cache / "deeper"):
+        monkeypatch.setenv("COURSE_CACHE", str(folder))
+        with pytest.raises(DownloadError, match="a file stands where a folder.*COURSE_CACHE"):
+            fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
     assert cache.read_text() == "not a folder"
 
 
-def test_file_where_the_parent_folder_should_be(site, cache, monkeypatch):
-    cache.write_text("not a folder")
-    monkeypatch.setenv("COURSE_CACHE", str(cache / "deeper"))
-    with pytest.raises(DownloadError, match="a file stands where a folder.*COURSE_CACHE"):
-        fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
-
-
-def test_folder_with_the_files_name(site, cache):
-    (cache / "data.bin").mkdir(parents=True)
-    with pytest.raises(DownloadError, match="cannot be used"):
-        fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
-
-
-@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
-@pytest.mark.parametrize("exists", [True, False])
-def test_cache_folder_that_cannot_be_written(site, cache, monkeypatch, exists, code):
-    def refuse(*_, **__):
+@pytest.mark.parametrize(
+    "code, words",
+    [
+        (errno.EACCES, "cannot be used: Permission denied. Ask for the right.*COURSE_CACHE"),
+        (errno.EROFS, "cannot be used.*the right to.*COURSE_CACHE"),
+        (errno.ENOSPC, "disk with the cache folder .* is full.*Free"),
+    ],
+)
+@pytest.mark.parametrize("where", ["makedirs", "NamedTemporaryFile"])
+def test_a_cache_that_cannot_be_written(site, cache, monkeypatch, code, words, where):
+    def fail(*_, **__):
         raise OSError(code, os.strerror(code))
 
-    if exists:
-        cache.mkdir()
-        monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    if where == "makedirs":
+        monkeypatch.setattr(os, where, fail)
     else:
-        monkeypatch.setattr(os, "makedirs", refuse)
-    with pytest.raises(DownloadError, match="cannot be used.*the right to.*COURSE_CACHE"):
+        cache.mkdir()
+        monkeypatch.setattr(tempfile, where, fail)
+    with pytest.raises(DownloadError, match=words):
         fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
 
 
-def test_cached_file_that_cannot_be_read(site, cache, monkeypatch):
+def test_a_cached_file_that_cannot_be_read(site, cache, monkeypatch):
     cache.mkdir()
     (cache / "data.bin").write_bytes(CONTENT)
-
-    def refuse(*_, **__):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
     monkeypatch.setattr(pooch, "file_hash", refuse)
     with pytest.raises(DownloadError, match="Permission denied.*COURSE_CACHE"):
         fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
 
 
-def break_writing(monkeypatch, error):
-    """Let the second chunk that is written raise `error`."""
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_a_download_that_ends_in_the_middle_leaves_nothing(site, cache, monkeypatch, error):
+    import requests
 
-    @contextlib.contextmanager
-    def broken_open(path, mode):
-        chunks = []
-        with open(path, mode) as file:
+    def chunks(self, chunk_size):
+        yield CONTENT[:1000]
+        assert len(names(cache)) == 1
+        raise error
 
-            def write(chunk, write=file.write):
-                chunks.append(chunk)
-                if len(chunks) == 2:
-                    raise error
-                return write(chunk)
-
-            class File:
-                tell = file.tell
-
-            File.write = staticmethod(write)
-            yield File
-
-    monkeypatch.setattr(downloads, "open", broken_open, raising=False)
-
-
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_full_disk(site, cache, monkeypatch, code):
     url = site.add("/a", web.send(CONTENT))
     with monkeypatch.context() as context:
-        break_writing(context, OSError(code, os.strerror(code)))
-        with pytest.raises(DownloadError, match="disk with the cache folder .* is full.*Free"):
+        context.setattr(requests.Response, "iter_content", chunks)
+        with pytest.raises(DownloadError if isinstance(error, OSError) else KeyboardInterrupt):
             fetch_file(url, HASH, "data.bin")
     assert names(cache) == []
     assert fetch_file(url, HASH, "data.bin").read_bytes() == CONTENT
 
 
-def test_interrupted_kernel_leaves_nothing_behind(site, cache, monkeypatch):
-    break_writing(monkeypatch, KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
-    assert names(cache) == []
-
-
-def test_thread_of_an_abandoned_download_ends(site, monkeypatch):
-    full = threading.Event()
-
-    class Queue(queue.Queue):
-        def put(self, item):
-            if self.full():
-                full.set()
-            super().put(item)
-
-    monkeypatch.setattr(queue, "Queue", Queue)
-    before = set(threading.enumerate())
-    parts = downloads._stream(site.add("/a", web.send(CONTENT * 10)), 10**8)
-    next(parts)
-    (thread,) = (t for t in set(threading.enumerate()) - before if t.name == "download")
-    assert full.wait(20)  # nobody takes the parts: the thread waits for room
-    parts.close()
-    thread.join(20)
-    assert not thread.is_alive()
-
-
 def test_leftovers_of_killed_downloads_go_after_an_hour(site, tmp_path, monkeypatch):
-    monkeypatch.delenv("COURSE_CACHE")
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
     folder = tmp_path / "course_utils"
     folder.mkdir()
     kept = ["tmp_12345", "tmp_123456.h5", "vgg16.h5"]
-    for name in [*kept, "tmpabcd_123", "tmp12345678"]:
+    old = [*kept, "tmpabcd_123"]
+    for name in [*old, "tmp12345678"]:
         (folder / name).write_bytes(b"half")
+    for name in old:
         os.utime(folder / name, (0, 0))
-    os.utime(folder / "tmp12345678")  # still being written
-    fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
-    assert names(folder) == sorted([*kept, "tmp12345678", "data.bin"])
+    url = site.add("/a", web.send(CONTENT))
+    monkeypatch.setenv("COURSE_CACHE", str(folder))  # may hold other people's files
+    fetch_file(url, HASH, "data.bin")
+    assert names(folder) == sorted([*old, "tmp12345678", "data.bin"])
+    monkeypatch.delenv("COURSE_CACHE")
+    fetch_file(url, HASH, "more.bin")
+    assert names(folder) == sorted([*kept, "tmp12345678", "data.bin", "more.bin"])
 
 
-def test_other_peoples_files_are_left_alone(site, cache):
-    cache.mkdir()
-    (cache / "tmp12345678").write_bytes(b"not ours")
-    os.utime(cache / "tmp12345678", (0, 0))
-    fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
-    assert names(cache) == ["data.bin", "tmp12345678"]
-
-
-# Several processes
-
-FETCH = """
-import sys
-from course_utils.downloads import fetch_file
-print(fetch_file(*sys.argv[1:]))
-"""
+FETCH = "import sys; from course_utils.io.downloads import fetch_file; fetch_file(*sys.argv[1:])"
 
 
 def start_fetching(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", FETCH, *arguments],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-c", FETCH, *arguments]
+    return subprocess.Popen(command, cwd=Path(__file__).parents[2])
 
 
-def test_download_killed_in_the_middle(site, cache):
+def test_a_download_killed_in_the_middle_is_not_taken_for_the_file(site, cache):
     url = site.add("/a", web.half(CONTENT, then="wait"))
     child = start_fetching(url, HASH, "data.bin")
     try:
         give_up = time.monotonic() + 60
-        while not any(path.stat().st_size for path in cache.glob("*")):
+        while not names(cache):
             assert child.poll() is None and time.monotonic() < give_up
             time.sleep(0.01)
     finally:
         child.kill()
-        child.communicate()
-    (left,) = cache.glob("*")
-    assert left.name != "data.bin" and 0 < left.stat().st_size < len(CONTENT)
+        child.wait()
+    assert "data.bin" not in names(cache)
     site.add("/a", web.send(CONTENT))
     assert fetch_file(url, HASH, "data.bin").read_bytes() == CONTENT
 
@@ -566,54 +381,12 @@ def test_two_processes_at_once(site, cache):
     both_are_here = threading.Barrier(2)
 
     def answer(handler):
-        both_are_here.wait(60)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_are_here.wait(60)
         web.send(CONTENT)(handler)
 
     url = site.add("/a", answer)
     children = [start_fetching(url, HASH, "data.bin") for _ in range(2)]
-    for child in children:
-        out, err = child.communicate(timeout=60)
-        assert (child.returncode, out.strip()) == (0, str(cache / "data.bin")), err
-        assert str(cache) not in err
+    assert [child.wait(60) for child in children] == [0, 0]
     assert (cache / "data.bin").read_bytes() == CONTENT
     assert names(cache) == ["data.bin"] and site.hits == ["/a", "/a"]
-
-
-def test_a_bad_download_leaves_alone_what_another_process_has_fetched(site, cache):
-    we_have_it = threading.Event()
-
-    def late(handler):
-        we_have_it.wait(60)
-        web.send(bytes(len(CONTENT)))(handler)
-
-    child = start_fetching(site.add("/late", late), HASH, "data.bin")
-    try:
-        give_up = time.monotonic() + 60
-        while not site.hits:  # it has found no file in the cache
-            assert child.poll() is None and time.monotonic() < give_up
-            time.sleep(0.01)
-        path = fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
-    finally:
-        we_have_it.set()
-        _, err = child.communicate(timeout=60)
-    assert child.returncode == 1 and "not the file expected" in err
-    assert path.read_bytes() == CONTENT and names(cache) == ["data.bin"]
-
-
-def test_import_is_light():
-    code = (
-        "import sys; from course_utils import downloads; "
-        "print({'pooch', 'requests', 'tqdm', 'tensorflow', 'numpy'} & set(sys.modules))"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    assert run.stdout.strip() == "set()"
-
-
-def test_a_folder_that_may_not_be_used_is_named_in_plain_words(tmp_path):
-    error = PermissionError("Cannot write to tmpul3k; use another data_files location.")  # pooch's
-    trouble = downloads._disk_trouble(error, tmp_path)
-    assert trouble.startswith(
-        f"The cache folder '{tmp_path}' cannot be used: Permission denied. Ask"
-    )
