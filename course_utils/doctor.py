@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from course_utils.io import downloads
 
@@ -26,7 +27,7 @@ FIX = "fix"  # something does not work, or a setting asks for what is not there
 
 _VGG16_BYTES = 553_467_096
 _LEAST_MEMORY, _VGG16_MEMORY, _AMPLE_MEMORY = 1.2, 1.7, 2.0  # GB
-_ROOT = Path("/")
+ROOT = Path("/")  # of the file system
 _CGROUP_FILES = {  # controllers: where Linux tells the limits, by versions 2 and 1
     "": ("sys/fs/cgroup", "memory.max"),
     "memory": ("sys/fs/cgroup/memory", "memory.limit_in_bytes"),
@@ -110,8 +111,10 @@ def check_widgets() -> Row:
     finding += f", jupyterlab {lab}, jupyterlab_widgets {extension or 'is missing'}"
     items = map(Requirement, metadata.requires("ipywidgets") or [])
     [asked] = [item for item in items if item.name.replace("-", "_") == "jupyterlab_widgets"]
-    if extension is None or extension not in asked.specifier:
-        command = f'python -m pip install "{asked}"'
+    # Its major version decides: not every ipywidgets 7 forbids the other half of 8.
+    [major] = {Version(s.version).major for s in asked.specifier if s.operator in (">=", "~=")}
+    if extension is None or Version(extension).major != major:
+        command = f'python -m pip install "jupyterlab_widgets=={major}.*"'
         advice = f"No slider would show. Install, then restart JupyterLab:\n  {command}"
         return Row(FIX, "Widgets", finding, advice)
     return Row(OK, "Widgets", finding)
@@ -194,12 +197,12 @@ def _memory_limits():
 
 def _cgroup_limits():
     """Yield the limits of this process's control groups and of those above them."""
-    groups = _ROOT / "proc/self/cgroup"
+    groups = ROOT / "proc/self/cgroup"
     for line in groups.read_text().splitlines() if groups.exists() else []:
         _, controllers, path = line.split(":", 2)
         if controllers in _CGROUP_FILES:
             mount, name = _CGROUP_FILES[controllers]
-            folder = _ROOT / mount / path.lstrip("/")
+            folder = ROOT / mount / path.lstrip("/")
             for file in (parent / name for parent in (folder, *folder.parents)):
                 if file.exists() and (text := file.read_text().strip()) != "max":
                     yield int(text)

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import nbformat
 import pytest
-from course_utils.layerwise import heatmap_from, layer_gradients, numpy_maps, run_layers
 from jupyter_page import (
     ROOT,
     chromium,
@@ -30,7 +29,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 import course_utils as cu
-from course_utils import views
+from course_utils.display import views
+from course_utils.methods.all_layers import layer_gradients, run_layers
+from course_utils.methods.class_activation import keep_positive
+from course_utils.networks.classifier import runner_of
+from course_utils.networks.runner import to_array
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*finds nothing:UserWarning")
 SETUP = "import course_utils as cu\nclassifier = cu.load_classifier('embedded')"
@@ -148,10 +151,14 @@ class Explorer:
         self.page.find_element(By.CSS_SELECTOR, "body > input[type=file]").send_keys(str(path))
 
 
+def all_layers(embedded):
+    return list(runner_of(embedded).feature_map_shapes)
+
+
 def layer_pictures(embedded, image, name, channel, cmap="viridis"):
     """What a LayerExplorer must show: feature maps, input, one channel."""
     small = views.network_picture(image, embedded.input_size)
-    maps = numpy_maps(run_layers(embedded, small, embedded.feature_map_shapes)[0][name])
+    maps = to_array(run_layers(embedded, small, all_layers(embedded))[0][name])
     screen = views.screen_picture(image)
     tile = views.page_tile(maps, channel // views.PAGE)
     return [
@@ -181,7 +188,7 @@ def drag(page, handle, pixels):
 
 
 def test_layers_by_keyboard(layers, embedded, chelsea):
-    names = list(embedded.feature_map_shapes)
+    names = all_layers(embedded)
     first = names.index("stem_activation")
     layers.wait_for(layer_pictures(embedded, chelsea, names[first], 0), names[first])
     press(layers.slider("Layer"), *[Keys.ARROW_RIGHT] * 4)
@@ -252,13 +259,13 @@ def test_layers_and_slow_methods_of_a_class(classes, embedded):
     image = cu.load_image("cat_and_coffee")
     small = views.network_picture(image, embedded.input_size)
     index = embedded.top_predictions(image, 1)[0].class_index
-    name = embedded.feature_layer_names[-2]
+    name = embedded.conv_layer_names[-2]
     press(classes.slider("Layer"), Keys.ARROW_LEFT)
-    pair = layer_gradients(embedded, small, index)[name]
-    heatmap = heatmap_from(*map(numpy_maps, pair), "grad_cam")
+    pair = [to_array(tensor) for tensor in layer_gradients(embedded, small, index)[name]]
+    heatmap = keep_positive(cu.METHODS["grad_cam"].formula(*pair))
     classes.wait_for(class_pictures(embedded, image, heatmap), f"Grad-CAM at {name}")
     press(classes.button("Method", "LayerCAM"), Keys.SPACE)
-    heatmap = heatmap_from(*map(numpy_maps, pair), "layer_cam")
+    heatmap = keep_positive(cu.METHODS["layer_cam"].formula(*pair))
     classes.wait_for(class_pictures(embedded, image, heatmap), f"LayerCAM at {name}")
     classes.button("Method", "SmoothGrad").click()
     wait_until(classes.page, Explorer._TEXT + ".includes('Computing SmoothGrad')")
@@ -267,7 +274,7 @@ def test_layers_and_slow_methods_of_a_class(classes, embedded):
     press(classes.button("Method", "Integrated Gradients"), Keys.SPACE)
     wait_until(classes.page, Explorer._TEXT + ".includes('Computing Integrated')")
     press(classes.button("Method", "Grad-CAM"), Keys.SPACE)  # moves on before it is done
-    heatmap = heatmap_from(*map(numpy_maps, pair), "grad_cam")
+    heatmap = keep_positive(cu.METHODS["grad_cam"].formula(*pair))
     classes.wait_for(class_pictures(embedded, image, heatmap), f"Grad-CAM at {name}")
     assert "Computing" not in classes.text()
 

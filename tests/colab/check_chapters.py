@@ -44,10 +44,9 @@ def content(tmp_path_factory):
         shutil.copy(chapter, folder)
     shutil.copy(ROOT / "conftest.py", folder)
     files = [ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
-    files += [*(ROOT / "course_utils").glob("*.py"), *(ROOT / "course_utils/data").iterdir()]
-    files += (ROOT / "jupyter").iterdir()
+    files += [*(ROOT / "course_utils").rglob("*"), *(ROOT / "tools/jupyter").iterdir()]
     with zipfile.ZipFile(folder / "course.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in files:
+        for path in filter(Path.is_file, files):
             archive.write(path, Path("course", path.relative_to(ROOT)))
     startup = folder / "ipython/profile_default/startup"
     startup.mkdir(parents=True)
