@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -116,24 +115,6 @@ def test_pictures_are_the_same_bytes_twice(tmp_path, monkeypatch):
     assert tool.build(source) is False
 
 
-def test_streams_are_joined_but_stay_on_their_side_of_a_picture(tmp_path):
-    code = "print('a', flush=True)\nprint('b')\ndisplay('picture')\nprint('c')"
-    source = write(tmp_path, f"# %%\n{code}\n")
-    tool.build(source)
-    first, picture, last = load(source).cells[0].outputs
-    assert (first.text, picture.output_type, last.text) == ("a\nb\n", "display_data", "c\n")
-
-
-def test_runs_in_the_folder_of_the_chapter_and_in_this_python(tmp_path):
-    source = write(
-        tmp_path,
-        "# %%\nimport os, sys\n\n"
-        f"print(os.path.samefile(os.getcwd(), {str(tmp_path)!r}), sys.prefix == {sys.prefix!r})",
-    )
-    tool.build(source)
-    assert load(source).cells[0].outputs[0].text == "True True\n"
-
-
 def test_a_registered_python3_kernel_does_not_take_over(tmp_path, monkeypatch):
     kernel = tmp_path / "jupyter" / "kernels" / "python3"
     kernel.mkdir(parents=True)
@@ -152,19 +133,12 @@ def test_cell_ids_follow_the_contents(built, tmp_path):
     assert after[1:3] == before[1:3]
 
 
-def test_blank_lines_between_cells_do_not_matter(tmp_path):
-    text = CHAPTER + "\n# %%\ndef f():\n    return 1\n\n# %% [markdown]\n# End\n"
-    dense, spread = write(tmp_path, text), text.replace("\n# %%", "\n\n\n# %%")
-    assert tool.read_source(dense) == tool.read_source(write(tmp_path, spread, "02_spread"))
-
-
 @pytest.mark.parametrize(
     ("old", "new", "cell"),
     [
         ("n * n", "n + n", 3),
         ("A tiny", "A Tiny", 1),
         ('"nbval-ignore-output"', '"nbval-skip"', 2),
-        ("# %% [markdown]", "# %% [raw]", 1),
         ("sum(numbers)\n", "sum(numbers)\n\n# %%\nlen(numbers)\n", 4),
     ],
 )
@@ -176,14 +150,10 @@ def test_check_notices_any_change_of_the_source(built, tmp_path, old, new, cell)
     assert "build_notebooks.py build 01_tiny" in finding
 
 
-def test_check_does_not_look_at_timestamps(built, tmp_path):
-    source = copy_pair(built, tmp_path)
-    source.touch()
-    assert tool.check(tmp_path) == []
-
-
 def test_check_notices_a_missing_and_an_orphaned_notebook(built, tmp_path):
     source = copy_pair(built, tmp_path)
+    source.touch()  # timestamps decide nothing
+    assert tool.check(tmp_path) == []
     source.rename(tmp_path / "02_new.py")
     missing, orphan = tool.check(tmp_path)
     assert "02_new.ipynb is missing" in missing
@@ -201,10 +171,6 @@ def _out_of_order(notebook):
 def _error_output(notebook):
     error = nbformat.v4.new_output("error", ename="KeyError", evalue="'x'", traceback=[])
     notebook.cells[2].outputs.append(error)
-
-
-def _paired(notebook):
-    notebook.metadata["jupytext"] = {"formats": "ipynb,py:percent"}
 
 
 def _widgets_without_state(notebook):
@@ -228,14 +194,11 @@ def _text(text):
         (_never_executed, "1 of 2 code cells were never executed"),
         (_out_of_order, "not executed from top to bottom"),
         (_error_output, "cell 2 ends in KeyError: 'x'"),
-        (_paired, "metadata"),
         (_widgets_without_state, "metadata"),
         (_large, "more than 1,000,000"),
         (_text("UserWarning: ragged"), "cell 1 prints a warning"),
         (_text("<Thing at 0x7f12ab34>"), "cell 1 prints a memory address"),
         (_text("in /" + "home/ada/x.py"), "cell 1 prints an absolute path"),
-        (_text(f"{ROOT}/x.py"), "cell 1 prints an absolute path"),
-        (_text("C:" + r"\Users\ada"), "cell 1 prints an absolute path"),
     ],
 )
 def test_check_notices_what_was_stored_wrongly(built, tmp_path, change, message):
@@ -247,10 +210,9 @@ def test_check_notices_what_was_stored_wrongly(built, tmp_path, change, message)
     assert message in finding
 
 
-@pytest.mark.parametrize("contents", ["<<<<<<< HEAD\n{}", '{"cells": 3}'])
-def test_check_notices_a_broken_file(built, tmp_path, contents):
+def test_check_notices_a_broken_file(built, tmp_path):
     source = copy_pair(built, tmp_path)
-    source.with_suffix(".ipynb").write_text(contents)
+    source.with_suffix(".ipynb").write_text("<<<<<<< HEAD\n{}")
     (finding,) = tool.check(tmp_path)
     assert "not a valid notebook" in finding
 
@@ -266,7 +228,6 @@ def test_check_notices_a_broken_file(built, tmp_path, contents):
         ("import warnings\nwarnings.warn('old')", "cell 1 prints a warning"),
         ("object()", "cell 1 prints a memory address"),
         ("import os\nprint(os.__file__, os.getcwd())", "cell 1 prints an absolute path"),
-        ("print('x' * 1_000_001)", "more than 1,000,000"),
         ("import os\nos._exit(3)", "Kernel died"),
     ],
 )
@@ -289,40 +250,18 @@ def test_a_failed_build_keeps_the_old_notebook_and_the_others_go_on(built, tmp_p
     assert source.with_suffix(".ipynb").read_bytes() == built.with_suffix(".ipynb").read_bytes()
 
 
-@pytest.mark.parametrize("end", ["", "raise ValueError"])
-def test_no_kernel_is_left_running(tmp_path, end):
-    code = f"import os, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\n{end}"
-    source = write(tmp_path, f"# %%\n{code}\n")
-    if end:
-        with pytest.raises(tool.BuildError):
-            tool.build(source)
-    else:
-        tool.build(source)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
-
-
-def test_a_cell_that_never_ends_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(tool, "CELL_SECONDS", 1)
-    with pytest.raises(tool.BuildError, match="timed out"):
-        tool.build(write(tmp_path, "# %%\nimport time\ntime.sleep(60)"))
-
-
-def test_names_may_be_written_as_files(tmp_path):
-    first, second = write(tmp_path, "", "01_a"), write(tmp_path, "", "02_b")
-    assert tool.find_sources([], tmp_path) == [first, second]
-    assert tool.find_sources(["02_b", "notebooks/01_a.ipynb"], tmp_path) == [second, first]
-
-
 def test_an_unknown_name_is_refused_with_the_known_ones(chapter):
     with pytest.raises(SystemExit, match=r"no chapter '01_tyni'.*01_tiny"):
         tool.main(["build", "01_tyni"], chapter.parent)
 
 
-def test_check_prints_its_findings_and_fails(built, chapter, capsys):
-    assert tool.main(["check"], built.parent) == 0
-    assert tool.main(["check"], chapter.parent) == 1
-    assert "01_tiny.ipynb is missing" in capsys.readouterr().out
+def test_of_a_widget_with_a_still_picture_the_picture_is_stored():
+    view = "application/vnd.jupyter.widget-view+json"
+    data = [{view: {}, "image/png": "aGk=", "text/plain": "words"}, {view: {}, "text/plain": "x"}]
+    outputs = [nbformat.v4.new_output("display_data", item) for item in data]
+    cell = nbformat.v4.new_code_cell("x", outputs=outputs)
+    tool.drop_widget_views(nbformat.v4.new_notebook(cells=[cell]))
+    assert [view in output.data for output in cell.outputs] == [False, True]
 
 
 def test_nbval_accepts_the_stored_numbers(built):
@@ -337,10 +276,6 @@ def test_nbval_fails_on_a_wrong_number(built, tmp_path):
     assert code == 1, output
     assert "Cell outputs differ" in output
     assert "1 failed" in output
-
-
-def test_the_chapters_are_in_step():
-    assert tool.check(tool.NOTEBOOKS) == []
 
 
 def test_a_wrong_number_in_a_chapter_fails_nbval(tmp_path):

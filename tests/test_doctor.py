@@ -1,8 +1,6 @@
 """What `python -m course_utils` says of a computer, and what it fetches."""
 
-import contextlib
 import hashlib
-import importlib
 import os
 import re
 import shutil
@@ -90,28 +88,6 @@ def modules(tmp_path, monkeypatch):
     return add
 
 
-@contextlib.contextmanager
-def nobody():
-    """Be a user whom the modes of files bind, as they do not bind root."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-        importlib.invalidate_caches()  # of folders with modules, which nobody may have found empty
-
-
-@pytest.fixture
-def open_folder():
-    """An empty folder that `nobody` can reach; pytest's own are private."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        (Path(folder) / "cache").mkdir()
-        yield Path(folder) / "cache"
-
-
 def run(*arguments, **environment):
     return subprocess.run(
         [sys.executable, *arguments],
@@ -161,12 +137,6 @@ def test_help_comes_without_tensorflow(arguments):
     assert result.returncode == 0
     assert "doctor" in result.stdout and "fetch" in result.stdout
     assert not re.search(r"\b(tensorflow|keras|numpy)\b", result.stderr)
-
-
-def test_a_screen_without_the_letters_of_a_folder(tmp_path):
-    environment = {"COURSE_CACHE": str(tmp_path / "café"), "PYTHONIOENCODING": "ascii"}
-    result = run("-m", "course_utils", "doctor", KERAS_BACKEND="jax", **environment)
-    assert "caf\\xe9" in result.stdout and result.stderr == ""
 
 
 # What is installed
@@ -435,13 +405,14 @@ def test_a_file_in_the_place_of_the_cache(cache, monkeypatch, below):
 
 
 @pytest.mark.parametrize("held, mark", [(True, NOTE), (False, FIX)])
-def test_a_cache_that_is_read_only(open_folder, monkeypatch, held, mark):
-    monkeypatch.setenv("COURSE_CACHE", str(open_folder))
+def test_a_cache_that_is_read_only(cache, monkeypatch, held, mark):
+    def refuse(**_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)  # root may write anywhere
     if held:
-        put(open_folder, FILE_NAME)
-    open_folder.chmod(0o555)
-    with nobody():
-        row = doctor.check_cache()
+        put(cache, FILE_NAME)
+    row = doctor.check_cache()
     assert row.mark == mark
     assert ("It is used as it is." in row.advice) == held
     assert ("COURSE_CACHE to a folder you can write to" in row.advice) != held
@@ -488,19 +459,7 @@ def test_fetch_downloads_once_and_says_how_to_share(vgg16, site, cache, capsys):
     assert site.hits == ["/" + vgg16]
 
 
-def test_fetch_uses_a_read_only_cache_as_it_is(vgg16, site, open_folder, monkeypatch, capsys):
-    monkeypatch.setenv("COURSE_CACHE", str(open_folder))
-    put(open_folder, vgg16)
-    open_folder.chmod(0o555)
-    with nobody():
-        with pytest.raises(PermissionError):  # or the test proves nothing
-            put(open_folder, "other")
-        assert commands.main(["fetch", "vgg16"]) == 0
-    assert "was there already" in capsys.readouterr().out
-    assert os.listdir(open_folder) == [vgg16] and site.hits == []
-
-
-@pytest.mark.parametrize("name", ["embedded", "EfficientNet-Lite0", "chelsea", "cat_and_coffee"])
+@pytest.mark.parametrize("name", ["EfficientNet-Lite0", "chelsea"])
 def test_fetch_of_what_is_there_anyway(cache, capsys, name):
     assert commands.main(["fetch", name]) == 0
     assert "nothing to fetch" in capsys.readouterr().out
@@ -528,12 +487,6 @@ def test_fetch_that_fails_says_so_in_a_sentence(vgg16, site, cache, capsys, name
     assert shown.out == ""
     assert words in shown.err and shown.err.count("\n") == 1
     assert not cache.exists() or os.listdir(cache) == []
-
-
-def test_fetch_without_tensorflow(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "course_utils.networks.registry", None)
-    assert commands.main(["fetch", "vgg16"]) == 1
-    assert "See: python -m course_utils doctor" in capsys.readouterr().err
 
 
 def test_fetch_interrupted(vgg16, monkeypatch, capsys):

@@ -142,12 +142,6 @@ def test_help_is_the_default_and_describes_every_command():
     assert run_make(ROOT).stdout == run_make(ROOT, "help").stdout
 
 
-def test_a_second_install_does_nothing(installed):
-    run = run_make(installed, "install", f"PYTHON={installed / 'not called'}")
-    assert run.returncode == 0, run.stderr
-    assert "make lab" in run.stdout
-
-
 def test_an_install_that_failed_is_tried_again_and_one_that_worked_is_not(installed):
     (installed / ".venv/.installed").unlink()
     assert run_make(installed, "install", "PYTHON=true", "VENV_PYTHON=false").returncode != 0
@@ -179,22 +173,11 @@ def test_an_old_python_is_refused_with_what_to_do(installed):
     assert "make install PYTHON=python3.12" in run.stderr
 
 
-def test_no_constraints_means_none(installed):
-    os.utime(installed / "pyproject.toml", (2000, 2000))
-    pinned = run_make(installed, "--dry-run", "install").stdout
-    newest = run_make(installed, "--dry-run", "install", "CONSTRAINTS=").stdout
-    assert "--constraint constraints.txt" in pinned
-    assert "pip install" in newest
-    assert "constraint" not in newest
-
-
 @pytest.mark.parametrize(
     ("arguments", "options"),
     [
         ([], set()),
-        (["BROWSER=no"], {"--no-browser"}),
         (["PORT=8123", "BROWSER=no"], {"--no-browser", "--port=8123"}),
-        (["BROWSER=firefox"], set()),
     ],
 )
 def test_lab_opens_chapter_1_as_asked(installed, arguments, options):

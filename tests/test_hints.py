@@ -106,10 +106,6 @@ def test_where_the_notebook_is_not_known_the_menu_is_named():
     assert text.startswith("If 'image' is made in a cell further up, that cell has not been run.")
 
 
-def test_an_error_that_names_nothing_gets_no_hint():
-    assert run_in_new_kernel("raise NameError('other')", CHAPTERS[0]) == ("", ["NameError"])
-
-
 def test_colabs_own_help_with_failed_imports_stays():
     """Colab has a handler, too, and IPython room for one."""
     cell = """

@@ -70,11 +70,6 @@ def test_where_two_labels_differ_in_case_alone_the_exact_one_decides(name, index
     assert class_index(name) == index
 
 
-def test_where_two_labels_differ_in_case_alone_another_spelling_is_refused():
-    with pytest.raises(ValueError, match="n02113186.*n02963159"):
-        class_index("CARDIGAN")
-
-
 @pytest.mark.parametrize(
     "typo, label",
     [
@@ -92,12 +87,6 @@ def test_a_typo_is_quoted_and_answered_with_the_nearest_label(typo, label):
 @pytest.mark.parametrize("name", ["", "   ", "???", "xqzwvk", "n99999999"])
 def test_a_name_like_no_other_is_answered_with_how_to_search(name):
     with pytest.raises(ValueError, match=f"(?s){re.escape(repr(name))}.*(search_classes|nearest)"):
-        class_index(name)
-
-
-@pytest.mark.parametrize("name", [2, None, 2.5, b"tabby", ["tabby"]])
-def test_a_name_that_is_no_string_is_refused(name):
-    with pytest.raises(ValueError, match=re.escape(f"not {name!r}")):
         class_index(name)
 
 
@@ -148,10 +137,6 @@ def test_search_puts_whole_words_first_and_keeps_the_order_of_the_classes():
     for part in (words, found[len(words) :]):
         indices = [c.class_index for label in part for c in search_classes(label)[:1]]
         assert indices == sorted(indices)
-
-
-def test_search_lists_both_classes_of_a_shared_label():
-    assert [c.class_index for c in search_classes("maillot")] == [638, 639]
 
 
 @pytest.mark.parametrize("text", ["", "  ", "_", "no such thing"])
