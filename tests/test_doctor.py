@@ -1,5 +1,6 @@
 """What `python -m course_utils` says of a computer, and what it fetches."""
 
+import errno
 import hashlib
 import os
 import re
