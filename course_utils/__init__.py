@@ -21,4 +21,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 if "google.colab" in sys.modules:  # elsewhere the settings of the environment load it
     from IPython import get_ipython
 
-    get_ipython().extension_manager.load_extension("course_utils.kernel")
+    if shell := get_ipython():  # a script that Colab runs has none
+        shell.extension_manager.load_extension("course_utils.kernel")

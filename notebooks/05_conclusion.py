@@ -157,7 +157,7 @@ def shuffle(model, seed):
 # good: to run a cell above again, or this one, first run the cell with `load_classifier` again.
 
 # %%
-warnings.filterwarnings("ignore", "grad_cam finds nothing")  # then its map is all zeros
+warnings.filterwarnings("ignore", ".* finds nothing")  # then the map is all zeros
 
 from_shuffled = []
 for seed in range(3):

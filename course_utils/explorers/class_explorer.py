@@ -182,11 +182,11 @@ class ClassExplorer(Explorer):
             options = {"progress": progress} if method.num_gradients > 1 else {}
             return method.compute(classifier, image, key.class_index, **options)
 
+        self.progress.layout.visibility = "visible"  # not set by the thread, which may come late
         self._worker.start(key.work, compute)
 
     def _show_progress(self, share):
         self.progress.value = share
-        self.progress.layout.visibility = "visible"
 
     def _stop(self):
         self._worker.stop()
