@@ -57,6 +57,18 @@ def layer_cam(maps: FloatMap, gradients: FloatMap) -> FloatMap:
     return (maps * np.maximum(gradients, 0)).sum(axis=-1)
 
 
+def hires_cam(maps: FloatMap, gradients: FloatMap) -> FloatMap:
+    """Multiply each position of each channel by its gradient and sum: nothing is averaged.
+
+    Where the logit is linear in the maps, as behind the last layer of most networks, the sum over
+    all positions is the logit less its bias.
+
+    Source:
+        Draelos and Carin, https://arxiv.org/abs/2011.08891.
+    """
+    return (maps * gradients).sum(axis=-1)
+
+
 def class_activation_map(
     formula: Formula,
     classifier: ImageClassifier,

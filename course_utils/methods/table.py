@@ -13,6 +13,7 @@ from course_utils.methods.class_activation import (
     class_activation_map,
     grad_cam,
     grad_cam_plus_plus,
+    hires_cam,
     layer_cam,
 )
 from course_utils.methods.integrated_gradients import integrated_magnitude
@@ -72,6 +73,13 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             layer_cam,
             "the same, place by place, also at earlier layers",
             "telling two classes apart",
+        ),
+        "hires_cam": _at_layer(
+            "HiResCAM",
+            "https://arxiv.org/abs/2011.08891",
+            hires_cam,
+            "which places the logit is made of, each with its own gradient",
+            "as coarse as its layer; at early layers, noise",
         ),
         "saliency": Method(
             "Saliency",
