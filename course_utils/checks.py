@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def is_number(value: Any, low: float = -np.inf, high: float = np.inf) -> bool:
     """Tell whether `value` is one finite real number from `low` to `high`.
 
-    It may be Python's, NumPy's or TensorFlow's. A text, a list or a bool is none.
+    Python's, NumPy's and TensorFlow's numbers count; strings, lists and bools do not.
     """
     if isinstance(value, list | tuple):  # which may not even be an array
         return False

@@ -180,7 +180,7 @@ def check_memory() -> Row:
 
 
 def _memory_limits():
-    """Yield (bytes, whose limit it is, advice)."""
+    """Yield (bytes, where the limit comes from, advice)."""
     if not hasattr(os, "sysconf"):  # Windows
         return
     import resource

@@ -26,7 +26,7 @@ def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = No
         `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: The list is empty, or it is none.
+        ValueError: `predictions` is empty, or not a list of predictions.
     """
     is_list = isinstance(predictions, list | tuple)
     if not is_list or not all(hasattr(prediction, "probability") for prediction in predictions):

@@ -176,7 +176,7 @@ def describe_layer(name: str, kind: str, maps: NDArray, field: Size | None) -> s
         field: (height, width) of its receptive field in pixels of the network's input, from
             `receptive_fields`; or None.
 
-    A channel is silent where no value of it is above zero. That means something behind a ReLU only.
+    A channel is silent if none of its values is above zero. Only behind a ReLU does that mean much.
     """
     height, width, channels = maps.shape
     sees = f"{field[0]} x {field[1]} pixels" if field else "not defined"

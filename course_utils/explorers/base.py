@@ -42,8 +42,8 @@ class Explorer:
         self.classifier = classifier
         self._quiet = False
         self._pictures = {_GIVEN: self._resize(load_image(image))}
-        # Read now, those that need no network: choosing one of them then takes half the time.
-        with suppress(ImageError):  # choosing it will say what is wrong
+        # Samples that need no network are read now: choosing one then takes half the time.
+        with suppress(ImageError):  # choosing it later says what is wrong
             self._pictures |= _local_samples(classifier.input_size)
         self._chosen = _GIVEN
         self.picture = buttons("Picture", [_GIVEN, *sample_image_names()])
@@ -86,7 +86,7 @@ class Explorer:
         with self._lock:
             try:
                 yield
-            except (ImageError, DownloadError) as error:  # their messages are for people
+            except (ImageError, DownloadError) as error:  # written for the reader
                 self._say(str(error), problem=True)
             except Exception as error:
                 self._say_unexpected(error)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class _Stopped(Exception):
-    """Raised in a job that nobody waits for any more, between two batches."""
+    """Raised between two batches of a job whose result is no longer wanted."""
 
 
 class _Job(NamedTuple):
@@ -20,8 +20,8 @@ class Worker:
 
     Args:
         show: Called with a share from 0 to 1 as a computation goes on.
-        finish: Called with (work, result), in the thread; also of a computation that ran to its end
-            though nobody waits for it any more.
+        finish: Called with (work, result), in the thread, for every computation that ran to its
+            end, even one that is no longer wanted.
         fail: Called with (work, error), in the thread.
     """
 

@@ -197,7 +197,7 @@ def _remove_leftovers():
     """Delete what killed downloads left behind, in the folder that is ours alone.
 
     A running download writes to its temporary file all the time: one that has not changed for an
-    hour has nobody left who could remove it. COURSE_CACHE may hold other people's files.
+    hour has lost its program. COURSE_CACHE is left alone: it may hold other people's files.
     """
     if os.environ.get("COURSE_CACHE"):
         return
@@ -289,7 +289,7 @@ def _refuse_if_offline(url):
 
 
 def _check_name(url):
-    """Look a server's name up in a thread, since no time limit of ours reaches the resolver.
+    """Look a server's name up in a thread: a call to the resolver takes no time limit.
 
     What it finds does not matter here: requests will look again, and say what is wrong.
     """

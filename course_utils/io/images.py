@@ -128,7 +128,7 @@ def _check_size(size):
 
 
 def _read(source):
-    """Return an RGB PIL image that nobody else holds."""
+    """Return a new RGB PIL image."""
     if isinstance(source, str) and source in SAMPLES:
         return _read_sample(source)
     if isinstance(source, str) and re.match(r"\s*[a-z][a-z0-9+.-]+://", source, re.IGNORECASE):
@@ -294,7 +294,7 @@ def _to_rgb(image, what):
 
 
 def _orientation(image):
-    """Read the EXIF orientation. Browsers show a picture with unreadable EXIF as it is: so do we.
+    """Read the EXIF orientation. A picture with unreadable EXIF stays as it is, as in a browser.
 
     `ImageOps.exif_transpose` would also write the other EXIF tags anew, and fail on odd ones.
     """

@@ -26,7 +26,8 @@ def get_feature_maps(
         dict from layer name to float32 (height, width, channels), in the order of `layer_names`.
 
     Raises:
-        ValueError: There is no such layer, it has no height and width, or `image` is no picture.
+        ValueError: There is no such layer, it has no height and width, or `image` is not one
+            picture.
     """
     runner = runner_of(classifier)
     if layer_names is None:

@@ -168,7 +168,7 @@ def runner_of(classifier: ImageClassifier) -> Runner:
     """Return what runs a classifier's network for the methods of this package.
 
     Raises:
-        ValueError: It is no classifier.
+        ValueError: `classifier` is something else.
     """
     if not isinstance(classifier, ImageClassifier):
         raise ValueError(

@@ -141,7 +141,7 @@ def _inline(nested):
 
 
 def pass_on(tensor: Any) -> Any:
-    """Stand for a nested model, whose calls are spelled out before."""
+    """Stand in for a nested model, whose own calls come before this one."""
     return tensor
 
 

@@ -181,7 +181,7 @@ def resolve_name(name: str) -> str:
     """Return the course's name of a network from any spelling ("VGG16", "auto").
 
     Raises:
-        ValueError: There is no such network; the message lists those there are.
+        ValueError: There is no such network. The message lists those there are.
     """
     if str(name).lower() == "auto":
         name = os.environ.get("COURSE_MODEL") or EMBEDDED
@@ -200,7 +200,7 @@ def cached_weights(name: str) -> Path | None:
     """Return the path of a network's verified ImageNet weights if they are in the cache, else None.
 
     Raises:
-        DownloadError: There is no cache, or it cannot be read.
+        DownloadError: The cache has no place, or cannot be read.
     """
     published = NETWORKS[name].published
     return published and cached_file(published.known_hash, published.file_name)

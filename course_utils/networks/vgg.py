@@ -70,7 +70,7 @@ def _load_legacy(constructor, group):
 def _read(dataset, out):
     """Read an HDF5 array into a NumPy array."""
     if not isinstance(dataset, h5py.Dataset):
-        raise ValueError(f"{dataset.name} in it is no array.")
+        raise ValueError(f"{dataset.name} in it is not an array.")
     if dataset.shape != out.shape:
         raise ValueError(f"{dataset.name} in it is {dataset.shape}, the network's is {out.shape}.")
     dataset.read_direct(out)
@@ -92,7 +92,7 @@ def _with_dense(constructor, fill_kernel):
 
 
 def _initialize(fill_kernel, layer_name, shape, dtype=None):
-    """Serve as a layer's initializer: a tensor on memory of ours. tf.constant would copy it."""
+    """Serve as a layer's initializer. tf.constant would copy the kernel once more."""
     kernel = _empty_aligned(shape)
     fill_kernel(layer_name, kernel)
     return tf.experimental.dlpack.from_dlpack(kernel.__dlpack__())

@@ -40,7 +40,7 @@ def misfits_explained(name: str, path: Path) -> Iterator[None]:
         raise ValueError(f"{path.name} is not a readable HDF5 weights file.")
     try:
         yield
-    except (KeyError, OSError, ValueError) as error:  # others would be errors of ours
+    except (KeyError, OSError, ValueError) as error:  # any other is a fault of this package
         reason = textwrap.shorten(str(error.args[-1]), 320, placeholder=" ...")
         raise ValueError(f"{path.name} does not fit {name!r}: {reason}") from error
 

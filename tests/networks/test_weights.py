@@ -262,7 +262,7 @@ def longer_array(file):
         (another_layer, "no layer 'fc2'"),
         (one_array_less, "1 arrays for layer 'fc2', which has 2"),
         (lost_array, "kernel:0"),
-        (group_for_an_array, "kernel:0 in it is no array"),
+        (group_for_an_array, "kernel:0 in it is not an array"),
         (longer_array, r"bias:0 in it is \(3,\), the network's is \(2,\)"),
     ],
 )
