@@ -68,7 +68,7 @@ check: $(INSTALLED) ## say which derived files are stale; check imports, types a
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
 	$(VENV_PYTHON) tools/build_pictures.py check || status=1; \
-	.venv/bin/lint-imports --quiet || status=1; \
+	found=$$(.venv/bin/lint-imports) || { echo "$$found"; status=1; }; \
 	$(VENV_PYTHON) -m mypy || status=1; \
 	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status
 
