@@ -24,5 +24,6 @@ from .methods.table import METHODS as METHODS
 from .networks.classifier import ImageClassifier as ImageClassifier
 from .networks.classifier import Prediction as Prediction
 from .networks.registry import load_classifier as load_classifier
+from .networks.registry import weights_path as weights_path
 
 __version__: str

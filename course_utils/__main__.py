@@ -26,8 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     commands.add_parser("doctor", help="say what works here, and what to do where it does not")
-    fetcher = commands.add_parser("fetch", help="download weights or a picture before a class")
-    fetcher.add_argument("name", help="vgg16 or another network, or a sample picture such as bird")
+    fetcher = commands.add_parser("fetch", help="download a network's weights before a class")
+    fetcher.add_argument("name", help="vgg16 or another network")
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
@@ -68,10 +68,10 @@ def _wrap(text, start):
 
 
 def fetch(name: str) -> int:
-    """Download a network's weights, or a sample picture, into the cache.
+    """Download a network's weights into the cache.
 
     Args:
-        name: As for `load_classifier` or `load_image`.
+        name: As for `load_classifier`.
 
     Returns:
         0, or 1 after a sentence on the error stream about what went wrong.
@@ -82,7 +82,7 @@ def fetch(name: str) -> int:
         reason = str(error).splitlines()[0]
         print(f"{reason}\nSee: python -m course_utils doctor", file=sys.stderr)
         return 1
-    except ValueError as error:  # DownloadError and ImageError are
+    except ValueError as error:  # DownloadError is one
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -90,14 +90,10 @@ def fetch(name: str) -> int:
 
 def _fetch(name):
     """Return what to tell about it."""
-    from course_utils.io import downloads, images
+    from course_utils.io.images import SAMPLES
 
-    share = "To share it, let others read this folder, and set COURSE_CACHE to it for them:\n  "
-    if name in images.SAMPLES:
-        images.load_image(name)
-        if images.SAMPLES[name].sha256 is None:
-            return f"{name} needs no download: nothing to fetch."
-        return f"{name} is in the cache. {share}{downloads.cache_folder()}"
+    if name in SAMPLES:
+        return f"{name} is installed with the course: nothing to fetch."
     from course_utils.networks.registry import (
         EMBEDDED,
         cached_weights,
@@ -110,6 +106,7 @@ def _fetch(name):
         return f"{name} is part of the package: nothing to fetch."
     cached = cached_weights(name)
     path = cached or download_weights(name)
+    share = "To share it, let others read this folder, and set COURSE_CACHE to it for them:\n  "
     happened = "was there already" if cached else "is downloaded"
     return f"{name} {happened}: {path.name}\n{share}{path.parent}"
 

@@ -12,16 +12,14 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-import numpy as np
 import pooch
 import pytest
 import web
 
 from course_utils import __main__ as commands
 from course_utils import doctor
-from course_utils.display import views
 from course_utils.doctor import FIX, NOTE, OK
-from course_utils.io import downloads, images
+from course_utils.io import downloads
 from course_utils.networks import efficientnet_lite, registry
 
 ROOT = Path(__file__).parents[1]
@@ -388,17 +386,6 @@ def test_fetch_of_what_is_there_anyway(cache, capsys, name):
     assert commands.main(["fetch", name]) == 0
     assert "nothing to fetch" in capsys.readouterr().out
     assert not cache.exists()
-
-
-def test_fetch_a_picture(site, cache, monkeypatch, capsys):
-    content = views.encode_picture(np.zeros((8, 8, 3), np.uint8))
-    address, sha256 = site.add("/bird.jpg", web.send(content)), hashlib.sha256(content).hexdigest()
-    sample = images.SAMPLES["bird"]._replace(where=address, sha256=sha256)
-    monkeypatch.setitem(images.SAMPLES, "bird", sample)
-    assert commands.main(["fetch", "bird"]) == 0
-    assert (cache / "bird.jpg").read_bytes() == content
-    out = capsys.readouterr().out
-    assert out.startswith("bird is in the cache. To share it") and out.endswith(f"  {cache}\n")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """`import course_utils` is quick and complete, and TensorFlow comes without its notices."""
 
-import ast
 import inspect
 import json
 import os
@@ -17,9 +16,9 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def python(code, **environment):
-    """Run code in a fresh interpreter; return the finished process."""
+    """Run code in a fresh interpreter; return the finished process. None unsets a variable."""
     command = [sys.executable, "-c", code]
-    environment = {**os.environ, **environment}
+    environment = {k: v for k, v in {**os.environ, **environment}.items() if v is not None}
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
 
 
@@ -92,9 +91,10 @@ def test_importing_any_module_asks_nothing_of_the_network():
     assert run.stdout == "True []\n", run.stderr
 
 
-# TensorFlow's notices
+# A kernel's set-up, TensorFlow's notices
 
-QUIETLY = "from course_utils.quiet import import_tensorflow_quietly as f; f(); "
+SHELL = "from IPython.core.interactiveshell import InteractiveShell as I; shell = I.instance()"
+SET_UP = f"{SHELL}; from course_utils.kernel import load_ipython_extension as f; f(shell)"
 USE = "import tensorflow as tf; print(int(tf.constant(2) + 1))"
 
 
@@ -103,20 +103,19 @@ def test_tensorflow_would_print_notices():
     assert run.stdout == "3\n" and "oneDNN" in run.stderr
 
 
-@pytest.mark.parametrize("code", [QUIETLY + USE, f"import course_utils.networks.backend; {USE}"])
-def test_it_is_quiet_whoever_imports_it_first(code):
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    run = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
-    )
+@pytest.mark.parametrize("first", [SET_UP, "import course_utils.networks.backend"])
+def test_it_is_quiet_whoever_imports_it_first(first):
+    run = python(f"{first}; {USE}", TF_CPP_MIN_LOG_LEVEL=None)
     assert (run.stdout, run.stderr) == ("3\n", "")
 
 
 def test_what_else_is_written_meanwhile_arrives():
-    code = (
-        "import os, sys\nfrom course_utils.quiet import without_notices\nwith without_notices():\n"
-    )
-    code += "    os.write(2, b'I0000 notice\\ntrouble\\n')\n"
+    code = """
+import os
+from course_utils.quiet import without_notices
+with without_notices():
+    os.write(2, b'I0000 notice\\ntrouble\\n')
+"""
     assert python(code).stderr == "trouble\n"
 
 
@@ -127,21 +126,17 @@ def test_a_program_without_a_console_can_import_tensorflow():
     assert run.returncode == 0 and "backend" in run.stdout
 
 
-def test_on_colab_importing_the_course_sets_up_the_kernel():
-    code = """
-import sys, types
-sys.modules['google.colab'] = types.ModuleType('google.colab')
-from IPython.core.interactiveshell import InteractiveShell
-shell = InteractiveShell.instance()
-import course_utils
-print(sorted(name for name in shell.extension_manager.loaded if 'course' in name))
-"""
-    assert "['course_utils.kernel']" in python(code).stdout
+ON_COLAB = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab'); "
+LOADED = "print([name for name in shell.extension_manager.loaded if 'course' in name])"
 
 
-def test_the_stub_names_modules_that_have_these_names():
-    stub = ast.parse((REPOSITORY / "course_utils/__init__.pyi").read_text(encoding="utf-8"))
-    for node in stub.body:
-        if isinstance(node, ast.ImportFrom):
-            module = __import__(f"course_utils.{node.module}", fromlist=["x"])
-            assert all(hasattr(module, alias.name) for alias in node.names)
+@pytest.mark.parametrize(
+    "code, printed",
+    [
+        (f"{SHELL}; import course_utils; {LOADED}", "['course_utils.kernel']\n"),
+        ("import course_utils", ""),  # a script, which has no shell
+    ],
+)
+def test_on_colab_importing_the_course_sets_up_the_kernel(code, printed):
+    run = python(ON_COLAB + code)
+    assert (run.stdout, run.stderr) == (printed, "")

@@ -13,9 +13,7 @@ import ipywidgets as widgets
 from course_utils.display import views
 from course_utils.display.tiles import COLOR_MAPS
 from course_utils.explorers.controls import buttons, captioned
-from course_utils.io.downloads import DownloadError
-from course_utils.io.images import SAMPLES, ImageError, load_image, sample_image_names
-from course_utils.networks.classifier import ImageClassifier
+from course_utils.io.images import ImageError, load_image, sample_image_names
 
 _GIVEN = "the picture given"
 _NUM_HOLDING = 2  # explorers that keep what they computed of all layers, some 100 MB each
@@ -29,6 +27,10 @@ class Explorer:
     """Wiring only: `display.views` makes every picture and every sentence.
 
     A subclass sets `panels`, `_captions` and `widget`, and has `_show_picture` and `_let_go`.
+
+    Args:
+        input_size: (height, width) of the pictures that the network sees.
+        image: The first picture, anything that `load_image` takes.
     """
 
     panels: dict[str, widgets.Image]
@@ -38,13 +40,13 @@ class Explorer:
     _lock = threading.RLock()
     _holding: ClassVar[list["Explorer"]] = []  # the newest last
 
-    def __init__(self, classifier: ImageClassifier, image: Any):
-        self.classifier = classifier
+    def __init__(self, input_size: tuple[int, int], image: Any):
+        self._input_size = input_size
         self._quiet = False
         self._pictures = {_GIVEN: self._resize(load_image(image))}
-        # Samples that need no network are read now: choosing one then takes half the time.
+        # Samples are read now: choosing one then takes half the time.
         with suppress(ImageError):  # choosing it later says what is wrong
-            self._pictures |= _local_samples(classifier.input_size)
+            self._pictures |= _samples(input_size)
         self._chosen = _GIVEN
         self.picture = buttons("Picture", [_GIVEN, *sample_image_names()])
         self.upload = widgets.FileUpload(
@@ -86,7 +88,7 @@ class Explorer:
         with self._lock:
             try:
                 yield
-            except (ImageError, DownloadError) as error:  # written for the reader
+            except ImageError as error:  # written for the reader
                 self._say(str(error), problem=True)
             except Exception as error:
                 self._say_unexpected(error)
@@ -159,7 +161,7 @@ class Explorer:
             self._show_picture()
 
     def _resize(self, image):
-        return _resize(image, self.classifier.input_size)
+        return _resize(image, self._input_size)
 
     # Display
 
@@ -201,9 +203,8 @@ def _resize(image, size):
 
 
 @cache
-def _local_samples(size):
-    names = [name for name, sample in SAMPLES.items() if sample.sha256 is None]
-    return {name: _resize(load_image(name), size) for name in names}
+def _samples(size):
+    return {name: _resize(load_image(name), size) for name in sample_image_names()}
 
 
 def _uploaded(value):

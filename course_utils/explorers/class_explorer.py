@@ -52,8 +52,8 @@ class ClassExplorer(Explorer):
     _captions = {"input": "Input", "heatmap": "Heatmap", "overlay": "Overlay"}
 
     def __init__(self, classifier: ImageClassifier, image: Any):
-        runner_of(classifier)
-        super().__init__(classifier, image)
+        super().__init__(runner_of(classifier).input_size, image)
+        self.classifier = classifier
         self._heatmaps: OrderedDict = OrderedDict()
         self._gradients: OrderedDict = OrderedDict()
         self._error: Exception | None = None

@@ -1,5 +1,6 @@
 """Sliders over the layers and channels of a network."""
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
@@ -8,6 +9,7 @@ from course_utils.display import views
 from course_utils.explorers.base import Explorer
 from course_utils.explorers.controls import control, frame, panel
 from course_utils.methods.all_layers import run_layers
+from course_utils.networks.backend import keras
 from course_utils.networks.classifier import ImageClassifier, runner_of
 from course_utils.networks.receptive_field import receptive_fields
 from course_utils.networks.runner import to_array
@@ -20,22 +22,30 @@ class LayerExplorer(Explorer):
     `layer`, `page`, `channel`, `picture`, `upload`, `colors`.
 
     Args:
-        classifier: `ImageClassifier`.
+        classifier: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.
         image: The first picture, anything that `load_image` takes.
+        preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
+            its input. An `ImageClassifier` has its own.
     """
 
     _captions = {"page": "Feature maps", "input": "Input", "channel": "One channel"}
 
-    def __init__(self, classifier: ImageClassifier, image: Any):
-        runner = runner_of(classifier)
-        super().__init__(classifier, image)
+    def __init__(
+        self,
+        classifier: ImageClassifier | keras.Model,
+        image: Any,
+        preprocess_input: Callable | None = None,
+    ):
+        runner = runner_of(classifier, preprocess_input)
+        super().__init__(runner.input_size, image)
+        self.classifier, self._preprocess_input = classifier, preprocess_input
         self._fields = receptive_fields(runner.graph)
         self._kinds = {call.layer.name: type(call.layer).__name__ for call in runner.graph.calls}
         self.layer = control(
             widgets.SelectionSlider,
             "Layer",
             options=list(runner.feature_map_shapes),
-            value=classifier.conv_layer_names[0],
+            value=runner.conv_layer_names[0],
         )
         self.page = control(widgets.SelectionSlider, "Channels", options=[("0", 0)])
         self.channel = control(widgets.IntSlider, "Channel", min=0, max=0)
@@ -64,7 +74,9 @@ class LayerExplorer(Explorer):
         name = self.layer.value
         if self._outputs is None:
             names = self.layer.options
-            self._outputs, _ = run_layers(self.classifier, self._network_image, names)
+            self._outputs, _ = run_layers(
+                self.classifier, self._network_image, names, self._preprocess_input
+            )
         self._maps = to_array(self._outputs[name])
         count = self._maps.shape[-1]
         field = self._fields[name]

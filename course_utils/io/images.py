@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from course_utils.io.downloads import DownloadError, fetch_bytes, fetch_file
+from course_utils.io.downloads import fetch_bytes
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 30_000_000
@@ -37,36 +37,32 @@ _UPRIGHT = {  # EXIF orientation -> what makes the picture upright; 1 is upright
 }
 
 
-class _Sample(NamedTuple):
-    where: str  # file of the installed scikit-image, or address
-    sha256: str | None  # of what is downloaded
+class Sample(NamedTuple):
+    """A picture that needs no network."""
+
+    package: str  # whose data folder has it
+    file_name: str
     license: str
 
 
-_TUTORIAL = "https://raw.githubusercontent.com/ezponda/intro_deep_learning/main/images/"
-_NOT_STATED = "not stated by its publisher: downloaded on demand, not part of this package"
-
 SAMPLES = {
-    "chelsea": _Sample("chelsea.png", None, "CC0, photograph by Stéfan van der Walt"),
-    "coffee": _Sample(
-        "coffee.png", None, "CC0, photograph by Rachel Michetti, courtesy of Pikolo Espresso Bar"
+    "chelsea": Sample("skimage", "chelsea.png", "CC0, photograph by Stéfan van der Walt"),
+    "coffee": Sample(
+        "skimage",
+        "coffee.png",
+        "CC0, photograph by Rachel Michetti, courtesy of Pikolo Espresso Bar",
     ),
-    "astronaut": _Sample(
-        "astronaut.png", None, "public domain, Eileen Collins, NASA Great Images database"
+    "astronaut": Sample(
+        "skimage", "astronaut.png", "public domain, Eileen Collins, NASA Great Images database"
     ),
-    "rocket": _Sample("rocket.jpg", None, "public domain, launch of DSCOVR, photograph by SpaceX"),
-    "cat_and_coffee": _Sample(
-        "chelsea.png and coffee.png", None, "CC0, composed of chelsea and coffee"
+    "rocket": Sample(
+        "skimage", "rocket.jpg", "public domain, launch of DSCOVR, photograph by SpaceX"
     ),
-    "bird": _Sample(
-        _TUTORIAL + "bird.jpg",
-        "9026ab721688875a52a15fbb22555c7889a87dd87e3ac0e1c28cef1034b885a0",
-        _NOT_STATED,
+    "cat_and_coffee": Sample(
+        "skimage", "chelsea.png and coffee.png", "CC0, composed of chelsea and coffee"
     ),
-    "great_white_shark": _Sample(
-        _TUTORIAL + "white_shark.jpg",
-        "648aae16a0346b0cfdcb8298d58047aba25a0e9d873e18f70ed158355ef595e0",
-        _NOT_STATED,
+    "great_white_shark": Sample(
+        "course_utils", "great_white_shark.jpg", "CC BY 2.5, photograph by Terry Goss, scaled"
     ),
 }
 
@@ -76,13 +72,7 @@ class ImageError(ValueError):
 
 
 def sample_image_names() -> list[str]:
-    """Return the names of the sample pictures that `load_image` knows.
-
-    "bird" and "great_white_shark" are downloaded at first use, all others need no network.
-
-    Returns:
-        List of str.
-    """
+    """Return the names of the sample pictures that `load_image` knows; none needs a network."""
     return list(SAMPLES)
 
 
@@ -103,8 +93,7 @@ def load_image(source: Any, size: tuple[int, int] | None = None) -> NDArray[np.u
     Raises:
         ImageError: No such sample or file, not a picture, damaged, pixels of a wrong shape or
             range, more than `MAX_PIXELS` pixels or `MAX_BYTES` bytes. A `ValueError`.
-        DownloadError: The address, or a sample that needs the network, cannot be fetched. A
-            `ValueError` too.
+        DownloadError: The address cannot be fetched. A `ValueError` too.
     """
     if size is not None:
         size = _check_size(size)
@@ -151,28 +140,17 @@ def _read(source):
 def _read_sample(name):
     if name == "cat_and_coffee":
         return _cat_and_coffee()
-    sample = SAMPLES[name]
-    if sample.sha256 is None:
-        return _decode(_scikit_image_file(sample.where).read_bytes(), f"The sample '{name}'")
-    try:
-        path = fetch_file(sample.where, sample.sha256, f"{name}.jpg")
-    except DownloadError as error:
-        local = ", ".join(other for other in SAMPLES if SAMPLES[other].sha256 is None)
-        raise DownloadError(
-            f"The sample '{name}' is not in the cache yet. {error} "
-            f"Samples that need no network: {local}."
-        ) from error
-    return _decode(path.read_bytes(), f"The sample '{name}'")
+    return _decode(_sample_file(SAMPLES[name]).read_bytes(), f"The sample '{name}'")
 
 
-def _scikit_image_file(file_name):
-    """Find a picture that scikit-image ships, without the second it takes to import it."""
-    spec = importlib.util.find_spec("skimage")
-    path = Path(spec.origin).parent / "data" / file_name if spec and spec.origin else None
+def _sample_file(sample):
+    """Find a picture in an installed package, without importing it: scikit-image takes a second."""
+    spec = importlib.util.find_spec(sample.package)
+    path = Path(spec.origin).parent / "data" / sample.file_name if spec and spec.origin else None
     if path is None or not path.is_file():
         raise ImageError(
-            f"The installed scikit-image with its picture '{file_name}' was not found. "
-            "Install it: pip install --force-reinstall scikit-image"
+            f"The installed {sample.package} with its picture '{sample.file_name}' was not found. "
+            "Install it again; 'python -m course_utils doctor' says how."
         )
     return path
 

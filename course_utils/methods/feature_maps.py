@@ -1,26 +1,30 @@
 """Feature maps: what the layers of a network make of a picture."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from course_utils.checks import check_image
+from course_utils.networks.backend import keras
 from course_utils.networks.classifier import ImageClassifier, runner_of
 from course_utils.networks.runner import to_array
 
 
 def get_feature_maps(
-    classifier: ImageClassifier,
+    classifier: ImageClassifier | keras.Model,
     image: NDArray[np.uint8],
     layer_names: Iterable[str] | None = None,
+    preprocess_input: Callable | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Run a network on a picture and return the outputs of its layers.
 
     Args:
-        classifier: `ImageClassifier`.
+        classifier: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.
         image: uint8 (H, W, 3), RGB, of any size.
         layer_names: List of layers' names; None means all that give feature maps.
+        preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
+            its input. An `ImageClassifier` has its own.
 
     Returns:
         dict from layer name to float32 (height, width, channels), in the order of `layer_names`.
@@ -29,7 +33,7 @@ def get_feature_maps(
         ValueError: There is no such layer, it has no height and width, or `image` is not one
             picture.
     """
-    runner = runner_of(classifier)
+    runner = runner_of(classifier, preprocess_input)
     if layer_names is None:
         layer_names = runner.feature_map_shapes
     if isinstance(layer_names, str) or not isinstance(layer_names, Iterable):

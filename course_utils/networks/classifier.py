@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +51,8 @@ class ImageClassifier:
 
     def __init__(self, name: str, model: keras.Model, preprocess_input: Callable):
         logits_model = build_logits_model(model)
-        shape, outputs = logits_model.input_shape, logits_model.output_shape
-        if len(shape) != 4 or shape[-1] != 3 or None in shape[1:3]:
-            raise ValueError(f"The network's input must be (N, height, width, 3), not {shape}.")
+        outputs = logits_model.output_shape
+        check_input_size(logits_model.input_shape)
         if len(outputs) != 2:
             raise ValueError(f"The network's output must be (N, classes), not {outputs}.")
         self.name = name
@@ -106,26 +106,7 @@ class ImageClassifier:
         Raises:
             ValueError: Another shape or type.
         """
-        if isinstance(images, list | tuple) and len({np.shape(image) for image in images}) > 1:
-            raise ValueError(
-                "Pictures of several sizes fit into no array. Resize them first: "
-                "load_image(..., size=(height, width))."
-            )
-        images = np.asarray(images)
-        is_rgb = images.ndim in (3, 4) and images.shape[-1] == 3
-        if images.dtype != np.uint8 or not is_rgb or images.size == 0:
-            raise ValueError(
-                "A picture is a uint8 array (H, W, 3), several are (N, H, W, 3), not "
-                f"{images.dtype} {images.shape}. load_image() turns most things into a picture."
-            )
-        batch = images[None] if images.ndim == 3 else images
-        height, width = self.input_size
-        resized = [
-            np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
-            for picture in batch
-        ]
-        inputs = self.preprocess_input(np.stack(resized).astype(np.float32))
-        return np.asarray(inputs, np.float32)
+        return prepare_images(images, self.input_size, self.preprocess_input)
 
     def logits(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
         """Return the network's logits, float32 (N, classes), for pictures as in `preprocess`."""
@@ -164,15 +145,77 @@ class ImageClassifier:
         return [Prediction(*classes[int(i)], float(probabilities[i])) for i in best]
 
 
-def runner_of(classifier: ImageClassifier) -> Runner:
-    """Return what runs a classifier's network for the methods of this package.
+def runner_of(
+    network: ImageClassifier | keras.Model, preprocess_input: Callable | None = None
+) -> Runner:
+    """Return what runs a network for the methods of this package.
+
+    Args:
+        network: `ImageClassifier`; or, where no classes are needed, a `keras.Model`.
+        preprocess_input: As for `ImageClassifier`; for a `keras.Model` only.
 
     Raises:
-        ValueError: `classifier` is something else.
+        ValueError: `network` is something else, or a model without its `preprocess_input`.
     """
-    if not isinstance(classifier, ImageClassifier):
+    if isinstance(network, ImageClassifier):
+        return network._runner
+    if isinstance(network, keras.Model) and preprocess_input is not None:
+        return _runner_of_model(network, preprocess_input)
+    raise ValueError(
+        f"classifier must be an ImageClassifier, not {type(network).__name__}. Wrap a Keras model "
+        "first: cu.ImageClassifier('mine', model, preprocess_input). Feature maps alone can be had "
+        "from any model: get_feature_maps and LayerExplorer take its preprocess_input, too."
+    )
+
+
+_runners: WeakKeyDictionary = WeakKeyDictionary()  # of models: (preprocess_input, runner)
+
+
+def _runner_of_model(model, preprocess_input):
+    """Return the same runner for the same model and function, so that its memory lasts."""
+    if model not in _runners or _runners[model][0] is not preprocess_input:
+        graph = trace_calls(model)
+        size = check_input_size(graph.input.shape)
+
+        def prepare(image):
+            return prepare_images(image, size, preprocess_input)
+
+        _runners[model] = preprocess_input, Runner(graph, prepare)
+    return _runners[model][1]
+
+
+def check_input_size(shape: tuple) -> tuple[int, int]:
+    """Return (height, width) of a network's input shape (N, height, width, 3).
+
+    Raises:
+        ValueError: It is another shape.
+    """
+    if len(shape) != 4 or shape[-1] != 3 or None in shape[1:3]:
+        raise ValueError(f"The network's input must be (N, height, width, 3), not {shape}.")
+    return tuple(shape[1:3])
+
+
+def prepare_images(
+    images: NDArray[np.uint8] | Sequence, size: tuple[int, int], preprocess_input: Callable
+) -> NDArray[np.float32]:
+    """Resize pictures (bicubic) and map them to what a network expects; see `preprocess`."""
+    if isinstance(images, list | tuple) and len({np.shape(image) for image in images}) > 1:
         raise ValueError(
-            f"classifier must be an ImageClassifier, not {type(classifier).__name__}. Wrap a Keras "
-            "model first: cu.ImageClassifier('mine', model, preprocess_input)."
+            "Pictures of several sizes fit into no array. Resize them first: "
+            "load_image(..., size=(height, width))."
         )
-    return classifier._runner
+    images = np.asarray(images)
+    is_rgb = images.ndim in (3, 4) and images.shape[-1] == 3
+    if images.dtype != np.uint8 or not is_rgb or images.size == 0:
+        raise ValueError(
+            "A picture is a uint8 array (H, W, 3), several are (N, H, W, 3), not "
+            f"{images.dtype} {images.shape}. load_image() turns most things into a picture."
+        )
+    batch = images[None] if images.ndim == 3 else images
+    height, width = size
+    resized = [
+        np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
+        for picture in batch
+    ]
+    inputs = preprocess_input(np.stack(resized).astype(np.float32))
+    return np.asarray(inputs, np.float32)

@@ -17,7 +17,7 @@ from course_utils.networks.efficientnet_lite import (
     load_embedded,
     preprocess_input,
 )
-from course_utils.networks.vgg import build_vgg, load_vgg
+from course_utils.networks.vgg import build_vgg, load_vgg, no_top_file
 from course_utils.networks.weights import (
     FillKernel,
     draw_kernel,
@@ -28,6 +28,7 @@ from course_utils.networks.weights import (
 )
 
 EMBEDDED = "efficientnet_lite0"
+_NO_TOP = "vgg16_no_top"
 _KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 _IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)  # of the colors in [0, 1]
 
@@ -175,6 +176,27 @@ def load_classifier(
             with misfits_explained(name, path):
                 model = network.load(path)
     return ImageClassifier(name, model, network.preprocess_input)
+
+
+def weights_path(name: str) -> Path:
+    """Return the path of a network's ImageNet weights, verified, in a file that Keras loads.
+
+    Args:
+        name: "vgg16_no_top" for VGG16's convolutions, which are part of this package:
+            `keras.applications.VGG16(include_top=False, weights=weights_path("vgg16_no_top"),
+            input_shape=(224, 224, 3))`. Or "vgg16", "vgg19", "resnet50", "mobilenet_v2" or
+            "efficientnet_b0", downloaded once, with a progress bar, into a cache.
+
+    Raises:
+        ValueError: No network has that name, or its file is damaged.
+        DownloadError: (a ValueError) The weights are not in the cache and cannot be fetched.
+    """
+    if name == _NO_TOP:
+        return no_top_file()
+    name = resolve_name(name)
+    if name == EMBEDDED:
+        raise ValueError(f"{name!r} has no file that Keras loads. Use load_classifier({name!r}).")
+    return download_weights(name)
 
 
 def resolve_name(name: str) -> str:

@@ -44,6 +44,11 @@ class Runner:
         self._remembered: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()  # of _remembered, and never held while a network runs
 
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) of the pictures that the network sees."""
+        return tuple(self.graph.input.shape[1:3])
+
     # What methods ask for
 
     def inputs(self, image: NDArray[np.uint8]) -> Tensor:

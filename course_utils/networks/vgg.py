@@ -1,12 +1,15 @@
-"""VGG16 and VGG19, in little memory: their first dense layer alone has a kernel of 411 MB.
+"""VGG16 and VGG19: the trained convolutions of VGG16, and whole networks in little memory.
 
-Keras would draw initial weights, read the file's beside them, and copy those. Here a dense layer's
-kernel is read, or drawn, right where TensorFlow keeps it.
+Their first dense layer alone has a kernel of 411 MB. Keras would draw initial weights, read the
+file's beside them, and copy those. Here a dense layer's kernel is read, or drawn, right where
+TensorFlow keeps it.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 import h5py
@@ -15,8 +18,24 @@ import numpy as np
 from course_utils.networks.backend import keras, tf
 from course_utils.networks.weights import FillKernel, fill_kernels, load_weights
 
+NO_TOP_FILE = Path(str(files("course_utils") / "data" / "vgg16_no_top.weights.h5"))
+_NO_TOP_SHA256 = "e0d5c6e28ee016970bbf0a16cfae3a870a81772668597dbf7a1617d8a0983218"
 _DENSE = {"fc1": (4096, "relu"), "fc2": (4096, "relu"), "predictions": (1000, "softmax")}
 _ALIGNMENT = 64  # bytes
+
+
+def no_top_file() -> Path:
+    """Return the path of VGG16's trained convolutions, float16, which are part of this package.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    whole = NO_TOP_FILE.is_file()
+    if not whole or hashlib.sha256(NO_TOP_FILE.read_bytes()).hexdigest() != _NO_TOP_SHA256:
+        raise ValueError(
+            f"{NO_TOP_FILE.name}, VGG16's convolutions, is damaged. Get the course's files again."
+        )
+    return NO_TOP_FILE
 
 
 def build_vgg(constructor: Callable, fill_kernel: FillKernel | None = None) -> keras.Model:

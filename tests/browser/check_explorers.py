@@ -4,7 +4,9 @@ Not part of `pytest` alone: it needs Chromium and its driver, and takes minutes.
 """
 
 import base64
+import html
 import io
+import re
 import statistics
 import time
 from urllib.parse import quote
@@ -29,11 +31,6 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 import course_utils as cu
-from course_utils.display import views
-from course_utils.methods.all_layers import layer_gradients, run_layers
-from course_utils.methods.class_activation import keep_positive
-from course_utils.networks.classifier import runner_of
-from course_utils.networks.runner import to_array
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*finds nothing:UserWarning")
 SETUP = "import course_utils as cu\nclassifier = cu.load_classifier('embedded')"
@@ -90,6 +87,11 @@ def classes(page, address):
 class Explorer:
     """The explorer on a page: its controls by their descriptions, its pictures in order."""
 
+    _TEXT = (
+        "return [...document.querySelectorAll('.widget-html-content')]"
+        ".map(e => e.textContent).join(' ')"
+    )
+
     def __init__(self, page):
         self.page = page
         wait_until(page, "return document.querySelectorAll('.widget-image').length >= 3")
@@ -111,172 +113,135 @@ class Explorer:
     def slider(self, description):
         return self.control(description, ".noUi-handle")
 
+    def drag(self, description, pixels):
+        mouse = ActionChains(self.page).click_and_hold(self.slider(description))
+        mouse.move_by_offset(pixels, 0).release().perform()
+
+    def readout(self, description):
+        return self.control(description, ".widget-readout").text
+
     def button(self, description, label):
         """Find one button of a row of buttons."""
         return self.control(description, f"button[data-value='{quote(label)}']")
-
-    def pictures(self):
-        return [
-            shown_bytes(self.page, image)
-            for image in self.page.find_elements(By.CSS_SELECTOR, "img.widget-image")
-        ]
-
-    def text(self):
-        return self.page.execute_script(
-            "return [...document.querySelectorAll('.widget-html-content')]"
-            ".map(e => e.textContent).join('\\n')"
-        )
-
-    def wait_for(self, expected, part):
-        """Wait until the words hold `part`; then the pictures are `expected`."""
-        wait_until(self.page, self._TEXT + ".includes(arguments[0])", part)
-        deadline = time.monotonic() + 30
-        while (shown := self.pictures()) != expected and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert shown == expected
-
-    _TEXT = (
-        "return [...document.querySelectorAll('.widget-html-content')]"
-        ".map(e => e.textContent).join(' ')"
-    )
-
-    _PAGE_TEXT = "return document.querySelector('.course-explorer').textContent"
 
     def upload(self, path):
         """Press the upload's button; the dialog's place is taken by its hidden <input>."""
         self.page.execute_script(
             "HTMLInputElement.prototype.click = function () { document.body.append(this); }"
         )
-        press(self.page.find_element(By.CSS_SELECTOR, "button.widget-upload"), Keys.ENTER)
+        self.page.find_element(By.CSS_SELECTOR, "button.widget-upload").send_keys(Keys.ENTER)
         self.page.find_element(By.CSS_SELECTOR, "body > input[type=file]").send_keys(str(path))
 
+    def wait_for_words(self, part):
+        wait_until(self.page, self._TEXT + ".includes(arguments[0])", part)
 
-def all_layers(embedded):
-    return list(runner_of(embedded).feature_map_shapes)
+    def wait_for(self, twin):
+        """Wait until the page shows what an explorer in this process does, whose controls match.
 
+        What that one shows is held by `tests/explorers`.
+        """
+        twin.wait()
+        words = re.sub("<.*?>", "", twin.words.value)
+        self.wait_for_words(html.unescape(words))
+        expected = [panel.value for panel in twin.panels.values()]
+        deadline = time.monotonic() + 30
+        while (shown := self.pictures()) != expected and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert shown == expected
+        assert "Computing" not in self.page.execute_script(self._TEXT)
 
-def layer_pictures(embedded, image, name, channel, cmap="viridis"):
-    """What a LayerExplorer must show: feature maps, input, one channel."""
-    small = views.network_picture(image, embedded.input_size)
-    maps = to_array(run_layers(embedded, small, all_layers(embedded))[0][name])
-    screen = views.screen_picture(image)
-    tile = views.page_tile(maps, channel // views.PAGE)
-    return [
-        views.page_png(tile, maps.shape[:2], channel % views.PAGE, cmap),
-        views.encode_picture(screen),
-        views.channel_png(maps, channel, screen.shape[:2], cmap),
-    ]
-
-
-def class_pictures(embedded, image, heatmap, alpha=0.5, cmap="viridis"):
-    """What a ClassExplorer must show: input, heatmap, overlay."""
-    screen = views.screen_picture(image)
-    return [
-        views.encode_picture(screen),
-        views.heatmap_png(heatmap, screen.shape[:2], cmap),
-        views.overlay_picture(screen, heatmap, alpha, cmap),
-    ]
+    def pictures(self):
+        images = self.page.find_elements(By.CSS_SELECTOR, "img.widget-image")
+        return [shown_bytes(self.page, image) for image in images]
 
 
-def press(element, *keys):
-    for key in keys:
-        element.send_keys(key)
+def test_layers_by_keyboard(layers, embedded):
+    twin = cu.LayerExplorer(embedded, "chelsea")
+    layers.wait_for(twin)
+    layers.slider("Layer").send_keys(Keys.ARROW_RIGHT * 4)
+    twin.layer.index += 4
+    layers.wait_for(twin)
+    layers.slider("Layer").send_keys(Keys.END)
+    twin.layer.value = twin.layer.options[-1]
+    layers.wait_for(twin)
+    layers.slider("Channels").send_keys(Keys.ARROW_RIGHT)
+    twin.page.value = 1
+    layers.wait_for(twin)
+    layers.slider("Channel").send_keys(Keys.ARROW_RIGHT)
+    twin.channel.value += 1
+    layers.wait_for(twin)
+    layers.button("Colors", "magma").send_keys(Keys.SPACE)
+    twin.colors.value = "magma"
+    layers.wait_for(twin)
+    layers.button("Picture", "coffee").send_keys(Keys.ENTER)
+    twin.picture.value = "coffee"
+    layers.wait_for(twin)
 
 
-def drag(page, handle, pixels):
-    ActionChains(page).click_and_hold(handle).move_by_offset(pixels, 0).release().perform()
-
-
-def test_layers_by_keyboard(layers, embedded, chelsea):
-    names = all_layers(embedded)
-    first = names.index("stem_activation")
-    layers.wait_for(layer_pictures(embedded, chelsea, names[first], 0), names[first])
-    press(layers.slider("Layer"), *[Keys.ARROW_RIGHT] * 4)
-    name = names[first + 4]
-    layers.wait_for(layer_pictures(embedded, chelsea, name, 0), name + " (")
-    press(layers.slider("Layer"), Keys.END)
-    layers.wait_for(layer_pictures(embedded, chelsea, names[-1], 0), names[-1] + " (")
-    press(layers.slider("Channels"), Keys.ARROW_RIGHT)
-    layers.wait_for(layer_pictures(embedded, chelsea, names[-1], 64), "Channel 64")
-    press(layers.slider("Channel"), Keys.ARROW_RIGHT)
-    layers.wait_for(layer_pictures(embedded, chelsea, names[-1], 65), "Channel 65")
-    press(layers.button("Colors", "magma"), Keys.SPACE)
-    layers.wait_for(layer_pictures(embedded, chelsea, names[-1], 65, "magma"), "Channel 65")
-    press(layers.button("Picture", "coffee"), Keys.ENTER)
-    coffee = cu.load_image("coffee")
-    layers.wait_for(layer_pictures(embedded, coffee, names[-1], 65, "magma"), "Channel 65")
-
-
-def test_layers_by_mouse(layers, embedded, chelsea):
-    drag(layers.page, layers.slider("Layer"), 120)
-    name = layers.control("Layer", ".widget-readout").text
-    assert name != "stem_activation"
-    layers.wait_for(layer_pictures(embedded, chelsea, name, 0), name + " (")
-    drag(layers.page, layers.slider("Channel"), 100)
-    channel = int(layers.control("Channel", ".widget-readout").text)
-    assert channel > 0
-    layers.wait_for(layer_pictures(embedded, chelsea, name, channel), f"Channel {channel}")
+def test_layers_by_mouse(layers, embedded):
+    twin = cu.LayerExplorer(embedded, "chelsea")
+    first = twin.layer.value
+    layers.drag("Layer", 120)
+    twin.layer.value = layers.readout("Layer")
+    assert twin.layer.value != first
+    layers.wait_for(twin)
+    layers.drag("Channel", 100)
+    twin.channel.value = int(layers.readout("Channel"))
+    assert twin.channel.value > 0
+    layers.wait_for(twin)
     layers.button("Picture", "rocket").click()
-    rocket = cu.load_image("rocket")
-    layers.wait_for(layer_pictures(embedded, rocket, name, channel), name)
+    twin.picture.value = "rocket"
+    layers.wait_for(twin)
 
 
 def test_uploads(layers, embedded, folder):
     layers.upload(folder / "mine.png")
-    mine = cu.load_image(folder / "mine.png")
-    layers.wait_for(layer_pictures(embedded, mine, "stem_activation", 0), "stem_activation (")
-    before = layers.pictures()
+    twin = cu.LayerExplorer(embedded, folder / "mine.png")
+    layers.wait_for(twin)
     layers.upload(folder / "broken.png")
-    wait_until(layers.page, Explorer._TEXT + ".includes('broken.png')")
-    assert "not a picture" in layers.text() and layers.pictures() == before
+    layers.wait_for_words("broken.png: ")
+    layers.wait_for(twin)
 
 
 def test_classes_by_keyboard_and_mouse(classes, embedded):
-    image = cu.load_image("cat_and_coffee")
-    small = views.network_picture(image, embedded.input_size)
-    best = embedded.top_predictions(image, 20)
-
-    def at_once(index, alpha=0.5, cmap="viridis"):
-        heatmap = cu.make_gradcam_heatmap(embedded, small, index)
-        return class_pictures(embedded, image, heatmap, alpha, cmap)
-
-    classes.wait_for(at_once(best[0].class_index), f"(class {best[0].class_index})")
-    press(classes.slider("Class"), *[Keys.ARROW_RIGHT] * 3)
-    classes.wait_for(at_once(best[3].class_index), f"(class {best[3].class_index})")
-    press(classes.slider("Opacity"), Keys.ARROW_RIGHT)
-    classes.wait_for(at_once(best[3].class_index, 0.55), f"(class {best[3].class_index})")
-    press(classes.control("Search", "input"), "great white shark")
-    wait_until(classes.page, Explorer._PAGE_TEXT + ".includes('1 found')")
-    press(classes.slider("Found"), Keys.ARROW_RIGHT)
-    classes.wait_for(at_once(2, 0.55), "(class 2)")
-    drag(
-        classes.page, classes.slider("Class"), -classes.control("Class", ".noUi-base").rect["width"]
-    )
-    classes.wait_for(at_once(best[0].class_index, 0.55), f"(class {best[0].class_index})")
+    twin = cu.ClassExplorer(embedded, "cat_and_coffee")
+    classes.wait_for(twin)
+    classes.slider("Class").send_keys(Keys.ARROW_RIGHT * 3)
+    twin.classes.index = 3
+    classes.wait_for(twin)
+    classes.slider("Opacity").send_keys(Keys.ARROW_RIGHT)
+    twin.alpha.value = 0.55
+    classes.wait_for(twin)
+    classes.control("Search", "input").send_keys("great white shark")
+    twin.search.value = "great white shark"
+    found = "return document.querySelector('.course-explorer').textContent.includes('1 found')"
+    wait_until(classes.page, found)
+    classes.slider("Found").send_keys(Keys.ARROW_RIGHT)
+    twin.found.index = 1
+    classes.wait_for(twin)
+    classes.drag("Class", -classes.control("Class", ".noUi-base").rect["width"])
+    twin.classes.index = 0
+    classes.wait_for(twin)
 
 
 def test_layers_and_slow_methods_of_a_class(classes, embedded):
-    image = cu.load_image("cat_and_coffee")
-    small = views.network_picture(image, embedded.input_size)
-    index = embedded.top_predictions(image, 1)[0].class_index
-    name = embedded.conv_layer_names[-2]
-    press(classes.slider("Layer"), Keys.ARROW_LEFT)
-    pair = [to_array(tensor) for tensor in layer_gradients(embedded, small, index)[name]]
-    heatmap = keep_positive(cu.METHODS["grad_cam"].formula(*pair))
-    classes.wait_for(class_pictures(embedded, image, heatmap), f"Grad-CAM at {name}")
-    press(classes.button("Method", "LayerCAM"), Keys.SPACE)
-    heatmap = keep_positive(cu.METHODS["layer_cam"].formula(*pair))
-    classes.wait_for(class_pictures(embedded, image, heatmap), f"LayerCAM at {name}")
-    classes.button("Method", "SmoothGrad").click()
-    wait_until(classes.page, Explorer._TEXT + ".includes('Computing SmoothGrad')")
-    wait_until(classes.page, Explorer._TEXT + ".includes('SmoothGrad: peak')")
-    assert "Computing" not in classes.text()
-    press(classes.button("Method", "Integrated Gradients"), Keys.SPACE)
-    wait_until(classes.page, Explorer._TEXT + ".includes('Computing Integrated')")
-    press(classes.button("Method", "Grad-CAM"), Keys.SPACE)  # moves on before it is done
-    heatmap = keep_positive(cu.METHODS["grad_cam"].formula(*pair))
-    classes.wait_for(class_pictures(embedded, image, heatmap), f"Grad-CAM at {name}")
-    assert "Computing" not in classes.text()
+    twin = cu.ClassExplorer(embedded, "cat_and_coffee")
+    classes.slider("Layer").send_keys(Keys.ARROW_LEFT)
+    twin.layer.index -= 1
+    classes.wait_for(twin)
+    for twin.method.value, method in cu.METHODS.items():
+        classes.button("Method", method.title).send_keys(Keys.SPACE)
+        if method.num_gradients > 1:
+            classes.wait_for_words(f"Computing {method.title}")
+            classes.wait_for_words(f"{method.title}: peak")
+        else:
+            classes.wait_for(twin)
+    classes.slider("Class").send_keys(Keys.ARROW_RIGHT)
+    classes.wait_for_words("Computing ")
+    classes.button("Method", "Grad-CAM").click()  # moves on before it is done
+    twin.method.value = "grad_cam"
+    twin.classes.index = 1
+    classes.wait_for(twin)
 
 
 def test_from_a_key_press_to_the_changed_picture(layers):

