@@ -81,7 +81,10 @@ def check_packages() -> Row:
     _, wanted = _requirements()
     names = [item.name for item in wanted] or ["tensorflow", "keras", "numpy"]
     found = {name: _installed(name)[1] for name in names}
-    wrong = [item for item in wanted if (found[item.name] or "0") not in item.specifier]
+    wrong = [
+        item for item in wanted
+        if not item.specifier.contains(found[item.name] or "0", prereleases=True)
+    ]  # fmt: skip
     if wrong or None in found.values():
         lacking = wrong or [Requirement(name) for name in found if found[name] is None]
         finding = ", ".join(f"{item.name} {found[item.name] or 'is missing'}" for item in lacking)

@@ -378,9 +378,10 @@ for name, heatmap in heatmaps.items():
           f"{heatmap[:, :3].sum() / heatmap.sum():.0%} of the heat in the left three columns")
 
 # %% [markdown]
-# It says tiger shark, and names the great white second. Both heatmaps lie on the shark, and they differ:
-# compare where each is brightest. The probability says which name won. The heatmaps say which parts of
-# the animal spoke for which name.
+# It says tiger shark, and names the great white second. Both heatmaps lie on the shark, and they differ.
+# For the tiger shark the heat peaks behind the dorsal fin, toward the tail; for the great white in front
+# of the fin, above the gills. The probability says which name has won. The heatmaps say which part of the
+# animal speaks for which name.
 
 # %% [markdown]
 # ## What to remember

@@ -144,6 +144,7 @@ VERSIONS = "tensorflow 2.20.0, keras 3.10, numpy 10.0.0"
     [
         (NEEDED, ["tensorflow 2.20.0", *NEW], OK, f"{VERSIONS}, and 0 others", ""),
         (NEEDED, ["tensorflow-cpu 2.20.0", *NEW], OK, VERSIONS, ""),
+        (NEEDED, ["tensorflow 2.21.0rc1", *NEW], OK, "tensorflow 2.21.0rc1", ""),
         (
             NEEDED,
             ["tensorflow 2.9.3", "numpy 2.1"],

@@ -120,7 +120,7 @@ class Runner:
                 with tf.GradientTape(watch_accessed_variables=False) as tape:
                     tape.watch(values[0])
                     feeds = zip(tensors, values, strict=True)
-                    [logits] = self._run_calls(head, feeds, [self.graph.output])
+                    [logits] = self._run_folded(head, feeds, [self.graph.output])
                     score = _pick_logits(logits, class_index)
                 return tape.gradient(score, values[0], unconnected_gradients="zero")
 
@@ -251,9 +251,9 @@ class Runner:
     def _run(self, batch, fetches):
         """Run the network up to the tensors `fetches` of its graph."""
         calls = needed_calls(self.graph.calls, fetches)
-        return self._run_calls(calls, [(self.graph.input, batch)], fetches)
+        return self._run_folded(calls, [(self.graph.input, batch)], fetches)
 
-    def _run_calls(self, calls, feeds, fetches):
+    def _run_folded(self, calls, feeds, fetches):
         return run_calls(fold_calls(calls, fetches, self._folds), feeds, fetches)
 
     def _compiled(self, key, build, runs=1):

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 import course_utils as cu
 from course_utils import DownloadError, load_image
-from course_utils.io import downloads, images
+from course_utils.io import images
 from course_utils.io.images import ImageError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -123,25 +123,6 @@ def test_every_sample_has_a_license_and_needs_no_network(monkeypatch):
 # Files
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["plain.png", "ä b#%20?&.png", "no_suffix", "wrong.jpg", "-f.png", "a:b.png", "日本.png"],
-)
-def test_file_names(tmp_path, name):
-    path = tmp_path / name
-    path.write_bytes(encode(PICTURE, "PNG"))
-    for source in (path, str(path)):
-        np.testing.assert_array_equal(checked(source), PICTURE)
-
-
-def test_samples_name_wins_over_a_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("chelsea").write_bytes(encode(PICTURE, "PNG"))
-    assert checked("chelsea").shape == (300, 451, 3)
-    for source in ("./chelsea", Path("chelsea")):
-        np.testing.assert_array_equal(checked(source), PICTURE)
-
-
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_bytes(kind):
     np.testing.assert_array_equal(checked(kind(encode(PICTURE, "PNG"))), PICTURE)
@@ -221,13 +202,6 @@ def test_color(source, color):
 def test_cmyk_jpeg():
     data = encode(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=100)
     assert np.abs(checked(data).astype(int) - RED).max() <= 3
-
-
-def test_colors_keep_their_places():
-    """Red, green and blue in a row, so that no channel and no axis is swapped."""
-    row = np.array([[RED, GREEN, BLUE]], np.uint8)
-    for source in (row, Image.fromarray(row), encode(row, "PNG"), encode(row, "BMP")):
-        np.testing.assert_array_equal(checked(source), row)
 
 
 # Arrays: (array, expected pixels)
@@ -408,23 +382,6 @@ def test_address(site):
     np.testing.assert_array_equal(checked(url), PICTURE)
     np.testing.assert_array_equal(checked(f" {url.replace('http', 'HTTP')}\n"), PICTURE)
     assert not Path(os.environ["COURSE_CACHE"]).exists()
-
-
-@pytest.mark.parametrize(
-    "answer, words",
-    [
-        (web.status(404), "404 Not Found"),
-        (web.send(HTML), "web page"),
-        (web.send(SVG), "SVG"),
-        (web.half(encode(PICTURE, "PNG")), "broke before the end"),
-        (web.silence, "time-out"),
-    ],
-)
-def test_bad_address(site, monkeypatch, answer, words):
-    monkeypatch.setattr(downloads, "READ_SECONDS", 0.3)
-    with pytest.raises(ValueError, match=words) as caught:
-        load_image(site.add("/a.png", answer))
-    assert site.url in str(caught.value)
 
 
 # Generated damage. A file cut short is read in full or refused, never in part; whatever a flipped

@@ -1,4 +1,4 @@
-"""Cells run out of order say which cell to run first, in every chapter."""
+"""What a kernel gets: TensorFlow without notices; cells run out of order say which comes first."""
 
 import builtins
 import json
@@ -128,3 +128,8 @@ def test_this_environment_has_the_settings_of_the_project():
     }
     for source, target in shared.items():
         assert Path(sys.prefix, target).read_bytes() == (ROOT / source).read_bytes()
+
+
+def test_a_new_kernel_imports_tensorflow_without_its_notices():
+    cell = "import tensorflow as tf\nprint(int(tf.constant(2) + 1))"
+    assert run_in_new_kernel(cell, CHAPTERS[0]) == ("3\n", [])
