@@ -367,7 +367,8 @@ def test_no_home_for_the_cache(monkeypatch):
     monkeypatch.setattr(pooch, "os_cache", lambda name: Path("~/.cache", name))
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     assert_row(doctor.check_cache(), FIX, "", "Set the environment variable COURSE_CACHE")
-    assert doctor.check_model().mark == OK
+    monkeypatch.setenv("COURSE_MODEL", "vgg16")
+    assert_row(doctor.check_model(), FIX, "its weights are not in the cache", "fetch vgg16")
 
 
 # fetch

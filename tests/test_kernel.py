@@ -100,8 +100,9 @@ def test_the_last_cell_in_a_new_kernel_says_which_one_comes_first():
     assert re.search(r"^'\w+' is made in the cell that begins with `.+`", text, re.MULTILINE)
 
 
-def test_where_the_notebook_is_not_known_the_menu_is_named():
-    text, errors = run_in_new_kernel("print(image)", "a kernel without a notebook")
+@pytest.mark.parametrize("path", ["a kernel without a notebook", CHAPTERS[0].with_suffix(".py")])
+def test_where_the_notebook_is_not_known_the_menu_is_named(path):
+    text, errors = run_in_new_kernel("print(image)", path)
     assert errors == ["NameError"]
     assert text.startswith("If 'image' is made in a cell further up, that cell has not been run.")
 

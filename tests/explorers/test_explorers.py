@@ -292,9 +292,10 @@ class Gate:
     """SmoothGrad in batches that wait to be let through."""
 
     def __init__(self):
-        self.reached, self.go = threading.Event(), threading.Event()
+        self.reached, self.go, self.begun = threading.Event(), threading.Event(), []
 
     def smooth_grad(self, classifier, image, class_index, progress):
+        self.begun.append(class_index)
         for _ in progress(range(3)):
             self.reached.set()
             assert self.go.wait(60)
@@ -325,6 +326,7 @@ def test_a_slow_method_says_so_and_leaves_the_picture(small_explorer, gate, pict
     gate.go.set()
     small_explorer.wait()
     index = small_explorer.classes.value
+    assert gate.begun == [index]
     assert_class_is_shown(small_explorer, picture, np.full((8, 8), (index + 1) / 10, np.float32))
     assert small_explorer.progress.value == pytest.approx(2 / 3)
     assert small_explorer.progress.layout.visibility == "hidden"
