@@ -1,5 +1,6 @@
 """What holds for every method of the table, and every argument that none of them takes."""
 
+import inspect
 import random
 import warnings
 
@@ -35,6 +36,15 @@ def test_a_row_of_the_table_is_whole(key):
     method = cu.METHODS[key]
     assert method.title and method.answers and method.misleads
     assert method.paper.startswith(("https://arxiv.org/abs/", "https://doi.org/"))
+    options = inspect.signature(method.compute).parameters
+    counts = [option.default for name, option in options.items() if name.startswith("num_")]
+    assert [method.num_gradients] == (counts or [1])
+
+
+@EVERY_METHOD
+def test_without_progress_nothing_is_printed(small, picture, key, capfd):
+    cu.METHODS[key].compute(small, picture)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_table_cannot_be_changed():
@@ -85,7 +95,7 @@ def test_half_precision_gives_nearly_the_same_map(picture, key):
         model.set_weights([generator.normal(0, 0.3, w.shape) for w in model.get_weights()])
         return wrap(model)
 
-    whole, half = (cu.METHODS[key].compute(build(d), picture, 1) for d in ("float32", "float16"))
+    whole, half = (cu.METHODS[key].compute(build(d), picture, 2) for d in ("float32", "float16"))
     assert half.dtype == np.float32
     np.testing.assert_allclose(half, whole, atol=5e-3)
 

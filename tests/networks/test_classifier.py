@@ -28,7 +28,8 @@ def test_a_students_tab_shows_at_most_14_names(tiny):
     [
         (with_input(8, 8, 4), "input.*height, width, 3.*8, 8, 4"),
         (with_input(8, 8), "input.*height, width, 3"),
-        (keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(1, 1)]), "None"),
+        (keras.Sequential([keras.Input((None, 8, 3)), layers.Conv2D(1, 1)]), "None, 8"),
+        (keras.Sequential([keras.Input((8, None, 3)), layers.Conv2D(1, 1)]), "8, None"),
         (keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3)]), "output.*classes"),
         ("vgg16", "'vgg16' is not a functional"),
     ],
@@ -49,6 +50,7 @@ def test_preprocessing_hands_over_0_to_255_in_the_order_of_the_pictures():
     np.testing.assert_array_equal(seen[0], pictures)
     np.testing.assert_array_equal(batch, np.float32(pictures) / 255)
     np.testing.assert_array_equal(classifier.preprocess(pictures[3]), batch[3:4])
+    np.testing.assert_array_equal(classifier.preprocess(list(pictures)), batch)
 
 
 def test_preprocessing_resizes_as_load_image_does(embedded, chelsea):

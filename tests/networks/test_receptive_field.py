@@ -54,6 +54,18 @@ def shifted_paths():
     return keras.Model(inputs, layers.Concatenate()([left, right])), (9, 9)
 
 
+def before(count):
+    return layers.ZeroPadding2D(((count, 0), (count, 0)))
+
+
+def crop(count):
+    return layers.Cropping2D(((count, 0), (count, 0)))
+
+
+def after(count):
+    return layers.Cropping2D(((0, count), (0, count)))
+
+
 NETWORKS = {
     "one convolution": network(layers.Conv2D(2, 3)),
     "wide kernel": network(layers.Conv2D(2, (1, 5), padding="same")),
@@ -179,3 +191,18 @@ def test_padding_decides_where_a_window_stands(kernel, strides, size, expected):
     shifted = layers.ZeroPadding2D(((0, 3), (0, 3)))(shifted)
     model = keras.Model(inputs, layers.Add(name="add")([conv, shifted]))
     assert receptive_fields(trace_calls(model))["add"] == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [  # where the windows of the first value begin and end, counted in pixels
+        ([layers.Conv2D(1, 3)], [before(2), after(4)], (-2, 3)),
+        ([layers.Conv2D(1, 3)], [layers.Conv2D(1, 3, padding="same"), crop(2)], (0, 4)),
+        ([layers.Conv2D(1, 2, padding="same")], [before(1), after(1)], (-1, 2)),
+    ],
+)
+def test_two_paths_see_what_lies_between_their_ends(one, other, expected):
+    inputs = keras.Input((9, 9, 1))
+    paths = [keras.Sequential(path)(inputs) for path in (one, other)]
+    model = keras.Model(inputs, layers.Concatenate(3, name="both")(paths))
+    assert receptive_fields(trace_calls(model))["both"] == (expected[1] - expected[0],) * 2
