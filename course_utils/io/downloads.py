@@ -232,12 +232,18 @@ def _request_options():
 
 def _refuse_downgrade(response, **_):
     """Refuse a redirect from https to http, which anyone on the way could change."""
-    target = urljoin(response.url, response.headers.get("Location", ""))
-    if (
-        response.is_redirect
-        and urlsplit(response.url).scheme == "https"
-        and urlsplit(target).scheme == "http"
-    ):
+    if not response.is_redirect:
+        return
+    location = response.headers["Location"]
+    try:
+        target = urljoin(response.url, location)
+        scheme = urlsplit(target).scheme
+    except ValueError as error:  # for example a bracket that is not closed
+        raise DownloadError(
+            f"Could not download {_shorten(response.url)}: it leads to {_shorten(location)}. "
+            "Check the address."
+        ) from error
+    if urlsplit(response.url).scheme == "https" and scheme == "http":
         raise DownloadError(
             f"Could not download {_shorten(response.url)}: it leads from https to plain http "
             f"({_shorten(target)}), which anyone on the way can change. "
@@ -277,7 +283,14 @@ def _network_errors_explained(url: str) -> Iterator[None]:
             f"{start} {reason} '{urlsplit(url).hostname}'. {_CHECK_NETWORK}"
         ) from error
     except (requests.RequestException, HTTPError, UnicodeError) as error:  # odd addresses
-        raise DownloadError(f"{start} {_shorten(error)}. Check the address.") from error
+        raise DownloadError(f"{start} {_shorten(error).rstrip('.')}. Check the address.") from error
+    except OSError as error:
+        if type(error) is not OSError or error.errno is not None:
+            raise  # the disk's; requests' own has no number
+        raise DownloadError(
+            f"{start} {_shorten(error)}. Correct the environment variable REQUESTS_CA_BUNDLE or "
+            "CURL_CA_BUNDLE, or unset it."
+        ) from error
 
 
 def _refuse_if_offline(url):

@@ -240,6 +240,11 @@ def test_an_odd_address(url):
     assert len(str(caught.value)) < 800
 
 
+def test_a_redirect_to_an_odd_address(site):
+    with pytest.raises(DownloadError, match=r"it leads to http://\[::1\. Check the address"):
+        fetch_bytes(site.add("/a", web.redirect("http://[::1")), 100)
+
+
 def test_offline_the_network_is_not_used(site, cache, monkeypatch):
     url = site.add("/a", web.send(CONTENT))
     monkeypatch.setenv("COURSE_OFFLINE", "1")
@@ -260,6 +265,12 @@ def test_a_certificate_is_verified(secure_site, cache):
         with pytest.raises(DownloadError, match="cannot prove.*TLS certificate"):
             fetch()
     assert names(cache) == [] and secure_site.hits == []
+
+
+def test_a_certificate_bundle_that_is_not_there(secure_site, tmp_path, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    with pytest.raises(DownloadError, match=r"missing\.pem.*REQUESTS_CA_BUNDLE"):
+        fetch_bytes(secure_site.add("/a", web.send(CONTENT)), 10**6)
 
 
 def test_no_redirect_leads_from_https_to_http(site, secure_site, tmp_path, monkeypatch):

@@ -63,14 +63,14 @@ def test_exact_where_the_gradient_is_linear():
 
 
 def test_gradients_are_taken_at_the_middles_of_the_steps():
-    """ReLU(x - 3) on the way to 4, in 4 steps: gradients 0, 0, 0 and 1 at 0.5, 1.5, 2.5 and 3.5.
+    """Of x^3 in 2 steps: 3 x^2 at 1/4 and 3/4 of the way, so x^3 becomes 3 (1/16 + 9/16) / 2 of it.
 
-    Their mean 1/4 times 4 is exact. At the steps' ends they are 0, 0, 0, 0 and 1: the trapezoid
-    rule gives 1/8 times 4.
+    That is 15/16. The left ends would give 3/8, the right ends 15/8, both ends and the trapezoid
+    rule more than 1.
     """
-    classifier = by_hand("relu", lambda images: images - 3)
-    picture = np.full((2, 2, 3), 4, np.uint8)
-    np.testing.assert_allclose(cu.integrated_gradients(classifier, picture, 1, 4), W, rtol=1e-6)
+    classifier = by_hand(lambda x: x * x * x)
+    attributions = cu.integrated_gradients(classifier, PICTURE, 1, num_steps=2)
+    np.testing.assert_allclose(attributions, 15 / 16 * W * PICTURE.astype(float) ** 3, rtol=1e-6)
 
 
 def test_the_class_stays_that_of_the_picture_along_the_path():

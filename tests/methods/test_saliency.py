@@ -34,7 +34,7 @@ def by_hand(before=(), weights=W):
     dense = layers.Dense(2, activation="softmax")
     model = chain([*before, layers.Flatten(), dense], (*weights.shape[1:], 3))
     weights = weights.transpose(1, 2, 0).ravel()
-    dense.set_weights([np.stack([0 * weights, weights], axis=-1), np.zeros(2)])
+    dense.set_weights([np.stack([np.zeros_like(weights), weights], axis=-1), np.zeros(2)])
     return wrap(model, lambda images: images)
 
 
@@ -43,6 +43,14 @@ def test_saliency_by_hand():
     saliency = cu.compute_saliency_map(by_hand(), PICTURE, 1)
     np.testing.assert_allclose(saliency, [[1, 5 / 6], [0, 0.375]], rtol=1e-6)
     assert saliency.dtype == np.float32
+
+
+def test_an_infinite_gradient_is_refused():
+    """It stays infinite up to the scaling, where weights that are all infinite give NaN."""
+    weights = W.copy()
+    weights[0, 1, 0] = np.inf
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        cu.compute_saliency_map(by_hand(weights=weights), PICTURE, 1)
 
 
 @pytest.mark.parametrize("function", [cu.compute_saliency_map, cu.smooth_grad])

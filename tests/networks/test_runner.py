@@ -13,104 +13,83 @@ from course_utils.networks.backend import keras, tf
 from course_utils.networks.classifier import runner_of
 from course_utils.networks.runner import to_array
 
-FLAT = [
-    build for build in NETWORKS if build.__name__ not in ("nested", "head_nested", "applied_twice")
-]
+CLOSE = {"rtol": 1e-4, "atol": 1e-6}
 
 
-def maps_and_gradients(classifier, picture, class_index, layer_name):
+def three_deep():
+    """Models in models, called with lists and keywords."""
+    tensor, inputs = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    steps = [layers.Conv2D(4, 3, activation="relu", name="a"), layers.Conv2D(4, 3, name="b")]
+    activation = layers.Activation("tanh", name="c")
+    base = keras.Model([tensor], [activation(chain(steps, name="inner")(tensor))], name="base")
+    [x] = keras.tree.flatten(base(inputs=[inputs]))
+    return keras.Model([inputs], [layers.Dense(3)(layers.Flatten()(x))])
+
+
+def head_of(classifier, picture, class_index, layer_name):
+    """A layer's maps and a logit's gradients at them, one after the other, as Grad-CAM asks."""
     runner = runner_of(classifier)
     boundary = runner.up_to_layer(runner.inputs(picture), layer_name)
-    gradient = runner.gradient_from_layer(boundary, layer_name, class_index)
-    return to_array(boundary[0]), to_array(gradient)
+    gradients = runner.gradient_from_layer(boundary, layer_name, class_index)
+    return to_array(boundary[0]), to_array(gradients)
 
 
-def by_tensorflow(classifier, picture, class_index, layer_name):
-    model = classifier.logits_model
-    outputs = [model.get_layer(layer_name).output, model.output]
+def by_tensorflow(classifier, picture, class_index, layer_names):
+    """Run all of Keras's own model, whose layers tell what they return."""
+    layer_of = {call.layer.name: call.layer for call in runner_of(classifier).graph.calls}
+    outputs = {}
+
+    def listen(name, call):
+        def listening(*arguments, **options):
+            outputs[name] = call(*arguments, **options)
+            return outputs[name]
+
+        return listening
+
+    for name in layer_names:
+        layer_of[name].call = listen(name, layer_of[name].call)
+    inputs = tf.constant(classifier.preprocess(picture))
     with tf.GradientTape() as tape:
-        inputs = tf.constant(classifier.preprocess(picture))
         tape.watch(inputs)
-        maps, logits = keras.Model(model.inputs, keras.tree.flatten(outputs))([inputs])
+        [logits] = keras.tree.flatten(classifier.logits_model(inputs))
         score = logits[0, class_index]
-    gradients = tape.gradient(score, [maps, inputs])
-    return maps[0], gradients[0][0], gradients[1][0]
+    maps = [keras.tree.flatten(outputs[name])[0] for name in layer_names]
+    gradients, at_input = tape.gradient(score, [maps, inputs])
+    for name in layer_names:
+        del layer_of[name].call
+    return logits, maps, gradients, at_input
 
 
 @pytest.mark.parametrize(
-    "build, layer_name", [(build, name) for build in FLAT for name in NETWORKS[build]]
+    "build, names", [*NETWORKS.items(), (three_deep, ["a", "b", "c", "inner", "base"])]
 )
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")
-def test_gradients_are_tensorflows(seeded, picture, build, layer_name):
+def test_every_part_of_a_network_computes_what_tensorflow_does(seeded, picture, build, names):
     classifier = wrap(build())
+    for weight in classifier.model.trainable_weights:  # Keras's zeros would hide a bias left out
+        weight.assign_add(np.random.default_rng(0).uniform(0, 0.1, weight.shape))
+    logits, maps, gradients, at_input = by_tensorflow(classifier, picture, 1, names)
+    assert min(np.abs(gradient).max() for gradient in gradients) > 1e-4
+
+    def check(found, expected):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, **CLOSE)
+
     runner = runner_of(classifier)
-    expected = by_tensorflow(classifier, picture, 1, layer_name)
-    assert np.abs(expected[1]).max() > 1e-4
-    close = {"rtol": 1e-4, "atol": 1e-6}
-    for run in range(3):  # plain, compiled, remembered
-        maps, gradients = maps_and_gradients(classifier, picture, 1, layer_name)
-        np.testing.assert_allclose(maps, expected[0], **close, err_msg=run)
-        np.testing.assert_allclose(gradients, expected[1], **close, err_msg=run)
-        inputs = runner.inputs(picture)
-        at_input = to_array(runner.input_gradients(inputs, 1))
-        np.testing.assert_allclose(at_input, expected[2], **close, err_msg=run)
-    pairs = runner.all_gradients(inputs, [layer_name], 1)
-    np.testing.assert_allclose(to_array(pairs[0][0]), expected[0], **close)
-    np.testing.assert_allclose(to_array(pairs[1][0]), expected[1], **close)
-    [at_layer], logits = runner.all_layers(inputs, [layer_name])
-    np.testing.assert_allclose(to_array(at_layer), expected[0], **close)
-    np.testing.assert_allclose(logits, classifier.logits(picture), **close)
-    [unfolded] = runner.feature_maps(inputs, [layer_name])
-    np.testing.assert_allclose(to_array(unfolded), expected[0], **close)
-
-
-# A model as a layer. The same five layers, one after another, packed in different ways.
-
-
-def five_layers():
-    return [
-        layers.Conv2D(4, 3, activation="relu", name="a"),
-        layers.Conv2D(4, 3, name="b"),
-        layers.Activation("tanh", name="c"),
-        layers.Flatten(name="d"),
-        layers.Dense(3, name="e"),
-    ]
-
-
-def sequential_in_sequential(steps):
-    base = keras.Sequential([keras.Input((8, 8, 3)), *steps[:3]], name="base")
-    return keras.Sequential([keras.Input((8, 8, 3)), base, *steps[3:]])
-
-
-def three_deep(steps):
-    base = chain([chain(steps[:2], name="inner"), steps[2]], name="base")
-    return keras.Sequential([keras.Input((8, 8, 3)), base, *steps[3:]])
-
-
-def lists_and_keywords(steps):
-    inputs, tensor = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
-    base = keras.Model([tensor], [steps[2](steps[1](steps[0](tensor)))], name="base")
-    [x] = keras.tree.flatten(base(inputs=[inputs]))
-    return keras.Model([inputs], [steps[4](steps[3](x))])
-
-
-@pytest.mark.parametrize("layer_name", ["a", "b", "c", "base"])
-@pytest.mark.parametrize("pack", [sequential_in_sequential, three_deep, lists_and_keywords])
-def test_gradients_inside_a_nested_model(seeded, picture, pack, layer_name):
-    steps = five_layers()
-    classifier = wrap(pack(steps))
-    assert classifier.conv_layer_names == ["a", "c"]
-    maps, gradients = maps_and_gradients(classifier, picture, 1, layer_name)
-    x = tf.constant(classifier.preprocess(picture))
-    with tf.GradientTape() as tape:
-        for step in steps:
-            x = step(x)
-            if step.name == layer_name.replace("base", "c"):
-                expected = x
-                tape.watch(expected)
-        score = x[0, 1]
-    np.testing.assert_allclose(maps, expected[0], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(gradients, tape.gradient(score, expected)[0], rtol=1e-4, atol=1e-6)
+    for run in range(2):  # plain where it is used for the first time, then compiled
+        another = picture + np.uint8(run)
+        if run:
+            logits, maps, gradients, at_input = by_tensorflow(classifier, another, 1, names)
+        inputs = runner.inputs(another)
+        check([runner.logits(inputs), runner.input_gradients(inputs, 1)], [logits, at_input])
+        for name, *expected in zip(names, maps, gradients, strict=True):
+            boundary = runner.up_to_layer(inputs, name)
+            check([boundary[0], runner.gradient_from_layer(boundary, name, 1)], expected)
+        check(runner.feature_maps(inputs, names), maps)
+        together, all_logits = runner.all_layers(inputs, names)
+        check([*together, all_logits], [*maps, logits])
+        check(sum(runner.all_gradients(inputs, names, 1), []), [*maps, *gradients])
 
 
 @pytest.mark.filterwarnings("error")
@@ -121,9 +100,12 @@ def test_no_warning_although_keras_and_tensorflow_would_warn(seeded, picture, ca
     classifier = wrap(keras.Model(model.inputs, model.outputs))
     for name in classifier.conv_layer_names:
         for class_index in (0, 1):
-            maps_and_gradients(classifier, picture, class_index, name)
+            head_of(classifier, picture, class_index, name)
     cu.compute_saliency_map(classifier, picture)
     assert capfd.readouterr() == ("", "")
+
+
+# Classes
 
 
 @pytest.mark.parametrize("classes, expected", [([0.1, 0.3, 0.2], 1), ([0.5, 0.5, 0.5], 0)])
@@ -136,7 +118,7 @@ def test_no_class_is_the_first_ranked_one(picture, classes, expected):
     inputs = runner.inputs(picture)
     assert runner.first_ranked(inputs) == expected
     for function in (
-        lambda index: maps_and_gradients(classifier, picture, index, "conv")[1],
+        lambda index: head_of(classifier, picture, index, "conv")[1],
         lambda index: runner.input_gradients(inputs, index),
         lambda index: runner.all_gradients(inputs, ["conv"], index)[1][0],
     ):
@@ -144,15 +126,37 @@ def test_no_class_is_the_first_ranked_one(picture, classes, expected):
         assert np.abs(function(None) - function((expected + 1) % 3)).max() > 0
 
 
-# What is remembered
+def test_each_picture_of_a_batch_has_its_own_first_ranked_class():
+    kernel = np.eye(3)[[2, 0, 1]]  # red is class 2, green 0, blue 1
+    dense = layers.Dense(3, kernel_initializer=lambda *_, **__: kernel)
+    runner = runner_of(wrap(chain([layers.GlobalAveragePooling2D(), dense])))
+    batch = np.float32([[[[1, 0, 0]]], [[[0, 0, 1]]]]) * np.ones((1, 8, 8, 1), np.float32)
+    gradients = runner.input_gradients(batch, None)
+    np.testing.assert_allclose(gradients, batch / 64)
+
+
+@pytest.mark.parametrize("index, expected", [(None, None), (0, 0), (2.0, 2), (np.int64(1), 1)])
+def test_a_class_index_becomes_an_int(tiny, index, expected):
+    found = runner_of(tiny).check_class_index(index)
+    assert found == expected and type(found) is type(expected)
+
+
+@pytest.mark.parametrize("bad", [-1, 3, 1.5, "1", True, [1]])
+def test_a_class_that_is_not_there_is_refused(tiny, bad):
+    with pytest.raises(ValueError, match="class_index must be.* 0 to 2, or None.*great white"):
+        runner_of(tiny).check_class_index(bad)
+
+
+# What is remembered, and what is compiled
 
 
 class CountRuns(layers.Layer):
-    """Hands its input on, and counts how often it really runs, plain or compiled."""
+    """Hands its input on, and counts how often it really runs, and how often Python calls it."""
 
-    runs = 0
+    runs = calls = 0
 
     def call(self, inputs):
+        self.calls += 1
         tf.py_function(self.count, [], [])
         return inputs
 
@@ -169,20 +173,21 @@ def counted(seeded):
     steps = [trunk, conv, head, late, layers.GlobalAveragePooling2D(), layers.Dense(3)]
     classifier = wrap(chain(steps))
     classifier.runs = lambda: (trunk.runs, head.runs)
+    classifier.calls = lambda: trunk.calls
     return classifier
 
 
 def test_another_class_runs_only_the_head(counted, picture):
     for count, class_index in enumerate([0, 1, 2, 0, None], start=1):
-        maps_and_gradients(counted, picture, class_index, "conv")
+        head_of(counted, picture, class_index, "conv")
         assert counted.runs() == (1, count)
 
 
 def test_another_picture_and_another_layer_run_everything(counted, picture):
     for count in range(1, 5):
-        maps_and_gradients(counted, picture + np.uint8(count), 0, "conv")
+        head_of(counted, picture + np.uint8(count), 0, "conv")
         assert counted.runs() == (count, count)
-    maps_and_gradients(counted, picture + np.uint8(4), 0, "late")
+    head_of(counted, picture + np.uint8(4), 0, "late")
     assert counted.runs() == (5, 5)
 
 
@@ -190,23 +195,23 @@ def test_all_layers_leave_the_last_one_computed(counted, picture):
     runner = runner_of(counted)
     runner.all_layers(runner.inputs(picture), ["conv"])
     runs = counted.runs()
-    maps_and_gradients(counted, picture, 0, "late")
+    head_of(counted, picture, 0, "late")
     assert counted.runs() == runs
 
 
 def test_a_picture_counts_by_its_content(counted, picture):
-    before, _ = maps_and_gradients(counted, picture, 0, "conv")
-    maps_and_gradients(counted, np.asfortranarray(picture), 0, "conv")
+    before, _ = head_of(counted, picture, 0, "conv")
+    head_of(counted, np.asfortranarray(picture), 0, "conv")
     assert counted.runs()[0] == 1
     picture[0, 0] = 255 - picture[0, 0]
-    after, _ = maps_and_gradients(counted, picture, 0, "conv")
+    after, _ = head_of(counted, picture, 0, "conv")
     assert counted.runs()[0] == 2 and np.abs(before - after).max() > 1e-3
 
 
 def test_pictures_of_equal_bytes_and_another_shape_are_two(counted):
     flat = np.arange(2 * 6 * 3, dtype=np.uint8)
     wide, tall = flat.reshape(2, 6, 3), flat.reshape(6, 2, 3)
-    first, second = (maps_and_gradients(counted, p, 0, "conv")[0] for p in (wide, tall))
+    first, second = (head_of(counted, image, 0, "conv")[0] for image in (wide, tall))
     assert np.abs(first - second).max() > 1e-3
 
 
@@ -216,30 +221,41 @@ def test_many_pictures_do_not_pile_up(counted, picture):
         return sum(isinstance(thing, tf.Tensor) for thing in gc.get_objects())
 
     for count in range(20):
-        maps_and_gradients(counted, picture + np.uint8(count), 0, "conv")
+        head_of(counted, picture + np.uint8(count), 0, "conv")
     before = tensors()
     for count in range(20, 60):
-        maps_and_gradients(counted, picture + np.uint8(count), 0, "conv")
+        head_of(counted, picture + np.uint8(count), 0, "conv")
     assert tensors() <= before + 5
     runs = counted.runs()[0]
-    maps_and_gradients(counted, picture + np.uint8(58), 0, "conv")  # the last ones are still there
+    head_of(counted, picture + np.uint8(58), 0, "conv")  # the last ones are still there
     assert counted.runs()[0] == runs
 
 
 def test_a_result_cannot_spoil_what_is_remembered(tiny, picture):
-    expected = maps_and_gradients(tiny, picture, 0, "conv")[0].copy()
-    for array in maps_and_gradients(tiny, picture, 0, "conv"):
+    expected = head_of(tiny, picture, 0, "conv")[0].copy()
+    for array in head_of(tiny, picture, 0, "conv"):
         if array.flags.writeable:
             array[:] = -1
-    np.testing.assert_array_equal(maps_and_gradients(tiny, picture, 0, "conv")[0], expected)
+    np.testing.assert_array_equal(head_of(tiny, picture, 0, "conv")[0], expected)
+
+
+@pytest.mark.parametrize("runs, calls", [(1, [1, 1, 0, 0]), (19, [1, 1, 0, 0]), (20, [1, 0, 0, 0])])
+def test_what_is_used_again_is_compiled_and_for_many_runs_at_once(counted, picture, runs, calls):
+    """TensorFlow calls the layers of a compiled function once, while it traces them."""
+    batch, found = counted.preprocess(picture), []
+    for size in (1, 2, 3, 4):  # a batch of another size is not compiled anew
+        before = counted.calls()
+        runner_of(counted).input_gradients(np.repeat(batch, size, axis=0), 0, runs)
+        found.append(counted.calls() - before)
+    assert found == calls and counted.runs()[0] == 4
 
 
 @pytest.mark.parametrize("build", [plain, nested])
 def test_threads_may_share_a_fresh_classifier(seeded, build):
     generator = np.random.default_rng(0)
     pictures = generator.integers(0, 256, (8, 8, 8, 3), dtype=np.uint8)
-    classifier, alone = (wrap(model) for model in [build()] * 2)
-    results, errors = {}, []
+    model = build()
+    classifier, alone, results, errors = wrap(model), wrap(model), {}, []
 
     def work(number):
         try:
@@ -254,7 +270,7 @@ def test_threads_may_share_a_fresh_classifier(seeded, build):
             thread.start()
         for thread in threads:
             thread.join()
-        assert errors == []
+        assert errors == [] and len(results) == 8
         for number, heatmap in results.items():
             expected = cu.make_gradcam_heatmap(alone, pictures[number], number % 3)
             np.testing.assert_allclose(heatmap, expected, atol=1e-5)
