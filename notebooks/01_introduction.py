@@ -15,11 +15,15 @@
 #
 # [contents](../README.md#the-chapters) · [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) → · 10 minutes
 #
+# **Where did it look?** A network is shown a photograph of a great white shark. It answers *tiger
+# shark*, and it is 69 % sure. Which part of the animal made it say *tiger*? The answer alone does not
+# tell. This course opens the network until it does.
+#
 # **What you will learn**
 #
 # - what a network's answer tells you, and what it leaves out;
-# - which question each chapter of this course asks;
-# - how to load a trained network and let it name what is on a picture.
+# - how a trained network turns a picture into 1000 probabilities;
+# - which question each chapter of this course asks.
 #
 # **You need:** some Python and NumPy.
 
@@ -33,79 +37,115 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 
-# %% [markdown]
-# ## Why look inside?
-#
-# A convolutional neural network (CNN) turns a picture into 1000 numbers, one for each thing it can
-# name. Between the picture and these numbers stand millions of weights that nobody has chosen by
-# hand: training has. So two questions stay open after every answer.
-#
-# 1. *What* has the network learned to see?
-# 2. *Why* does it give this answer for this picture?
-#
-# These questions have practical weight. A classifier that recognized horses by the copyright tag in a
-# corner of the picture scored well on its test set
-# ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). Its accuracy did not show that; a
-# heatmap did.
+import json
+from importlib.resources import files
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+# %%
+shark = cu.load_image("great_white_shark")
+
+plt.figure(figsize=(7, 5))
+plt.imshow(shark)
+plt.axis("off")
+plt.show()
+
+# %%
+print("shape:", shark.shape, " type:", shark.dtype, " range:", shark.min(), "to", shark.max())
+print("the pixel at the top left:", shark[0, 0], "– red, green, blue")
 
 # %% [markdown]
-# ## What each chapter answers
+# *A great white shark among smaller fish (photograph: Terry Goss, CC BY 2.5).*
 #
-# <!-- stamp: questions -->
-#
-# | chapter | question |
-# |---|---|
-# | [1 Introduction](01_introduction.ipynb) | What does a network's answer leave out? |
-# | [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) | What is a network made of? |
-# | [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) | What does each layer make of a picture? |
-# | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Which classes are there, and what is a score? |
-# | [4.1 Grad-CAM](04_1_grad_cam.ipynb) | Which *region* speaks for a class? |
-# | [4.2 Saliency maps](04_2_saliency_maps.ipynb) | Which *pixels* speak for a class? |
-# | [5 Conclusion](05_conclusion.ipynb) | When may you believe a heatmap? |
-#
-# <!-- end -->
+# For Python the photograph is an array of whole numbers from 0 to 255: 501 rows, 720 columns, and three
+# colors, red, green and blue. The pixel at the top left is mostly blue.
 
 # %% [markdown]
-# ## A first prediction
+# ## Ask a network
 #
-# `load_classifier` returns a trained network: EfficientNet-Lite0 (19 MB), which is part of the course
-# and needs no internet connection. `load_classifier("vgg16")` returns VGG16 and downloads its weights
-# (553 MB) at its first use. Every chapter works with either.
+# A convolutional neural network (CNN) turns such an array into 1000 probabilities, one for each kind of
+# thing that it can name. The network of this course is EfficientNet-Lite0. It is small (19 MB), it is part
+# of the course, and it needs no internet connection.
 
 # %%
 classifier = cu.load_classifier()
-classifier
+model = classifier.model  # an ordinary Keras model
+print(
+    f"{type(model).__name__} with {len(model.layers)} layers and {model.count_params():,} weights"
+)
+print("input:", model.input_shape, " output:", model.output_shape)
 
 # %% [markdown]
-# A picture is an array of whole numbers from 0 to 255: height, width, and three color channels (red,
-# green, blue).
+# The model wants pictures of 224 x 224 pixels, and numbers from about -1 to 1 in place of 0 to 255. We give
+# it a batch of one picture and sort what it returns.
 
 # %%
-image = cu.load_image("chelsea")
-print("shape:", image.shape, " type:", image.dtype, " range:", image.min(), "to", image.max())
+small = cu.load_image("great_white_shark", size=(224, 224))
+inputs = (small[np.newaxis].astype("float32") - 127) / 128
+probabilities = model(inputs).numpy()[0]
+
+names = json.loads((files("course_utils") / "data/imagenet_class_index.json").read_text())
+for index in np.argsort(-probabilities)[:5]:
+    print(f"{index:4d}  {names[str(index)][1]:18s} {probabilities[index]:.2f}")
 
 # %% [markdown]
-# The network gives a probability to each of its 1000 classes. Here are the five most probable.
+# That is all there is to a prediction: resize, rescale, run, sort. `top_predictions` does the same in one
+# line, and `plot_predictions` draws it.
 
 # %%
-predictions = classifier.top_predictions(image, k=5)
-for prediction in predictions:
-    print(f"{prediction.class_index:4d}  {prediction.label:20s} {prediction.probability:.3f}")
-
-# %%
-cu.plot_predictions(predictions, image)
+predictions = classifier.top_predictions(shark, k=5)
+cu.plot_predictions(predictions, shark)
 
 # %% [markdown]
-# Compare the bars with the picture. Chelsea is a cat: see which of the bars are kinds of cats. The
-# chart does not say where the evidence lies: in the eyes, the ears, or the background. Chapter 4.1
-# asks.
+# *The five most probable classes: tiger shark 0.69, great white shark 0.20, and far behind them hammerhead,
+# gar and sturgeon.*
+#
+# All five are fish, so the network is close. But it is wrong, and the bars do not say why.
+
+# %% [markdown]
+# ## Ask it where
+#
+# A heatmap does. The next cell asks for the evidence for *tiger shark* and for *great white shark*, and
+# then for the difference of the two. Chapters 4.1 and 5 explain every step; for now, look.
+
+# %%
+tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
+heatmaps = {
+    "for tiger shark": cu.make_gradcam_heatmap(classifier, shark, tiger),
+    "for great white shark": cu.make_gradcam_heatmap(classifier, shark, white),
+}
+cu.plot_heatmap(shark, heatmaps)
+
+# %%
+for name, heatmap in heatmaps.items():
+    front, back = heatmap[:, :3].sum(), heatmap[:, 4:].sum()
+    print(
+        f"{name:21s} {front / heatmap.sum():.0%} of the heat on the head's side, "
+        f"{back / heatmap.sum():.0%} on the tail's"
+    )
+
+# %% [markdown]
+# *Two heatmaps over the shark, one for each name. Both lie on the animal; the one for tiger shark reaches
+# further back.*
+#
+# The network has looked at the shark, not at the water or the small fish. From the head both names get
+# support. From the dorsal fin to the tail, *tiger* gets more. So there is an answer to our question, and
+# you will be able to compute it yourself.
+#
+# Try other classes. Drag *Class*, or type a part of a name into *Search*.
+
+# %%
+cu.ClassExplorer(classifier, shark)
+
+# %% [markdown]
+# *The class explorer: drag through the most probable classes, and the heatmap follows.*
 
 # %% [markdown]
 # ## A network must answer
 #
-# The next picture shows a rocket on its launch pad. ImageNet has classes *missile*, *projectile* and
-# *space_shuttle*, but none for a space rocket. The network has no way to say "none of these": its
-# probabilities always sum to 1.
+# Here is a rocket on its launch pad. The 1000 classes have a *missile*, a *projectile* and a *space
+# shuttle*, but no rocket. What will it say? Guess, then run.
 
 # %%
 rocket = cu.load_image("rocket")
@@ -115,10 +155,41 @@ print("first three:", ", ".join(f"{p.label} {p.probability:.2f}" for p in predic
 cu.plot_predictions(predictions, rocket)
 
 # %% [markdown]
-# Look at the first bar: from which part of the picture could that answer come? A probability says how
-# the network divides its belief among the names that it knows. It says how likely the answer is to be
-# right only for a network that is *calibrated* (of its answers with 0.8, 80 % are right), and only for
-# pictures like those it was trained on.
+# *The rocket's five most probable classes: drilling platform 0.56, then missile, crane, projectile and
+# space shuttle with 0.06 or less each.*
+#
+# It says *drilling platform*. The network has no way to say "none of these": its probabilities always sum
+# to 1, so the nearest name gets them. Nearest in what? Look at the photograph and guess which part of it
+# looks like an oil rig. Chapter 5 shows it.
+#
+# A probability says how the network divides its belief among the names that it knows. It is no promise:
+# 0.69 was the wrong shark. Only for a *calibrated* network are, of all its answers with 0.69, 69 % right.
+
+# %% [markdown]
+# ## Why it matters
+#
+# A classifier that recognized horses scored well on a well-known test set. A heatmap showed on what: a
+# photographer's copyright tag, which stood in the corner of many horse pictures
+# ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). That classifier was no CNN but an older kind
+# of model, a Fisher vector classifier; nothing saves a CNN from the same trick. The accuracy did not show
+# it. Only looking inside did.
+
+# %% [markdown]
+# ## What each chapter answers
+#
+# <!-- stamp: questions -->
+#
+# | chapter | question |
+# |---|---|
+# | [1 Introduction](01_introduction.ipynb) | A great white shark, and the network says *tiger shark*. Where did it look? |
+# | [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) | What do 138 million numbers look like? |
+# | [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) | What is on the pictures inside a network? |
+# | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Why is an astronaut a bobsled? |
+# | [4.1 Grad-CAM](04_1_grad_cam.ipynb) | Which *part* of the shark says *tiger*? |
+# | [4.2 Saliency maps](04_2_saliency_maps.ipynb) | Is it the stripes? |
+# | [5 Conclusion](05_conclusion.ipynb) | Why this name rather than that one? |
+#
+# <!-- end -->
 
 # %% [markdown]
 # ## Where this course runs
@@ -151,7 +222,7 @@ print("sample pictures:", ", ".join(cu.sample_image_names()))
 #   their probabilities say ([Guo et al., 2017](https://arxiv.org/abs/1706.04599)).
 # - The five best classes may be five names for one thing. Read them together.
 #
-# **Next:** chapter 2 takes the network apart.
+# **Next:** chapter 2 takes a network apart.
 
 # %% [markdown] tags=["navigation"]
 # [contents](../README.md#the-chapters) · [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) →

@@ -15,6 +15,10 @@
 #
 # ← [1 Introduction](01_introduction.ipynb) · [contents](../README.md#the-chapters) · [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) → · 20 minutes
 #
+# 138 million numbers turn a photograph into the words *great white shark*. **Where are they, and what do
+# they look like?** Nobody chose them: training did. This chapter takes VGG16 apart, the network of the
+# tutorial that this course follows, and finds that its first numbers are little color pictures.
+#
 # **What you will learn**
 #
 # - how to reach any layer of a Keras network, and the weights in it;
@@ -33,237 +37,260 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 
 # %% [markdown]
-# ## A network is a list of layers
+# ## Load VGG16
 #
-# The classifier's `model` is an ordinary Keras network. `model.summary()` lists its layers. A deep
-# network has a long list, so we ask for the first ten; without `layer_range` it prints them all.
+# VGG16 comes with Keras ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556)). Its trained
+# weights are a file of 553 MB, of which 90 % belong to its last three layers. `include_top=False` leaves
+# these out, and what remains, all thirteen convolutions, is part of this course (26 MB). So the next line
+# needs no download. From chapter 4 on we need the names of classes, which only the last layers know, and
+# another network will take over.
 
-# %% tags=["nbval-ignore-output"]
-classifier = cu.load_classifier()
-model = classifier.model
-first, tenth = model.layers[0].name, model.layers[9].name
-model.summary(layer_range=(first, tenth))
+# %%
+weights = cu.weights_path("vgg16_no_top")
+model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 
 # %% [markdown]
-# Each row is a layer: its name, its type, the shape of its output, and its number of parameters.
+# `summary()` lists a network's layers: name and type, the shape of the output, the number of parameters.
 # The first entry of a shape is `None`: it stands for the number of pictures, which is free.
+
+# %% tags=["nbval-ignore-output", "hide-output"]
+model.summary()
+
+# %% [markdown]
+# Read it from top to bottom, and it tells a story. A picture of 224 x 224 pixels with 3 colors comes in.
+# Two *convolutions* make 64 channels of it. A *pooling* layer halves height and width. This repeats five
+# times, until 7 x 7 places with 512 channels are left. Space shrinks, depth grows.
 #
-# The same list is a Python list, `model.layers`.
+# The layers are an ordinary Python list.
 
 # %%
-print("layers:", len(model.layers))
-for index, layer in enumerate(model.layers[:10]):
-    print(f"{index:2d}  {layer.name:22s} {type(layer).__name__}")
+for index, layer in enumerate(model.layers):
+    print(f"{index:2d}  {layer.name:13s} {type(layer).__name__}")
 
 # %% [markdown]
-# Some types occur often, some once.
+# You reach a layer by its position, `model.layers[1]`, or by its name. The name is better: it still fits
+# when somebody inserts a layer.
 
 # %%
-types = [type(layer).__name__ for layer in model.layers]
-for name in sorted(dict.fromkeys(types), key=types.count, reverse=True):
-    print(f"{types.count(name):3d} x {name}")
-
-# %% [markdown]
-# You reach a layer by its position or, better, by its name: names survive when somebody inserts a
-# layer. These are the names of the convolutions.
-
-# %%
-convolutions = [layer.name for layer in model.layers if "Conv2D" in type(layer).__name__]
-print(len(convolutions), "convolutions")
-print("first:", convolutions[0], " last:", convolutions[-1])
-
-layer = model.get_layer(convolutions[0])
-print(f"{layer.name}: {layer.kernel_size[0]} x {layer.kernel_size[1]} kernels, {layer.filters} filters")
+layer = model.get_layer("block1_conv1")
+assert layer is model.layers[1]
+print(f"{layer.name}: {layer.filters} filters of {layer.kernel_size[0]} x {layer.kernel_size[1]}")
 
 # %% [markdown]
 # ## The weights of a layer
 #
-# `get_weights()` returns a layer's weights as NumPy arrays. The first array of a convolution holds
-# its *kernels*, also called filters. If there is a second one, it is the *bias*, one number for each
-# filter.
+# `get_weights()` returns them as NumPy arrays: the *kernels*, also called filters, and the *bias*, one
+# number for each filter.
 
 # %%
-weights = layer.get_weights()
-for name, array in zip(["kernel", "bias"], weights):
-    print(f"{name:6s} shape {array.shape}")
-if len(weights) == 1:
-    print("no bias: the batch normalization behind this layer adds one")
+W, b = model.layers[1].get_weights()
+W.shape, b.shape
 
 # %% [markdown]
-# The kernel's shape reads: height, width, input channels, filters. So `kernel[:, :, :, 0]` is one
-# filter, a small block of weights that slides over the input.
+# The shape of the kernels reads: height 3, width 3, input channels 3, filters 64. So `W[:, :, :, 0]` is
+# one filter, a block of 27 weights that slides over the picture.
 #
 # ### Counting on paper
 #
 # A filter of size $k \times k$ that reads $c_\text{in}$ channels has $k \cdot k \cdot c_\text{in}$
-# weights, and one more if it has a bias. A layer with $c_\text{out}$ filters therefore has
+# weights and one bias. A layer with $c_\text{out}$ filters therefore has
 #
-# $$ (k \cdot k \cdot c_\text{in} + 1) \cdot c_\text{out} \quad\text{parameters with a bias, and}\quad
-# k \cdot k \cdot c_\text{in} \cdot c_\text{out} \quad\text{without.} $$
+# $$ (k \cdot k \cdot c_\text{in} + 1) \cdot c_\text{out} \quad\text{parameters.} $$
 #
-# The size of the picture is not in the formula: the same filter serves every position. (A
-# `DepthwiseConv2D`, which VGG16 has none of, is the exception: each of its filters reads one channel
-# only, so its kernel has the shape (height, width, channels, 1).)
+# The size of the picture is not in the formula: the same filter serves every position. What does the
+# summary say for `block1_conv1`? Count first.
 
 # %%
-height, width, channels_in, channels_out = weights[0].shape
-by_hand = (height * width * channels_in + layer.use_bias) * channels_out
-print(f"by hand: {by_hand}   Keras: {layer.count_params()}")
+height, width, channels_in, channels_out = W.shape
+by_hand = (height * width * channels_in + 1) * channels_out
+print(f"by hand: {by_hand:,}   Keras: {layer.count_params():,}")
 assert by_hand == layer.count_params()
-
-# %% [markdown]
-# A dense layer connects every input with every output: $(n_\text{in} + 1) \cdot n_\text{out}$
-# parameters.
-
-# %%
-dense = model.layers[-1]
-inputs, outputs = dense.get_weights()[0].shape
-print(f"{dense.name}: ({inputs} + 1) x {outputs} = {(inputs + 1) * outputs:,}")
-assert (inputs + 1) * outputs == dense.count_params()
 
 # %% [markdown]
 # ## The first kernels as pictures
 #
-# The first layer reads three colors. So each of its filters is a tiny color picture, and we can look
-# at it. But the order of the colors is each network's own: VGG16 was trained on blue, green, red.
-# `classifier.preprocess` turns a picture into the numbers that the network expects (chapter 3 says how).
-# We give it a picture that is all red and see which channel gets the largest number.
+# `block1_conv1` reads three colors. So each of its filters is a color picture of 3 x 3 pixels, and we can
+# look at it. Two things have to be put right first.
+#
+# **The order of the colors.** VGG16 was trained on blue, green, red. Keras's `preprocess_input` swaps the
+# channels of a picture, and the weights have the same order. A red picture shows it:
 
 # %%
-red = np.full((8, 8, 3), (255, 0, 0), np.uint8)
-order = "RGB" if classifier.preprocess(red)[0, 0, 0].argmax() == 0 else "BGR"
-print("this network reads the colors in the order", order)
+red = np.full((1, 1, 1, 3), (255, 0, 0), "float32")
+print("red, prepared for VGG16:", keras.applications.vgg16.preprocess_input(red)[0, 0, 0].round(1))
 
 # %% [markdown]
-# Put in the order of a picture, the kernels can be drawn. Mid-gray stands for a weight of 0.
+# The large number stands last: channel 2 is red. (From each channel the mean of the training pictures has
+# been subtracted.) `W[:, :, ::-1]` turns the order around.
+#
+# **The sign.** A weight can be negative, a color cannot. We put a weight of 0 at mid-gray and use one scale
+# for all 64 kernels.
 
 # %%
-kernels = weights[0] if order == "RGB" else weights[0][:, :, ::-1]
-cu.plot_kernels(kernels, f"Kernels of {layer.name}")
+kernels = W[:, :, ::-1]  # red, green, blue
+patches = 0.5 + 0.5 * kernels / np.abs(kernels).max()  # -max .. 0 .. max becomes 0 .. 0.5 .. 1
+
+figure, panels = plt.subplots(1, 4, figsize=(6, 1.8))
+for axes, index in zip(panels, [1, 12, 45, 62]):
+    axes.imshow(patches[:, :, :, index])
+    axes.set_title(f"kernel {index}", fontsize="medium")
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *Four kernels of 3 x 3 pixels: a plain blue one, a plain green one, and two patterns of bright and dark
+# that are each other's negative.*
+#
+# Now all of them. `plot_kernels` does the same with the 64 in a grid; kernel 0 is the first, and the grid
+# is read row by row.
 
 # %%
-energy = np.square(kernels).sum(axis=(0, 1, 2))  # of each filter: the sum of its squared weights
-alive = energy > 1e-3 * energy.max()
+cu.plot_kernels(kernels, "Kernels of block1_conv1")
+
+# %% [markdown]
+# *The 64 kernels of VGG16's first layer. Some are one plain color, the others are patterns of bright and
+# dark.*
+#
+# Guess before you run the next cell: how many of them are mostly one color? We call a kernel *plain* if a
+# patch of its mean color would have more than half of its energy (the sum of its squared weights).
+
+# %%
+energy = np.square(kernels).sum(axis=(0, 1, 2))
 mean_color = kernels.mean(axis=(0, 1))
-plain = height * width * np.square(mean_color).sum(axis=0)  # energy of a patch of that color alone
-is_plain = alive & (plain > energy / 2)
-print(f"{(~alive).sum()} of {channels_out} filters are (nearly) zero everywhere")
-print(f"{is_plain.sum()} are mostly one plain color")
-print(f"{(alive & ~is_plain).sum()} are mostly a pattern in space")
+is_plain = 3 * 3 * np.square(mean_color).sum(axis=0) > energy / 2
+print(f"{is_plain.sum()} kernels are plain colors, {(~is_plain).sum()} are patterns")
+
+directions = kernels.reshape(27, 64) / np.sqrt(energy)
+likeness = directions.T @ directions  # 1: the same kernel, -1: its negative
+one, other = np.unravel_index(likeness.argmin(), likeness.shape)
+print(f"kernels {one} and {other} are nearly opposite: {likeness[one, other]:.2f}")
 
 # %% [markdown]
-# Look for three kinds of patches. One color beside another responds to a border between them, an
-# *edge*. One color all over responds to areas of that color. Gray all over, with no trace of a pattern,
-# responds to nothing: such a filter is dead. The lines above count the three kinds by their energy.
-# Where plain color ends and a pattern begins is our choice: half of the energy. A *faint* patch is no dead
-# filter. Where batch normalization follows, it can amplify the faintest response.
+# 22 kernels look for a color, 42 for a pattern: bright beside dark, at every angle. Such a kernel responds
+# to a border between the two, an *edge*. Many come in pairs, one for bright above dark and one for dark
+# above bright, because a layer with a ReLU passes on positive values only.
 #
 # Nobody has asked for edge detectors. Training has found them, as it does in most networks that learn
 # from photographs ([Yosinski et al., 2014](https://arxiv.org/abs/1411.1792)).
 #
 # ### What does each kernel respond to?
 #
-# Drag *Channel* and compare the kernel with that number above, counted from 0, with the picture it
-# makes of the cat. Drag *Layer* to go deeper. The sentence under the pictures counts *silent* channels,
-# which have no value above zero. A dead filter gives the same value everywhere, its bias or the shift of
-# the batch normalization, and is silent unless that is positive. Others may find nothing in this picture.
+# The explorer shows what the kernels make of the shark. Drag *Channel*: channel 1 is the blue kernel and
+# sees the water; channel 45 sees edges. Drag *Layer* to go deeper.
 
 # %%
-cu.LayerExplorer(classifier, cu.load_image("chelsea"))
+shark = cu.load_image("great_white_shark")
+cu.LayerExplorer(model, shark, keras.applications.vgg16.preprocess_input)
 
 # %% [markdown]
-# Deeper kernels read dozens of channels that are no colors, so there is no such picture of them.
+# *The layer explorer on VGG16: the photograph, the 64 feature maps of a layer, and one of them large.*
+#
+# Four of the 64 squares of `block1_conv1` stay dark all over. Their kernels find nothing. Which are they?
+
+# %%
+maps = cu.get_feature_maps(
+    model, shark, ["block1_conv1"], keras.applications.vgg16.preprocess_input
+)
+silent = np.flatnonzero(maps["block1_conv1"].max(axis=(0, 1)) <= 0)
+print("mean color of the photograph:", shark.mean(axis=(0, 1)).round(), "(red, green, blue)")
+for index in silent:
+    print(f"silent: kernel {index:2d}, mean weights", mean_color[:, index].round(2))
+
+# %% [markdown]
+# All four are plain kernels whose largest weight is red or, for kernel 59, nearly so. Under water there is
+# almost no red: 31 of 255 on average. They are not broken; they wait for another picture. In the explorer,
+# choose *coffee*, and they light up.
+#
+# Deeper kernels read 64 channels and more, which are no colors, so there is no such picture of them.
 # Chapter 3 looks at what they *compute* instead.
 
 # %% [markdown]
 # ## Where the parameters sit
 #
-# VGG16 is the network of the tutorial that this course follows. Its architecture fits in a few lines:
-# thirteen convolutions of 3 x 3 in five blocks, each block ended by a pooling that halves the
-# resolution, 224 x 224 at the start; then three dense layers
-# ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556), table 1, column D). The numbers of
-# filters and units stand in the next cell. With the two formulas from above, that is all we need to
-# count its parameters.
+# The thirteen convolutions are loaded. The three dense layers behind them are not, but we can count them on
+# paper: a dense layer connects each of its inputs with each of its outputs, so it has
+# $(n_\text{in} + 1) \cdot n_\text{out}$ parameters. The first one reads the 7 x 7 x 512 numbers that come out
+# of the last pooling. Guess which share of VGG16 sits in its convolutions.
 
 # %%
-blocks = [[64, 64], [128, 128], [256, 256, 256], [512, 512, 512], [512, 512, 512]]
-dense_units = [4096, 4096, 1000]
-
-counts, channels = {}, 3
-for number, filters in enumerate(blocks, start=1):
-    for i, count in enumerate(filters, start=1):
-        counts[f"block{number}_conv{i}"] = (3 * 3 * channels + 1) * count
-        channels = count
-print("convolutions:", f"{sum(counts.values()):,}", "parameters")
-
-# %%
-inputs = 7 * 7 * channels  # what is left of 224 x 224 after five poolings
-for name, units in zip(["fc1", "fc2", "predictions"], dense_units):
+counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
+inputs = 7 * 7 * 512
+for name, units in [("fc1", 4096), ("fc2", 4096), ("predictions", 1000)]:
     counts[name] = (inputs + 1) * units
     inputs = units
 
 total = sum(counts.values())
-in_dense = sum(counts[name] for name in ["fc1", "fc2", "predictions"])
-print(f"VGG16: {total:,} parameters, {in_dense / total:.0%} of them in its three dense layers")
-print(f"fc1 alone: {counts['fc1']:,} ({counts['fc1'] / total:.0%})")
-
-# %% [markdown]
-# The network with ImageNet weights that is part of this course, EfficientNet-Lite0, is built
-# differently. It averages each of its last feature maps to one number, so a single dense layer is
-# enough, and a much smaller one.
+in_convolutions = model.count_params()
+print(f"VGG16: {total:,} parameters")
+print(f"thirteen convolutions: {in_convolutions:,} ({in_convolutions / total:.0%})")
+print(f"fc1 alone:            {counts['fc1']:,} ({counts['fc1'] / total:.0%})")
 
 # %%
-lite = cu.load_classifier("embedded").model
-lite_counts = {layer.name: layer.count_params() for layer in lite.layers if layer.weights}
-lite_total = sum(lite_counts.values())
-print(f"EfficientNet-Lite0: {lite_total:,} parameters, "
-      f"{lite_counts['predictions'] / lite_total:.0%} of them in its dense layer")
-print(f"fc1 of VGG16 / that dense layer: {counts['fc1'] / lite_counts['predictions']:.0f}")
-print(f"VGG16 has {total / lite_total:.0f} times as many")
-
-# %%
-networks = {"VGG16": counts, "EfficientNet-Lite0": lite_counts}
-figure, panels = plt.subplots(2, 1, figsize=(8, 4.5), layout="constrained")
-for axes, (name, layer_counts) in zip(panels, networks.items()):
-    sizes = np.array(list(layer_counts.values())) / 1e6
-    is_dense = np.isin(list(layer_counts), ["fc1", "fc2", "predictions"])
-    positions = np.arange(len(sizes))
-    axes.bar(positions[~is_dense], sizes[~is_dense], color="#31688e", label="before the dense layers")
-    axes.bar(positions[is_dense], sizes[is_dense], color="#fde725", edgecolor="black", label="dense")
-    axes.set_title(f"{name}: parameters of each layer, first to last", fontsize="medium")
-    axes.set_ylabel("millions")
-    axes.set_xticks([])
-    axes.legend()
+shares = 100 * np.array(list(counts.values())) / total
+colors = ["#31688e" if "conv" in name else "#b5de2b" for name in counts]
+figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
+bars = axes.barh(list(counts), shares, color=colors)
+axes.bar_label(
+    bars, [f"{share:.1f} %" if share >= 0.05 else f"{share:.3f} %" for share in shares], padding=3
+)
+axes.invert_yaxis()
+axes.set_xlim(0, 85)
+axes.set_xticks([])
+axes.spines[["top", "right", "bottom"]].set_visible(False)
+axes.set_title("Share of VGG16's parameters in each layer; green: dense layers", fontsize="medium")
 plt.show()
 
 # %% [markdown]
-# The blue bars grow to the right, with ups and downs, since later layers have more channels. The yellow
-# ones are tall for another reason: a dense layer has a weight for every pair of an input and an output.
-# Compare the scales on the left: VGG16's tallest bar, its first dense layer, holds many times as many
-# parameters as all of EfficientNet-Lite0.
+# *Shares of VGG16's 138 million parameters by layer: the convolutions have 0.001 to 1.7 % each, the dense
+# layers fc1, fc2 and predictions 74, 12 and 3 %.*
+#
+# Nine of ten parameters sit in the dense layers, three of four in a single one. The kernels that you have
+# seen above are 0.001 % of the network.
+#
+# ### A smaller network
+#
+# EfficientNet-Lite0, the network of chapter 1, ends differently: it *averages* each of its last 1280
+# feature maps to one number, so a single small dense layer is enough.
 
 # %%
-print(f"fc1 of VGG16 / all of EfficientNet-Lite0: {counts['fc1'] / lite_total:.1f}")
-assert lite.count_params() == lite_total
+lite = cu.load_classifier("embedded").model
+dense = lite.get_layer("predictions")
+print(
+    f"EfficientNet-Lite0: {lite.count_params():,} parameters, one for {total / lite.count_params():.0f} of VGG16's"
+)
+print(f"its dense layer: ({1280} + 1) x 1000 = {dense.count_params():,}")
+print(f"VGG16's fc1 alone is {counts['fc1'] / lite.count_params():.0f} times the whole network")
+assert dense.count_params() == (1280 + 1) * 1000
+
+# %% [markdown]
+# Its convolutions have no bias. Behind each stands a layer of *batch normalization*, which subtracts a
+# mean, divides by a spread, and then scales and shifts each channel by two learned numbers
+# ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)). The shift does the work of a bias.
+
+# %%
+first = next(layer for layer in lite.layers if layer.weights)
+print(first.name, "has", [weight.shape for weight in first.get_weights()])
 
 # %% [markdown]
 # ## What to remember
 #
 # - `model.layers`, `model.get_layer(name)` and `layer.get_weights()` open any Keras network.
-# - An ordinary convolution's kernel has the shape (height, width, input channels, filters). Its size
-#   does not depend on the picture's.
-# - VGG16 keeps most of its parameters in dense layers; newer networks average first.
+# - A convolution's kernels have the shape (height, width, input channels, filters). Their size does not
+#   depend on the picture's.
+# - VGG16's first kernels are colors and edges. Nine of ten of its parameters sit in dense layers.
 #
 # ## Where looking at weights misleads
 #
 # - Only first-layer kernels are pictures. From the second layer on, a kernel means something only
 #   together with all layers before it.
-# - A large weight need not matter. Batch normalization rescales a layer's output, so the same
-#   network can be written with small or with large weights.
+# - A faint kernel is not a weak one. Where batch normalization follows, it rescales each channel, so the
+#   same network can be written with small or with large weights.
+# - A silent channel is not a dead one. It may wait for a color that this picture has not.
 #
 # **Next:** chapter 3 sends a picture through the layers.
 

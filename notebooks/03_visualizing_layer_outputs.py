@@ -15,11 +15,15 @@
 #
 # ← [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) · [contents](../README.md#the-chapters) · [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) → · 30 minutes
 #
+# Between the photograph and its name VGG16 makes more than four thousand pictures: 64 in its first layer,
+# 512 in its last. **What is on them?** We send the shark through the network and look at what comes out of
+# every layer.
+#
 # **What you will learn**
 #
-# - how to get the output of every layer for one picture;
-# - what the feature maps of an early, a middle and a late layer look like;
-# - how resolution, number of channels and the share of zeros change with depth.
+# - how to read a picture with Keras, and what goes wrong without preprocessing;
+# - how to get the output of every layer, and what an early, a middle and a late one look like;
+# - how a convolution and a pooling compute their numbers, followed by hand.
 #
 # **You need:** chapter 2.
 
@@ -33,261 +37,304 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 
-from itertools import pairwise
+from importlib.resources import files
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
+from keras.applications.vgg16 import VGG16, preprocess_input
 
 # %% [markdown]
-# ## The idea
+# ## Read a picture
 #
-# A convolution slides each of its filters over its input and writes down, for every position, how
-# well the filter matches there. The result of one filter is a *feature map*, also called a
-# *channel*: a picture of matches. For filter $f$ with kernel $K$ and bias $b$, input $x$ and
-# position $(i, j)$,
-#
-# $$ a_{ij} = \text{ReLU}\Big( \sum_{u, v, c} K_{uvc} \; x_{i+u,\, j+v,\, c} + b \Big),
-# \qquad \text{ReLU}(z) = \max(z, 0) . $$
-#
-# A zero means: no match here. Bright means: a strong match. So we can *see* what a layer has found
-# by drawing its feature maps. (VGG16 computes this, with zeros around the border of the picture.
-# EfficientNet-Lite0 has batch normalization in place of the bias, a ReLU that also cuts off everything
-# above 6, and layers named *project* without a ReLU, whose values may be negative.)
-
-# %% [markdown]
-# ## Read a picture, prepare it for the network
+# Keras reads a file in two steps. `load_img` opens and resizes it, `img_to_array` makes numbers of it.
 
 # %%
-classifier = cu.load_classifier()
-model = classifier.model
-image = cu.load_image("chelsea")
+path = files("course_utils") / "data/great_white_shark.jpg"
+picture = keras.utils.load_img(path, target_size=(224, 224))
+array = keras.utils.img_to_array(picture)
+print("array:", array.shape, array.dtype, f"{array.min():.0f} to {array.max():.0f}")
 
-plt.figure(figsize=(4, 3))
-plt.imshow(image)
-plt.title(f"{image.shape[0]} x {image.shape[1]} pixels", fontsize="medium")
+plt.figure(figsize=(4, 4))
+plt.imshow(picture)
 plt.axis("off")
 plt.show()
 
 # %% [markdown]
-# A network expects what it was trained on: pictures of one size, and numbers in one range. Each
-# network has its own recipe, and `classifier.preprocess` applies the right one. Before that it resizes
-# the picture to the network's square, whatever its shape: that is why the cat looks narrower from here
-# on. It also adds a first axis, since networks take batches of pictures.
-
-# %%
-inputs = classifier.preprocess(image)
-print("picture:", image.shape, image.dtype, f"{image.min()} to {image.max()}")
-print("inputs: ", inputs.shape, inputs.dtype, f"{inputs.min():.2f} to {inputs.max():.2f}")
-
-# %% [markdown]
-# ### What happens without preprocessing
+# *The shark, squeezed to the square of 224 x 224 pixels that VGG16 expects.*
 #
-# Raw pixels, resized in the same way, have the right shape, so nothing complains. Compare the answers.
+# Two steps are missing. A network takes a *batch* of pictures, so there is one more axis in front.
+# And VGG16 was trained on numbers of another range: `preprocess_input` turns red, green, blue around
+# and subtracts the mean color of the training pictures.
 
 # %%
-raw = cu.load_image(image, size=classifier.input_size)[None].astype("float32")
-for name, values in [("preprocessed", inputs), ("raw pixels", raw)]:
-    probabilities = model(values).numpy()[0]
-    best = int(probabilities.argmax())
-    print(f"{name:13s} {cu.class_label(best):20s} p = {probabilities[best]:.2f}")
+batch = np.expand_dims(array, axis=0)
+inputs = preprocess_input(batch.copy())  # it changes the array that it is given
+print("batch: ", batch.shape, f"{batch.min():.0f} to {batch.max():.0f}")
+print("inputs:", inputs.shape, f"{inputs.min():.1f} to {inputs.max():.1f}")
 
 # %% [markdown]
-# EfficientNet-Lite0, which was trained on numbers from -1 to 1, no longer sees a cat. VGG16's recipe
-# only swaps colors and subtracts a mean, so it may be hurt less, and the mistake is harder to notice.
+# From here on `cu.load_image("great_white_shark", size=(224, 224))` stands for the first two lines. It takes
+# file names, web addresses and the course's sample pictures, and it resizes more smoothly.
 
 # %% [markdown]
 # ## A model that returns every layer
 #
-# A Keras layer knows its symbolic `output`. A model from the network's input to *all* of these
-# outputs returns everything at once. It shares the weights with the network.
+# A Keras layer knows its `output`, a placeholder for what it will compute. A model from the network's
+# inputs to a dictionary of *all* these outputs returns everything at once. It has no weights of its own.
 
 # %%
-outputs = {layer.name: layer.output for layer in model.layers[1:]}
-activation_model = keras.Model(model.input, outputs)
-activations = activation_model(inputs)
+weights = cu.weights_path("vgg16_no_top")
+model = VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 
-print(len(activations), "outputs. The first and the last five:")
-for name in [*list(activations)[:5], *list(activations)[-5:]]:
-    print(f"  {name:22s} {tuple(activations[name].shape)}")
+outputs = {layer.name: layer.output for layer in model.layers}
+feature_extractor = keras.Model(model.input, outputs)
+features = feature_extractor(inputs)
+print(list(features.keys()))
 
 # %% [markdown]
-# The result is a dictionary: the keys are layer names, the values are tensors of shape
-# (pictures, height, width, channels). The last layers have no height and width any more.
-#
-# `cu.get_feature_maps` does the same for the layers you name. It drops the axis of pictures and
-# returns NumPy arrays. Both agree:
+# `features["block1_conv1"]` is the first layer's output for our batch: for one picture, 224 x 224 places
+# and 64 channels. A *channel* of it is a **feature map**, also called an activation: a picture of where one
+# filter matches.
 
 # %%
-feature_maps = cu.get_feature_maps(classifier, image)
-largest = max(
-    float(np.abs(feature_maps[name] - activations[name][0].numpy()).max()) for name in feature_maps
-)
-assert largest < 1e-3
-print(len(feature_maps), "of these have feature maps, and both ways agree on all of them")
+print(features["block1_conv1"].shape)
+channel = 45
+
+plt.figure(figsize=(4, 4))
+plt.imshow(features["block1_conv1"][0, :, :, channel], cmap="viridis")
+plt.title(f"block1_conv1, channel {channel}", fontsize="medium")
+plt.axis("off")
+plt.show()
 
 # %% [markdown]
-# ## All feature maps of an early layer
+# *Feature map 45 of block1_conv1: thin bright lines along the stripes of the shark, its outline and the
+# small fish; everything else is dark.*
 #
-# A picture for each channel, in one grid. Every channel is scaled to its own range: dark violet is
-# its smallest value, yellow its largest.
+# ## One number by hand
+#
+# Where does such a number come from? For filter $f$ with kernel $K$ and bias $b$, input $x$ and position
+# $(i, j)$,
+#
+# $$ a_{ij} = \text{ReLU}\Big( \sum_{u, v, c} K_{uvc} \; x_{i+u,\, j+v,\, c} + b \Big),
+# \qquad \text{ReLU}(z) = \max(z, 0) , $$
+#
+# where $u$ and $v$ run over -1, 0, 1. We take the place where this map is brightest, cut the 3 x 3 pixels
+# around it out of the input, multiply, and add.
 
 # %%
-early, second = classifier.conv_layer_names[:2]
-cu.plot_feature_maps({early: feature_maps[early]}, columns=8)
+feature_map = features["block1_conv1"][0, :, :, channel].numpy()
+row, column = np.unravel_index(feature_map.argmax(), feature_map.shape)
+W, b = model.get_layer("block1_conv1").get_weights()
 
+window = inputs[0, row - 1 : row + 2, column - 1 : column + 2]
+by_hand = max((window * W[:, :, :, channel]).sum() + b[channel], 0)
+print(f"row {row}, column {column}: by hand {by_hand:.1f}, Keras {feature_map[row, column]:.1f}")
+assert np.isclose(by_hand, feature_map[row, column], rtol=1e-4)
+
+# %% [markdown]
+# A convolution is nothing but this sum, at every position, for every filter. A zero means: no match here.
+# Bright means: a strong match.
+
+# %% [markdown]
+# ## All feature maps of the first layer
+#
+# The tutorial draws all 64 in a loop over `plt.subplot(8, 8, i)`. `plot_feature_maps` draws the same grid,
+# cell by cell, so that no row of a map gets lost. Each map is scaled to its own range.
 
 # %%
-def describe(name):
-    """Print how many channels of a layer show nothing, and where its liveliest one is brightest."""
+feature_maps = {name: values[0].numpy() for name, values in features.items()}
+cu.plot_feature_maps({"block1_conv1": feature_maps["block1_conv1"]}, columns=8)
+
+# %%
+maps = feature_maps["block1_conv1"]
+print("silent channels (no value above zero):", np.flatnonzero(maps.max(axis=(0, 1)) == 0))
+for channel in [1, 45]:
+    print(
+        f"channel {channel:2d}: {(maps[:, :, channel] > 0).mean():.0%} of its values are above zero"
+    )
+
+# %% [markdown]
+# *All 64 feature maps of block1_conv1. In some the water is bright and the shark dark, in most only edges
+# are bright, four are dark all over.*
+#
+# Find the kernels of chapter 2 again. Channel 1, the blue one, is bright wherever there is water. Channel
+# 45, bright above dark on the right, draws only edges. Channels 8, 16, 29 and 59 wait for colors that
+# this picture has not. Every map still looks like the photograph: this layer sorts it by color and by
+# direction, and throws little away.
+
+# %% [markdown]
+# ## The second layer
+#
+# The kernels of `block1_conv2` read all 64 maps above. What can that add? Compare the grids.
+
+# %%
+cu.plot_feature_maps({"block1_conv2": feature_maps["block1_conv2"]}, columns=8)
+
+# %%
+for name in ["block1_conv1", "block1_conv2"]:
     maps = feature_maps[name]
-    height, width, channels = maps.shape
-    constant = np.ptp(maps, axis=(0, 1)) == 0
-    liveliest = maps.std(axis=(0, 1)).argmax()
-    thirds = [[part.mean() for part in np.array_split(band, 3, axis=1)]
-              for band in np.array_split(maps[:, :, liveliest], 3, axis=0)]
-    row, column = np.unravel_index(np.argmax(thirds), (3, 3))
-    print(f"{name}: {channels} channels of {height} x {width}, {constant.sum()} of them constant")
-    print(f"  channel {liveliest} varies most; on average it is brightest in the "
-          f"{['top', 'middle', 'bottom'][row]} {['left', 'center', 'right'][column]} ninth")
-
-
-describe(early)
+    print(
+        f"{name}: largest value {maps.max():5.0f}, {(maps == 0).mean():.0%} of all values are zero"
+    )
 
 # %% [markdown]
-# You still recognize the cat in nearly every map that is not one dark square. Some channels look like the
-# photograph, brighter or darker: they follow brightness or a color. Others look like a relief: they
-# light up at edges. Compare the stripes on the forehead between maps. This layer keeps most of the
-# picture and sorts it by kinds of contrast.
+# *All 64 feature maps of block1_conv2. Map 60 shows the shark bright on black water; others show the water
+# without the shark, or edges of one direction.*
 #
-# The printed lines count the *constant* channels: these have the same value everywhere, show nothing
-# of this picture, and are drawn as dark squares. (A square is also dark where a single position
-# outshines all others.) The lines also say where the channel that varies most is brightest. Channel 0
-# is the first square; the grid is read row by row.
+# Map 60 (row 8, the fifth) has picked the shark out of the water, together with the light at the top right.
+# No single kernel of the first layer did that: pale and not blue is a combination of several of its maps.
+# The edge maps have become pickier, too. Each keeps to one direction.
 
 # %% [markdown]
-# ## A second layer
-
-# %%
-cu.plot_feature_maps({second: feature_maps[second]}, columns=8)
-
-# %%
-describe(second)
-
-# %% [markdown]
-# The second convolution works on the maps of the first. The cat is still plain to see. In
-# EfficientNet-Lite0 each filter of this convolution reads only one channel (it is *depthwise*), so there
-# you can compare the grids square by square: channels 1 and 2 now show edges in place of brightness, and
-# in channel 3 dark and bright have changed places.
-
-# %% [markdown]
-# ## A layer that halves the resolution
+# ## Pooling
 #
-# Networks give up resolution step by step. VGG16 does it with pooling layers, others with
-# convolutions that move two pixels at a time (a *stride* of 2). We look for the first layer whose
-# maps are smaller than those before it, among those behind a ReLU: their values are never negative.
+# `block1_pool` halves height and width. From each window of 2 x 2 values it keeps the largest.
 
 # %%
-named_heights = [(name, maps.shape[0]) for name, maps in feature_maps.items() if maps.min() >= 0]
-smaller = next(name for (_, before), (name, after) in pairwise(named_heights) if after < before)
-print(f"{smaller} is a {type(model.get_layer(smaller)).__name__}")
-cu.plot_feature_maps({smaller: feature_maps[smaller]}, columns=12)
-
-# %%
-describe(smaller)
+cu.plot_feature_maps({"block1_pool": feature_maps["block1_pool"]}, columns=16)
 
 # %% [markdown]
-# Every map has a quarter as many positions as the maps above. In a good number of them the eyes and the
-# outline of the face can still be made out, now drawn with fewer cells. Many others hold only specks.
+# *All 64 feature maps of block1_pool, drawn smaller: the same pictures as in block1_conv2, with half as many
+# rows and columns.*
+#
+# The shark is where it was, on 112 x 112 places in place of 224 x 224. One window, followed by hand:
+
+# %%
+before, after = feature_maps["block1_conv2"][:, :, 60], feature_maps["block1_pool"][:, :, 60]
+windows = before.reshape(112, 2, 112, 2)  # row, row in window, column, column in window
+row, column = np.unravel_index(np.ptp(windows, axis=(1, 3)).argmax(), after.shape)
+print(f"window in row {row}, column {column}:")
+print(windows[row, :, column].round())
+print(
+    "largest:", windows[row, :, column].max().round(), " block1_pool:", after[row, column].round()
+)
+assert np.array_equal(windows.max(axis=(1, 3)), after)
+
+# %% [markdown]
+# Which of the four values it was is forgotten. That is the bargain of pooling: a quarter of the numbers,
+# and a pattern may move by a pixel without changing anything.
 
 # %% [markdown]
 # ## Early, middle, late
 #
-# `classifier.key_layer_names` holds an early, a middle and a late layer of whatever network is
-# loaded. Of each we draw the 16 channels that vary most, the liveliest first.
+# Now three depths beside each other: 16 channels each, those that vary most on this picture.
 
 # %%
-key_maps = cu.get_feature_maps(classifier, image, classifier.key_layer_names)
-liveliest_maps = {}
-for name, maps in key_maps.items():
-    order = np.argsort(-maps.std(axis=(0, 1)), kind="stable")
-    liveliest_maps[f"{name}, the liveliest"] = maps[:, :, order[:16]]
-cu.plot_feature_maps(liveliest_maps)
+key_layers = ["block1_conv2", "block3_conv3", "block5_conv3"]
+liveliest = {}
+for name in key_layers:
+    order = np.argsort(-feature_maps[name].std(axis=(0, 1)))
+    liveliest[name] = feature_maps[name][:, :, order[:16]]
+cu.plot_feature_maps(liveliest, columns=4)
 
 # %%
-for name in classifier.key_layer_names:
-    describe(name)
+rows, columns = np.array(
+    [np.unravel_index(m.argmax(), m.shape) for m in np.moveaxis(liveliest["block5_conv3"], 2, 0)]
+).T
+on_shark = (rows >= 3) & (rows <= 7) & (columns >= 2) & (columns <= 11)
+print(
+    f"block5_conv3: {on_shark.sum()} of 16 maps are brightest on the shark (rows 3 to 7, columns 2 to 11)"
+)
 
 # %% [markdown]
-# From left to right the maps get coarser, and harder to read as a picture. In the left grid you find the
-# cat. In the middle one a part stands out here and there, such as an eye. In the right one a channel
-# says *that* something is there and roughly where, not what it looks like. The lines above say how many
-# channels there are in all, and how many of them have found nothing.
+# *The 16 liveliest maps of an early, a middle and a late layer. Early: the whole picture. Middle: textures
+# and parts of outlines. Late: a single bright spot, nearly always on the shark.*
+#
+# In `block1_conv2` you see a shark. In `block3_conv3` you see strokes: the line of the back in one map,
+# specks where the small fish are in others. In `block5_conv3` you see a spot. It says *there is something
+# here that I know*, and roughly where, but no longer what it looks like.
+#
+# The first map of `block3_conv3` is bright along its border only. Outside the picture a convolution reads
+# zeros, and this channel has learned to see where the picture ends.
 
 # %% [markdown]
 # ## Explore: one picture, all layers
 #
-# The explorer opens at the middle layer. Drag *Layer* to both ends and watch the cat dissolve into
-# cells. Drag *Channel* to see one map large. Try another picture, or upload your own: do the same
-# channels light up?
+# Drag *Layer* from left to right and watch the shark dissolve into spots. Drag *Channel*, or click on a
+# small map, to see it large. Then choose another picture: do the same channels light up?
 #
-# The sentence under the pictures counts *silent* channels, which have no value above zero, and gives
-# the *receptive field*: how large a part of the input one value can depend on, in pixels.
+# The sentence under the pictures gives the *receptive field* of a layer: how large a part of the input,
+# in pixels, one of its values can depend on. For `block1_conv1` it is 3 x 3. Before you drag: how large is
+# it for `block5_conv3`, when the picture has 224 x 224?
 
 # %%
-explorer = cu.LayerExplorer(classifier, image)
-explorer.layer.value = classifier.key_layer_names[1]
+shark = cu.load_image("great_white_shark")
+explorer = cu.LayerExplorer(model, shark, preprocess_input)
+explorer.layer.value = "block3_conv3"
 explorer
+
+# %% [markdown]
+# *The layer explorer, open at block3_conv3: the photograph, the feature maps of the layer, and one of them
+# large.*
 
 # %% [markdown]
 # ## How it changes with depth
 #
-# Three numbers for a layer: the height of its maps, the number of its channels, and its
-# *sparsity*, the share of its values that are exactly zero. Sparsity needs a ReLU, so we take the
-# layers whose output is never negative.
+# Three numbers for each layer: the height of its maps, the number of its channels, and its *sparsity*, the
+# share of its values that are exactly zero.
 
 # %%
-names = [name for name in classifier.conv_layer_names if feature_maps[name].min() >= 0]
+names = [layer.name for layer in model.layers[1:]]
 height = [feature_maps[name].shape[0] for name in names]
-channels = [feature_maps[name].shape[-1] for name in names]
-sparsity = [float((feature_maps[name] == 0).mean()) for name in names]
+channels = [feature_maps[name].shape[2] for name in names]
+sparsity = [100 * float((feature_maps[name] == 0).mean()) for name in names]
 
-figure, panels = plt.subplots(3, 1, figsize=(8, 5), sharex=True, layout="constrained")
-for axes, values, label in zip(
-    panels, [height, channels, sparsity], ["height of a map", "channels", "share of zeros"]
+figure, panels = plt.subplots(3, 1, figsize=(8, 6), sharex=True, layout="constrained")
+for axes, values, title in zip(
+    panels, [height, channels, sparsity], ["height of a map", "channels", "zeros, in percent"]
 ):
-    axes.plot(values, marker="o", markersize=3, color="#31688e")
-    axes.set_title(label, fontsize="medium")
+    axes.plot(names, values, marker="o", markersize=4, color="#31688e")
+    axes.set_title(title, fontsize="medium")
     axes.set_ylim(bottom=0)
-panels[-1].set_xlabel("layer, first to last")
+    axes.margins(x=0.02)
+panels[-1].tick_params(axis="x", rotation=90)
 plt.show()
 
 # %%
-third = len(names) // 3
-for part, chosen in [("first", slice(third)), ("last", slice(-third, None))]:
-    print(f"{part:5s} third: median height {np.median(height[chosen]):3.0f}, "
-          f"median channels {np.median(channels[chosen]):4.0f}, mean share of zeros {np.mean(sparsity[chosen]):.0%}")
+silent = (feature_maps["block5_conv3"].max(axis=(0, 1)) == 0).sum()
+print(
+    f"zeros: block1_conv1 {sparsity[0]:.0f} %, block5_conv3 {sparsity[names.index('block5_conv3')]:.0f} %"
+)
+print(f"block5_conv3: {silent} of 512 channels are silent on this picture")
 
 # %% [markdown]
-# Resolution goes down in steps, the number of channels goes up, and the share of zeros rises with
-# depth, with ups and downs. The network trades *where* for *what*: few places, many detectors, and on
-# this picture most values of the late layers are zero.
+# *Height, channels and zeros of all 18 layers: height falls in steps from 224 to 7, channels rise from 64
+# to 512, and zeros rise from a third to nine tenths, dropping at each pooling.*
+#
+# The network trades *where* for *what*: few places, many detectors, and most of them silent. The zeros
+# drop at each pooling, because a window is zero only where all four of its values are.
+
+# %% [markdown]
+# ## What happens without preprocessing
+#
+# The tutorial feeds the raw pixels to its feature extractor. Nothing complains: the shape is right. What
+# do the layers make of it? We compare each layer's output with the right one; 1.00 would be the same.
+
+# %%
+raw = feature_extractor(batch)
+for name in ["block1_conv1", "block3_conv3", "block5_conv3"]:
+    likeness = np.corrcoef(raw[name].numpy().ravel(), feature_maps[name].ravel())[0, 1]
+    print(f"{name}: correlation {likeness:5.2f}")
+
+# %% [markdown]
+# In the first layer the maps have nothing in common: red and blue are exchanged, and the blue kernels see
+# no blue. Further up the network recovers a part, because edges stay edges. That makes the mistake a
+# nasty one. The maps look fine, and they are wrong.
 
 # %% [markdown]
 # ## What to remember
 #
 # - A feature map shows where a filter matches its input. `keras.Model(model.input, layer.output)`
 #   returns it for any layer.
-# - Always preprocess the way the network was trained. Raw pixels raise no error; they silently change
-#   the answer.
-# - With depth, maps get smaller, more numerous and sparser.
+# - Early maps are pictures, middle ones textures, late ones spots: smaller, more numerous, sparser.
+# - Preprocess the way the network was trained. Raw pixels raise no error.
 #
 # ## Where feature maps mislead
 #
-# - Each map in a grid has a scale of its own. A weak channel looks as bright as a strong one, and a
-#   channel's noise can look like a finding. Check the numbers.
-# - A map that looks like "the ear channel" on one picture may respond to any dark corner. One picture
-#   is not evidence for what a channel has learned.
+# - Each map in a grid has a scale of its own. A weak channel looks as bright as a strong one.
+# - A map that lights up on the shark need not be a shark detector. It may respond to anything dark with
+#   a light belly. One picture is no evidence for what a channel has learned.
 # - A feature map shows what a layer has found, not whether the answer depends on it. That is the
 #   question of chapter 4.1.
 #

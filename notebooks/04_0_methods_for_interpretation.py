@@ -15,10 +15,14 @@
 #
 # ← [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) · [contents](../README.md#the-chapters) · [4.1 Grad-CAM](04_1_grad_cam.ipynb) → · 20 minutes
 #
+# The network calls an astronaut a *bobsled*, and a rocket a *drilling platform*. **Is it stupid, or is
+# something wrong with the names?** Before we ask where a name comes from, we look at the 1000 names
+# themselves, and at the number behind each of them.
+#
 # **What you will learn**
 #
 # - what ImageNet's 1000 classes are, and what they are not;
-# - how to find a class's index without an off-by-one error;
+# - how to get from a name to an index and back without an off-by-one error;
 # - the difference between a logit and a probability, and why explanations start from logits.
 #
 # **You need:** chapter 3.
@@ -33,59 +37,96 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 
+import json
+from importlib.resources import files
+
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-# %% [markdown]
-# ## Two questions about a decision
-#
-# Chapters 2 and 3 looked at the network: its weights, its feature maps. From here on we look at a
-# *decision*: one picture, one class, one number. Two families of methods ask what the number rests
-# on.
-#
-# - **Which region?** Class activation maps (chapter 4.1) weight the last feature maps by how much
-#   they matter for the class. They are coarse.
-# - **Which pixels?** Saliency maps (chapter 4.2) ask how the number changes when a pixel changes.
-#   They are fine, and noisy.
-#
-# Both need to know what the number is. So we first look at the network's output.
+# %%
+classifier = cu.load_classifier()
+names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket", "cat_and_coffee"]
+images = {name: cu.load_image(name) for name in names}
 
-# %% [markdown]
-# ## The 1000 classes
-#
-# ImageNet is a collection of photographs sorted by WordNet, a dictionary that lists the *meanings* of
-# nouns. The networks here are trained on the 1000 meanings of its yearly competition
-# ([Russakovsky et al., 2014](https://arxiv.org/abs/1409.0575)). Each class has an index, a WordNet
-# ID, and an English label.
+figure, panels = plt.subplots(2, 3, figsize=(9, 5.4), layout="constrained")
+for axes, image in zip(panels.flat, images.values()):
+    best = classifier.top_predictions(image, k=1)[0]
+    axes.imshow(image)
+    axes.set_title(f"{best.label.replace('_', ' ')}, {best.probability:.2f}", fontsize="medium")
+    axes.axis("off")
+plt.show()
 
 # %%
-for index in [0, 1, 2, 281, 282, 283, 999]:
-    print(f"{index:4d}  {cu.class_label(index)}")
+for name, image in images.items():
+    top = [f"{p.label} {p.probability:.2f}" for p in classifier.top_predictions(image, k=3)]
+    print(f"{name:18s} {', '.join(top)}")
 
 # %% [markdown]
-# The list is uneven. It knows over a hundred breeds of dogs, each a class of its own. It has no
-# giraffe. Of people it has three kinds: a ballplayer, a groom, and a scuba diver.
+# *Six photographs with the network's first answer: a tiger shark (it is a great white), an Egyptian cat, an
+# espresso, a bobsled (an astronaut), a drilling platform (a rocket), and a tiger cat (a cat and a cup).*
+#
+# Why another network than in chapters 2 and 3? Because now we need classes. VGG16 keeps them in its three
+# dense layers, a download of 553 MB. EfficientNet-Lite0 is part of the course and names what it sees. All
+# methods of this course work on both: `cu.load_classifier("vgg16")` loads VGG16 if you have the network
+# connection for it.
+
+# %% [markdown]
+# ## Where the names come from
+#
+# ImageNet is a collection of more than 14 million photographs from the internet, in more than 20,000
+# categories. People labelled them, through Amazon's Mechanical Turk
+# ([Deng et al., 2009](https://doi.org/10.1109/CVPR.2009.5206848)). The categories are meanings of nouns, taken
+# from WordNet, a dictionary of meanings. A yearly competition chose 1000 of them
+# ([Russakovsky et al., 2014](https://arxiv.org/abs/1409.0575)), and the networks of this course, VGG16 as well,
+# are trained on these 1000.
+#
+# Keras keeps the list in a small JSON file: index, WordNet ID, label.
+
+# %%
+path = files("course_utils") / "data/imagenet_class_index.json"
+CLASS_INDEX = json.loads(path.read_text())
+print(path.read_text()[:91], "...")
+print(len(CLASS_INDEX), "classes; number 282 is", CLASS_INDEX["282"])
+
+# %% [markdown]
+# The list is uneven. More than a hundred classes are breeds of dogs. There is no giraffe, no rocket, and no
+# astronaut; of people it has three kinds, a ballplayer, a groom, and a scuba diver. So the answer *bobsled*
+# is wrong, but no right answer was on offer.
 
 # %%
 first, last = cu.class_index("Chihuahua"), cu.class_index("Mexican hairless")
 print(f"classes {first} to {last} are dogs: {last - first + 1} of them")
-for text in ["giraffe", "ballplayer", "groom", "diver", "cat"]:
+for text in ["giraffe", "rocket", "astronaut", "ballplayer", "shark"]:
     found = [c.label for c in cu.search_classes(text)]
     print(f"search {text!r}: {', '.join(found) or 'nothing'}")
 
 # %% [markdown]
-# The search finds letters, not meanings. Among the hits for *cat* are words that only contain the three
-# letters, and the *Madagascar cat*, a lemur. The *tabby*, a cat, is missing.
-
-# %% [markdown]
-# ## From a name to an index
+# ## From a name to an index, and back
 #
-# `class_index` takes spaces for underscores, and capital letters for small ones. It refuses to guess.
+# The network's output has no names, only 1000 positions. To ask about the great white shark we need its
+# index. The tutorial turns the file around, with a dictionary from label to index:
 
 # %%
-print(cu.class_index("great_white_shark"), cu.class_index("Great White Shark"))
+class2index = {label: int(index) for index, (wnid, label) in CLASS_INDEX.items()}
+print("great_white_shark:", class2index["great_white_shark"])
+print(f"{len(CLASS_INDEX)} classes, but {len(class2index)} entries")
 
+# %% [markdown]
+# Two are missing. Guess why, then run the next cell.
+
+# %%
+labels = [CLASS_INDEX[str(index)][1] for index in range(1000)]
+for label in sorted({label for label in labels if labels.count(label) > 1}):
+    print(f"{label}: {[index for index, other in enumerate(labels) if other == label]}")
+
+# %% [markdown]
+# A *crane* is a bird and a machine, and each kind of *maillot* is a swimsuit. The dictionary keeps the
+# second of each pair and loses the first, without a word. `cu.class_index` refuses to guess, helps with
+# typing errors, and takes spaces and capital letters as they come. `cu.class_label` is the way back.
+
+# %%
+print(cu.class_index("Great White Shark"), cu.class_label(2))
 for name in ["great white shrak", "crane"]:
     try:
         cu.class_index(name)
@@ -93,95 +134,64 @@ for name in ["great white shrak", "crane"]:
         print(error)
 
 # %% [markdown]
-# Why is *crane* refused? Because it is the label of two classes, a bird and a machine. A dictionary
-# from label to index loses such a pair without a word:
-
-# %%
-labels = [cu.class_label(index) for index in range(1000)]
-index_of = {label: index for index, label in enumerate(labels)}
-print(f"{len(labels)} classes, but {len(index_of)} entries in the dictionary")
-for label in sorted({label for label in labels if labels.count(label) > 1}):
-    print(f"{label}: {[i for i, other in enumerate(labels) if other == label]}")
-
-# %% [markdown]
-# ### Check the index you use
-#
-# Some lists of ImageNet's classes count from 1, and there *tabby* has the number 282. Keras counts
-# from 0, as Python does. Off by one you explain the wrong class, and nothing warns you, because its
-# neighbor is a cat too.
+# Some lists of these classes count from 1, and there *tabby* is 282. Keras counts from 0, as Python does,
+# and there 282 is the *tiger cat*. Off by one you explain the wrong class, and nothing warns you, because
+# its neighbor is a cat too.
 
 # %%
 print("tabby is", cu.class_index("tabby"), "and 282 is", cu.class_label(282))
 
 # %% [markdown]
-# ## What the network says of our pictures
-
-# %%
-classifier = cu.load_classifier()
-names = ["chelsea", "coffee", "astronaut", "rocket", "cat_and_coffee"]
-images = {name: cu.load_image(name) for name in names}
-
-figure, panels = plt.subplots(1, len(names), figsize=(9, 2.2), layout="constrained")
-for axes, image in zip(panels, images.values()):
-    best = classifier.top_predictions(image, k=1)[0]
-    axes.imshow(image)
-    axes.set_title(f"{best.label.replace('_', ' ')}\n{best.probability:.2f}", fontsize="small")
-    axes.set_anchor("N")
-    axes.axis("off")
-plt.show()
-
-for name, image in images.items():
-    top = [f"{p.label} {p.probability:.2f}" for p in classifier.top_predictions(image, k=3)]
-    print(f"{name:15s} {', '.join(top)}")
-
-# %% [markdown]
-# Go through the five pictures and decide for each whether you agree. The astronaut and the rocket
-# have no class of their own, and the network names something else. The last picture has two right
-# answers, and its probability is divided among several names. A single best label hides that.
-
-# %% [markdown]
 # ### Explore: what else does the network see?
 #
-# Drag *Class* through the most probable classes, or *search* all 1000. The heatmap shows where the
-# evidence for the class lies; the next chapter computes it. Choose the astronaut as the picture: which
-# part of it speaks for the first class?
+# Drag *Class* through the most probable classes of the astronaut, or search all 1000. The heatmap shows where
+# the evidence for the class lies; the next chapter computes it. Where is the *football helmet*? And where
+# is the *bobsled*?
 
 # %%
-cu.ClassExplorer(classifier, images["cat_and_coffee"])
+cu.ClassExplorer(classifier, images["astronaut"])
+
+# %% [markdown]
+# *The class explorer on the astronaut, at its most probable class, bobsled.*
 
 # %% [markdown]
 # ## Logits and probabilities
 #
-# The last layer of the network computes one number for each class, the *logit* $z_c$. It can be
+# The last layer of the network computes one number for each class, the **logit** $z_c$. It can be
 # any real number. *Softmax* turns the logits into probabilities:
 #
 # $$ p_c = \frac{e^{z_c}}{\sum_k e^{z_k}} . $$
-#
-# The same in code, beside what the classifier returns:
 
 # %%
-image = images["coffee"]
+image = images["great_white_shark"]
 logits = classifier.logits(image)[0]
 by_hand = np.exp(logits) / np.exp(logits).sum()
 probabilities = classifier.predict(image)[0]
 assert np.allclose(by_hand, probabilities, atol=1e-6)
 
 for index in np.argsort(-logits)[:3]:
-    print(f"{cu.class_label(index):12s} logit {logits[index]:5.2f}   probability {probabilities[index]:.2f}")
+    print(
+        f"{cu.class_label(index):18s} logit {logits[index]:5.2f}   probability {probabilities[index]:.2f}"
+    )
 
 # %% [markdown]
-# Softmax only looks at differences: add 10 to every logit and the probabilities stay the same. And
-# a probability depends on *all* logits: it rises when evidence for another class disappears.
+# The tiger shark leads by 1.26 logits, and its probability is $e^{1.26} = 3.5$ times the great white's.
+# Softmax looks at differences only: add 10 to every logit, and nothing changes. And a probability depends on
+# *all* logits. Take the great white's evidence away, and the tiger shark gains, although nothing about
+# tiger sharks has changed.
 
 # %%
-shifted = np.exp(logits + 10) / np.exp(logits + 10).sum()
-best = int(logits.argmax())
-second = int(np.argsort(-logits)[1])
-without_second = logits.copy()
-without_second[second] = logits.min()
-raised = np.exp(without_second) / np.exp(without_second).sum()
-print(f"p({cu.class_label(best)}) = {probabilities[best]:.3f}, with 10 added to all logits {shifted[best]:.3f}")
-print(f"with the logit of {cu.class_label(second)} lowered:  {raised[best]:.3f}")
+tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
+
+
+def softmax(z):
+    return np.exp(z) / np.exp(z).sum()
+
+
+without_white = np.where(np.arange(1000) == white, logits.min(), logits)
+print(f"p(tiger shark):                {softmax(logits)[tiger]:.2f}")
+print(f"10 added to every logit:       {softmax(logits + 10)[tiger]:.2f}")
+print(f"the great white's logit lowest: {softmax(without_white)[tiger]:.2f}")
 
 # %% [markdown]
 # ## Why explanations start from logits
@@ -192,39 +202,53 @@ print(f"with the logit of {cu.class_label(second)} lowered:  {raised[best]:.3f}"
 # $$ \frac{\partial p_c}{\partial x} = p_c \, (1 - p_c) \; \Big( \frac{\partial z_c}{\partial x}
 # - \sum_{k \neq c} \frac{p_k}{1 - p_c} \, \frac{\partial z_k}{\partial x} \Big) . $$
 #
-# The factor in front goes to zero where the network is sure: softmax *saturates*. It is the same for all
-# pixels, so it makes a whole map faint. That hurts where gradients are added up along a path, or where
-# so little is left that rounding shows.
+# The factor in front goes to zero where the network is sure: softmax *saturates*.
 
 # %%
 z = np.linspace(-8, 8, 200)
 p = 1 / (1 + np.exp(-z))
+sure = float(classifier.predict(images["coffee"])[0].max())
+lead = np.log(sure / (1 - sure))
 
-figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
+figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 axes.plot(z, p, color="#440154", label="probability p")
 axes.plot(z, p * (1 - p), color="#31688e", linestyle="--", label="its derivative p (1 - p)")
+axes.plot([lead, lead], [sure, sure * (1 - sure)], "o", color="#5dc863", label="the coffee picture")
 axes.set_xlabel(r"logit of the class, less the others: $z_c - \log \sum_{k \neq c} e^{z_k}$")
+axes.set_xlim(-8, 8)
 axes.set_title("Where the network is sure, the probability is flat", fontsize="medium")
 axes.legend()
 plt.show()
 
-for name in ["coffee", "chelsea", "cat_and_coffee"]:
+# %%
+for name in ["coffee", "great_white_shark", "cat_and_coffee"]:
     p = float(classifier.predict(images[name])[0].max())
-    print(f"{name:15s} p = {p:.2f}   p (1 - p) = {p * (1 - p):.2f}")
+    print(f"{name:18s} p = {p:.2f}   p (1 - p) = {p * (1 - p):.2f}")
 
 # %% [markdown]
+# *Probability and its derivative as the logit grows: an S-shaped curve that is flat at both ends, and a bell
+# that is highest in the middle. The coffee picture, with p = 0.90, lies on the right slope of the bell.*
+#
 # The sum in the bracket changes the map itself: it is what speaks for the *other* classes. So the
 # gradient of a probability mixes two things, what speaks for the class and what speaks against the
 # others. The gradient of a logit asks about the class alone.
 #
 # So every method of this course starts from the logit. `classifier.logits_model` is the network up
-# to its logits. It shares its weights with `classifier.model`, and leaves that model as it is.
+# to its logits, on the same weights. Chapter 4.2 shows how to build it.
 
 # %%
 inputs = classifier.preprocess(image)
 from_logits = tf.nn.softmax(classifier.logits_model(inputs)).numpy()[0]
 assert np.allclose(from_logits, classifier.model(inputs).numpy()[0], atol=1e-6)
 print("softmax of logits_model equals model")
+
+# %% [markdown]
+# ## Two questions about a decision
+#
+# - **Which region?** Class activation maps (chapter 4.1) weight the last feature maps by how much
+#   they matter for the class. They are coarse.
+# - **Which pixels?** Saliency maps (chapter 4.2) ask how the logit changes when a pixel changes.
+#   They are fine, and noisy.
 
 # %% [markdown]
 # ## What to remember
@@ -239,7 +263,8 @@ print("softmax of logits_model equals model")
 # - Even the right label may be one of several. When two objects are in the picture, low probability
 #   does not mean that the network is lost.
 # - A single logit has no zero. What raises all logits alike shows up in the map of each, although no
-#   probability changes. To ask "why a cat rather than a cup?", explain $z_\text{cat} - z_\text{cup}$.
+#   probability changes. To ask "why tiger shark rather than great white?", explain the *difference* of their
+#   logits. The next chapter does.
 #
 # **Next:** chapter 4.1 asks which region of the picture speaks for a class.
 

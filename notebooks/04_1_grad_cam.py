@@ -15,11 +15,14 @@
 #
 # ← [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) · [contents](../README.md#the-chapters) · [4.2 Saliency maps](04_2_saliency_maps.ipynb) → · 40 minutes
 #
+# The network calls the great white a tiger shark: logit 9.21 against 7.95. **Which part of the animal says
+# *tiger*?** Grad-CAM answers with a heatmap, and a dozen lines of code compute it.
+#
 # **What you will learn**
 #
-# - the four steps of Grad-CAM, and how to write them in a dozen lines of TensorFlow;
-# - how the same picture gives different heatmaps for different classes;
-# - which layer to choose, what Grad-CAM++ and LayerCAM change, and how to test a heatmap.
+# - the four steps of Grad-CAM, why each is there, and how to write them in plain TensorFlow;
+# - how to read what speaks *against* a class, and why the sum of such a map is the logit itself;
+# - the same through tf-keras-vis, which layer to choose, and what Grad-CAM's relatives change.
 #
 # **You need:** chapter 4.
 
@@ -38,219 +41,287 @@ import numpy as np
 import tensorflow as tf
 from scipy.ndimage import label, zoom
 
+# %%
+classifier = cu.load_classifier()
+shark = cu.load_image("great_white_shark")
+cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
+
+# %% [markdown]
+# *The photograph and its three most probable classes: tiger shark 0.69, great white shark 0.20, hammerhead
+# 0.02.*
+
 # %% [markdown]
 # ## The idea
 #
-# The last feature maps know *what* is in the picture and still roughly *where* (chapter 3). If we
-# knew how much each of these maps matters for a class, we could add them up with these weights and
-# see where the evidence for the class lies. Grad-CAM takes the weights from the gradient
+# The last feature maps know *what* is in the picture and still roughly *where* (chapter 3). This network has
+# 1280 of them, of 7 x 7 cells: 1280 detectors, each with a small map of where it has found something. If we
+# knew how much each detector counts for *tiger shark*, we could add up their maps with these weights and
+# see where the evidence lies. Grad-CAM takes the weights from the gradient
 # ([Selvaraju et al., 2016](https://arxiv.org/abs/1610.02391)).
 #
-# We ask this of a picture with two things in it.
-
-# %%
-classifier = cu.load_classifier()
-image = cu.load_image("cat_and_coffee")
-cu.plot_predictions(classifier.top_predictions(image, k=6), image)
-
-# %%
-cat = cu.class_index("Egyptian cat")
-cup = cu.class_index("espresso")
-inputs = tf.constant(classifier.preprocess(image))
-
-# %% [markdown]
-# ## The four steps
+# ## Four steps
 #
 # Let $A^k$ be the $k$-th feature map of a layer, with $Z$ positions $(i, j)$, and $y^c$ the logit of
 # class $c$.
 #
-# 1. **Forward.** Compute $A^k$ and $y^c$.
-# 2. **Backward.** Compute the gradient $\dfrac{\partial y^c}{\partial A^k_{ij}}$: how much the logit
-#    rises when the map rises at one position.
-# 3. **Weights.** Average the gradient over all positions:
+# 1. **Forward.** Compute the maps $A^k$ and the logit $y^c$.
+#    *Why?* The logit is the number that we want to explain, and the last maps are the deepest ones that
+#    still know where things are. Behind them the places are averaged away.
+# 2. **Backward.** Compute the gradient $\dfrac{\partial y^c}{\partial A^k_{ij}}$.
+#    *Why?* It says: if this detector were a little more active at this place, how much would the logit
+#    rise? So we learn which detectors count for the class, although nobody has ever labelled them.
+# 3. **Average.** Take the mean over all places:
 #    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
+#    *Why?* Each detector gets one weight: how much it counts, wherever it fires. The map itself says
+#    where. A gradient at a single place is noisy; the mean is not.
 # 4. **Sum.** Add the maps with these weights and keep what is positive:
 #    $\displaystyle L^c = \text{ReLU}\Big( \sum_k \alpha^c_k A^k \Big)$ .
+#    *Why the ReLU?* What is negative speaks against the class. Grad-CAM shows what speaks for it; below
+#    we look at both.
 #
-# The ReLU keeps what speaks *for* the class. Then the map is divided by its maximum.
-
-# %% [markdown]
-# ## In plain TensorFlow
+# ## In plain Keras and TensorFlow
+#
+# The network ends in a dense layer with a softmax. We want what goes *into* the softmax, so we stop before
+# that layer and multiply with its weights ourselves. No library, nothing of this course:
 
 
 # %%
-def maps_and_gradients(model, inputs, class_index, layer_name):
-    """Steps 1 and 2 for one preprocessed picture; `model` ends in logits."""
+def signed_map(model, inputs, class_index, layer_name):
+    """Steps 1 to 4 before the ReLU, for one preprocessed picture and a model that ends in softmax."""
+    last = model.layers[-1]
     layer = model.get_layer(layer_name)
-    maps_and_logits = keras.Model(model.input, [layer.output, model.output])
-    with tf.GradientTape(watch_accessed_variables=False) as tape:  # no weights' gradients
+    maps_and_features = keras.Model(model.input, [layer.output, last.input])
+    with tf.GradientTape() as tape:
         tape.watch(inputs)
-        maps, logits = maps_and_logits(inputs)  # 1 forward
-        score = logits[0, class_index]
-    return maps[0], tape.gradient(score, maps)[0]  # 2 backward
+        maps, features = maps_and_features(inputs)
+        logits = features @ last.kernel + last.bias
+        logit = logits[0, class_index]  # 1 forward
+    gradients = tape.gradient(logit, maps)  # 2 backward
+    weights = tf.reduce_mean(gradients, axis=(1, 2))  # 3 average
+    return tf.reduce_sum(weights * maps[0], axis=-1).numpy(), float(logit)  # 4 sum
 
 
-# %%
 def grad_cam(model, inputs, class_index, layer_name):
-    """Grad-CAM of one preprocessed picture; `model` ends in logits."""
-    maps, gradients = maps_and_gradients(model, inputs, class_index, layer_name)
-    weights = tf.reduce_mean(gradients, axis=(0, 1))  # 3 weights
-    heatmap = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1))  # 4 sum
-    return tf.math.divide_no_nan(heatmap, tf.reduce_max(heatmap)).numpy()
+    """Grad-CAM in [0, 1] of one preprocessed picture."""
+    heatmap, _ = signed_map(model, inputs, class_index, layer_name)
+    heatmap = np.maximum(heatmap, 0)  # ReLU
+    return heatmap / (heatmap.max() or 1)  # all zeros if nothing speaks for the class
 
 
 # %% [markdown]
-# The last line divides with `divide_no_nan`: where nothing speaks for a class, the maximum is 0.
-#
-# Which layer? The last one that still has height and width. `conv_layer_names` lists, for each
-# convolution, the layer whose output later layers read: after batch normalization and activation
-# where they are separate layers. `last_conv_layer_name` is the last of them.
+# The layer: the last one that still has height and width. In a list of layers it stands before the averaging.
+
+# %%
+model = classifier.model
+for layer in model.layers[-5:]:
+    print(f"{layer.name:20s} {type(layer).__name__:23s} {layer.output.shape}")
 
 # %%
 layer_name = classifier.last_conv_layer_name
-by_hand = grad_cam(classifier.logits_model, inputs, cat, layer_name)
+inputs = tf.constant(classifier.preprocess(shark))
+tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
+
+by_hand = grad_cam(model, inputs, tiger, layer_name)
 print(f"{layer_name}: a heatmap of {by_hand.shape[0]} x {by_hand.shape[1]} cells")
-cu.plot_heatmap(image, {"Egyptian cat": by_hand})
+cu.plot_heatmap(shark, {"tiger shark": by_hand})
 
 # %% [markdown]
-# The middle panel is what Grad-CAM computes: a coarse grid, one cell for each position of the layer.
-# The overlay stretches it over the picture.
-
-# %% [markdown]
-# ## One picture, two classes
+# *Grad-CAM for tiger shark: the photograph, the heatmap of 7 x 7 cells, and the heatmap stretched over the
+# photograph. The shark's body is hot, the water around it is not.*
 #
-# `cu.make_gradcam_heatmap` is the same computation, compiled, for any network. It keeps the feature
-# maps of a picture, so another class of the same picture only needs the few layers behind them.
+# The middle panel is what Grad-CAM computes: 49 numbers. The overlay stretches them, and hides how few they
+# are. The network has looked at the animal, not at the water or the small fish.
+#
+# `cu.make_gradcam_heatmap` is the same computation, compiled, for any network. It remembers the feature maps
+# of a picture, so that the next class takes a few milliseconds.
 
 # %%
-fast = cu.make_gradcam_heatmap(classifier, image, class_index=cat)
+fast = cu.make_gradcam_heatmap(classifier, shark, tiger)
 assert np.allclose(fast, by_hand, atol=1e-4)
-
-heatmaps = {
-    "Egyptian cat": fast,
-    "espresso": cu.make_gradcam_heatmap(classifier, image, class_index=cup),
-}
-cu.plot_heatmap(image, heatmaps)
-
-
-# %%
-def share_on_left(heatmap):
-    """Return how much of a heatmap's sum lies on the left half of the picture."""
-    stretched = cu.resize_heatmap(heatmap, image.shape[:2])
-    return float(stretched[:, : image.shape[1] // 2].sum() / stretched.sum())
-
-
-for name, heatmap in heatmaps.items():
-    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
-    print(f"{name:13s} {share_on_left(heatmap):.0%} of the heat on the left half, "
-          f"peak in row {row + 1}, column {column + 1} of {heatmap.shape[0]}")
+print(f"largest difference: {np.abs(fast - by_hand).max():.0e}")
 
 # %% [markdown]
-# The network, the picture and the feature maps are the same in both rows. Only the class differs,
-# and the heat moves from the cat to the cup. A method that ignored the class could not do this.
+# ## The same for VGG16, in an empty notebook
 #
-# A heatmap does not say how much the network believes in the class. Each is divided by its own maximum:
+# This is all that you need to take home. Paste it into an empty notebook, put a picture beside it, and run
+# it. VGG16 downloads its 553 MB at the first use.
+#
+# ```python
+# import keras
+# import matplotlib.pyplot as plt
+# import numpy as np
+# import tensorflow as tf
+# from keras.applications.vgg16 import VGG16, preprocess_input
+#
+# model = VGG16()
+# picture = keras.utils.load_img("shark.jpg", target_size=(224, 224))
+# inputs = preprocess_input(keras.utils.img_to_array(picture)[np.newaxis])
+# class_index = int(model.predict(inputs)[0].argmax())  # or 2, great white shark
+#
+# last = model.layers[-1]
+# layer = model.get_layer("block5_conv3")
+# maps_and_features = keras.Model(model.input, [layer.output, last.input])
+# with tf.GradientTape() as tape:
+#     maps, features = maps_and_features(inputs)
+#     logit = (features @ last.kernel + last.bias)[0, class_index]
+# weights = tf.reduce_mean(tape.gradient(logit, maps), axis=(1, 2))
+# heatmap = tf.nn.relu(tf.reduce_sum(weights * maps[0], axis=-1)).numpy()
+# heatmap = heatmap / heatmap.max()
+#
+# plt.imshow(picture)
+# plt.imshow(heatmap, alpha=0.5, extent=(0, 224, 224, 0), interpolation="bilinear")
+# plt.title(f"class {class_index}")
+# plt.axis("off")
+# plt.show()
+# ```
+
+# %% [markdown]
+# ## For and against
+#
+# Leave the ReLU away, and the map has a sign. For this network the signed map means more than "hot" and
+# "cold". Look at how it ends: the maps are averaged, $f_k = \frac{1}{Z} \sum_{i,j} A^k_{ij}$, and a dense
+# layer with weights $w^c_k$ and bias $b^c$ makes the logit of it. In three lines:
+#
+# $$ y^c = \sum_k w^c_k f_k + b^c = \sum_k \frac{w^c_k}{Z} \sum_{i,j} A^k_{ij} + b^c , $$
+#
+# $$ \frac{\partial y^c}{\partial A^k_{ij}} = \frac{w^c_k}{Z} \text{ at every place, so }
+# \alpha^c_k = \frac{w^c_k}{Z} , $$
+#
+# $$ S^c_{ij} = \sum_k \alpha^c_k A^k_{ij} \quad\text{ and }\quad \sum_{i,j} S^c_{ij} = y^c - b^c . $$
+#
+# So the signed map shares out the logit, cell by cell, and nothing is lost. Grad-CAM here is the older CAM
+# ([Zhou et al., 2015](https://arxiv.org/abs/1512.04150)). Does it hold?
 
 # %%
-logits = classifier.logits(image)[0]
-for name in ["Egyptian cat", "espresso", "toilet tissue", "missile"]:
+pair = cu.load_image("cat_and_coffee")
+pair_inputs = tf.constant(classifier.preprocess(pair))
+cat, cup = cu.class_index("Egyptian cat"), cu.class_index("espresso")
+bias = model.layers[-1].bias.numpy()
+
+for name, index in [("Egyptian cat", cat), ("espresso", cup)]:
+    signed, logit = signed_map(model, pair_inputs, index, layer_name)
+    print(
+        f"{name:13s} for {signed[signed > 0].sum():5.2f}, against {signed[signed < 0].sum():5.2f}, "
+        f"together with the bias {signed.sum() + bias[index]:5.2f}; logit {logit:5.2f}"
+    )
+
+# %%
+cu.plot_heatmap(
+    pair,
+    {
+        name: signed_map(model, pair_inputs, index, layer_name)[0]
+        for name, index in [("Egyptian cat", cat), ("espresso", cup)]
+    },
+)
+
+# %% [markdown]
+# *Signed maps of a picture with a cat and a cup, for Egyptian cat and for espresso. The cat's side speaks for
+# the cat and the cup's side against it; for espresso the cup's side speaks for it, and the cat's side says
+# almost nothing.*
+#
+# The network, the picture and the feature maps are the same; only the class differs. The heat moves from the
+# cat to the cup: a method that ignored the class could not do this. And the cup takes 1.32 logits *away*
+# from the cat. Grad-CAM's ReLU hides that.
+
+# %% [markdown]
+# ## Which part says *tiger*?
+#
+# Now we can answer the question of this chapter. The network chose between two names, so we look at the
+# *difference* of their signed maps. Its sum is the lead of the tiger shark: 1.26 logits, of which 0.05 are
+# the difference of the biases.
+
+# %%
+difference = (
+    signed_map(model, inputs, tiger, layer_name)[0]
+    - signed_map(model, inputs, white, layer_name)[0]
+)
+lead = classifier.logits(shark)[0, tiger] - classifier.logits(shark)[0, white]
+print(f"lead {lead:.2f}: map {difference.sum():.2f}, biases {bias[tiger] - bias[white]:.2f}")
+print(f"three columns on the left (head):  {difference[:, :3].sum():5.2f}")
+print(f"four columns on the right (body behind the gills, tail): {difference[:, 3:].sum():5.2f}")
+cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
+
+# %% [markdown]
+# *Signed difference, tiger shark minus great white shark: the body from the dorsal fin to the tail speaks
+# for tiger shark, the head slightly for great white.*
+#
+# The head is a great white's. From the dorsal fin backward the network sees a tiger shark. Look at the
+# photograph again: the light falls through the waves and draws stripes on the flank and the back. Tiger
+# sharks have stripes. Is that the reason? The heatmap says *where*, and no more. That the stripes are the
+# reason is a hypothesis; chapter 4.2 looks at the pixels.
+
+# %% [markdown]
+# ## A heatmap is not a probability
+#
+# Each heatmap is divided by its own maximum. So it says nothing about how much the network believes in the
+# class. Here are four, with their logits. Guess what the brightest cell of *missile* is.
+
+# %%
+logits = classifier.logits(shark)[0]
+for name in ["tiger shark", "great white shark", "espresso", "missile"]:
     index = cu.class_index(name)
-    brightest = cu.make_gradcam_heatmap(classifier, image, index).max()
-    print(f"{name:13s} logit {logits[index]:5.1f}   brightest cell {brightest:.0f}")
-
-# %% [markdown]
-# ## Test the heatmap: cover what it points at
-#
-# A heatmap is a claim: *this region carries the class*. We can test it. Cover the hottest quarter of the
-# picture in gray and see how far the logit falls; cover the coldest quarter to compare.
-
-
-# %%
-def cover(image, heatmap, hottest, share=0.25):
-    """Return the picture with its hottest, or its coldest, pixels in gray."""
-    order = np.argsort(cu.resize_heatmap(heatmap, image.shape[:2]), axis=None, kind="stable")
-    count = int(share * order.size)
-    covered = image.copy()
-    covered.reshape(-1, 3)[order[-count:] if hottest else order[:count]] = 127
-    return covered
-
-
-# %%
-chelsea = cu.load_image("chelsea")
-print("logit of                  whole picture   hottest covered   coldest covered")
-for name, picture in [("cat_and_coffee", image), ("chelsea", chelsea)]:
-    for index in [cat, cup] if picture is image else [cat]:
-        heatmap = cu.make_gradcam_heatmap(classifier, picture, index)
-        versions = [picture, cover(picture, heatmap, True), cover(picture, heatmap, False)]
-        whole, hot, cold = classifier.logits(np.stack(versions))[:, index]
-        print(f"{cu.class_label(index):13s} {name:15s} {whole:8.1f} {hot:17.1f} {cold:17.1f}")
-
-# %% [markdown]
-# A heatmap passes if the logit falls, and falls further for the hottest quarter than for the coldest.
-# Read the rows: which of the three pass? EfficientNet-Lite0 passes twice, and fails for Chelsea. That cat
-# fills its picture, so a quarter of it can be missed, and its heatmap is wide: it claims little.
-#
-# Covering the coldest quarter tells something, too. With EfficientNet-Lite0 the logit of *espresso* rises
-# then: what is covered is nearly all cat, and it spoke *against* the espresso. Grad-CAM's ReLU hides that.
-# And gray is a choice: the network has never
-# seen gray patches in training, so part of a fall may be their doing.
+    brightest = cu.make_gradcam_heatmap(classifier, shark, index).max()
+    print(f"{name:17s} logit {logits[index]:5.1f}   brightest cell {brightest:.0f}")
 
 # %% [markdown]
 # ## The same through tf-keras-vis
 #
-# The library [tf-keras-vis](https://github.com/keisen/tf-keras-vis) has these methods ready. Its
-# words differ from ours: a layer is a `penultimate_layer`, a picture a `seed_input`, a class a
-# *score*. We hand over `logits_model`, which has no softmax, so nothing has to be changed or copied:
-# `clone=False`. A model that ends in softmax needs `model_modifier=ReplaceToLinear()`, which changes a
-# copy of it.
+# The library [tf-keras-vis](https://github.com/keisen/tf-keras-vis) has these methods ready. The tutorial
+# calls its Grad-CAM++ like this. The library's words differ from ours: a layer is a `penultimate_layer`, the
+# picture a `seed_input`, and a class a *score*. `ReplaceToLinear` takes the softmax off, and `clone=True` does
+# that on a copy, so that the model stays as it is.
 
 # %%
 from tf_keras_vis.gradcam import Gradcam
 from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
 from tf_keras_vis.utils.scores import CategoricalScore
 
-gradcam = Gradcam(classifier.logits_model, clone=False)
-gradcam_plus_plus = GradcamPlusPlus(classifier.logits_model, clone=False)
-
-cam = gradcam(CategoricalScore(cat), inputs, penultimate_layer=-1)
-cu.plot_heatmap(image, {"tf-keras-vis: Grad-CAM": cam[0]})
+gradcam = GradcamPlusPlus(model, model_modifier=ReplaceToLinear(), clone=True)
+cam = gradcam(CategoricalScore(tiger), inputs, penultimate_layer=-1)
+print(cam.shape)
 
 # %% [markdown]
-# The heat lies on the cat, as in our picture above. The library returns the map stretched already, so
-# the middle panel has no cells.
-#
-# `penultimate_layer=-1` means: search from the end for the last convolution, and take its output
-# itself, before any normalization or activation that stands behind it as a layer of its own. We name
-# the same layer to compare. `expand_cam=False` returns the grid before it is stretched.
+# Its Grad-CAM is called in the same way. A model without a softmax needs no modifier and no copy.
 
 # %%
-layer_types = {layer.name: type(layer).__name__ for layer in classifier.model.layers}
-last_conv = [name for name, kind in layer_types.items() if "Conv2D" in kind][-1]
+plain = Gradcam(classifier.logits_model, clone=False)
+plain_cam = plain(CategoricalScore(tiger), inputs, penultimate_layer=-1)
+
+cu.plot_heatmap(
+    shark,
+    {
+        "tf-keras-vis: Grad-CAM++": cam[0],
+        "tf-keras-vis: Grad-CAM": plain_cam[0],
+        "ours: Grad-CAM": cu.resize_heatmap(fast, (224, 224)),
+    },
+)
+
+# %% [markdown]
+# *Three heatmaps for tiger shark: tf-keras-vis's Grad-CAM++ and Grad-CAM, and ours. In all of them the same
+# region is hot; tf-keras-vis's are wider.*
+#
+# Two things differ. `penultimate_layer=-1` means: search from the end for the last convolution, and take its
+# own output, *before* the batch normalization and the ReLU that stand behind it as layers of their own. We
+# took the output behind them, which is what the next layer reads. At the same layer, both agree:
 
 
+# %%
 def correlation(a, b):
     """Return Pearson's correlation of two maps."""
     return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
 
 
-theirs = gradcam(CategoricalScore(cat), inputs, penultimate_layer=-1, expand_cam=False)
-ours = cu.make_gradcam_heatmap(classifier, image, cat, last_conv)
-print(f"Grad-CAM:   correlation {correlation(theirs, ours):.4f}")
+last_conv = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)][-1]
+ours = cu.make_gradcam_heatmap(classifier, shark, tiger, last_conv)
+theirs = plain(CategoricalScore(tiger), inputs, penultimate_layer=-1, expand_cam=False)
+print(f"at {last_conv}: correlation {correlation(theirs, ours):.4f}")
 assert correlation(theirs, ours) > 0.9999
 
-theirs = gradcam_plus_plus(CategoricalScore(cat), inputs, penultimate_layer=-1, expand_cam=False)
-ours = cu.make_gradcam_heatmap(classifier, image, cat, last_conv, method="grad_cam++")
-print(f"Grad-CAM++: correlation {correlation(theirs, ours):.2f}")
-
 # %% [markdown]
-# Grad-CAM agrees to rounding. Grad-CAM++ does not, because the two read the paper differently; see
-# below.
-#
-# ### A trap in the stretching
-#
-# tf-keras-vis stretches the grid so that its corner cells meet the corners of the picture. But a
-# cell stands for an *area*, and its value belongs in the middle of that area. To see the difference,
-# stretch a 7 x 7 grid with one hot cell, in row 2 and column 6 (counted from 1), to 224 x 224.
+# The other thing is the stretching. tf-keras-vis lays the corner cells of the grid on the corners of the
+# picture. But a cell stands for an *area*, and its value belongs in the middle of it. Stretch a 7 x 7 grid
+# with one hot cell, in row 2 and column 6 (counted from 1), to 224 x 224:
 
 # %%
 grid = np.zeros((7, 7))
@@ -265,142 +336,127 @@ for name, stretched in [
 print(f"{'where it belongs':18s} peak at row {1.5 * 32:5.1f}, column {5.5 * 32:5.1f}")
 
 # %% [markdown]
-# Corner to corner, heat near the border moves outward by up to half a cell, here 16 pixels. On a
-# small object that is the difference between on it and beside it. This course uses half-pixel centers.
+# Corner to corner, heat near the border moves outward by up to half a cell, here 16 pixels. On a small
+# object that is the difference between on it and beside it. This course uses half-pixel centers.
 
 # %% [markdown]
 # ## Which layer?
 #
-# Any layer with feature maps will do for the computation. We take Chelsea, and an early, a middle and a
-# late layer.
+# Any layer with feature maps will do for the computation. Here are an early, a middle and the last one.
+# Guess first: what will the early one show?
 
 # %%
 by_layer = {
-    name: cu.make_gradcam_heatmap(classifier, chelsea, cat, name)
+    name: cu.make_gradcam_heatmap(classifier, shark, tiger, name)
     for name in classifier.key_layer_names
 }
-cu.plot_heatmap(chelsea, by_layer)
+cu.plot_heatmap(shark, by_layer)
 
 # %%
 for name, heatmap in by_layer.items():
     hot = heatmap > 0.5
-    print(f"{name:28s} {heatmap.shape[0]:3d} x {heatmap.shape[1]:<3d}  above half: {hot.mean():5.1%} of the area, "
-          f"pieces: {label(hot)[1]}")
+    print(
+        f"{name:16s} {heatmap.shape[0]:3d} x {heatmap.shape[1]:<3d}  places above half of the maximum: "
+        f"{label(hot)[1]}"
+    )
 
 # %% [markdown]
-# Look at the last number: how many separate places lie above half of the maximum? A finer grid has room for
-# more pieces, so look at the picture, too: do they lie on one object? An early layer's maps are edges and
-# colors, which are everywhere, and one average weight for a whole map says little there. That is why
-# Grad-CAM is used with the last feature maps.
-
-# %% [markdown]
-# ## Grad-CAM++ and LayerCAM
+# *Grad-CAM for tiger shark at an early, a middle and the last layer: first a relief of the whole photograph, then
+# a few faint patches, then one region on the shark.*
 #
-# Grad-CAM gives each map a single weight, the *mean* gradient. Two variants change step 3.
+# From 233 places to one. An early layer's maps are edges and colors, which are everywhere, and one weight for a
+# whole map says little there. That is why Grad-CAM is used with the last feature maps.
+
+# %% [markdown]
+# ## Grad-CAM's relatives
+#
+# Grad-CAM gives each map a single weight, the *mean* gradient. Three variants change step 3. Let
+# $g^k_{ij} = \partial y^c / \partial A^k_{ij}$.
 #
 # - **Grad-CAM++** ([Chattopadhay et al., 2017](https://arxiv.org/abs/1710.11063)) adds up only the
-#   positive gradients $g = \partial y^c / \partial A^k_{ij}$, each with a factor of its own:
+#   positive gradients, each with a factor of its own:
 #   $$ w^c_k = \sum_{i,j} \frac{g^2}{2 g^2 + \big(\sum_{a,b} A^k_{ab}\big)\, g^3} \; \text{ReLU}(g) . $$
-# - **LayerCAM** ([Jiang et al., 2021](https://doi.org/10.1109/TIP.2021.3089943)) gives each position its
+# - **LayerCAM** ([Jiang et al., 2021](https://doi.org/10.1109/TIP.2021.3089943)) gives each place its
 #   own weight, the positive gradient there:
-#   $$ L^c = \text{ReLU}\Big( \sum_k \text{ReLU}(g^k) \cdot A^k \Big) . $$
+#   $ L^c = \text{ReLU}\big( \sum_k \text{ReLU}(g^k) \cdot A^k \big) . $
+# - **HiResCAM** ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)) keeps the sign, and skips the
+#   mean: $ L^c = \text{ReLU}\big( \sum_k g^k \cdot A^k \big) . $
 #
-# The paper takes $e^{y^c}$ as the score. Where the network is linear between its ReLUs, the second and
-# third derivative are then $g^2$ and $g^3$ times $e^{y^c}$, a factor that the division by the maximum
-# removes. Implementations differ: tf-keras-vis scales the factors of each map to sum 1, Xplique takes the
-# mean over positions for the sum. The formula above is the paper's, and ours.
+# (Grad-CAM++ takes $e^{y^c}$ for its score; the powers of $g$ above are the second and third derivative of
+# that, without a factor that the division by the maximum removes. tf-keras-vis also scales the factors of
+# each map to the sum 1, which the paper does not.)
 #
-# Before we compare, look at the gradients. How much does the gradient of one map differ from position to
-# position?
-
-# %%
-maps, gradients = maps_and_gradients(classifier.logits_model, inputs, cat, layer_name)
-spread = np.std(gradients, axis=(0, 1)).mean() / np.abs(gradients).mean()
-print(f"{layer_name}: the gradient's spread over positions is {spread:.2f} of its mean magnitude")
-
-# %% [markdown]
-# If the spread is 0, the network averages its last maps and has one dense layer behind, as
-# EfficientNet-Lite0 does. Each map then has a single gradient. Grad-CAM becomes the older CAM
-# ([Zhou et al., 2015](https://arxiv.org/abs/1512.04150)), and LayerCAM only drops the negative weights.
-# An earlier layer shows how the methods differ, so we draw the middle one.
+# At the last layer of this network the gradient is the same at every place, so three of the four have little
+# to choose from: HiResCAM *is* Grad-CAM there, and LayerCAM only drops the negative weights. An earlier layer
+# shows the difference. We ask it for the cup.
 
 # %%
 middle = classifier.key_layer_names[1]
-methods = {cu.METHODS[key].title: key for key in ["grad_cam", "grad_cam++", "layer_cam"]}
-by_method = {
-    f"{title}, cat": cu.make_gradcam_heatmap(classifier, image, cat, middle, method=method)
-    for title, method in methods.items()
-}
-cu.plot_heatmap(image, by_method)
+methods = {row.title: key for key, row in cu.METHODS.items() if row.formula}
+cu.plot_heatmap(
+    pair,
+    {
+        f"{title}: espresso": cu.make_gradcam_heatmap(classifier, pair, cup, middle, method=key)
+        for title, key in methods.items()
+    },
+)
+
 
 # %%
+def share_on_cup(heatmap):
+    """Return how much of a heatmap's sum lies on the right half of the picture."""
+    stretched = cu.resize_heatmap(heatmap, pair.shape[:2])
+    return float(stretched[:, pair.shape[1] // 2 :].sum() / stretched.sum())
+
+
 for name in [middle, layer_name]:
-    print(name)
-    for title, method in methods.items():
-        on_cat = share_on_left(cu.make_gradcam_heatmap(classifier, image, cat, name, method))
-        on_cup = 1 - share_on_left(cu.make_gradcam_heatmap(classifier, image, cup, name, method))
-        print(f"  {title:11s} Egyptian cat: {on_cat:.0%} on the cat   espresso: {on_cup:.0%} on the cup")
+    shares = [
+        f"{title} {share_on_cup(cu.make_gradcam_heatmap(classifier, pair, cup, name, key)):.0%}"
+        for title, key in methods.items()
+    ]
+    print(f"on the cup's half, {name}: {', '.join(shares)}")
 
 # %% [markdown]
-# Compare the numbers: they say how well each method separates the two objects. Both variants ignore
-# negative gradients, so a map that speaks *against* the cat is not held against the places where it
-# is active. Grad-CAM subtracts it, and at EfficientNet-Lite0's last layer it separates the two better.
-# That is no verdict: what Grad-CAM++ was made for is to mark *all* of an object, or several of one class.
+# *Four class activation maps for espresso at a middle layer. Grad-CAM's specks lie on the cat as well, Grad-CAM++
+# veils the whole picture, LayerCAM marks the saucer and the spoon, and HiResCAM little more than a few dots.*
+#
+# At the middle layer Grad-CAM puts less than half of its heat on the cup's half: one weight for a whole map is
+# too little there. LayerCAM and HiResCAM, which weigh each place, put two thirds there. At the last layer the
+# order turns around. Grad-CAM and HiResCAM keep what is negative until the sum is done, and put 87 % on the cup;
+# the other two drop it before, and put 66 % there. So there is no best method, only a best one for a layer.
 
 # %% [markdown]
 # ## Explore: drag through classes, layers and methods
 #
-# Drag *Class* from a cat to the espresso and watch the heat move. Then drag *Layer* toward the
-# beginning, and change the *Method*.
+# Drag *Class* from the tiger shark to the great white and watch the heat move forward. Then drag *Layer*
+# toward the beginning, and change the *Method*.
 
 # %%
-cu.ClassExplorer(classifier, image)
+cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
-# ## The tutorial's shark
-#
-# The tutorial that this course follows explains a great white shark. What does our network say?
-
-# %%
-shark = cu.load_image("great_white_shark")
-predictions = classifier.top_predictions(shark, k=2)
-print(", ".join(f"{p.label} {p.probability:.2f}" for p in predictions))
-heatmaps = {
-    p.label.replace("_", " "): cu.make_gradcam_heatmap(classifier, shark, p.class_index)
-    for p in predictions
-}
-cu.plot_heatmap(shark, heatmaps)
-
-# %%
-for name, heatmap in heatmaps.items():
-    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
-    print(f"{name:18s} peak in row {row + 1}, column {column + 1} of {heatmap.shape[0]}, "
-          f"{heatmap[:, :3].sum() / heatmap.sum():.0%} of the heat in the left three columns")
-
-# %% [markdown]
-# It says tiger shark, and names the great white second. Both heatmaps lie on the shark, and they differ.
-# For the tiger shark the heat peaks behind the dorsal fin, toward the tail; for the great white in front
-# of the fin, above the gills. The probability says which name has won. The heatmaps say which part of the
-# animal speaks for which name.
+# *The class explorer on the shark, with Grad-CAM for tiger shark at the last layer.*
 
 # %% [markdown]
 # ## What to remember
 #
 # - Grad-CAM is four steps: forward, backward, average, weighted sum. It needs a class and a layer.
 # - Use the last feature maps, and the logit.
-# - Cover the hottest region, and the coldest to compare. Only a heatmap that passes is evidence.
+# - Without the ReLU the map has a sign. Where a network averages its last maps, as this one does, its sum
+#   is the logit less the bias.
+# - Two names for one thing? Look at the difference of their maps.
 #
 # ## Where Grad-CAM misleads
 #
-# - It is coarse. The smooth overlay hides that there are only a few cells; do not read outlines into
-#   it.
-# - It shows where, not what: heat on an ear does not say whether its shape or its color counts.
+# - It is coarse. The smooth overlay hides that there are only 49 cells; do not read outlines into it.
+# - It shows where, not what: heat on the flank does not say whether its stripes or its shape count.
 # - A cell of the last layer can depend on most of the picture (its receptive field, chapter 3). Heat in a
 #   cell is no proof that the pixels beneath it matter.
-# - The average in step 3 can mark places that the logit does not depend on, where the gradient of a map
-#   differs from place to place ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)).
-# - A class that the network does not believe in may get a heatmap as bright as the winner's, or none at
-#   all. Always read it together with the logit.
+# - With VGG16: the dense layers behind its last maps weigh each place differently, so the mean in step 3
+#   throws something away, the sum is no longer the logit, and the map can mark places that the logit does
+#   not depend on ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)).
+# - A class that the network does not believe in gets a heatmap as bright as the winner's. Always read it
+#   together with the logit.
 #
 # **Next:** chapter 4.2 goes from regions to pixels.
 

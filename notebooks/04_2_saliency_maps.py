@@ -15,11 +15,15 @@
 #
 # ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) → · 40 minutes
 #
+# From the dorsal fin backward the network sees a tiger shark. Grad-CAM has 49 cells to say so. **Can we get
+# closer, down to the pixels, and find out whether it is the stripes?** Three methods try. Each has a flaw
+# that the next one repairs, and at the end stands an experiment.
+#
 # **What you will learn**
 #
-# - how a gradient with respect to the picture becomes a map of pixels;
-# - why such maps are noisy, and what SmoothGrad does about it;
-# - how Integrated Gradients shares a logit out over the pixels, and how to check the sum.
+# - how to take the softmax off a network, and what a gradient at the pixels says;
+# - how many samples SmoothGrad needs until its map is no longer chance;
+# - how Integrated Gradients shares out a logit, and how to check that the sum is right.
 #
 # **You need:** chapter 4.1.
 
@@ -37,15 +41,39 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from scipy.ndimage import gaussian_filter1d
 
 # %%
 classifier = cu.load_classifier()
-image = cu.load_image("chelsea")
-cat = cu.class_index("Egyptian cat")
-inputs = tf.constant(classifier.preprocess(image))
+shark = cu.load_image("great_white_shark")
+tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
+inputs = tf.constant(classifier.preprocess(shark))
 
 # %% [markdown]
-# ## The idea
+# ## Take the softmax off
+#
+# We explain the logit, not the probability (chapter 4). The model ends in a dense layer that computes both in
+# one go. So we cut it in front of that layer, and attach a new one with the same weights and no softmax.
+
+# %%
+model = classifier.model
+last = model.layers[-1]
+print(f"{last.name}: {type(last).__name__} with activation {last.activation.__name__}")
+
+without_softmax = keras.layers.Dense(last.units, name="logits")
+logits_model = keras.Model(model.input, without_softmax(last.input))
+without_softmax.set_weights(last.get_weights())
+
+logits = logits_model(inputs).numpy()
+assert np.allclose(tf.nn.softmax(logits), model(inputs), atol=1e-6)
+print(f"logits: tiger shark {logits[0, tiger]:.2f}, great white shark {logits[0, white]:.2f}")
+
+# %% [markdown]
+# Only the last layer's weights exist twice now, and `model` is as it was. Do not set
+# `model.layers[-1].activation = None` on a model that others use: their probabilities would turn into logits.
+# `classifier.logits_model` is the same, without any copy.
+#
+# ## The gradient at the pixels
 #
 # Change one pixel a little. How much does the logit of the class change? The gradient answers this
 # for all pixels at once. For the logit $y^c$ and the picture $x$ with rows $i$, columns $j$ and
@@ -53,62 +81,19 @@ inputs = tf.constant(classifier.preprocess(image))
 #
 # $$ M_{ij} = \max_k \left| \frac{\partial y^c}{\partial x_{ijk}} \right| $$
 #
-# ([Simonyan et al., 2013](https://arxiv.org/abs/1312.6034)). It needs one forward and one backward
+# ([Simonyan et al., 2013](https://arxiv.org/abs/1312.6034)). It takes one forward and one backward
 # pass, and no choice of a layer.
 
 
 # %%
 def saliency_map(model, inputs, class_index):
     """Vanilla saliency of one preprocessed picture; `model` ends in logits."""
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    with tf.GradientTape() as tape:
         tape.watch(inputs)
-        score = model(inputs)[0, class_index]
-    gradient = tape.gradient(score, inputs)[0]
+        logit = model(inputs)[0, class_index]
+    gradient = tape.gradient(logit, inputs)[0]
     magnitude = tf.reduce_max(tf.abs(gradient), axis=-1)
-    return tf.math.divide_no_nan(magnitude, tf.reduce_max(magnitude)).numpy()
-
-
-by_hand = saliency_map(classifier.logits_model, inputs, cat)
-saliency = cu.compute_saliency_map(classifier, image, cat)
-assert np.corrcoef(by_hand.ravel(), saliency.ravel())[0, 1] > 0.9999
-print(f"{saliency.shape[0]} x {saliency.shape[1]} values, as many as the network sees pixels")
-
-# %% [markdown]
-# A few pixels stand out so far that the others look dark beside them. To draw such a map we show the
-# brightest 1 % at full strength and scale the rest to them.
-
-
-# %%
-def brighten(values):
-    """Scale values that are not negative to [0, 1] for drawing; the brightest 1 % are 1."""
-    return np.clip(values / (np.percentile(values, 99) or 1), 0, 1)
-
-
-def share_on_blanket(values):
-    """Return how much of a map's sum lies on the right fifth of the picture, mostly blanket."""
-    stretched = cu.resize_heatmap(values, image.shape[:2])
-    return float(stretched[:, image.shape[1] * 4 // 5 :].sum() / stretched.sum())
-
-
-cu.plot_heatmap(image, {"Saliency": brighten(saliency)})
-
-# %%
-print(f"on the right fifth of the picture: {share_on_blanket(saliency):.0%} of the sum")
-
-# %% [markdown]
-# The right fifth of the picture is blanket, but for the tip of an ear. A map without any preference
-# would put 20 % of its sum there. Look at the dots: they lie all over the picture in small clusters,
-# and neighboring pixels have very different values.
-
-# %% [markdown]
-# ## Why it is noisy
-#
-# Add a little noise to the picture, too little to see. The answer stays. Does the map?
-
-# %%
-generator = np.random.default_rng(0)
-noisy = image + generator.normal(0, 3, image.shape)
-noisy = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    return (magnitude / tf.reduce_max(magnitude)).numpy()
 
 
 def correlation(a, b):
@@ -116,22 +101,52 @@ def correlation(a, b):
     return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
 
 
-for name, picture in [("picture", image), ("with noise", noisy)]:
-    best = classifier.top_predictions(picture, k=1)[0]
-    print(f"{name:11s} {best.label} {best.probability:.2f}")
-print(f"correlation of the pictures:      {correlation(image, noisy):.3f}")
-noisy_saliency = cu.compute_saliency_map(classifier, noisy, cat)
-print(f"correlation of the saliency maps: {correlation(saliency, noisy_saliency):.1f}")
+by_hand = saliency_map(logits_model, inputs, tiger)
+saliency = cu.compute_saliency_map(classifier, shark, tiger)
+assert correlation(by_hand, saliency) > 0.9999
+print(f"{saliency.shape[0]} x {saliency.shape[1]} values, as many as the network sees pixels")
+
 
 # %%
-grad_cams = [cu.make_gradcam_heatmap(classifier, picture, cat) for picture in (image, noisy)]
-print(f"correlation of Grad-CAM's maps:   {correlation(*grad_cams):.1f}")
+def brighten(values):
+    """Scale a map for drawing: the brightest 1 % are all 1."""
+    return np.clip(values / np.percentile(np.abs(values), 99), -1, 1)
+
+
+cu.plot_heatmap(shark, {"Saliency for tiger shark": brighten(saliency)})
 
 # %% [markdown]
-# The pictures are nearly the same, and so are the answer and the map of Grad-CAM. The saliency maps
-# differ. A network of ReLUs is *piecewise linear*: it is made of many small pieces, within a piece the
-# gradient is constant, and at its border the gradient jumps. A tiny step leads to another piece. So the
-# gradient at one point says little about the surroundings.
+# *Saliency for tiger shark: clusters of bright dots, most of them on the shark, but with no outline that one
+# could recognize.*
+#
+# A few pixels stand out so far that all others look dark beside them. So we draw the brightest 1 % at full
+# strength and scale the rest to them; the numbers stay as they are. Even so, it is hard to find the shark.
+
+# %% [markdown]
+# ### Why it is noisy
+#
+# Add a little noise to the photograph, too little to see. The answer stays. Does the map? Guess.
+
+# %%
+generator = np.random.default_rng(0)
+noisy = shark + generator.normal(0, 3, shark.shape)
+noisy = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+for name, picture in [("photograph", shark), ("with noise", noisy)]:
+    best = classifier.top_predictions(picture, k=1)[0]
+    print(f"{name}: {best.label} {best.probability:.1f}")
+print(f"correlation of the photographs:    {correlation(shark, noisy):.3f}")
+print(
+    f"correlation of their saliency:     {correlation(saliency, cu.compute_saliency_map(classifier, noisy, tiger)):.1f}"
+)
+grad_cams = [cu.make_gradcam_heatmap(classifier, picture, tiger) for picture in (shark, noisy)]
+print(f"correlation of their Grad-CAM:     {correlation(*grad_cams):.2f}")
+
+# %% [markdown]
+# The photographs are the same for the eye, and Grad-CAM's maps are, too. The saliency maps are not. A network
+# of ReLUs is *piecewise linear*: it is made of many small pieces, within a piece the gradient is constant,
+# and at its border the gradient jumps. A tiny step leads to another piece. So the gradient at one point says
+# little about the surroundings.
 
 # %% [markdown]
 # ## SmoothGrad
@@ -144,46 +159,63 @@ print(f"correlation of Grad-CAM's maps:   {correlation(*grad_cams):.1f}")
 # \frac{\partial y^c}{\partial x_{ijk}} (x + \varepsilon_s) \Big| ,
 # \qquad \varepsilon_s \sim \mathcal{N}(0, \sigma^2) . $$
 #
-# What points in random directions cancels out; what agrees stays. The noise level is $\sigma$ as a
-# share of the picture's range.
+# What points in random directions cancels out; what agrees stays. We take a $\sigma$ of 0.1 times the
+# picture's range.
+#
+# How many samples? The paper's figures use 50, many tutorials 20. There is a better answer: compute the map
+# twice, with other random numbers, and compare. What differs is chance.
 
 # %%
-noise_level = 0.1
-smoothed = {
-    n: cu.smooth_grad(classifier, image, cat, num_samples=n, noise_level=noise_level)
-    for n in [1, 5, 20]
+counts = [1, 5, 20, 80, 320]
+maps = {
+    n: [cu.smooth_grad(classifier, shark, tiger, n, noise_level=0.1, seed=seed) for seed in (0, 1)]
+    for n in counts
 }
-cu.plot_heatmap(image, {f"samples: {n}": brighten(values) for n, values in smoothed.items()})
-
-# %% [markdown]
-# How noisy is a map? Compute it twice, with other random numbers, and compare.
+agreement = [correlation(*maps[n]) for n in counts]
+for n, value in zip(counts, agreement):
+    print(f"{n:3d} samples: correlation of two seeds {value:.1f}")
 
 # %%
-for n, first in smoothed.items():
-    second = cu.smooth_grad(classifier, image, cat, n, noise_level, seed=1)
-    print(f"samples {n:2d}: correlation of two runs {correlation(first, second):.2f}, "
-          f"on the right fifth {share_on_blanket(first):.0%}")
+figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
+axes.plot(counts, agreement, marker="o", color="#31688e")
+axes.set_xscale("log")
+axes.set_xticks(counts, counts)
+axes.minorticks_off()
+axes.set_ylim(0, 1)
+axes.set_xlabel("samples")
+axes.set_title("SmoothGrad: correlation of two runs with different seeds", fontsize="medium")
+plt.show()
 
 # %% [markdown]
-# The correlation rises with the number of samples: the map depends less and less on chance. As long as it
-# is far from 1, more samples would help. Compare the three rows above with the last numbers: do the dots
-# gather on the face, and does the blanket on the right get darker? The price is one forward and one
-# backward pass for each sample.
+# *The correlation of two SmoothGrad maps rises from 0.4 at one sample over 0.6 at 20 to 0.9 at 320.*
+#
+# With 20 samples two runs agree at 0.6: a good part of such a map is chance, and another seed draws another
+# map. With 320 they agree at 0.9. That is a map one may look at. It costs 320 forward and backward passes,
+# here some eight seconds.
+
+# %%
+cu.plot_heatmap(shark, {f"SmoothGrad, n = {n}": brighten(maps[n][0]) for n in [1, 20, 320]})
+
+# %% [markdown]
+# *SmoothGrad with 1, 20 and 320 samples: with each step the dots gather into lines, and the water gets darker;
+# with 320 the outline of the shark, its fins and strokes on the flank stand out.*
+#
+# Now the shark is there. And look at the flank: the brightest part shows vertical strokes.
 
 # %% [markdown]
 # ## The same through tf-keras-vis
 #
-# `Saliency` computes both maps. It calls the model with a list of inputs, so we build one that
-# expects a list; this one, too, shares all its weights.
+# `Saliency` computes both maps. As in chapter 4.1, `ReplaceToLinear` takes the softmax off a copy. The class
+# calls the model with a list of inputs, so we hand it one that expects a list.
 
 # %%
 from tf_keras_vis.saliency import Saliency
+from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
 from tf_keras_vis.utils.scores import CategoricalScore
 
-logits_model = classifier.logits_model
-saliency_object = Saliency(keras.Model(logits_model.inputs, logits_model.outputs), clone=False)
-
-theirs = saliency_object(CategoricalScore(cat), inputs)[0]
+listed = keras.Model(model.inputs, model.outputs)
+saliency_object = Saliency(listed, model_modifier=ReplaceToLinear(), clone=True)
+theirs = saliency_object(CategoricalScore(tiger), inputs)[0]
 print(f"vanilla saliency: correlation {correlation(theirs, saliency):.4f}")
 assert correlation(theirs, saliency) > 0.9999
 
@@ -213,138 +245,151 @@ def integrated_gradients(model, inputs, baseline, class_index, num_steps):
     total = tf.zeros_like(inputs)
     for step in range(num_steps):
         point = baseline + (step + 0.5) / num_steps * (inputs - baseline)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape() as tape:
             tape.watch(point)
-            score = model(point)[0, class_index]
-        total += tape.gradient(score, point)
+            logit = model(point)[0, class_index]
+        total += tape.gradient(logit, point)
     return ((inputs - baseline) * total / num_steps)[0].numpy()
 
 
-black = tf.constant(classifier.preprocess(np.zeros_like(image)))
-by_hand = integrated_gradients(logits_model, inputs, black, cat, num_steps=10)
-attributions = cu.integrated_gradients(classifier, image, cat, num_steps=10)
+black = tf.constant(classifier.preprocess(np.zeros_like(shark)))
+by_hand = integrated_gradients(logits_model, inputs, black, tiger, num_steps=10)
+attributions = cu.integrated_gradients(classifier, shark, tiger, num_steps=10)
 assert correlation(by_hand, attributions) > 0.999
 print(f"10 steps: both agree, correlation {correlation(by_hand, attributions):.3f}")
 
 # %% [markdown]
-# ### Where does the logit rise on the way?
+# ### Are ten steps enough?
 #
-# Walk along the path and look.
+# The integral is replaced by a sum. `completeness_gap` compares what the attributions sum to with what they
+# should, $F(x) - F(x')$: a gap of 0.05 means that 5 % are missing or too much.
+
+# %%
+gain = float(logits_model(inputs)[0, tiger] - logits_model(black)[0, tiger])
+print(f"F(x) - F(x') = {gain:.1f} logits")
+steps = [10, 30, 100, 300]
+runs = {n: cu.integrated_gradients(classifier, shark, tiger, num_steps=n) for n in steps}
+for n in steps:
+    gap = cu.completeness_gap(classifier, shark, runs[n], tiger)
+    print(f"{n:3d} steps: sum {runs[n].sum():5.1f}   gap {gap:.0%}")
+
+# %% [markdown]
+# With ten steps the sum is wrong several times over. Why? Walk along the path and look.
 
 # %%
 positions = np.linspace(0, 1, 21) ** 2  # closer together near the start
 path = [black + np.float32(p) * (inputs - black) for p in positions]
-scores = np.array([logits_model(point)[0, cat] for point in path])
-gained = scores[-1] - scores[0]
+along = np.array([logits_model(point)[0, tiger] for point in path])
 
-figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
-axes.plot(positions, scores, marker="o", markersize=4, color="#31688e")
-axes.set_xlabel("from black (0) to the picture (1)")
-axes.set_title("Logit of Egyptian cat along the path", fontsize="medium")
-plt.show()
-half = positions[np.argmax(scores - scores[0] > gained / 2)]
-print(f"F(x) - F(x') = {gained:.1f} logits, half of it reached at {half:.2f}")
-
-# %% [markdown]
-# If the curve were a straight line, half of the gain would be reached at 0.5. If it is reached far below,
-# most of the gain comes while the picture is still nearly black. Where the curve is flat, the gradient along the path
-# is small and says little about how the logit was reached. Look at the right end: that is where the
-# picture itself lies, and where plain saliency takes its gradient.
-
-# %% [markdown]
-# ### Is the sum right?
-#
-# The integral is replaced by a sum over a number of steps. `completeness_gap` compares the
-# attributions with $F(x) - F(x')$: a gap of 0.05 means that 5 % are missing or too much.
-
-# %%
-steps = [10, 20, 50, 100, 300]
-runs = {n: cu.integrated_gradients(classifier, image, cat, num_steps=n) for n in steps}
-gaps = {n: cu.completeness_gap(classifier, image, runs[n], cat) for n in steps}
-for n in steps:
-    print(f"{n:3d} steps: sum {runs[n].sum():3.0f}   gap {gaps[n]:.0%}")
-
-# %%
 figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
-axes.plot(steps, list(gaps.values()), marker="o", color="#31688e")
-axes.axhline(0.05, color="gray", linestyle="--", linewidth=1)
-axes.set_xscale("log")
-axes.set_xticks(steps, steps)
-axes.set_ylim(bottom=0)
-axes.set_xlabel("number of steps")
-axes.set_title("Completeness gap of Integrated Gradients; dashed: 5 %", fontsize="medium")
+axes.plot(positions, along, marker="o", markersize=4, color="#31688e")
+axes.set_xlabel("from black (0) to the photograph (1)")
+axes.set_title("Logit of tiger shark along the path", fontsize="medium")
+axes.set_xlim(0, 1)
 plt.show()
 
-# %% [markdown]
-# Check the sums against the gain above. Equally spaced steps fall evenly on the path. If the rise is short,
-# few of them fall on it, or none. So do not trust a fixed number of steps; print the gap.
-#
-# If the rise comes early, as with EfficientNet-Lite0, 20 steps can be spent better: 10 up to a point
-# behind the rise, 10 from there on. The two integrals add up.
-
 # %%
-turn = min(3 * half, 0.5)
-point = black + np.float32(turn) * (inputs - black)
-split = (integrated_gradients(logits_model, point, black, cat, num_steps=10)
-         + integrated_gradients(logits_model, inputs, point, cat, num_steps=10))
-gap = cu.completeness_gap(classifier, image, split, cat)
-print(f"10 steps up to {turn:.2f} and 10 from there: sum {split.sum():.0f}   gap {gap:.0%}")
+half = positions[np.argmax(along - along[0] > gain / 2)]
+print(f"half of the gain is reached at {half:.2f}")
+
+# %% [markdown]
+# *The logit of tiger shark from black to the photograph: it rises steeply near black and is flat from there
+# on.*
+#
+# Most of the gain comes while the picture is still nearly black. Ten equal steps put one point on that rise,
+# or none. Three hundred put enough there. And look at the right end: that is where the photograph itself lies,
+# where plain saliency takes its gradient. The curve is flat there. The gradient at the photograph says
+# little about how the logit came to be.
+#
+# So do not trust a fixed number of steps. Print the gap.
 
 # %% [markdown]
 # ### What it shows
-#
-# We add the three colors of each pixel and draw what speaks for the cat (positive) and against it
-# (negative) in two rows.
 
 # %%
-attributions = runs[300].sum(axis=-1)
-cu.plot_heatmap(
-    image,
-    {
-        "speaks for the cat": brighten(np.maximum(attributions, 0)),
-        "speaks against it": brighten(np.maximum(-attributions, 0)),
-    },
-)
+attributions = runs[300].sum(axis=-1)  # the three colors of a pixel together
+cu.plot_heatmap(shark, {"Integrated Gradients": brighten(attributions)})
 
 # %%
 positive, negative = attributions[attributions > 0].sum(), attributions[attributions < 0].sum()
-print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positive + negative:+.0f}")
+print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positive + negative:+.1f}")
 
 # %% [markdown]
-# Both rows show much the same places. Read the numbers: the gain is what is left when the amounts for and
-# against are added up. The larger they are beside it, the less a single pixel's share means. Pixels do
-# not speak for a cat one by one.
+# *Integrated Gradients for tiger shark: dots for and against the class lie side by side all over the shark's
+# body.*
+#
+# The sum is right, and the map lies on the shark. But read the numbers. Hundreds of logits speak for the tiger
+# shark, hundreds against it, and nine are left. What is for and what is against changes from pixel to pixel.
+# Pixels do not speak for a shark one by one; only their sum over an area means something. And the gap bounds
+# the error of the *total*. It does not say how wrong the part for or the part against is.
 
 # %% [markdown]
 # ## Regions and pixels, side by side
 
 # %%
 cu.plot_heatmap(
-    image,
+    shark,
     {
-        "Grad-CAM": cu.make_gradcam_heatmap(classifier, image, cat),
+        "Grad-CAM": grad_cams[0],
         "Saliency": brighten(saliency),
-        "SmoothGrad": brighten(smoothed[20]),
-        "Integrated Gradients": brighten(np.abs(attributions)),
+        "SmoothGrad, 320 samples": brighten(maps[320][0]),
+        "Integrated Gradients, magnitude": brighten(np.abs(attributions)),
     },
 )
 
 # %% [markdown]
-# Grad-CAM answers with a region, a few cells wide. The other three answer with pixels. How much of each
-# lies on the blanket on the right, where a map without any preference would put 20 %?
-
-# %%
-for name, values in {
-    "Grad-CAM": cu.make_gradcam_heatmap(classifier, image, cat),
-    "Saliency": saliency,
-    "SmoothGrad": smoothed[20],
-    "Integrated Gradients": np.abs(attributions),
-}.items():
-    print(f"{name:21s} on the right fifth: {share_on_blanket(values):.0%}")
+# *Four maps for tiger shark: Grad-CAM's region, and the dots of saliency, SmoothGrad and Integrated Gradients.
+# SmoothGrad alone draws the animal.*
 
 # %% [markdown]
-# A number near 20 % means that the method does not tell the blanket from the cat on this picture. In the
-# rows above you see it: such a map is as bright on the right edge as elsewhere.
+# ## Is it the stripes?
+#
+# A map can only raise a suspicion. An experiment can test it: take the stripes away and ask again. On the
+# flank the light draws *vertical* strokes. Blurring along the rows wipes them out and leaves the shark's
+# outline above and below nearly as it was. To compare, we blur the head in the same way.
+
+
+# %%
+def blur_rows(image, rows, columns, sigma=8):
+    """Blur a part of a picture along its rows."""
+    blurred = image.copy()
+    blurred[rows, columns] = gaussian_filter1d(image, sigma, axis=1)[rows, columns]
+    return blurred
+
+
+pictures = {
+    "photograph": shark,
+    "flank blurred": blur_rows(shark, slice(150, 300), slice(300, 560)),
+    "head blurred": blur_rows(shark, slice(150, 300), slice(40, 300)),
+}
+gray = shark.mean(axis=2, keepdims=True).astype(np.uint8)
+pictures["in gray"] = np.repeat(gray, 3, axis=2)
+
+for name, picture in pictures.items():
+    values = classifier.logits(picture)[0]
+    print(
+        f"{name:14s} tiger shark {values[tiger]:5.2f}, great white {values[white]:5.2f}: "
+        f"{cu.class_label(int(values.argmax()))}"
+    )
+
+# %%
+figure, panels = plt.subplots(1, 3, figsize=(9.6, 2.6), layout="constrained")
+for axes, (name, picture) in zip(panels, pictures.items()):
+    axes.imshow(picture)
+    axes.set_title(name, fontsize="medium")
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *The photograph, the photograph with the flank blurred along the rows, and with the head blurred in the same
+# way.*
+#
+# Without its stripes the flank belongs to a great white: the tiger shark loses a logit, the great white gains
+# more than one, and the answer is right. The same blur on the head changes nothing of the kind. So the maps
+# have pointed at the right place, and our suspicion has passed a test.
+#
+# Is it proven? The last line warns us. In gray, with all stripes in place, the answer is *great white* as
+# well. The color of the water counts, too. An explanation that fits is not the only one that fits.
 
 # %% [markdown]
 # ## Explore: pixels
@@ -353,26 +398,29 @@ for name, values in {
 # class: how much of the map changes with it?
 
 # %%
-explorer = cu.ClassExplorer(classifier, image)
+explorer = cu.ClassExplorer(classifier, shark)
 explorer.method.value = "saliency"
 explorer
+
+# %% [markdown]
+# *The class explorer on the shark, with the saliency map for tiger shark.*
 
 # %% [markdown]
 # ## What to remember
 #
 # - Saliency is the gradient's magnitude: what a *small change* would do.
-# - SmoothGrad averages noise away. Compare two seeds to see whether you took enough samples.
+# - SmoothGrad averages noise away. Take as many samples as it needs until two seeds agree.
 # - Integrated Gradients adds up to the logit's gain over a baseline. Always print the gap.
+# - A map raises a suspicion. Change the picture to test it.
 #
 # ## Where pixel maps mislead
 #
 # - A sharp picture of edges looks like an explanation. Ask for another class: how much of the map changes?
-#   Chapter 5 measures it.
 # - With a black baseline, a black pixel gets no attribution, however important it is:
 #   $x_i - x'_i = 0$.
 # - A large gradient is not a large contribution, and neither is a reason.
 #
-# **Next:** chapter 5 puts all methods to the same test.
+# **Next:** chapter 5 answers what the first chapters left open.
 
 # %% [markdown] tags=["navigation"]
 # ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) →

@@ -135,9 +135,9 @@ def test_an_address_that_colab_cannot_open_is_refused(course, address):
 
 def test_a_chapter_without_a_row_or_a_head_stops_everything(course):
     path = course / "notebooks/05_conclusion.py"
-    path.write_text(NEW_CHAPTER.replace("# **What you", "# **What I"), encoding="utf-8")
+    path.write_text(NEW_CHAPTER.replace("# # A draft", "# A draft"), encoding="utf-8")
     before = texts(course)
-    with pytest.raises(ValueError, match="05_conclusion: no title cell"):
+    with pytest.raises(ValueError, match="05_conclusion: no Markdown cell"):
         stamp.main([], course)
     path.rename(course / "notebooks/06_other.py")
     with pytest.raises(ValueError, match="contents.toml has: 05_conclusion, 06_other"):

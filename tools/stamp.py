@@ -19,9 +19,10 @@ _COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 _BINDER_BADGE = "https://mybinder.org/badge_logo.svg"
 _CONTENTS = "[contents](../README.md#the-chapters)"
 
-_ANYWHERE = re.DOTALL | re.MULTILINE
-_HEAD = re.compile(r"^# %% \[markdown\]\n# # .*?(?=^# \*\*What you will learn\*\*\n)", _ANYWHERE)
-_SETUP = re.compile(r'^# %% cellView="form".*?\n(?=# %%)', _ANYWHERE)
+_HEAD = re.compile(  # the title, and what was stamped under it
+    r"^# %% \[markdown\]\n# # .*\n#\n(?:(?:# \[!\[.*\n#\n)?# .* · \d+ minutes\n#\n)?", re.MULTILINE
+)
+_SETUP = re.compile(r'^# %% cellView="form".*?\n(?=# %%)', re.DOTALL | re.MULTILINE)
 _FIRST_CODE = re.compile(r"^(?=# %%(?! \[markdown\]))", re.MULTILINE)
 _FOOT = re.compile(r'\n# %% \[markdown\] tags=\["navigation"\]\n.*\Z', re.DOTALL)
 _SETUP_CELL = """\
@@ -102,7 +103,7 @@ def stamp_chapter(text, contents, number, address, version):
     head = "# %% [markdown]\n" + _commented(lines)
     source = f"{address}/archive/refs/tags/v{version}.zip" if address else "course.zip"
     foot = '\n# %% [markdown] tags=["navigation"]\n' + _commented([links])
-    missing = f"{chapter.file}: no title cell with **What you will learn**"
+    missing = f"{chapter.file}: no Markdown cell that begins with a title '# ...' and an empty line"
     text = _replace(_HEAD, head, text, missing)
     if not _SETUP.search(text):
         text = _FIRST_CODE.sub('# %% cellView="form"\n\n', text, count=1)

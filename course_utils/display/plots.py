@@ -4,15 +4,31 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from course_utils.checks import is_whole_number
-from course_utils.display.tiles import overlay_heatmap, tile_feature_maps
+from course_utils.checks import check_image, is_whole_number
+from course_utils.display.tiles import (
+    SIGNED_COLOR_MAP,
+    check_maps,
+    color_table,
+    enlarge_maps,
+    overlay_heatmap,
+    scale_to_bytes,
+    shrink_maps,
+)
 
-_WIDTH = 8.0  # inches: what a notebook's text column shows without scaling
+_WIDTH = 9.9  # inches; with 100 dots each, what a notebook's text column shows
+_DPI = 100
+_GRID_WIDTH = 930  # pixels, at most, for a grid whose cells are whole pixels
+_STEPS = 4  # of 256 that share a color: nobody sees it, and a stored grid takes a quarter less
 _MOST_LAYERS = 6  # side by side
-_GRID_DPI = 80  # a grid of feature maps is fine-grained, and a stored notebook must stay small
+_GAP = 2  # white pixels between two cells of a grid
+_BETWEEN = 20  # white pixels between two layers
+_LINE = 18  # pixels of a line of text
+_FINE = 100  # rows from which a heatmap is one of pixels, and is drawn without the picture
 
 
 def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = None) -> Figure:
@@ -37,18 +53,21 @@ def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = No
         raise ValueError("There are no predictions to draw: the list is empty.")
     height = 0.6 + 0.36 * len(predictions)
     if image is None:
-        figure, axes = _subplots(figsize=(_WIDTH * 0.7, height))
+        figure, axes = _subplots(figsize=(_WIDTH * 0.6, height))
     else:
         figure, (left, axes) = _subplots(
             1, 2, figsize=(_WIDTH, max(height, 2.4)), width_ratios=(1, 1.5)
         )
-        _show(left, image, "Input")
+        left.imshow(image)
+        left.set_title("Input", fontsize="medium")
+        left.axis("off")
     labels = [prediction.label.replace("_", " ") for prediction in predictions]
     bars = axes.barh(range(len(labels)), [p.probability for p in predictions], color="#31688e")
     axes.bar_label(bars, fmt="%.3f", padding=3)
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.15)  # room for the number beside a full bar
+    axes.spines["bottom"].set_bounds(0, 1)
     axes.set_xticks([0, 0.5, 1])
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(f"Probability of the top {len(labels)} classes", fontsize="medium")
@@ -85,21 +104,15 @@ def plot_kernels(kernels: NDArray, title: str = "Kernels", columns: int = 8) -> 
         raise ValueError(f"columns must be a whole number, 1 or more, not {columns!r}.")
     columns = int(columns)
     kernels = kernels.astype(np.float32)
-    patches = 0.5 + 0.5 * kernels / (np.abs(kernels).max() or 1)
+    largest = np.abs(kernels).max()
+    patches = 0.5 + 0.5 * kernels / (largest or 1)
     patches = patches.transpose((3, 0, 1, 2) if patches.shape[2] == 3 else (2, 0, 1, 3))
-    count, height, width, channels = patches.shape
-    rows = -(-count // columns)
-    mosaic = np.ones((rows * columns, height + 1, width + 1, channels), np.float32)
-    mosaic[:count, :height, :width] = patches
-    mosaic = mosaic.reshape(rows, columns, height + 1, width + 1, channels).swapaxes(1, 2)
-    mosaic = mosaic.reshape(rows * (height + 1), columns * (width + 1), channels)[:-1, :-1]
-    figure, axes = _subplots(
-        figsize=(_WIDTH * 0.75, _WIDTH * 0.75 * mosaic.shape[0] / mosaic.shape[1] + 0.4)
-    )
-    limits = {"vmin": 0, "vmax": 1}
-    mosaic = mosaic if channels == 3 else mosaic[..., 0]
-    _show(axes, mosaic, f"{title}: {count} of {height} x {width}", "gray", **limits)
-    return figure
+    count, height, width, _ = patches.shape
+    zoom = max((_GRID_WIDTH * 3 // 4 // columns - _GAP) // width, 1)
+    patches = np.rint(255 * patches.repeat(zoom, axis=1).repeat(zoom, axis=2)).astype(np.uint8)
+    mosaic = _mosaic(np.broadcast_to(patches, (*patches.shape[:3], 3)), columns)
+    words = f"mid-gray: a weight of 0; dark and bright: -{largest:.2f} and +{largest:.2f}"
+    return _pixel_figure([(f"{title}: {count} of {height} x {width}", mosaic)], words)
 
 
 def plot_feature_maps(
@@ -108,7 +121,8 @@ def plot_feature_maps(
     """Draw all channels of one layer, or of several layers side by side.
 
     Each channel is scaled to its own range, so that brightness compares places within a channel,
-    not channels with each other.
+    not channels with each other. Each of its values takes a whole number of pixels; a map that is
+    too large for that is averaged down by a whole factor first.
 
     Args:
         maps: Real numbers (height, width, channels), or a dict from layer name to such an array, as
@@ -131,36 +145,29 @@ def plot_feature_maps(
             f"{len(layers)} layers are too many for one figure, which has room for {_MOST_LAYERS}. "
             "Choose some: get_feature_maps(classifier, image, classifier.key_layer_names)."
         )
-    tiles = {
-        name: tile_feature_maps(array, _near_square(array) if columns is None else columns)
-        for name, array in layers.items()
-    }
-    width = _WIDTH / len(tiles)
-    height = max(width * tile.shape[0] / tile.shape[1] for tile in tiles.values())
-    figure, grid = _subplots(
-        1, len(tiles), figsize=(_WIDTH, height + 0.6), dpi=_GRID_DPI, squeeze=False
-    )
-    for axes, (name, tile) in zip(grid.flat, tiles.items(), strict=True):
-        height, width, channels = np.shape(layers[name])
-        _show(axes, tile, f"{name}\n{channels} channels of {height} x {width}", cmap)
-    return figure
+    room = (_GRID_WIDTH + _BETWEEN) // len(layers) - _BETWEEN
+    grids = [_draw_maps(name, array, columns, room, cmap) for name, array in layers.items()]
+    return _pixel_figure(grids, "each map is scaled to its own range: dark is its smallest value")
 
 
 def plot_heatmap(
     image: NDArray[np.uint8],
     heatmaps: NDArray | Mapping[str, NDArray],
-    alpha: float = 0.5,
+    alpha: float = 0.7,
     cmap: str = "viridis",
 ) -> Figure:
-    """Draw Input | Heatmap | Overlay, one row for each heatmap.
+    """Draw a picture with a heatmap, or with several to compare.
 
-    The heatmap is drawn cell by cell as it was computed, the overlay stretches it smoothly.
+    One heatmap is drawn twice, cell by cell as it was computed and stretched over the picture. Of
+    several each is drawn once: a coarse one over the picture, one of pixels by itself.
 
     Args:
         image: uint8 (H, W, 3), RGB.
-        heatmaps: Real numbers (h, w) in [0, 1], or a dict from a row's name to such an array.
-        alpha: Opacity of the overlay, in [0, 1].
-        cmap: Name of a matplotlib color map.
+        heatmaps: Real numbers (h, w), or a dict from a title to such an array. All in [0, 1]; or,
+            if one has negative values, of any range: then zero is white, and one color bar
+            serves them all.
+        alpha: Opacity of the overlay where the heat is greatest, in [0, 1].
+        cmap: Name of a matplotlib color map, for heatmaps without a sign.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -168,30 +175,103 @@ def plot_heatmap(
     Raises:
         ValueError: There is no heatmap, or one has another shape or range.
     """
-    rows = heatmaps if isinstance(heatmaps, Mapping) else {"Heatmap": heatmaps}
-    if not rows:
+    named = heatmaps if isinstance(heatmaps, Mapping) else {"Heatmap": heatmaps}
+    if not named:
         raise ValueError("There are no heatmaps to draw: the dict is empty.")
-    image = np.asarray(image)
-    overlays = {name: overlay_heatmap(image, h, alpha, cmap) for name, h in rows.items()}
-    height = _WIDTH / 3 * image.shape[0] / image.shape[1] + 0.3
-    figure, grid = _subplots(len(rows), 3, figsize=(_WIDTH, height * len(rows)), squeeze=False)
-    extent = (0, image.shape[1], image.shape[0], 0)
-    for (left, middle, right), (name, heatmap) in zip(grid, rows.items(), strict=True):
-        _show(left, image, "Input")
-        _show(middle, heatmap, name, cmap, extent, vmin=0, vmax=1)
-        _show(right, overlays[name], "Overlay")
+    image = check_image(image)
+    arrays = {name: np.asarray(heatmap) for name, heatmap in named.items()}
+    limit, colors = _scale(arrays.values(), cmap)
+    scaled = {name: heatmap / limit for name, heatmap in arrays.items()}
+    overlays = {name: overlay_heatmap(image, h, alpha, cmap) for name, h in scaled.items()}
+    panels = [("Input", image)]
+    for name, heatmap in arrays.items():
+        if len(arrays) == 1 or len(heatmap) >= _FINE:
+            panels.append((name, heatmap))
+        if len(arrays) == 1 or len(heatmap) < _FINE:
+            panels.append(("Overlay" if len(arrays) == 1 else name, overlays[name]))
+    return _draw_panels(panels, image.shape, colors)
+
+
+def _scale(heatmaps, cmap):
+    """Return (what to divide heatmaps by, their `ScalarMappable`)."""
+    finite = [h for h in heatmaps if h.size and h.dtype.kind in "fiub" and np.isfinite(h).all()]
+    if min((h.min() for h in finite), default=0) >= 0:
+        return 1, ScalarMappable(Normalize(0, 1), cmap)
+    limit = float(max(np.abs(h).max() for h in finite))
+    return limit, ScalarMappable(Normalize(-limit, limit), SIGNED_COLOR_MAP)
+
+
+def _draw_panels(panels, shape, colors):
+    """Draw pictures and heatmaps, two or three in a row, with one color bar."""
+    count = 2 if len(panels) in (2, 4) else 3
+    num_rows = -(-len(panels) // count)
+    height = 0.94 * _WIDTH / count * shape[0] / shape[1] + 0.3
+    size = _WIDTH, height * num_rows
+    figure, grid = _subplots(num_rows, count, figsize=size, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    extent = (0, shape[1], shape[0], 0)
+    for axes, (name, panel) in zip(grid.flat, panels, strict=False):
+        if panel.ndim == 3:
+            axes.imshow(panel)
+        else:
+            smooth = "nearest" if len(panel) < _FINE else "auto"
+            axes.imshow(panel, colors.cmap, colors.norm, extent=extent, interpolation=smooth)
+        axes.set_title(name, fontsize="medium")
+    figure.colorbar(colors, ax=grid, fraction=0.02, pad=0.01, aspect=30)
     return figure
 
 
-def _show(axes, picture, title, cmap=None, extent=None, **limits):
-    axes.imshow(picture, cmap=cmap, extent=extent, interpolation="nearest", **limits)
-    axes.set_title(title, fontsize="medium")
+def _draw_maps(name, maps, columns, room, cmap):
+    """Return a title, and all channels as uint8 (rows, cols, 3), at most `room` pixels wide."""
+    maps = check_maps(maps)
+    height, width, channels = maps.shape
+    columns = int(np.ceil(np.sqrt(channels))) if columns is None else columns
+    if not is_whole_number(columns, 1):
+        raise ValueError(f"columns must be a whole number, 1 or more, not {columns!r}.")
+    cell = max((room + _GAP) // int(columns) - _GAP, 1)
+    factor = -(-width // cell)
+    small = shrink_maps(maps, factor)
+    values = scale_to_bytes(enlarge_maps(small, max(cell // width, 1)))
+    title = f"{name}\n{channels} channels of {height} x {width}"
+    if factor > 1:
+        end = " " if room > 450 else "\n"
+        title += f",{end}averaged to {small.shape[0]} x {small.shape[1]}"
+    return title, _mosaic(color_table(cmap)[values // _STEPS * _STEPS], int(columns))
+
+
+def _mosaic(cells, columns):
+    """Lay uint8 (count, height, width, 3) in rows of `columns`, with white gaps."""
+    count, height, width, _ = cells.shape
+    rows, columns = -(-count // columns), min(columns, count)
+    mosaic = np.full((rows * columns, height + _GAP, width + _GAP, 3), 255, np.uint8)
+    mosaic[:count, :height, :width] = cells
+    mosaic = mosaic.reshape(rows, columns, height + _GAP, width + _GAP, 3).swapaxes(1, 2)
+    return mosaic.reshape(rows * (height + _GAP), columns * (width + _GAP), 3)[:-_GAP, :-_GAP]
+
+
+def _pixel_figure(grids, words):
+    """Draw [(title, uint8 (rows, cols, 3))] side by side, a pixel of theirs one of the figure's.
+
+    One picture fills the figure, so nothing is resampled; the words lie on top of it.
+    """
+    top = _LINE * max(title.count("\n") + 1 for title, _ in grids) + 4
+    height = top + max(len(grid) for _, grid in grids) + _LINE + 6
+    width = sum(grid.shape[1] + _BETWEEN for _, grid in grids) - _BETWEEN
+    canvas = np.full((height, max(width, 420), 3), 255, np.uint8)
+    size = canvas.shape[1] / _DPI, height / _DPI
+    figure = plt.figure(figsize=size, dpi=_DPI)
+    plt.close(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
-
-
-def _near_square(maps):
-    """How many channels of (height, width, channels) in a row make a grid about square."""
-    return int(np.ceil(np.sqrt(np.prod(np.shape(maps)[-1:]))))
+    left = 0
+    for title, grid in grids:
+        canvas[top : top + len(grid), left : left + grid.shape[1]] = grid
+        axes.text(left, top - 6, title, fontsize=10, verticalalignment="bottom")
+        left += grid.shape[1] + _BETWEEN
+    axes.text(0, height - 4, words, fontsize=9, color="dimgray", verticalalignment="bottom")
+    axes.imshow(canvas, interpolation="nearest", aspect="auto")
+    return figure
 
 
 def _subplots(*args, **options):

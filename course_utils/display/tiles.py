@@ -12,6 +12,7 @@ from PIL import Image
 from course_utils.checks import check_image, is_number, is_whole_number
 
 COLOR_MAPS = ("viridis", "magma", "cividis", "gray", "jet")  # that an explorer offers
+SIGNED_COLOR_MAP = "RdBu_r"  # blue, white at zero, red: also for color-blind eyes
 
 
 def tile_feature_maps(maps: NDArray, columns: int = 8, padding: int = 1) -> NDArray[np.uint8]:
@@ -30,12 +31,7 @@ def tile_feature_maps(maps: NDArray, columns: int = 8, padding: int = 1) -> NDAr
         ValueError: `maps` has another shape or numbers that are not finite, or `columns` or
             `padding` is out of range.
     """
-    maps = np.asarray(maps)
-    if maps.ndim != 3 or maps.size == 0 or maps.dtype.kind not in "fiub":
-        raise ValueError(
-            f"Feature maps are real numbers (height, width, channels), not {maps.dtype} "
-            f"{maps.shape}. Take one picture of a batch with maps[0]."
-        )
+    maps = check_maps(maps)
     if not (is_whole_number(columns, 1) and is_whole_number(padding, 0)):
         raise ValueError(
             "columns must be a whole number, 1 or more, padding one that is 0 or more, not "
@@ -45,9 +41,20 @@ def tile_feature_maps(maps: NDArray, columns: int = 8, padding: int = 1) -> NDAr
     height, width, channels = maps.shape
     rows = -(-channels // columns)
     tile = np.zeros((rows, columns, height + padding, width + padding), np.uint8)
-    tile.reshape(-1, *tile.shape[2:])[:channels, :height, :width] = _scale_to_bytes(maps)
+    tile.reshape(-1, *tile.shape[2:])[:channels, :height, :width] = scale_to_bytes(maps)
     grid = tile.swapaxes(1, 2).reshape(rows * (height + padding), columns * (width + padding))
     return grid[: len(grid) - padding, : grid.shape[1] - padding].copy()
+
+
+def check_maps(maps: NDArray) -> NDArray:
+    """Return feature maps as an array (height, width, channels), or raise ValueError."""
+    maps = np.asarray(maps)
+    if maps.ndim != 3 or maps.size == 0 or maps.dtype.kind not in "fiub":
+        raise ValueError(
+            f"Feature maps are real numbers (height, width, channels), not {maps.dtype} "
+            f"{maps.shape}. Take one picture of a batch with maps[0]."
+        )
+    return maps
 
 
 def encode_png(tile: NDArray[np.uint8], cmap: str = "viridis") -> bytes:
@@ -67,7 +74,7 @@ def encode_png(tile: NDArray[np.uint8], cmap: str = "viridis") -> bytes:
     if tile.dtype != np.uint8 or tile.ndim != 2 or tile.size == 0:
         raise ValueError(f"A tile is a uint8 array (height, width), not {tile.dtype} {tile.shape}.")
     picture = Image.fromarray(tile)
-    picture.putpalette(_color_table(cmap).tobytes())
+    picture.putpalette(color_table(cmap).tobytes())
     buffer = io.BytesIO()
     # Runs only: in the worst case half the time of zlib's search for repeats, and no more bytes.
     picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
@@ -96,32 +103,57 @@ def resize_heatmap(heatmap: NDArray, size: tuple[int, int]) -> NDArray[np.float3
 
 
 def overlay_heatmap(
-    image: NDArray[np.uint8], heatmap: NDArray, alpha: float = 0.5, cmap: str = "viridis"
+    image: NDArray[np.uint8], heatmap: NDArray, alpha: float = 0.7, cmap: str = "viridis"
 ) -> NDArray[np.uint8]:
-    """Blend a heatmap's colors into a picture.
+    """Lay a heatmap's colors over a picture; where there is no heat, the picture shows through.
 
     Args:
         image: uint8 (H, W, 3), RGB.
-        heatmap: Real numbers (h, w) in [0, 1], of any size; stretched over the picture.
-        alpha: Opacity of the colors, from 0 (the picture alone) to 1 (the colors alone).
-        cmap: Name of a matplotlib color map.
+        heatmap: Real numbers (h, w) of any size, stretched over the picture. In [0, 1]; or in
+            [-1, 1] with a sign, and then in the colors of `SIGNED_COLOR_MAP`.
+        alpha: Opacity where the heatmap is 1 or -1, in [0, 1]; elsewhere it follows the heat.
+        cmap: Name of a matplotlib color map, for a heatmap without a sign.
 
     Returns:
-        uint8 (H, W, 3): (1 - alpha) * image + alpha * color.
+        uint8 (H, W, 3): (1 - a) * image + a * color, with a = alpha * |heat|.
 
     Raises:
         ValueError: A wrong shape or range, or no such color map.
     """
     image, heatmap = check_image(image), _check_heatmap(heatmap)
-    if not (heatmap.min() >= 0 and heatmap.max() <= 1):
+    low, high = heatmap.min(), heatmap.max()
+    if not (low >= -1 and high <= 1):
         raise ValueError(
-            f"A heatmap lies in [0, 1], not in [{heatmap.min():.3g}, {heatmap.max():.3g}]."
+            "A heatmap lies in [0, 1], or with a sign in [-1, 1], not in "
+            f"[{low:.3g}, {high:.3g}]. Divide it by its largest magnitude."
         )
     if not is_number(alpha, 0, 1):
         raise ValueError(f"alpha must be a number in [0, 1], not {alpha!r}.")
     stretched = resize_heatmap(heatmap, image.shape[:2])
-    colors = _color_table(cmap)[np.rint(255 * stretched).astype(np.uint8)]
-    return np.rint((1 - alpha) * image + alpha * colors).astype(np.uint8)
+    shares = stretched if low >= 0 else (stretched + 1) / 2
+    table = color_table(cmap if low >= 0 else SIGNED_COLOR_MAP)
+    colors = table[np.rint(255 * shares).astype(np.uint8)]
+    opacity = alpha * np.abs(stretched)[..., np.newaxis]
+    return np.rint((1 - opacity) * image + opacity * colors).astype(np.uint8)
+
+
+def shrink_maps(maps: NDArray, factor: int) -> NDArray:
+    """Average feature maps (height, width, channels) down by a whole factor."""
+    if factor == 1:
+        return maps
+    height, width = (-(-length // factor) for length in maps.shape[:2])
+    sums = np.zeros((height, width, maps.shape[2]), np.float32)
+    counts = np.zeros((height, width, 1), np.float32)
+    for row, column in np.ndindex(factor, factor):  # twenty times as fast as np.add.reduceat
+        part = maps[row::factor, column::factor]
+        sums[: part.shape[0], : part.shape[1]] += part
+        counts[: part.shape[0], : part.shape[1]] += 1
+    return sums / counts
+
+
+def enlarge_maps(maps: NDArray, factor: int) -> NDArray:
+    """Repeat each value of feature maps (height, width, channels) `factor` times both ways."""
+    return maps.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _check_heatmap(heatmap):
@@ -133,7 +165,7 @@ def _check_heatmap(heatmap):
     return heatmap
 
 
-def _scale_to_bytes(maps):
+def scale_to_bytes(maps: NDArray) -> NDArray[np.uint8]:
     """Scale each channel of (height, width, channels) to [0, 255]; return channels first."""
     maps = np.ascontiguousarray(maps.transpose(2, 0, 1), np.float32)
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
@@ -143,7 +175,7 @@ def _scale_to_bytes(maps):
     return np.rint((maps - low) / ranges * 255).astype(np.uint8)
 
 
-def _color_table(cmap):
+def color_table(cmap: str) -> NDArray[np.uint8]:
     """Return a color map as uint8 (256, 3)."""
     if not isinstance(cmap, str) or cmap not in matplotlib.colormaps:
         raise ValueError(

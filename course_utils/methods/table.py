@@ -65,14 +65,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             "https://arxiv.org/abs/1710.11063",
             grad_cam_plus_plus,
             "which regions speak for the class at all",
-            "telling two classes apart",
+            "what speaks against the class, which it leaves out",
         ),
         "layer_cam": _at_layer(
             "LayerCAM",
             "https://doi.org/10.1109/TIP.2021.3089943",
             layer_cam,
             "the same, place by place, also at earlier layers",
-            "telling two classes apart",
+            "what speaks against the class, which it leaves out",
         ),
         "hires_cam": _at_layer(
             "HiResCAM",

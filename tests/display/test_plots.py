@@ -1,5 +1,6 @@
 """What the figures of the chapters hold."""
 
+import io
 import warnings
 
 import matplotlib
@@ -10,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from course_utils import (
     Prediction,
@@ -18,8 +20,8 @@ from course_utils import (
     plot_heatmap,
     plot_kernels,
     plot_predictions,
-    tile_feature_maps,
 )
+from course_utils.display.tiles import color_table
 
 PREDICTIONS = [
     Prediction(285, "n02124075", "Egyptian_cat", 0.77),
@@ -49,7 +51,38 @@ def picture(axes):
 
 
 def titles(figure):
-    return [axes.get_title() for axes in figure.axes]
+    return [axes.get_title() for axes in figure.axes if axes.get_title()]
+
+
+def words(figure):
+    [axes] = figure.axes
+    return [text.get_text() for text in axes.texts]
+
+
+def stored(figure):
+    """The pixels that a notebook stores: uint8 (rows, cols, 3)."""
+    file = io.BytesIO()
+    figure.savefig(file, bbox_inches="tight", dpi=figure.dpi)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def find_cells(pixels, cell):
+    """(row, column) of every place where `cell` stands in `pixels`, exactly."""
+    height, width = cell.shape[:2]
+    corners = (pixels == cell[0, 0]).all(axis=2)[: 1 - height or None, : 1 - width or None]
+    places = [tuple(map(int, place)) for place in np.argwhere(corners)]
+    return [(y, x) for y, x in places if (pixels[y : y + height, x : x + width] == cell).all()]
+
+
+def enlarged(array, zoom):
+    return array.repeat(zoom, axis=0).repeat(zoom, axis=1)
+
+
+def in_colors(feature_map, cmap="viridis"):
+    """A feature map in its own range, in steps of four of 256 colors."""
+    low, high = feature_map.min(), feature_map.max()
+    values = np.rint((feature_map - low) / (high - low or 1) * 255).astype(np.uint8)
+    return color_table(cmap)[values // 4 * 4]
 
 
 @pytest.mark.parametrize(
@@ -68,10 +101,8 @@ def titles(figure):
 def test_a_plot_is_a_figure_that_can_be_drawn(draw):
     figure = draw()
     assert isinstance(figure, Figure)
-    figure.canvas.draw()
-    for axes in figure.axes:
-        if axes.images:
-            assert not axes.axison and axes.images[0].get_interpolation() == "nearest"
+    assert stored(figure).ndim == 3
+    assert all(not axes.axison for axes in figure.axes if axes.images)
 
 
 # plot_predictions
@@ -107,42 +138,37 @@ def test_what_is_no_list_of_predictions_is_refused(bad):
 # plot_kernels
 
 
-def kernel_at(mosaic, index, size, columns):
-    """The pixels of one kernel; kernels are one pixel apart."""
-    y, x = index // columns * (size[0] + 1), index % columns * (size[1] + 1)
-    return mosaic[y : y + size[0], x : x + size[1]]
-
-
-@pytest.mark.parametrize("columns", [1, 2, 3, 8])
-def test_each_kernel_is_a_patch_at_its_place(columns):
-    [axes] = plot_kernels(KERNELS, columns=columns).axes
-    largest = np.abs(KERNELS).max()
-    for i in range(5):
-        expected = 0.5 + 0.5 * KERNELS[..., i] / largest
-        patch = kernel_at(picture(axes), i, (3, 3), columns)
-        np.testing.assert_allclose(patch, expected, atol=1e-6)
+@pytest.mark.parametrize("columns, zoom", [(2, 115), (8, 28)])
+def test_each_kernel_is_drawn_in_whole_pixels_at_its_place(columns, zoom):
+    pixels = stored(plot_kernels(KERNELS, columns=columns))
+    patches = np.rint(255 * (0.5 + 0.5 * KERNELS / np.abs(KERNELS).max())).astype(np.uint8)
+    places = [find_cells(pixels, enlarged(patches[..., i], zoom)) for i in range(5)]
+    [(top, left)] = places[0]
+    step = 3 * zoom + 2  # two white pixels between
+    for i, found in enumerate(places):
+        assert found == [(top + i // columns * step, left + i % columns * step)]
+    assert (pixels[top : top + 3 * zoom, left + 3 * zoom : left + step] == 255).all()
 
 
 def test_a_weight_of_zero_is_mid_gray_and_the_largest_are_black_and_white():
-    kernels = np.zeros((1, 3, 3, 2))
-    kernels[0, 0, :, 0], kernels[0, 2, :, 1] = -2, 2
-    mosaic = picture(plot_kernels(kernels, columns=2).axes[0])
-    assert mosaic[0, :3].tolist() == [[0.0] * 3, [0.5] * 3, [0.5] * 3]
-    assert mosaic[0, 4:].tolist() == [[0.5] * 3, [0.5] * 3, [1.0] * 3]
+    kernels = np.zeros((1, 3, 3, 1))
+    kernels[0, 0], kernels[0, 2] = -2, 2
+    figure = plot_kernels(kernels)
+    row = np.array([[[0] * 3, [128] * 3, [255] * 3]], np.uint8)
+    assert len(find_cells(stored(figure), enlarged(row, 28))) == 1
+    assert "-2.00 and +2.00" in words(figure)[1]
 
 
 def test_depthwise_kernels_are_gray():
-    kernels = np.random.default_rng(0).uniform(1, 2, size=(3, 3, 5, 1))  # none is near black
-    [axes] = plot_kernels(kernels, columns=3).axes
-    assert axes.images[0].get_cmap().name == "gray"
-    assert axes.images[0].get_clim() == (0, 1)
-    expected = 0.5 + 0.5 * kernels[:, :, 4, 0] / np.abs(kernels).max()
-    np.testing.assert_allclose(kernel_at(picture(axes), 4, (3, 3), 3), expected, atol=1e-6)
+    kernels = np.random.default_rng(0).uniform(1, 2, size=(3, 3, 5, 1))
+    gray = np.rint(255 * (0.5 + 0.5 * kernels[:, :, 4] / kernels.max())).astype(np.uint8)
+    cell = enlarged(np.repeat(gray, 3, axis=2), 28)
+    assert len(find_cells(stored(plot_kernels(kernels)), cell)) == 1
 
 
 def test_the_title_tells_how_many_kernels_of_what_size():
     figure = plot_kernels(np.ones((5, 4, 3, 2)), title="First layer")
-    assert titles(figure) == ["First layer: 2 of 5 x 4"]
+    assert words(figure)[0] == "First layer: 2 of 5 x 4"
 
 
 @pytest.mark.parametrize(
@@ -161,25 +187,37 @@ def test_kernels_that_cannot_be_drawn_are_refused(kernels, words):
 # plot_feature_maps
 
 
-@pytest.mark.parametrize("columns", [1, 2, 5, 9])
-def test_one_layer_is_drawn_as_its_tile(columns):
-    [axes] = plot_feature_maps(MAPS, columns=columns).axes
-    np.testing.assert_array_equal(picture(axes), tile_feature_maps(MAPS, columns))
+@pytest.mark.parametrize("columns, zoom", [(5, 61), (8, 38), (100, 2)])
+def test_each_map_is_drawn_in_whole_pixels_at_its_place(columns, zoom):
+    pixels = stored(plot_feature_maps(MAPS, columns=columns))
+    [(top, left)] = find_cells(pixels, enlarged(in_colors(MAPS[..., 0]), zoom))
+    for i in range(5):
+        place = top, left + i * (3 * zoom + 2)
+        assert place in find_cells(pixels, enlarged(in_colors(MAPS[..., i]), zoom))
+    assert (pixels[top : top + 2 * zoom, left + 3 * zoom : left + 3 * zoom + 2] == 255).all()
+
+
+def test_a_map_too_large_for_its_cell_is_averaged_down_by_a_whole_factor():
+    maps = np.random.default_rng(0).random((224, 224, 64)).astype(np.float32)
+    figure = plot_feature_maps({"conv": maps}, columns=8)
+    small = maps[:, :, 63].reshape(112, 2, 112, 2).mean(axis=(1, 3))
+    assert len(find_cells(stored(figure), in_colors(small))) == 1
+    assert words(figure)[0] == "conv\n64 channels of 224 x 224, averaged to 112 x 112"
 
 
 def test_layers_stand_side_by_side_in_order():
-    layers = {"early": MAPS, "middle": 1 - MAPS, "late": MAPS[:1]}
+    generator = np.random.default_rng(3)
+    shapes = {"early": (4, 3, 5), "middle": (3, 3, 5), "late": (2, 3, 5)}
+    layers = {name: generator.random(shape) for name, shape in shapes.items()}
     figure = plot_feature_maps(layers)
-    assert len(figure.axes) == 3
-    for axes, maps in zip(figure.axes, layers.values(), strict=True):
-        np.testing.assert_array_equal(picture(axes), tile_feature_maps(maps, 3))
-    positions = [axes.get_position().x0 for axes in figure.axes]
-    assert positions == sorted(set(positions))
-
-
-def test_titles_give_name_channels_and_size():
-    figure = plot_feature_maps({"one": MAPS, "two": np.zeros((4, 6, 8))})
-    assert titles(figure) == ["one\n5 channels of 2 x 3", "two\n8 channels of 4 x 6"]
+    pixels, lefts = stored(figure), []
+    for maps in layers.values():
+        [(_, left)] = find_cells(pixels, enlarged(in_colors(maps[..., 0]), 32))
+        lefts.append(left)
+    assert lefts == sorted(set(lefts))
+    assert words(figure)[:3] == [
+        f"{name}\n5 channels of {len(m)} x 3" for name, m in layers.items()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -210,34 +248,50 @@ def test_an_unknown_color_map_of_feature_maps_is_refused():
 # plot_heatmap
 
 
-def test_a_heatmap_is_drawn_as_input_heatmap_and_overlay():
+def test_one_heatmap_is_drawn_as_input_heatmap_and_overlay():
     figure = plot_heatmap(PHOTO, HEATMAP)
     assert titles(figure) == ["Input", "Heatmap", "Overlay"]
-    left, middle, right = map(picture, figure.axes)
+    left, middle, right = map(picture, figure.axes[:3])
     np.testing.assert_array_equal(left, PHOTO)
     np.testing.assert_array_equal(middle, HEATMAP)
-    np.testing.assert_array_equal(right, overlay_heatmap(PHOTO, HEATMAP, 0.5, "viridis"))
+    np.testing.assert_array_equal(right, overlay_heatmap(PHOTO, HEATMAP))
+    [shown] = figure.axes[1].images
+    assert shown.get_clim() == (0, 1) and shown.get_interpolation() == "nearest"
+    assert shown.get_extent() == [0, 9, 6, 0]  # over the same area as the picture
 
 
-def test_several_heatmaps_have_a_row_each():
-    heatmaps = {"cat": HEATMAP, "cup": HEATMAP[::-1] / 2}
-    figure = plot_heatmap(PHOTO, heatmaps, alpha=0.3, cmap="jet")
-    assert titles(figure) == ["Input", "cat", "Overlay", "Input", "cup", "Overlay"]
-    np.testing.assert_array_equal(picture(figure.axes[4]), heatmaps["cup"])
-    [shown] = figure.axes[4].images
-    assert (shown.get_clim(), shown.get_cmap().name) == ((0, 1), "jet")
-    overlay = overlay_heatmap(PHOTO, heatmaps["cup"], 0.3, "jet")
-    np.testing.assert_array_equal(picture(figure.axes[5]), overlay)
+def test_of_several_coarse_ones_lie_over_the_picture_and_fine_ones_stand_alone():
+    fine = np.random.default_rng(0).random((120, 130))
+    figure = plot_heatmap(PHOTO, {"cat": HEATMAP, "pixels": fine}, alpha=0.3, cmap="jet")
+    assert titles(figure) == ["Input", "cat", "pixels"]
+    np.testing.assert_array_equal(
+        picture(figure.axes[1]), overlay_heatmap(PHOTO, HEATMAP, 0.3, "jet")
+    )
+    np.testing.assert_array_equal(picture(figure.axes[2]), fine)
+    assert figure.axes[2].images[0].get_cmap().name == "jet"
 
 
-def test_the_heatmap_lies_over_the_same_area_as_the_picture():
-    left, middle, right = plot_heatmap(PHOTO, HEATMAP).axes
-    width, height = PHOTO.shape[1], PHOTO.shape[0]
-    assert middle.images[0].get_extent() == [0, width, height, 0]
-    assert middle.get_ylim()[0] > middle.get_ylim()[1]  # row 0 on top
-    for axes in (left, right):
-        x0, x1, y0, y1 = axes.images[0].get_extent()
-        assert (x1 - x0, y0 - y1) == (width, height)
+def test_signed_heatmaps_share_one_scale_with_white_at_zero():
+    heatmaps = {"cat": 8 * HEATMAP - 2, "cup": -HEATMAP}
+    figure = plot_heatmap(PHOTO, heatmaps)
+    for axes, heatmap in zip(figure.axes[1:3], heatmaps.values(), strict=True):
+        np.testing.assert_array_equal(picture(axes), overlay_heatmap(PHOTO, heatmap / 4))
+    bar = figure.axes[-1]
+    assert bar.get_ylim() == (-4, 4)
+    [shown] = plot_heatmap(PHOTO, HEATMAP - 0.5).axes[1].images
+    assert shown.get_clim() == (-0.5, 0.5)
+    assert min(shown.cmap(0.5)[:3]) > 0.95
+
+
+@pytest.mark.parametrize("count, columns", [(3, 2), (5, 3), (7, 3)])
+def test_panels_stand_in_rows_at_least_three_hundred_pixels_wide(count, columns):
+    figure = plot_heatmap(
+        np.zeros((200, 300, 3), np.uint8), {str(i): HEATMAP for i in range(count)}
+    )
+    stored(figure)  # lays it out
+    boxes = [axes.get_window_extent() for axes in figure.axes[: count + 1]]
+    assert min(box.width for box in boxes) >= 300
+    assert len({round(box.x0) for box in boxes}) == columns
 
 
 @pytest.mark.parametrize(
@@ -245,7 +299,8 @@ def test_the_heatmap_lies_over_the_same_area_as_the_picture():
     [
         ((PHOTO, {}), "no heatmaps.*empty"),
         ((PHOTO, 2 * HEATMAP), "heatmap.*1.5"),
-        ((PHOTO, {"cat": HEATMAP, "cup": -HEATMAP}), "heatmap.*-0.75"),
+        ((PHOTO, {"cat": HEATMAP, "cup": HEATMAP[0]}), "heatmap.*2,"),
+        ((PHOTO, np.full((2, 2), np.nan)), "heatmap.*nan"),
         ((PHOTO[None], HEATMAP), "picture.*1, 6, 9, 3"),
         ((PHOTO, HEATMAP, 2), "alpha.*2"),
     ],

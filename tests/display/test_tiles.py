@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from course_utils import encode_png, overlay_heatmap, resize_heatmap, tile_feature_maps
-from course_utils.display.tiles import COLOR_MAPS
+from course_utils.display.tiles import COLOR_MAPS, SIGNED_COLOR_MAP, shrink_maps
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +104,28 @@ BAD_PADDING = [-1, 1.5, None, "1"]
 def test_columns_and_padding_out_of_range_are_refused(columns, padding):
     with pytest.raises(ValueError, match=f"columns.*padding.*{columns!r}, {padding!r}"):
         tile_feature_maps(stack(A), columns, padding)
+
+
+# shrink_maps
+
+
+def random_maps(height, width, channels):
+    return np.random.default_rng(0).normal(size=(height, width, channels)).astype(np.float32)
+
+
+def test_maps_shrink_by_averaging():
+    maps = random_maps(112, 112, 3)
+    expected = maps.reshape(56, 2, 56, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(shrink_maps(maps, 2), expected, atol=1e-6)
+    assert shrink_maps(maps, 1) is maps
+
+
+def test_what_is_left_over_at_the_border_is_averaged_too():
+    maps = random_maps(58, 113, 2)  # by 3: 19 rows and a third, 37 columns and two thirds
+    shrunk = shrink_maps(maps, 3)
+    assert shrunk.shape == (20, 38, 2)
+    np.testing.assert_allclose(shrunk[3, -1], maps[9:12, 111:].mean(axis=(0, 1)), atol=1e-6)
+    np.testing.assert_allclose(shrunk[-1, 3], maps[57:, 9:12].mean(axis=(0, 1)), atol=1e-6)
 
 
 # encode_png
@@ -202,25 +224,18 @@ def photo(height=6, width=9):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
+@pytest.mark.parametrize("alpha", [0, 0.4, 1])
 @pytest.mark.parametrize("cmap", ["viridis", "gray"])
-def test_alpha_one_is_the_colors(cmap):
-    heatmap = np.arange(54).reshape(6, 9) / 53
-    levels = np.rint(255 * np.float32(heatmap)).astype(np.uint8)
-    expected = matplotlib.colormaps[cmap](levels, bytes=True)[..., :3]
-    np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap, 1, cmap), expected)
-
-
-@pytest.mark.parametrize("alpha", [0.25, 0.5, 0.8])
-def test_the_overlay_blends_picture_and_colors(alpha):
-    colors = overlay_heatmap(photo(), np.full((1, 1), 0.7), 1)
-    expected = np.rint((1 - alpha) * photo() + alpha * colors)
-    np.testing.assert_array_equal(overlay_heatmap(photo(), np.full((1, 1), 0.7), alpha), expected)
-
-
-def test_the_overlay_is_half_viridis_unless_asked():
-    heatmap = np.random.default_rng(1).random((3, 3))
-    expected = overlay_heatmap(photo(), heatmap, alpha=0.5, cmap="viridis")
-    np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap), expected)
+@pytest.mark.parametrize("low", [0, -1])
+def test_opacity_follows_the_heat_and_zero_lets_the_picture_through(alpha, cmap, low):
+    heatmap = np.linspace(low, 1, 54, dtype=np.float32).reshape(6, 9)
+    shares = heatmap if low == 0 else (heatmap + 1) / 2
+    shown = matplotlib.colormaps[cmap if low == 0 else SIGNED_COLOR_MAP]
+    colors = shown(np.rint(255 * shares).astype(np.uint8), bytes=True)[..., :3]
+    opacity = alpha * np.abs(heatmap)[..., None]
+    expected = (1 - opacity) * photo() + opacity * colors
+    overlay = overlay_heatmap(photo(), heatmap, alpha, cmap)
+    np.testing.assert_allclose(overlay.astype(float), expected, atol=0.501)
 
 
 def test_the_overlay_stretches_the_heatmap_as_resize_heatmap_does():
@@ -246,7 +261,7 @@ def test_neither_picture_nor_heatmap_change():
         ((photo(), np.zeros((2, 2, 1))), "heatmap.*2, 2, 1"),
         ((photo(), np.zeros((0, 2))), "heatmap.*0, 2"),
         ((photo(), np.array([[0, 1.01]])), "heatmap.*1.01"),
-        ((photo(), np.array([[-0.01, 1]])), "heatmap.*-0.01"),
+        ((photo(), np.array([[-1.01, 1]])), "heatmap.*-1.01.*largest magnitude"),
         ((photo(), np.array([[0, np.nan]])), "heatmap.*nan"),
         ((photo(), np.array([[0j, 1]])), "heatmap.*complex128"),
         ((photo(), np.zeros((2, 2)), 1.1), "alpha.*1.1"),

@@ -84,25 +84,6 @@ def test_pages(channels, expected):
     assert views.page_names(channels) == expected
 
 
-def test_maps_shrink_by_averaging():
-    maps = random_maps(112, 112, 3)
-    expected = maps.reshape(56, 2, 56, 2, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(views.shrink_maps(maps), expected, atol=1e-6)
-
-
-def test_what_is_left_over_at_the_border_is_averaged_too():
-    maps = random_maps(58, 113, 2)  # by 3: 19 rows and a third, 37 columns and two thirds
-    shrunk = views.shrink_maps(maps)
-    assert shrunk.shape == (20, 38, 2)
-    np.testing.assert_allclose(shrunk[3, -1], maps[9:12, 111:].mean(axis=(0, 1)), atol=1e-6)
-    np.testing.assert_allclose(shrunk[-1, 3], maps[57:, 9:12].mean(axis=(0, 1)), atol=1e-6)
-
-
-def test_small_maps_stay_as_they_are():
-    maps = random_maps(56, 40, 2)
-    assert views.shrink_maps(maps) is maps
-
-
 @pytest.mark.parametrize("side", [1, 14, 56, 149, 224])
 def test_a_page_fits_a_screen_whatever_the_size_of_the_maps(side):
     tile = views.page_tile(random_maps(side, side, 64), 0)

@@ -1,0 +1,34 @@
+"""Chapter 4.1's listing, which a reader pastes into an empty notebook."""
+
+import re
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image
+
+import course_utils as cu
+from course_utils.networks.backend import keras
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_listing_for_vgg16_stands_alone_and_agrees(tmp_path, monkeypatch):
+    chapter = (ROOT / "notebooks/04_1_grad_cam.py").read_text(encoding="utf-8")
+    (listing,) = re.findall(r"^# ```python\n(.*?)^# ```$", chapter, re.DOTALL | re.MULTILINE)
+    listing = re.sub(r"^# ?", "", listing, flags=re.MULTILINE)
+    assert "cu." not in listing and "course_utils" not in listing
+    assert listing.count("VGG16()") == 1
+    monkeypatch.chdir(tmp_path)
+    matplotlib.use("agg")
+    Image.fromarray(cu.load_image("great_white_shark")).save("shark.jpg")
+    keras.utils.set_random_seed(0)
+    names = {}
+    exec(listing.replace("VGG16()", "VGG16(weights=None)"), names)
+
+    preprocess_input = keras.applications.vgg16.preprocess_input
+    classifier = cu.ImageClassifier("vgg16", names["model"], preprocess_input)
+    image = np.asarray(names["picture"])
+    ours = cu.make_gradcam_heatmap(classifier, image, names["class_index"], "block5_conv3")
+    assert names["heatmap"].shape == (14, 14) and names["heatmap"].max() == 1
+    np.testing.assert_allclose(names["heatmap"], ours, atol=1e-3)
