@@ -192,10 +192,10 @@ for name in ["block1_conv1", "block1_conv2"]:
 # `block1_pool` halves height and width. From each window of 2 x 2 values it keeps the largest.
 
 # %%
-cu.plot_feature_maps({"block1_pool": feature_maps["block1_pool"]}, columns=16)
+cu.plot_feature_maps({"block1_pool": feature_maps["block1_pool"]}, columns=8)
 
 # %% [markdown]
-# *All 64 feature maps of block1_pool, drawn smaller: the same pictures as in block1_conv2, with half as many
+# *All 64 feature maps of block1_pool: the same pictures as in block1_conv2, with half as many
 # rows and columns.*
 #
 # The shark is where it was, on 112 x 112 places in place of 224 x 224. One window, followed by hand:

@@ -91,7 +91,7 @@ def signed_map(model, inputs, class_index, layer_name):
     last = model.layers[-1]
     layer = model.get_layer(layer_name)
     maps_and_features = keras.Model(model.input, [layer.output, last.input])
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:  # no weights' gradients
         tape.watch(inputs)
         maps, features = maps_and_features(inputs)
         logits = features @ last.kernel + last.bias

@@ -88,7 +88,7 @@ print(f"logits: tiger shark {logits[0, tiger]:.2f}, great white shark {logits[0,
 # %%
 def saliency_map(model, inputs, class_index):
     """Vanilla saliency of one preprocessed picture; `model` ends in logits."""
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         logit = model(inputs)[0, class_index]
     gradient = tape.gradient(logit, inputs)[0]
@@ -245,7 +245,7 @@ def integrated_gradients(model, inputs, baseline, class_index, num_steps):
     total = tf.zeros_like(inputs)
     for step in range(num_steps):
         point = baseline + (step + 0.5) / num_steps * (inputs - baseline)
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(point)
             logit = model(point)[0, class_index]
         total += tape.gradient(logit, point)

@@ -59,7 +59,7 @@ maps_and_logits = keras.Model(logits_model.input, [layer.output, logits_model.ou
 def signed_map(image, class_index):
     """Grad-CAM before its ReLU, as in chapter 4.1."""
     inputs = tf.constant(classifier.preprocess(image))
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         maps, logits = maps_and_logits(inputs)
         logit = logits[0, class_index]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import numpy as np
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -206,9 +207,27 @@ def compress(png):
     if picture.getcolors(CHART_COLORS) is None:
         picture.save(buffer, "JPEG", quality=88, optimize=True)
         return "jpeg", buffer.getvalue()
-    # 256 colors: a color map's, and the grays of its words. Nobody sees the difference.
-    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    picture = with_palette(picture) or picture
+    picture.save(buffer, "PNG", optimize=True)
     return "png", buffer.getvalue()
+
+
+def with_palette(picture):
+    """Return a picture in a palette of 256 colors; None if it has too many for that.
+
+    Only the grays of the letters' edges, of which there are many, may differ: by 8 of 256.
+    """
+    pixels = np.asarray(picture).reshape(-1, 3)
+    colors, indices, counts = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)
+    is_gray = np.ptp(colors, axis=1) == 0
+    palette = colors[np.lexsort((-counts, is_gray))[:256]].astype(int)
+    distances = np.abs(colors[:, np.newaxis] - palette).max(axis=2)
+    if distances.min(axis=1).max() > 8:
+        return None
+    nearest = distances.argmin(axis=1).astype(np.uint8)[indices.ravel()]
+    image = Image.fromarray(nearest.reshape(picture.height, picture.width))
+    image.putpalette(palette.astype(np.uint8).tobytes())
+    return image
 
 
 def pictures(cell):

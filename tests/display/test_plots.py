@@ -79,10 +79,10 @@ def enlarged(array, zoom):
 
 
 def in_colors(feature_map, cmap="viridis"):
-    """A feature map in its own range, in steps of four of 256 colors."""
+    """A feature map in its own range, in steps of 6 of 256 colors."""
     low, high = feature_map.min(), feature_map.max()
     values = np.rint((feature_map - low) / (high - low or 1) * 255).astype(np.uint8)
-    return color_table(cmap)[values // 4 * 4]
+    return color_table(cmap)[values // 6 * 6]
 
 
 @pytest.mark.parametrize(
