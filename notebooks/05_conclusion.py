@@ -120,8 +120,7 @@ print(f"largest cell of the other 40: {difference.max():+.2f}")
 # *Signed difference for the astronaut, bobsled minus football helmet: the helmet in the lower right corner
 # speaks for football helmet, the flag and the suit speak a little for bobsled.*
 #
-# The helmet says *helmet*, plainly: football helmet is the only class of helmets like this one. *Bobsled* has no
-# such place. It collects small amounts from the flag, the suit and the background, nowhere more than 0.2, and
+# The helmet says *helmet*, plainly. *Bobsled* has no such place. It collects small amounts from the flag, the suit and the background, nowhere more than 0.2, and
 # ends a hair ahead. Nothing in the picture looks like a bobsled. When no class fits, the winner is the one that
 # loses least.
 

@@ -182,7 +182,7 @@ def plot_heatmap(
     arrays = {name: np.asarray(heatmap) for name, heatmap in named.items()}
     limit, colors = _scale(arrays.values(), cmap)
     scaled = {name: heatmap / limit for name, heatmap in arrays.items()}
-    overlays = {name: overlay_heatmap(image, h, alpha, cmap) for name, h in scaled.items()}
+    overlays = {n: overlay_heatmap(image, h, alpha, colors.cmap.name) for n, h in scaled.items()}
     panels = [("Input", image)]
     for name, heatmap in arrays.items():
         if len(arrays) == 1 or len(heatmap) >= _FINE:

@@ -112,7 +112,8 @@ def overlay_heatmap(
         heatmap: Real numbers (h, w) of any size, stretched over the picture. In [0, 1]; or in
             [-1, 1] with a sign, and then in the colors of `SIGNED_COLOR_MAP`.
         alpha: Opacity where the heatmap is 1 or -1, in [0, 1]; elsewhere it follows the heat.
-        cmap: Name of a matplotlib color map, for a heatmap without a sign.
+        cmap: Name of a matplotlib color map, for a heatmap without a sign. `SIGNED_COLOR_MAP`
+            says that a heatmap has one though none of its values is negative.
 
     Returns:
         uint8 (H, W, 3): (1 - a) * image + a * color, with a = alpha * |heat|.
@@ -130,8 +131,9 @@ def overlay_heatmap(
     if not is_number(alpha, 0, 1):
         raise ValueError(f"alpha must be a number in [0, 1], not {alpha!r}.")
     stretched = resize_heatmap(heatmap, image.shape[:2])
-    shares = stretched if low >= 0 else (stretched + 1) / 2
-    table = color_table(cmap if low >= 0 else SIGNED_COLOR_MAP)
+    signed = low < 0 or cmap == SIGNED_COLOR_MAP
+    shares = (stretched + 1) / 2 if signed else stretched
+    table = color_table(SIGNED_COLOR_MAP if signed else cmap)
     colors = table[np.rint(255 * shares).astype(np.uint8)]
     opacity = alpha * np.abs(stretched)[..., np.newaxis]
     return np.rint((1 - opacity) * image + opacity * colors).astype(np.uint8)

@@ -1,13 +1,15 @@
 """What the explorers show, as pure functions: image files as bytes, and sentences."""
 
+import difflib
 import io
 import math
 import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from scipy.special import softmax
 
 from course_utils.display.tiles import (
     encode_png,
@@ -233,69 +235,78 @@ def describe_heatmap(heatmap: NDArray) -> str:
 # Classes
 
 
-def class_name(index: int, num_classes: int) -> str:
-    """Return the label of a class in plain words; "class 2" where a network is not ImageNet's."""
-    classes = imagenet_classes()
-    if num_classes != len(classes):
-        return f"class {index}"
-    return classes[index].label.replace("_", " ")
+class Ranking(NamedTuple):
+    """What a network says of a picture: its classes' names, probabilities and order."""
+
+    names: Sequence[str]
+    probabilities: NDArray  # (classes,)
+    order: NDArray  # indices of the classes, most probable first
 
 
-def find_classes(text: str, num_classes: int) -> list[tuple[str, int]]:
+def rank_classes(names: Sequence[str], logits: NDArray, probabilities: NDArray) -> Ranking:
+    """Rank classes by their logits: probabilities may be too small to tell apart."""
+    return Ranking(names, probabilities, np.argsort(-logits, kind="stable"))
+
+
+def class_name(index: int, names: Sequence[str]) -> str:
+    """Return a class's name in plain words."""
+    return names[index].replace("_", " ")
+
+
+def find_classes(text: str, names: Sequence[str]) -> list[tuple[str, int]]:
     """Return [(name with index, index)] of the classes whose name contains `text`."""
-    if num_classes == len(imagenet_classes()):
+    if _are_imagenets(names):
         indices = [found.class_index for found in search_classes(text)]
     else:
-        indices = [i for i in range(num_classes) if text.strip().lower() in f"class {i}"]
-    return [(f"{class_name(i, num_classes)} ({i})", i) for i in indices]
+        wanted = text.strip().lower().replace("_", " ")
+        indices = [i for i in range(len(names)) if wanted in class_name(i, names).lower()]
+    return [(f"{class_name(i, names)} ({i})", i) for i in indices]
 
 
-def explain_no_class(text: str, num_classes: int) -> str:
-    """Say that no class is called `text`, with the nearest names where names are known."""
-    if num_classes == len(imagenet_classes()):
+def explain_no_class(text: str, names: Sequence[str]) -> str:
+    """Say that no class is called `text`, with the nearest names."""
+    if _are_imagenets(names):
         try:
             class_index(text)
         except ValueError as error:
             return str(error)
-    return f"No class is called {text!r}; there are class 0 to class {num_classes - 1}."
+    near = difflib.get_close_matches(text, names, n=3, cutoff=0.4) or names[:3]
+    return f"No class is called {text!r}. There are {len(names)}, for example {', '.join(near)}."
 
 
-def rank_classes(logits: NDArray) -> tuple[NDArray, NDArray]:
-    """Return (probabilities float32 (classes,), indices of the classes, most probable first)."""
-    return softmax(logits), np.argsort(-logits, kind="stable")
-
-
-def describe_class(index: int, logits: NDArray) -> str:
+def describe_class(index: int, ranking: Ranking) -> str:
     """Say in words which class this is, how probable, and of which rank."""
-    probabilities, order = rank_classes(logits)
+    names, probabilities, order = ranking
     rank = int(np.flatnonzero(order == index)[0]) + 1
-    name = class_name(index, len(logits))
     return (
-        f"{name} (class {index}): probability {_percent(probabilities[index])}, "
-        f"rank {rank} of {len(logits)}."
+        f"{class_name(index, names)} (class {index}): probability "
+        f"{_percent(probabilities[index])}, rank {rank} of {len(names)}."
     )
 
 
-def class_options(logits: NDArray, count: int, extra: int | None = None) -> list[tuple[str, int]]:
+def class_options(ranking: Ranking, count: int, extra: int | None = None) -> list[tuple[str, int]]:
     """Return [(rank, name and probability, index)] as a slider's options: the first `count`.
 
     Args:
-        logits: float32 (classes,).
+        ranking: From `rank_classes`.
         count: How many.
         extra: int, a class that is listed even where it ranks lower; or None.
     """
-    probabilities, order = rank_classes(logits)
+    names, probabilities, order = ranking
     ranks = list(range(min(count, len(order))))
     if extra is not None and extra not in order[ranks]:
         ranks.append(int(np.flatnonzero(order == extra)[0]))
     return [
         (
-            f"{rank + 1}. {class_name(order[rank], len(logits))} "
-            f"{_percent(probabilities[order[rank]])}",
+            f"{rank + 1}. {class_name(order[rank], names)} {_percent(probabilities[order[rank]])}",
             int(order[rank]),
         )
         for rank in ranks
     ]
+
+
+def _are_imagenets(names):
+    return len(names) == 1000 and names[0] == imagenet_classes()[0].label
 
 
 def _percent(probability):

@@ -14,7 +14,7 @@ from course_utils.methods.all_layers import layer_gradients, run_layers
 from course_utils.methods.class_activation import keep_positive
 from course_utils.methods.gradcam import make_gradcam_heatmap
 from course_utils.methods.table import METHODS
-from course_utils.networks.classifier import ImageClassifier, runner_of
+from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
 from course_utils.networks.runner import to_array
 
 _NUM_CLASSES = 20  # on the slider
@@ -87,10 +87,12 @@ class ClassExplorer(Explorer):
         return frame(*controls, self._picture_columns(), self.words, self.progress, self.status)
 
     def _show_picture(self):
-        _, self._logits = run_layers(self.classifier, self._network_image, [])
+        _, logits = run_layers(self.classifier, self._network_image, [])
+        probabilities = to_probabilities(self.classifier, logits)
+        self._ranking = views.rank_classes(self.classifier.class_names, logits, probabilities)
         self._picture_key = hashlib.blake2b(self._network_image.tobytes()).digest()
         self.panels["input"].value = views.encode_picture(self._screen_image)
-        self._set_class(int(self._logits.argmax()))
+        self._set_class(int(logits.argmax()))
 
     def _let_go(self):
         self._gradients.clear()
@@ -100,18 +102,18 @@ class ClassExplorer(Explorer):
     def _set_class(self, index):
         """Move the slider to a class; one that is not among the first becomes its last."""
         with self._silently():
-            self.classes.options = views.class_options(self._logits, _NUM_CLASSES, index)
+            self.classes.options = views.class_options(self._ranking, _NUM_CLASSES, index)
             self.classes.value = index
         self._draw()
 
     def _search(self):
-        text, count = self.search.value.strip(), self.classifier.num_classes
-        hits = views.find_classes(text, count)
+        text, names = self.search.value.strip(), self.classifier.class_names
+        hits = views.find_classes(text, names)
         with self._silently():
             self.found.options = _found_options(hits)
             self.found.disabled = not hits
         if text and not hits:
-            self._say(views.explain_no_class(text, count), problem=True)
+            self._say(views.explain_no_class(text, names), problem=True)
 
     def _choose_found(self):
         if self.found.value != _NONE:
@@ -160,7 +162,7 @@ class ClassExplorer(Explorer):
             self._screen_image, shown, self.alpha.value, cmap
         )
         self._describe(
-            views.describe_class(key.class_index, self._logits),
+            views.describe_class(key.class_index, self._ranking),
             f"{title} at {key.layer}:" if key.layer else f"{title}:",
             views.describe_heatmap(heatmap),
         )

@@ -7,19 +7,22 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from course_utils.checks import check_image, is_whole_number
 from course_utils.io.imagenet import imagenet_classes
 from course_utils.networks.backend import keras, tf
-from course_utils.networks.graph import trace_calls
+from course_utils.networks.graph import as_functional, trace_calls
 from course_utils.networks.layers import key_layer_names
-from course_utils.networks.logits import build_logits_model
+from course_utils.networks.logits import build_logits_model, ends_in_sigmoid
 from course_utils.networks.runner import BATCH_SIZE, Runner
 
 
 class Prediction(NamedTuple):
-    """A class and the probability that the network gives it."""
+    """A class and the probability that the network gives it.
+
+    `wnid` is its WordNet ID, or empty where the classes are not ImageNet's.
+    """
 
     class_index: int
     wnid: str
@@ -38,27 +41,42 @@ class ImageClassifier:
         model: `keras.Model`, preprocessed pictures to probabilities.
         logits_model: `keras.Model` to the logits, before the softmax, on the same weights.
         preprocess_input: As given; `preprocess` also resizes.
+        class_names: Tuple of str.
 
     Args:
         name: What to call the network.
         model: `keras.Model`, functional or `Sequential`, float32 (N, h, w, 3) to (N, classes), that
-            ends in softmax or in logits.
-        preprocess_input: Function from float32 RGB (N, h, w, 3) in [0, 255] to the network's input.
+            ends in softmax, in sigmoids or in logits. A single output stands for class 1 and its
+            contrary, class 0. Gray pictures (N, h, w, 1) are an input as well.
+        preprocess_input: Function from float32 RGB (N, h, w, 3) in [0, 255], or gray (N, h, w, 1),
+            to the network's input. None: the network takes [0, 255] as it is.
+        class_names: What to call the classes, in the order of the outputs. None: ImageNet's labels
+            for 1000 classes, otherwise "class 0", "class 1", ...
+        input_size: (height, width), for a network that leaves it open.
 
     Raises:
-        ValueError: The network is of another kind.
+        ValueError: The network is of another kind, or the names or the size do not fit it.
     """
 
-    def __init__(self, name: str, model: keras.Model, preprocess_input: Callable):
-        logits_model = build_logits_model(model)
+    def __init__(
+        self,
+        name: str,
+        model: keras.Model,
+        preprocess_input: Callable | None = None,
+        class_names: Sequence[str] | None = None,
+        input_size: tuple[int, int] | None = None,
+    ):
+        logits_model = build_logits_model(_with_size(as_functional(model), input_size))
         outputs = logits_model.output_shape
-        check_input_size(logits_model.input_shape)
+        check_input_shape(logits_model.input_shape)
         if len(outputs) != 2:
             raise ValueError(f"The network's output must be (N, classes), not {outputs}.")
         self.name = name
         self.model = model
         self.logits_model = logits_model
         self.preprocess_input = preprocess_input
+        self.class_names = _check_names(class_names, outputs[-1])
+        self._has_sigmoids = ends_in_sigmoid(model)
         self._runner = Runner(trace_calls(logits_model), self.preprocess)
 
     def __repr__(self):
@@ -67,12 +85,12 @@ class ImageClassifier:
     @property
     def input_size(self) -> tuple[int, int]:
         """(height, width) of the pictures that the network sees."""
-        return tuple(self.model.input_shape[1:3])
+        return tuple(self.logits_model.input_shape[1:3])
 
     @property
     def num_classes(self) -> int:
         """How many classes the network tells apart."""
-        return self.model.output_shape[-1]
+        return self.logits_model.output_shape[-1]
 
     @property
     def conv_layer_names(self) -> list[str]:
@@ -106,7 +124,8 @@ class ImageClassifier:
         Raises:
             ValueError: Another shape or type.
         """
-        return prepare_images(images, self.input_size, self.preprocess_input)
+        shape = self.logits_model.input_shape[1:]
+        return prepare_images(images, shape, self.preprocess_input)
 
     def logits(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
         """Return the network's logits, float32 (N, classes), for pictures as in `preprocess`."""
@@ -116,33 +135,38 @@ class ImageClassifier:
         return np.concatenate([np.float32(self._runner.logits(batch)) for batch in batches])
 
     def predict(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
-        """Return probabilities, float32 (N, classes), for pictures as in `preprocess`."""
-        return softmax(self.logits(images), axis=-1)
+        """Return probabilities, float32 (N, classes), for pictures as in `preprocess`.
+
+        They sum to 1 but for several sigmoids, which judge each class by itself.
+        """
+        return to_probabilities(self, self.logits(images))
 
     def top_predictions(self, image: NDArray[np.uint8], k: int = 5) -> list[Prediction]:
         """Return the `k` most probable classes, the first one first.
 
         Args:
             image: uint8 (H, W, 3), RGB.
-            k: How many, from 1 to the number of classes.
+            k: How many, at least 1; of fewer classes all.
 
         Returns:
             List of `Prediction` (class_index, wnid, label, probability).
 
         Raises:
-            ValueError: More than one picture, another `k`, or not ImageNet's 1000 classes.
+            ValueError: More than one picture, or another `k`.
         """
-        classes = imagenet_classes()
-        if self.num_classes != len(classes):
-            raise ValueError(
-                f"{self.name!r} has {self.num_classes} classes; names are known for ImageNet's "
-                f"{len(classes)} only. predict() gives the probabilities."
-            )
-        if not is_whole_number(k, 1, len(classes)):
-            raise ValueError(f"k must be a whole number from 1 to {len(classes)}, not {k!r}.")
+        if not is_whole_number(k, 1):
+            raise ValueError(f"k must be a whole number, 1 or more, not {k!r}.")
         probabilities = self.predict(check_image(image))[0]
         best = np.argsort(-probabilities, kind="stable")[: int(k)]
-        return [Prediction(*classes[int(i)], float(probabilities[i])) for i in best]
+        return [
+            Prediction(int(i), self._wnid(i), self.class_names[i], float(probabilities[i]))
+            for i in best
+        ]
+
+    def _wnid(self, index):
+        classes = imagenet_classes()
+        is_imagenets = self.class_names == tuple(c.label for c in classes)
+        return classes[index].wnid if is_imagenets else ""
 
 
 def runner_of(
@@ -168,6 +192,11 @@ def runner_of(
     )
 
 
+def to_probabilities(classifier: ImageClassifier, logits: NDArray) -> NDArray:
+    """Return the probabilities that a classifier makes of its logits (..., classes)."""
+    return expit(logits) if classifier._has_sigmoids else softmax(logits, axis=-1)
+
+
 _runners: WeakKeyDictionary = WeakKeyDictionary()  # of models: (preprocess_input, runner)
 
 
@@ -175,30 +204,63 @@ def _runner_of_model(model, preprocess_input):
     """Return the same runner for the same model and function, so that its memory lasts."""
     if model not in _runners or _runners[model][0] is not preprocess_input:
         graph = trace_calls(model)
-        size = check_input_size(graph.input.shape)
+        check_input_shape(graph.input.shape)
 
         def prepare(image):
-            return prepare_images(image, size, preprocess_input)
+            return prepare_images(image, graph.input.shape[1:], preprocess_input)
 
         _runners[model] = preprocess_input, Runner(graph, prepare)
     return _runners[model][1]
 
 
-def check_input_size(shape: tuple) -> tuple[int, int]:
-    """Return (height, width) of a network's input shape (N, height, width, 3).
+def check_input_shape(shape: tuple) -> None:
+    """Check that a network's input is (N, height, width, 3) or (N, height, width, 1).
 
     Raises:
-        ValueError: It is another shape.
+        ValueError: It is another shape, or leaves height and width open.
     """
-    if len(shape) != 4 or shape[-1] != 3 or None in shape[1:3]:
-        raise ValueError(f"The network's input must be (N, height, width, 3), not {shape}.")
-    return tuple(shape[1:3])
+    if len(shape) == 4 and shape[-1] in (1, 3) and None not in shape[1:3]:
+        return
+    hint = ""
+    if len(shape) == 4 and shape[1] in (1, 3):
+        hint = " With the channels first, build it anew with data_format='channels_last'."
+    elif len(shape) == 4 and shape[-1] in (1, 3):
+        hint = " Say how large its pictures are: ImageClassifier(..., input_size=(height, width))."
+    raise ValueError(f"The network's input must be (N, height, width, 3 or 1), not {shape}.{hint}")
+
+
+def _with_size(model, input_size):
+    """Return a model whose input has this (height, width), on the same layers."""
+    shape = model.input_shape
+    if input_size is None or tuple(shape[1:3]) == tuple(input_size):
+        return model
+    if len(shape) != 4 or None not in shape[1:3]:
+        raise ValueError(f"input_size is {input_size!r}, but the network's input is {shape}.")
+    inputs = keras.Input((*input_size, shape[-1]))
+    return keras.Model(inputs, model(inputs), name=model.name)
+
+
+def _check_names(names, num_classes):
+    """Return the names of the classes as a tuple of str."""
+    if names is None:
+        labels = tuple(c.label for c in imagenet_classes())
+        is_imagenets = num_classes == len(labels)
+        return labels if is_imagenets else tuple(f"class {i}" for i in range(num_classes))
+    if isinstance(names, str) or len(names) != num_classes:
+        hint = " A single output has two: its contrary and itself." if num_classes == 2 else ""
+        raise ValueError(
+            f"class_names must list {num_classes} names, one for each class, not {names!r}.{hint}"
+        )
+    return tuple(map(str, names))
 
 
 def prepare_images(
-    images: NDArray[np.uint8] | Sequence, size: tuple[int, int], preprocess_input: Callable
+    images: NDArray[np.uint8] | Sequence, shape: tuple, preprocess_input: Callable | None
 ) -> NDArray[np.float32]:
-    """Resize pictures (bicubic) and map them to what a network expects; see `preprocess`."""
+    """Resize pictures (bicubic) and map them to what a network expects; see `preprocess`.
+
+    `shape` is that of the network's input, (height, width, channels).
+    """
     if isinstance(images, list | tuple) and len({np.shape(image) for image in images}) > 1:
         raise ValueError(
             "Pictures of several sizes fit into no array. Resize them first: "
@@ -212,10 +274,10 @@ def prepare_images(
             f"{images.dtype} {images.shape}. load_image() turns most things into a picture."
         )
     batch = images[None] if images.ndim == 3 else images
-    height, width = size
-    resized = [
-        np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
-        for picture in batch
+    height, width, channels = shape
+    pictures = [
+        Image.fromarray(picture).convert("L" if channels == 1 else "RGB") for picture in batch
     ]
-    inputs = preprocess_input(np.stack(resized).astype(np.float32))
-    return np.asarray(inputs, np.float32)
+    resized = [np.asarray(p.resize((width, height), Image.Resampling.BICUBIC)) for p in pictures]
+    inputs = np.stack(resized).reshape(-1, *shape).astype(np.float32)
+    return inputs if preprocess_input is None else np.asarray(preprocess_input(inputs), np.float32)

@@ -1,4 +1,4 @@
-"""A network up to its logits: the softmax taken off, on the same weights."""
+"""A network up to its logits: the softmax or the sigmoids taken off, on the same weights."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _RESHAPING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.GlobalAve
 
 @keras.saving.register_keras_serializable("course_utils")
 class LinearHead(keras.layers.Layer):
-    """The affine part of a dense layer that ends in softmax, on that layer's own weights."""
+    """The affine part of a dense layer, without its activation, on that layer's own weights."""
 
     def __init__(self, dense):
         super().__init__(name=f"{dense.name}_logits", dtype=dense.dtype_policy)
@@ -34,24 +34,50 @@ class LinearHead(keras.layers.Layer):
         return logits if self.dense.bias is None else logits + self.dense.bias
 
 
+@keras.saving.register_keras_serializable("course_utils")
+class TwoClasses(keras.layers.Layer):
+    """One logit z as the logits of two classes, (-z, z): class 1 is what the output stands for."""
+
+    def call(self, inputs: Any) -> Any:
+        """Return logits (N, 2) of (N, 1)."""
+        return keras.ops.concatenate([-inputs, inputs], axis=-1)
+
+
 def build_logits_model(model: keras.Model) -> keras.Model:
     """Build the network up to its logits, on the same weights.
 
     Args:
         model: `keras.Model`, functional or `Sequential`, with one input and one output: a softmax,
-            or logits already. Models may be nested in it as layers.
+            sigmoids, or logits already. Models may be nested in it as layers.
 
     Returns:
-        `keras.Model`. `model` itself stays as it is.
+        `keras.Model`, to logits (N, classes). A network with a single output has two classes.
+        `model` itself stays as it is.
 
     Raises:
         ValueError: The network is of another kind, or ends in another activation.
     """
+    logits = _build_logits_model(as_functional(model))
+    if len(logits.outputs[0].shape) == 2 and logits.outputs[0].shape[-1] == 1:
+        return keras.Model(logits.inputs[0], TwoClasses()(logits.outputs[0]), name=model.name)
+    return logits
+
+
+def ends_in_sigmoid(model: keras.Model) -> bool:
+    """Tell whether each class has a probability of its own: sigmoids, or a single output."""
     model = as_functional(model)
+    last = model.operations[-1]
+    while is_network(last):
+        last = as_functional(last).operations[-1]
+    is_sigmoid = getattr(last, "activation", None) is keras.activations.sigmoid
+    return is_sigmoid or model.outputs[0].shape[-1] == 1
+
+
+def _build_logits_model(model):
     if _ends_in_logits(model.operations):
         return model
     last = model.operations[-1]
-    head = _without_softmax(last)
+    head = _without_activation(last)
     if head is last:
         return model
     if not is_network(last) and last.output is model.outputs[0]:
@@ -75,20 +101,20 @@ def _ends_in_logits(operations):
     return isinstance(last, _AFFINE) and activation is keras.activations.linear
 
 
-def _without_softmax(layer):
-    """Return a layer that computes what `layer` computes before its softmax."""
+def _without_activation(layer):
+    """Return a layer that computes what `layer` computes before its softmax or sigmoid."""
     if is_network(layer):
-        return build_logits_model(layer)
+        return _build_logits_model(as_functional(layer))
     activation = getattr(layer, "activation", None)
-    is_softmax = activation is keras.activations.softmax
+    is_known = activation in (keras.activations.softmax, keras.activations.sigmoid)
     if isinstance(layer, keras.layers.Softmax) or (
-        is_softmax and isinstance(layer, keras.layers.Activation)
+        is_known and isinstance(layer, keras.layers.Activation)
     ):
         return keras.layers.Identity(dtype=layer.dtype_policy)
-    if is_softmax and isinstance(layer, keras.layers.Dense):
+    if is_known and isinstance(layer, keras.layers.Dense):
         return LinearHead(layer)
     described = f" with activation {activation.__name__!r}" if callable(activation) else ""
     raise ValueError(
         f"The network ends in {layer.name!r} ({type(layer).__name__}{described}); it must end in "
-        "softmax or in logits."
+        "softmax, in sigmoids or in logits."
     )

@@ -272,10 +272,11 @@ def test_of_several_coarse_ones_lie_over_the_picture_and_fine_ones_stand_alone()
 
 
 def test_signed_heatmaps_share_one_scale_with_white_at_zero():
-    heatmaps = {"cat": 8 * HEATMAP - 2, "cup": -HEATMAP}
+    heatmaps = {"cat": 8 * HEATMAP - 2, "cup": HEATMAP}  # the cup's has no negative value
     figure = plot_heatmap(PHOTO, heatmaps)
     for axes, heatmap in zip(figure.axes[1:3], heatmaps.values(), strict=True):
-        np.testing.assert_array_equal(picture(axes), overlay_heatmap(PHOTO, heatmap / 4))
+        expected = overlay_heatmap(PHOTO, heatmap / 4, cmap="RdBu_r")
+        np.testing.assert_array_equal(picture(axes), expected)
     bar = figure.axes[-1]
     assert bar.get_ylim() == (-4, 4)
     [shown] = plot_heatmap(PHOTO, HEATMAP - 0.5).axes[1].images

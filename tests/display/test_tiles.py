@@ -238,6 +238,14 @@ def test_opacity_follows_the_heat_and_zero_lets_the_picture_through(alpha, cmap,
     np.testing.assert_allclose(overlay.astype(float), expected, atol=0.501)
 
 
+def test_a_heatmap_without_negative_values_can_have_a_sign():
+    positive = np.linspace(0, 1, 54, dtype=np.float32).reshape(6, 9)
+    both = positive.copy()
+    both[0, 0] = -1e-9
+    signed = overlay_heatmap(photo(), both)
+    np.testing.assert_array_equal(overlay_heatmap(photo(), positive, cmap=SIGNED_COLOR_MAP), signed)
+
+
 def test_the_overlay_stretches_the_heatmap_as_resize_heatmap_does():
     heatmap = np.random.default_rng(1).random((2, 3))
     stretched = resize_heatmap(heatmap, (6, 9))

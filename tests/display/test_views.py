@@ -8,6 +8,7 @@ from PIL import Image
 
 from course_utils import encode_png, tile_feature_maps
 from course_utils.display import views
+from course_utils.io.imagenet import imagenet_classes
 
 
 def pixels(file, mode="RGB"):
@@ -197,39 +198,50 @@ def test_a_heatmap_of_zeros_says_so():
 # Classes
 
 
+IMAGENET = [c.label for c in imagenet_classes()]
+
+
+def ranked(logits, names=IMAGENET):
+    logits = np.float32(logits)
+    return views.rank_classes(names, logits, np.exp(logits) / np.exp(logits).sum())
+
+
 def test_classes_by_rank():
-    logits = np.full(1000, -5.0, np.float32)
+    logits = np.full(1000, -5.0)
     logits[[285, 967, 134]] = 6, 5, 4
-    options = views.class_options(logits, 2)
+    options = views.class_options(ranked(logits), 2)
     assert [index for _, index in options] == [285, 967]
     assert options[0][0].startswith("1. Egyptian cat ") and options[0][0].endswith("%")
-    assert views.class_options(logits, 2, extra=967) == options
-    *first, last = views.class_options(logits, 2, extra=134)
+    assert views.class_options(ranked(logits), 2, extra=967) == options
+    *first, last = views.class_options(ranked(logits), 2, extra=134)
     assert first == options and last[1] == 134 and last[0].startswith("3. crane ")
 
 
 def test_class_in_words():
-    logits = np.log(np.float32([0.2, 0.7, 0.1]))
-    assert views.describe_class(0, logits) == "class 0 (class 0): probability 20.0%, rank 2 of 3."
-    logits = np.zeros(1000, np.float32)
+    ranking = ranked(np.log([0.2, 0.7, 0.1]), ["old_tower", "cup", "cat"])
+    words = "old tower (class 0): probability 20.0%, rank 2 of 3."
+    assert views.describe_class(0, ranking) == words
+    logits = np.zeros(1000)
     logits[285] = 20
-    assert views.describe_class(285, logits) == (
+    assert views.describe_class(285, ranked(logits)) == (
         "Egyptian cat (class 285): probability 100.0%, rank 1 of 1000."
     )
-    assert "probability under 0.1%, rank 2 of 1000" in views.describe_class(0, logits)
+    assert "probability under 0.1%, rank 2 of 1000" in views.describe_class(0, ranked(logits))
 
 
 def test_more_options_than_classes():
-    assert len(views.class_options(np.zeros(3, np.float32), 20)) == 3
+    assert len(views.class_options(ranked(np.zeros(3), "abc"), 20)) == 3
 
 
 def test_finding_classes():
-    assert views.find_classes("crane", 1000) == [("crane (134)", 134), ("crane (517)", 517)]
-    assert [index for _, index in views.find_classes("maillot", 1000)] == [638, 639]
-    assert views.find_classes("class 2", 3) == [("class 2 (2)", 2)]
-    assert views.find_classes("giraffe", 1000) == []
+    assert views.find_classes("crane", IMAGENET) == [("crane (134)", 134), ("crane (517)", 517)]
+    assert [index for _, index in views.find_classes("maillot", IMAGENET)] == [638, 639]
+    assert views.find_classes("giraffe", IMAGENET) == []
+    own = ["red_brick", "grass", "Old brick"]
+    assert views.find_classes("BRICK", own) == [("red brick (0)", 0), ("Old brick (2)", 2)]
 
 
 def test_explaining_that_there_is_no_such_class():
-    assert "tabby" in views.explain_no_class("tabbi", 1000)
-    assert "class 0 to class 2" in views.explain_no_class("cat", 3)
+    assert "tabby" in views.explain_no_class("tabbi", IMAGENET)
+    assert "There are 3, for example grass" in views.explain_no_class("gras", ["a", "b", "grass"])
+    assert "for example x, y." in views.explain_no_class("cat", ["x", "y"])

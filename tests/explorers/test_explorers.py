@@ -110,7 +110,9 @@ def assert_class_is_shown(explorer, image, heatmap):
     small = views.network_picture(image, explorer.classifier.input_size)
     _, logits = run_layers(explorer.classifier, small, [])
     words = text(explorer.words)
-    assert words.startswith(views.describe_class(explorer.classes.value, logits))
+    names, probabilities = explorer.classifier.class_names, explorer.classifier.predict(image)[0]
+    ranking = views.rank_classes(names, logits, probabilities)
+    assert words.startswith(views.describe_class(explorer.classes.value, ranking))
     where = "" if key in OF_PIXELS else f" at {explorer.layer.value}"
     assert f" {cu.METHODS[key].title}{where}:" in words
     assert words.endswith(views.describe_heatmap(heatmap))

@@ -26,10 +26,11 @@ def test_a_students_tab_shows_at_most_14_names(tiny):
 @pytest.mark.parametrize(
     "model, words",
     [
-        (with_input(8, 8, 4), "input.*height, width, 3.*8, 8, 4"),
+        (with_input(8, 8, 4), "input.*height, width, 3 or 1.*8, 8, 4"),
         (with_input(8, 8), "input.*height, width, 3"),
-        (keras.Sequential([keras.Input((None, 8, 3)), layers.Conv2D(1, 1)]), "None, 8"),
-        (keras.Sequential([keras.Input((8, None, 3)), layers.Conv2D(1, 1)]), "8, None"),
+        (with_input(3, 8, 8), "3, 8, 8.*channels_last"),
+        (keras.Sequential([keras.Input((None, 8, 3)), layers.Conv2D(1, 1)]), "None, 8.*input_size"),
+        (keras.Sequential([keras.Input((8, None, 3)), layers.Conv2D(1, 1)]), "8, None.*input_size"),
         (keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3)]), "output.*classes"),
         ("vgg16", "'vgg16' is not a functional"),
     ],
@@ -195,14 +196,12 @@ def test_top_predictions_are_as_many_as_asked_for(thousand, picture, k):
     assert len(thousand.top_predictions(picture, k)) == k
 
 
-@pytest.mark.parametrize("k", [0, 1001, 2.5, "5", None, True, np.array([1, 2]), [1]])
+@pytest.mark.parametrize("k", [0, 2.5, "5", None, True, np.array([1, 2]), [1]])
 def test_another_number_of_predictions_is_refused(thousand, picture, k):
-    with pytest.raises(ValueError, match=f"k must be.*1 to 1000, not {re.escape(repr(k))}"):
+    with pytest.raises(ValueError, match=f"k must be.*1 or more, not {re.escape(repr(k))}"):
         thousand.top_predictions(picture, k)
 
 
-def test_top_predictions_are_refused_for_a_batch_and_where_classes_have_no_names(thousand, tiny):
+def test_top_predictions_are_refused_for_a_batch(thousand):
     with pytest.raises(ValueError, match="One picture.*batch"):
         thousand.top_predictions(noise(2, 8, 8, 3))
-    with pytest.raises(ValueError, match="'net' has 3 classes.*1000.*predict"):
-        tiny.top_predictions(noise(8, 8, 3))

@@ -95,13 +95,16 @@ def test_logits_do_not_depend_on_the_dtype_policy_in_force(seeded):
 @pytest.mark.parametrize(
     "end, words",
     [
-        ([layers.Dense(3, activation="sigmoid", name="end")], "'end'.*'sigmoid'.*must end in"),
+        ([layers.Dense(3, activation="relu", name="end")], "'end'.*'relu'.*must end in"),
         ([layers.Dense(3), layers.Activation("tanh", name="end")], "'end'.*'tanh'.*must end in"),
-        ([layers.ReLU(name="end")], r"'end' \(ReLU\); it must end in softmax or in logits"),
-        ([layers.Dense(3), keras.ops.softmax], "softmax or in logits"),
-        ([SOFTMAX, layers.Activation("linear")], "softmax or in logits"),
-        ([SOFTMAX, layers.Dropout(0.5)], "softmax or in logits"),
-        ([SOFTMAX, layers.Reshape((3, 1)), layers.Flatten()], "softmax or in logits"),
+        (
+            [layers.ReLU(name="end")],
+            r"'end' \(ReLU\); it must end in softmax, in sigmoids or in logits",
+        ),
+        ([layers.Dense(3), keras.ops.softmax], "softmax, in sigmoids or in logits"),
+        ([SOFTMAX, layers.Activation("linear")], "softmax, in sigmoids or in logits"),
+        ([SOFTMAX, layers.Dropout(0.5)], "softmax, in sigmoids or in logits"),
+        ([SOFTMAX, layers.Reshape((3, 1)), layers.Flatten()], "softmax, in sigmoids or in logits"),
     ],
 )
 def test_another_end_is_refused(end, words):

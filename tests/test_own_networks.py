@@ -1,0 +1,156 @@
+"""Networks that people bring along: every method and both explorers take them."""
+
+import numpy as np
+import pytest
+from small_networks import chain, layers
+
+import course_utils as cu
+from course_utils.networks.backend import keras
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8)
+
+
+def conv(name="conv"):
+    return layers.Conv2D(4, 3, padding="same", activation="relu", name=name)
+
+
+def head(units, activation):
+    return [layers.GlobalAveragePooling2D(), layers.Dense(units, activation=activation)]
+
+
+def base(shape):
+    return chain([conv(), layers.BatchNormalization()], shape, name="base")
+
+
+def subclassed():
+    class Mine(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    return Mine()
+
+
+def sequential():
+    return keras.Sequential([keras.Input((8, 8, 3)), conv(), *head(2, "softmax")])
+
+
+def nested():
+    return chain([base((8, 8, 3)), *head(3, "softmax")])
+
+
+def augmented():
+    steps = [layers.RandomFlip(), layers.RandomRotation(0.5), layers.Rescaling(1 / 255)]
+    return chain([*steps, conv(), layers.Dropout(0.5), *head(3, "softmax")])
+
+
+def one_sigmoid():
+    return chain([conv(), *head(1, "sigmoid")])
+
+
+def one_sigmoid_as_a_layer():
+    return chain([conv(), *head(1, None), layers.Activation("sigmoid")])
+
+
+def several_sigmoids():
+    return chain([conv(), *head(3, "sigmoid")])
+
+
+def gray():
+    return chain([conv(), *head(3, "softmax")], (8, 8, 1))
+
+
+def open_size():
+    return chain([conv(), *head(3, "softmax")], (None, None, 3))
+
+
+def many_classes():
+    return chain([conv(), *head(20_000, "softmax")])
+
+
+NETWORKS = [sequential, nested, augmented, one_sigmoid, one_sigmoid_as_a_layer, several_sigmoids,
+            gray, open_size, many_classes]  # fmt: skip
+
+
+def wrap(make, **options):
+    keras.utils.set_random_seed(0)
+    size = {"input_size": (8, 8)} if make is open_size else {}
+    return cu.ImageClassifier("mine", make(), None, **size, **options)
+
+
+@pytest.mark.parametrize("make", NETWORKS)
+@pytest.mark.parametrize("key", cu.METHODS)
+@pytest.mark.filterwarnings("ignore:.* finds nothing")
+def test_every_method_takes_it(make, key):
+    classifier = wrap(make)
+    options = {} if cu.METHODS[key].num_gradients == 1 else {"progress": False}
+    for class_index in (None, 0, 1):
+        heatmap = cu.METHODS[key].compute(classifier, IMAGE, class_index, **options)
+        assert heatmap.shape == (8, 8) and heatmap.dtype == np.float32
+        assert np.isfinite(heatmap).all() and 0 <= heatmap.min() <= heatmap.max() <= 1
+
+
+@pytest.mark.parametrize("make", NETWORKS)
+def test_both_explorers_take_it_and_name_its_classes(make):
+    names = [f"thing {i}" for i in range(wrap(make).num_classes)]
+    classifier = wrap(make, class_names=names)
+    cu.LayerExplorer(classifier, IMAGE)
+    explorer = cu.ClassExplorer(classifier, IMAGE)
+    best = classifier.top_predictions(IMAGE, k=1)[0]
+    assert best.label.startswith("thing ")
+    assert explorer.classes.label.startswith(f"1. {best.label} {best.probability:.1%}")
+
+
+@pytest.mark.parametrize("make", [one_sigmoid, one_sigmoid_as_a_layer])
+def test_one_sigmoid_is_two_classes(make):
+    classifier = wrap(make, class_names=["no", "yes"])
+    expected = float(classifier.model(classifier.preprocess(IMAGE))[0, 0])
+    probabilities = classifier.predict(IMAGE)[0]
+    np.testing.assert_allclose(probabilities, [1 - expected, expected], atol=1e-6)
+    assert {p.label for p in classifier.top_predictions(IMAGE)} == {"no", "yes"}
+    against, for_it = (cu.integrated_gradients(classifier, IMAGE, i) for i in (0, 1))
+    np.testing.assert_allclose(against, -for_it, atol=1e-6)
+
+
+def test_several_sigmoids_judge_each_class_by_itself():
+    classifier = wrap(several_sigmoids)
+    expected = classifier.model(classifier.preprocess(IMAGE)).numpy()
+    np.testing.assert_allclose(classifier.predict(IMAGE), expected, atol=1e-6)
+
+
+def test_a_gray_network_sees_the_pictures_brightness():
+    classifier = wrap(gray)
+    flat = np.full((9, 7, 3), (255, 0, 0), np.uint8)
+    batch = classifier.preprocess(flat)
+    assert batch.shape == (1, 8, 8, 1) and set(batch.ravel()) == {76.0}  # 0.299 of red
+
+
+def test_a_size_left_open_is_filled_in():
+    model = open_size()
+    classifier = cu.ImageClassifier("mine", model, None, input_size=(6, 9))
+    assert classifier.input_size == (6, 9) and classifier.model is model
+    assert cu.make_gradcam_heatmap(classifier, IMAGE).shape == (6, 9)
+
+
+@pytest.mark.parametrize(
+    "model, options, words",
+    [
+        (subclassed, {}, "'mine' is not a functional or built Sequential"),
+        (open_size, {}, "None, None.*input_size=.height, width"),
+        (sequential, {"input_size": (9, 9)}, "input_size is .9, 9.*8, 8, 3"),
+        (sequential, {"class_names": ["one"]}, "2 names.*'one'"),
+        (sequential, {"class_names": "ab"}, "2 names.*'ab'"),
+        (one_sigmoid, {"class_names": ["yes"]}, "2 names.*contrary"),
+    ],
+)
+def test_what_cannot_be_served_is_said(model, options, words):
+    with pytest.raises(ValueError, match=words):
+        cu.ImageClassifier("mine", model(), None, **options)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda m: cu.make_gradcam_heatmap(m, IMAGE), lambda m: cu.ClassExplorer(m, IMAGE)],
+)
+def test_a_model_in_place_of_a_classifier_is_answered_with_the_line_to_write(call):
+    with pytest.raises(ValueError, match=r"cu\.ImageClassifier\('mine', model, preprocess_input\)"):
+        call(sequential())
