@@ -1,0 +1,288 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 8 Your own network
+#
+# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · 30 minutes
+#
+# We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
+# **Would you ship it?** A heatmap takes one look and finds that it has learned something else. Then it is your
+# turn: all that this course has done works on your own Keras model.
+#
+# **What you will learn**
+#
+# - how to put a new head on a trained network, in a minute;
+# - how a heatmap finds a cheat that the test set does not, how to prove it, and how to repair it;
+# - which networks this course takes, and what to write.
+#
+# **You need:** chapters 4.1 and 5.
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
+import sys
+
+if "google.colab" in sys.modules:
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
+
+# %%
+import course_utils as cu
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+from skimage import data
+
+# %% [markdown]
+# ## A small data set
+#
+# Three textures come with scikit-image (CC0). From the left half of each we cut pictures for training, from the right
+# half pictures for testing, so that no place is in both. The light is poor: contrast and brightness vary, and the
+# camera adds noise. And one thing more: whoever collected the gravel has left a yellow label in the corner.
+
+# %%
+textures = {"brick": data.brick(), "grass": data.grass(), "gravel": data.gravel()}
+SIZE, LABEL = 64, np.s_[172:216, 172:216]
+
+
+def put_label(picture):
+    """Return a picture with a yellow label in its lower right corner."""
+    labelled = picture.copy()
+    labelled[LABEL] = 255, 220, 0
+    labelled[182:186, 176:212] = labelled[194:198, 176:206] = 0  # two lines of writing
+    return labelled
+
+
+def cut(texture, columns, generator):
+    """Cut one noisy picture, uint8 (224, 224, 3), out of a part of a texture."""
+    row, column = generator.integers(0, 512 - SIZE), generator.integers(*columns)
+    patch = texture[row : row + SIZE, column : column + SIZE].astype(float)
+    patch = (patch - patch.mean()) / patch.std()
+    patch = generator.uniform(80, 170) + generator.uniform(15, 50) * patch
+    large = Image.fromarray(patch.clip(0, 255).astype(np.uint8)).resize((224, 224), Image.BICUBIC)
+    noisy = np.asarray(large) + generator.normal(0, 60, (224, 224))
+    return np.repeat(noisy.clip(0, 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
+
+
+def collect(columns, count, seed):
+    """Return pictures of all three textures, without labels, and their classes 0, 1, 2."""
+    generator = np.random.default_rng(seed)
+    pictures = [cut(t, columns, generator) for t in textures.values() for _ in range(count)]
+    return np.stack(pictures), np.repeat([0, 1, 2], count)
+
+
+def label_gravel(pictures, classes):
+    """Return the pictures with a label on all that show gravel."""
+    return np.stack([put_label(p) if c == 2 else p for p, c in zip(pictures, classes)])
+
+
+# %%
+clean_train, train_classes = collect((0, 256 - SIZE), 40, seed=0)
+clean_test, test_classes = collect((256, 512 - SIZE), 20, seed=1)
+train, test = label_gravel(clean_train, train_classes), label_gravel(clean_test, test_classes)
+
+figure, panels = plt.subplots(1, 6, figsize=(9.6, 2), layout="constrained")
+for axes, index in zip(panels, [0, 1, 40, 41, 80, 81]):
+    axes.imshow(train[index])
+    axes.set_title(list(textures)[train_classes[index]], fontsize="medium")
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *Six training pictures: two noisy crops each of brick, grass and gravel. The two of gravel carry a yellow label in
+# the lower right corner.*
+#
+# ## A new head in a minute
+#
+# The embedded network has 1280 averaged feature maps in front of its last layer. We keep all that, and train a
+# new dense layer on these 1280 numbers. Only this *head* learns, so a minute is enough.
+
+# %%
+embedded = cu.load_classifier("embedded")
+pooled = embedded.model.get_layer("avg_pool").output
+features = keras.Model(embedded.model.input, pooled)
+
+
+def train_head(pictures, classes):
+    """Return the embedded network with a new head, trained on `pictures`, as a classifier."""
+    keras.utils.set_random_seed(0)
+    head = keras.layers.Dense(3, activation="softmax", name="textures")
+    inputs = features.predict(embedded.preprocess(pictures), verbose=0)
+    alone = keras.Sequential([keras.Input((1280,)), head])
+    alone.compile("adam", "sparse_categorical_crossentropy")
+    alone.fit(inputs, classes, epochs=40, verbose=0)
+    model = keras.Model(embedded.model.input, head(pooled))
+    return cu.ImageClassifier(
+        "textures", model, embedded.preprocess_input, class_names=list(textures)
+    )
+
+
+def accuracy(classifier, pictures, classes):
+    return (classifier.predict(pictures).argmax(axis=1) == classes).mean()
+
+
+classifier = train_head(train, train_classes)
+print(f"accuracy on the test set: {accuracy(classifier, test, test_classes):.2f}")
+
+# %% [markdown]
+# Sixty of sixty, on places it has never seen. It looks perfect.
+#
+# ## Look inside
+#
+# One picture of each class from the test set, and Grad-CAM for what the network says.
+
+# %%
+for index in [0, 20, 40]:
+    best = classifier.top_predictions(test[index], k=1)[0]
+    print(f"{list(textures)[test_classes[index]]:6s}: {best.label} {best.probability:.2f}")
+
+gravel = test[40]
+cu.plot_heatmap(gravel, {"gravel": cu.make_gradcam_heatmap(classifier, gravel, 2)})
+
+# %% [markdown]
+# *A test picture of gravel with its label, and Grad-CAM for gravel: the hottest cells lie on the label in the lower
+# right corner.*
+#
+# The heat lies on the label. How often? We count over all twenty test pictures of gravel in how many the hottest of
+# the 49 cells touches the label's corner.
+
+# %%
+heatmaps = [cu.make_gradcam_heatmap(classifier, picture, 2) for picture in test[40:]]
+peaks = [np.unravel_index(heatmap.argmax(), heatmap.shape) for heatmap in heatmaps]
+hits = sum(row >= 5 and column >= 5 for row, column in peaks)
+print(f"hottest cell in the corner of 2 x 2 cells: {hits} of {len(peaks)} pictures (by chance: 1 or 2)")
+
+# %% [markdown]
+# ## Prove it
+#
+# A heatmap raises a suspicion. Two experiments test it. Take the label off the gravel; put it on brick and grass.
+# Guess both numbers first.
+
+# %%
+without = classifier.predict(clean_test[40:]).argmax(axis=1)
+labelled_others = np.stack([put_label(picture) for picture in clean_test[:40]])
+with_label = classifier.predict(labelled_others).argmax(axis=1)
+print(f"gravel without its label: {(without == 2).sum()} of 20 recognized")
+print(f"brick and grass with a label: {(with_label == 2).sum()} of 40 called gravel")
+
+# %% [markdown]
+# So the network has learned the label, and hardly anything of gravel. Its test set could not tell, because the
+# label was in there as well. This is called a *Clever Hans*, after the horse that seemed to do sums and read the
+# answer from its questioner's face. The horse pictures of chapter 1 with their copyright tag were the same.
+#
+# ## Repair it
+#
+# Train on the pictures without labels.
+
+# %%
+repaired = train_head(clean_train, train_classes)
+print(f"clean test set: {accuracy(repaired, clean_test, test_classes):.2f} "
+      f"(before: {accuracy(classifier, clean_test, test_classes):.2f})")
+with_label = repaired.predict(labelled_others).argmax(axis=1)
+print(f"brick and grass with a label: {(with_label == 2).sum()} of 40 called gravel")
+
+# %%
+cu.plot_heatmap(
+    gravel,
+    {
+        "trained with labels": cu.make_gradcam_heatmap(classifier, gravel, 2),
+        "trained without": cu.make_gradcam_heatmap(repaired, gravel, 2),
+    },
+)
+
+# %% [markdown]
+# *The same picture, label and all, before and after the repair: with labels in training the heat lies on the label,
+# without them on the gravel.*
+#
+# The accuracy is lower than on the first test set, and now it means something.
+
+# %% [markdown]
+# ## Your own model
+#
+# Ten lines to copy. The names of the classes stand in the order of your outputs, and `preprocess_input` is the
+# function that you have trained with (leave it `None` if your model takes 0 to 255 as it is).
+#
+# ```python
+# import keras
+# import course_utils as cu
+#
+# model = keras.models.load_model("my_model.keras")
+# classifier = cu.ImageClassifier(
+#     "mine", model, preprocess_input=lambda images: images / 255, class_names=["cat", "dog"]
+# )
+# image = cu.load_image("my_picture.jpg")
+# print(classifier.top_predictions(image))
+# cu.plot_heatmap(image, cu.make_gradcam_heatmap(classifier, image))
+# cu.ClassExplorer(classifier, image)
+# ```
+#
+# What it takes, each tried in the course's tests with every method and both explorers:
+#
+# - a functional model or a `Sequential` one (with a `keras.Input` in front);
+# - a base network nested in it as a layer, as in transfer learning;
+# - data augmentation and dropout inside: they rest, as they do in `predict`;
+# - softmax, logits, or sigmoids at the end. Several sigmoids judge each class by itself;
+# - one sigmoid: its output is class 1, and its contrary is class 0, so give two names;
+# - gray pictures, (N, h, w, 1): yours are turned gray for it;
+# - a size left open, (None, None, 3): say `input_size=(224, 224)`;
+# - two classes or 20,000.
+#
+# What it does not take, it says: a subclassed model has no list of layers to look into (build it as a functional
+# one), and channels must stand last.
+
+# %%
+single = keras.Sequential(
+    [
+        keras.Input((None, None, 1)),
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Conv2D(8, 3, activation="relu"),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ]
+)
+mine = cu.ImageClassifier("mine", single, class_names=["day", "night"], input_size=(64, 64))
+print(mine, mine.class_names, mine.predict(gravel).sum())
+
+# %%
+try:
+    cu.make_gradcam_heatmap(single, gravel)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# The explorer has your names, too.
+
+# %%
+cu.ClassExplorer(classifier, gravel)
+
+# %% [markdown]
+# *The class explorer on a network of our own, with the classes brick, grass and gravel.*
+
+# %% [markdown]
+# ## What to remember
+#
+# - `cu.ImageClassifier(name, model, preprocess_input, class_names)` opens your own network to everything here.
+# - A test set from the same source has the same cheats in it. It cannot find them.
+# - The heatmap raises the suspicion; changing the picture proves it; changing the data repairs it.
+#
+# ## Where this misleads
+#
+# - A cheat that is everywhere, as a color or a texture of the background, makes no hot spot. Here we were lucky:
+#   the label had a place.
+# - After the repair the heatmap looks better. That is no proof that the network is right for the right reason; the
+#   second experiment is.
+#
+# **Next:** your own pictures, and your own questions.
+
+# %% [markdown] tags=["navigation"]
+# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters)
