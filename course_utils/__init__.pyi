@@ -15,6 +15,8 @@ from .io.imagenet import search_classes as search_classes
 from .io.images import load_image as load_image
 from .io.images import sample_image_names as sample_image_names
 from .methods.feature_maps import get_feature_maps as get_feature_maps
+from .methods.feature_visualization import visualize_channel as visualize_channel
+from .methods.feature_visualization import visualize_class as visualize_class
 from .methods.gradcam import make_gradcam_heatmap as make_gradcam_heatmap
 from .methods.integrated_gradients import completeness_gap as completeness_gap
 from .methods.integrated_gradients import integrated_gradients as integrated_gradients

@@ -11,7 +11,6 @@ from course_utils.explorers.controls import control, frame, panel
 from course_utils.methods.all_layers import run_layers
 from course_utils.networks.backend import keras
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.receptive_field import receptive_fields
 from course_utils.networks.runner import to_array
 
 
@@ -39,7 +38,7 @@ class LayerExplorer(Explorer):
         runner = runner_of(classifier, preprocess_input)
         super().__init__(runner.input_size, image)
         self.classifier, self._preprocess_input = classifier, preprocess_input
-        self._fields = receptive_fields(runner.graph)
+        self._fields = runner.receptive_fields
         self._kinds = {call.layer.name: type(call.layer).__name__ for call in runner.graph.calls}
         self.layer = control(
             widgets.SelectionSlider,

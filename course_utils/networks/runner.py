@@ -15,6 +15,8 @@ from course_utils.networks.backend import tf
 from course_utils.networks.folding import find_folds, fold_calls
 from course_utils.networks.graph import Graph, needed_calls, output_of, run_calls, split_calls
 from course_utils.networks.layers import conv_layer_names, explain_no_layer, feature_map_shapes
+from course_utils.networks.preprocessing import fit_preprocessing
+from course_utils.networks.receptive_field import receptive_fields
 
 Tensor = Any  # of TensorFlow, which brings no types
 
@@ -198,12 +200,46 @@ class Runner:
         compute = self._compiled("input gradients", build, runs)
         return compute(_index_tensor(class_index), tf.constant(batch))
 
+    def mean_gradient(self, inputs: Tensor, layer_name: str | None, index: int) -> Tensor:
+        """Return the gradient (1, H, W, 3) of a channel's mean, or of a logit, at the input.
+
+        Args:
+            inputs: float32 (1, H, W, 3), of any size that the layers can take.
+            layer_name: The channel's layer; None means the logits.
+            index: The channel, or the class.
+        """
+
+        def build():
+            target = output_of(self.graph, layer_name) if layer_name else self.graph.output
+
+            def gradient(index, inputs):
+                with tf.GradientTape(watch_accessed_variables=False) as tape:
+                    tape.watch(inputs)
+                    [outputs] = self._run(inputs, [target])
+                    mean = tf.reduce_mean(tf.gather(outputs, index, axis=-1))
+                return tape.gradient(mean, inputs, unconnected_gradients="zero")
+
+            return gradient, [_INDEX, tf.TensorSpec((1, None, None, 3), tf.float32)]
+
+        compute = self._compiled(("mean gradient", layer_name), build, runs=_ALWAYS)
+        return compute(_index_tensor(index), inputs)
+
+    @cached_property
+    def preprocessing(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(matrix, offset): see `fit_preprocessing`."""
+        return fit_preprocessing(self._prepare, self.input_size)
+
     # Which layers and classes there are
 
     @cached_property
     def feature_map_shapes(self) -> dict[str, tuple[int, int, int]]:
         """{name: (height, width, channels)} of the layers that give feature maps, in order."""
         return feature_map_shapes(self.graph)
+
+    @cached_property
+    def receptive_fields(self) -> dict[str, tuple[int, int] | None]:
+        """See `receptive_field.receptive_fields`."""
+        return receptive_fields(self.graph)
 
     @cached_property
     def conv_layer_names(self) -> list[str]:

@@ -1,0 +1,238 @@
+"""Feature visualization: a picture that a channel or a class responds to, by gradient ascent.
+
+A picture is made of waves, whose strengths are optimized instead of pixels, and the network sees
+it each time through another window. Without the two, noise would do: see Olah et al., Feature
+Visualization, https://doi.org/10.23915/distill.00007.
+"""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from course_utils.checks import is_whole_number
+from course_utils.methods.saliency import Progress
+from course_utils.networks.backend import keras, tf
+from course_utils.networks.classifier import ImageClassifier, runner_of
+
+Tensor = Any  # of TensorFlow, which brings no types
+Size = tuple[int, int]  # (height, width)
+
+_SMALLEST, _LARGEST = 16, 1024  # pixels; a larger picture takes minutes
+_LEAST_DEFAULT = 64
+_MARGIN = 1 / 8  # of the size: drawn on each side, and cut off at the end
+_ZOOMS = 0.82, 1.6
+_START, _RATE = 0.01, 0.1
+_DECAYS = 0.9, 0.999  # of Adam, https://arxiv.org/abs/1412.6980
+# What the three kinds of waves do to red, green and blue: brightness, orange against blue, and
+# magenta against green. These are the principal directions of ImageNet's colors, each as long as
+# colors spread along it; measured for Lucid, https://github.com/tensorflow/lucid.
+_COLORS = np.float32([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46
+
+
+def visualize_channel(
+    model: ImageClassifier | keras.Model,
+    layer_name: str,
+    channel: int,
+    size: int | None = None,
+    num_steps: int = 128,
+    seed: int = 0,
+    preprocess_input: Callable | None = None,
+    progress: Progress = False,
+) -> NDArray[np.uint8]:
+    """Make a picture that drives a channel's mean activation up.
+
+    It shows one thing that the channel responds to, not all, and is no photograph.
+
+    Args:
+        model: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.
+        layer_name: A layer with feature maps.
+        channel: Which of them, from 0.
+        size: The picture's height and width in pixels, 16 to 1024. None means what one value of the
+            layer sees, and a margin: 64 or more, but no more than the network's input.
+        num_steps: How many steps, 1 or more. 128 give a clear picture, 30 a first idea.
+        seed: int; the same seed gives the same picture, another one another.
+        preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
+            its input. It multiplies colors and adds, as most do. An `ImageClassifier` has its own.
+        progress: Whether to show a progress bar; or a function that takes the sequence of steps and
+            yields it, as tqdm does. What it raises stops the computation.
+
+    Returns:
+        uint8 (size, size, 3), RGB. Noise, and a warning, where the channel is silent all the time.
+
+    Raises:
+        ValueError: There is no such layer or channel, a number is out of range, or the network
+            can't take pictures of that size or has a `preprocess_input` that is not affine.
+
+    Sources:
+        Olah et al., https://doi.org/10.23915/distill.00007; Mordvintsev et al.,
+        https://doi.org/10.23915/distill.00012.
+    """
+    runner = runner_of(model, preprocess_input)
+    layer_name = runner.check_layer_name(layer_name)
+    last = runner.feature_map_shapes[layer_name][-1] - 1
+    if not is_whole_number(channel, 0, last):
+        raise ValueError(
+            f"channel must be a whole number from 0 to {last} at layer {layer_name!r}, not "
+            f"{channel!r}."
+        )
+    field = runner.receptive_fields[layer_name] or runner.input_size
+    default = tuple(map(_default_length, field, runner.input_size))
+    size = _check_size(size, default)
+    return _ascend(runner, layer_name, int(channel), size, num_steps, seed, progress)
+
+
+def visualize_class(
+    classifier: ImageClassifier,
+    class_index: int,
+    size: int | None = None,
+    num_steps: int = 128,
+    seed: int = 0,
+    progress: Progress = False,
+) -> NDArray[np.uint8]:
+    """Make a picture that drives a class's logit up.
+
+    The network will be sure of it, and no one would take it for a photograph.
+
+    Args:
+        classifier: `ImageClassifier`.
+        class_index: int.
+        size: As in `visualize_channel`; None means `classifier.input_size`.
+        num_steps, seed, progress: As in `visualize_channel`.
+
+    Returns:
+        uint8 (size, size, 3), RGB.
+
+    Raises:
+        ValueError: There is no such class; and as `visualize_channel`.
+
+    Sources:
+        Those of `visualize_channel`.
+    """
+    runner = runner_of(classifier)
+    if class_index is None:
+        raise ValueError("class_index is missing: class_index('flamingo') finds that of a name.")
+    index = runner.check_class_index(class_index)
+    size = _check_size(size, runner.input_size)
+    return _ascend(runner, None, index, size, num_steps, seed, progress)
+
+
+def _default_length(field, largest):
+    """The field and a twelfth of it, in whole sixteens: 132 pixels become 144."""
+    return min(max(_LEAST_DEFAULT, -(-field * 13 // 12 // 16) * 16), largest)
+
+
+def _check_size(size, default):
+    if size is None:
+        return default
+    if not is_whole_number(size, _SMALLEST, _LARGEST):
+        raise ValueError(
+            f"size must be a whole number of pixels from {_SMALLEST} to {_LARGEST}, not {size!r}."
+        )
+    return int(size), int(size)
+
+
+def _ascend(runner, layer_name, index, size, num_steps, seed, progress):
+    """Climb up the mean of a layer's channel, or for the layer None a class's logit."""
+    if not is_whole_number(num_steps, 1, 100_000):
+        raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps!r}.")
+    generator = np.random.default_rng(seed)
+    margins = [round(_MARGIN * length) for length in size]
+    canvas = tuple(length + 2 * margin for length, margin in zip(size, margins, strict=True))
+    shape = (2, 3, canvas[0], canvas[1] // 2 + 1)
+    waves = tf.constant(_START * generator.standard_normal(shape), tf.float32)
+    moments, silent = tf.zeros((2, *shape)), True
+    bar = progress if callable(progress) else partial(tqdm, desc="steps", disable=not progress)
+    for step in bar(range(int(num_steps))):
+        window = _random_window(generator, size, canvas)
+        with tf.GradientTape() as tape:
+            tape.watch(waves)
+            inputs = _view(waves, canvas, window, size, *runner.preprocessing)
+        slope = _gradient_at(inputs, runner, layer_name, index)
+        silent = silent and not np.any(slope)
+        slope = tape.gradient(inputs, waves, output_gradients=slope)
+        waves, moments = _adam(waves, moments, slope, tf.constant(step + 1, tf.float32))
+    if silent:
+        warnings.warn("It has stayed silent all the time: the picture is noise.", stacklevel=3)
+    return _cut_out(np.asarray(_picture(waves, canvas))[0], margins)
+
+
+def _cut_out(picture, margins):
+    """Return a picture without its margins, uint8."""
+    top, left = margins
+    height, width, _ = picture.shape
+    if not np.isfinite(picture).all():
+        raise ValueError(
+            "The network's output is NaN or infinite for this picture, or its gradient is. Did its "
+            "training diverge, or is the size too small for its layers?"
+        )
+    return np.uint8(np.round(255 * picture[top : height - top, left : width - left]))
+
+
+def _gradient_at(inputs, runner, layer_name, index):
+    """Return the gradient at a picture, or say that one of this size can't be had."""
+    try:
+        return runner.mean_gradient(inputs, layer_name, index)
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        height, width = inputs.shape[1:3]
+        raise ValueError(
+            f"The network can't take a picture of {height} x {width} pixels. Leave out size, or "
+            "choose another: dense layers behind feature maps need the size of training."
+        ) from error
+
+
+def _random_window(generator, size, canvas):
+    """Return a random window on the canvas (top, left, bottom, right), float32 (1, 4) in [0, 1]."""
+    zoom = generator.uniform(*_ZOOMS)
+    sides = np.divide(size, canvas) / zoom
+    corner = generator.uniform(0, 1 - sides)
+    return np.float32([[*corner, *(corner + sides)]])
+
+
+_WAVES = tf.TensorSpec((2, 3, None, None), tf.float32)
+_PAIR = tf.TensorSpec((2,), tf.int32)
+
+
+@tf.function(
+    input_signature=[
+        _WAVES,
+        _PAIR,
+        tf.TensorSpec((1, 4), tf.float32),
+        _PAIR,
+        tf.TensorSpec((3, 3), tf.float32),
+        tf.TensorSpec((3,), tf.float32),
+    ]
+)
+def _view(waves, canvas, window, size, matrix, offset):
+    """Return what a window shows of the canvas, (1, height, width, 3), preprocessed."""
+    view = tf.image.crop_and_resize(_picture(waves, canvas), window, [0], size)
+    return view @ matrix + offset
+
+
+@tf.function(input_signature=[_WAVES, _PAIR])
+def _picture(waves, canvas):
+    """Return the canvas (1, height, width, 3), RGB in [0, 1], that waves make.
+
+    Waves of frequency f count 1 / f, as in photographs.
+    """
+    height, width = tf.unstack(tf.cast(canvas, tf.float32))
+    down = ((tf.range(height) + height // 2) % height - height // 2) / height  # as fftfreq orders
+    across = tf.range(width // 2 + 1) / width
+    frequencies = tf.sqrt(down[:, None] ** 2 + across**2)
+    frequencies = tf.maximum(frequencies, 1 / tf.maximum(height, width))  # not 0
+    strengths = tf.sqrt(height * width) / 4 * waves / frequencies
+    colors = tf.signal.irfft2d(tf.complex(strengths[0], strengths[1]), canvas)
+    return tf.sigmoid(tf.einsum("khw,ck->hwc", colors, _COLORS))[None]
+
+
+@tf.function(input_signature=[_WAVES, tf.TensorSpec((2, *_WAVES.shape)), _WAVES, tf.TensorSpec(())])
+def _adam(values, moments, slope, step):
+    """Take a step upwards; return the new values and the running means of slope and its square."""
+    decays = tf.reshape(_DECAYS, (2, 1, 1, 1, 1))
+    moments = decays * moments + (1 - decays) * tf.stack([slope, slope**2])
+    mean, square = tf.unstack(moments / (1 - decays**step))
+    return values + _RATE * mean / (tf.sqrt(square) + 1e-8), moments

@@ -1,0 +1,39 @@
+"""Preprocessing as arithmetic on colors, so that a gradient can go through it."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def fit_preprocessing(
+    prepare: Callable, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Find what a network's preprocessing multiplies colors by, and what it adds.
+
+    Args:
+        prepare: Function from a picture, uint8 (h, w, 3), to the network's input, float32
+            (1, h, w, 3).
+        size: (h, w), at which it does not resize.
+
+    Returns:
+        Tuple (matrix (3, 3), offset (3,)), float32: colors in [0, 1], RGB, become
+        colors @ matrix + offset. The matrix holds the order of the channels, too.
+
+    Raises:
+        ValueError: The preprocessing is not of this form: it looks at more than a pixel's color, or
+            bends it.
+    """
+    bright = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    pictures = [bright, bright // 2]  # one alone would fit a scale that depends on the picture
+    colors = np.concatenate([picture.reshape(-1, 3) for picture in pictures]) / 255
+    inputs = np.concatenate([np.reshape(prepare(picture), (-1, 3)) for picture in pictures])
+    with_one = np.column_stack([colors, np.ones(len(colors))])
+    solution = np.linalg.lstsq(with_one, inputs, rcond=None)[0]
+    if np.abs(with_one @ solution - inputs).max() > 1e-3 * np.ptp(inputs):
+        raise ValueError(
+            "preprocess_input must multiply and add, the same for every pixel, so that a gradient "
+            "can go through it. This one does something else: a curve, or a scale that depends on "
+            "the picture."
+        )
+    return np.float32(solution[:3]), np.float32(solution[3])

@@ -1,0 +1,203 @@
+"""Feature visualization: what is climbed, through which preprocessing, and how it is asked for."""
+
+import random
+
+import numpy as np
+import pytest
+from small_networks import chain, layers, plain, wrap
+
+import course_utils as cu
+from course_utils.networks.backend import keras, tf
+
+GRAY_TO_1 = 127.5
+
+
+def centered(images):
+    return images / GRAY_TO_1 - 1
+
+
+def means(model, pictures, layer_name="conv"):
+    """Mean activations (N, channels) for pictures of any size."""
+    maps = model.get_layer(layer_name)(centered(np.float32(pictures)))
+    return maps.numpy().mean(axis=(1, 2))
+
+
+def with_weights(conv, kernel, after=()):
+    """A model of one convolution (its kernel given, no bias) and what stands behind it."""
+    model = chain([conv, *after], (32, 32, 3))
+    conv.set_weights([np.asarray(kernel, np.float32)])
+    return model
+
+
+def one_by_one(weights, **options):
+    """Maps that weigh the input's three channels, name "conv"."""
+    conv = layers.Conv2D(len(weights), 1, use_bias=False, name="conv", **options)
+    return with_weights(conv, np.transpose(weights)[None, None])
+
+
+# What is climbed
+
+
+def test_channels_and_classes_answer_more_than_to_any_noise(seeded):
+    model = plain()
+    classifier = wrap(model, centered)
+    noise = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 3), dtype=np.uint8)
+    channels = [
+        cu.visualize_channel(model, "conv", i, 8, 60, preprocess_input=centered) for i in range(4)
+    ]
+    assert (np.diag(means(model, channels)) > 1.3 * means(model, noise).max(axis=0)).all()
+    classes = [cu.visualize_class(classifier, i, num_steps=60) for i in range(3)]
+    assert (np.diag(classifier.logits(classes)) > classifier.logits(noise).max(axis=0) + 0.1).all()
+
+
+@pytest.mark.parametrize("color", range(3))
+def test_colors_go_through_the_preprocessing(color):
+    """A network that sees blue, green, red; each channel likes one color and not the others."""
+    model = one_by_one(3 * np.eye(3) - 1)
+    picture = cu.visualize_channel(
+        model, "conv", 2 - color, preprocess_input=lambda images: images[..., ::-1] / 255 - 0.5
+    )
+    others = np.delete(picture, color, axis=-1)
+    assert picture[..., color].mean() > 180 and others.mean() < 80
+
+
+def test_the_start_is_waves_as_in_photographs():
+    """Power falls as 1 / f^2, and the colors of a pixel go together; nothing has moved it."""
+    model = one_by_one([[0, 0, 0]], activation="relu")
+    with pytest.warns(UserWarning, match="silent all the time") as caught:
+        picture = cu.visualize_channel(model, "conv", 0, 256, 1, preprocess_input=centered)
+    assert caught[0].filename == __file__
+    colors = picture.reshape(-1, 3) - picture.mean(axis=(0, 1))
+    assert np.corrcoef(colors.T).min() > 0.7
+    window = np.hanning(256)
+    waves = np.fft.fft2(picture.mean(axis=-1) * np.outer(window, window))
+    frequencies = np.hypot(*np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256)))
+    bands = [(0.02, 0.04), (0.08, 0.16)]  # four times apart: 16 times the power
+    low, high = (
+        np.mean(np.abs(waves[(a < frequencies) & (frequencies < b)]) ** 2) for a, b in bands
+    )
+    assert 10 < low / high < 25
+
+
+def test_what_must_stand_at_one_pixel_does_not_survive_the_shifts():
+    """The class likes one phase of a checkerboard, and a light picture."""
+    size = 32
+    board = np.float32((-1) ** np.add.outer(np.arange(size), np.arange(size)))
+    dense = layers.Dense(2)
+    model = chain([layers.Flatten(), dense], (size, size, 3))
+    weights = np.repeat(board[..., None] + 0.3, 3, axis=-1).ravel() / size**2
+    dense.set_weights([np.stack([weights, 0 * weights], axis=-1), np.zeros(2)])
+    picture = centered(cu.visualize_class(wrap(model, centered), 0))
+    assert picture.mean() > 0.2
+    assert abs((picture * board[..., None]).mean()) < 0.1
+
+
+def test_scale_is_not_certain():
+    """The channel likes stripes four pixels wide apart, wherever they stand: periods spread."""
+    wave = np.cos(np.pi / 2 * np.arange(8))
+    kernel = np.tile(wave[None, :, None, None], (8, 1, 3, 1))
+    conv = layers.Conv2D(1, 8, use_bias=False, name="stripes")
+    model = with_weights(conv, kernel, [layers.Activation(keras.ops.square, name="energy")])
+    picture = cu.visualize_channel(model, "energy", 0, 64, preprocess_input=centered)
+    power = np.abs(np.fft.rfft(centered(picture).mean(axis=-1) * np.hanning(64))) ** 2
+    power = power.mean(axis=0)[2:]  # without the mean
+    near = np.abs(np.arange(2, 33) - 16) <= 1
+    assert 8 <= power.argmax() + 2 <= 24
+    assert power[near].sum() < 0.7 * power.sum()
+
+
+# What is asked for
+
+
+def test_a_seed_makes_a_picture_and_nothing_of_the_caller_changes(tiny):
+    before = [weights.copy() for weights in tiny.model.get_weights()]
+    random.seed(1), np.random.seed(1), tf.random.set_seed(1)
+    expected = random.random(), np.random.rand(), float(tf.random.uniform(()))
+    random.seed(1), np.random.seed(1), tf.random.set_seed(1)
+    first, same, other = (
+        cu.visualize_channel(tiny, "conv", 1, 24, 5, seed=seed) for seed in (3, 3, 4)
+    )
+    assert (random.random(), np.random.rand(), float(tf.random.uniform(()))) == expected
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).mean() > 0.5
+    for weights, old in zip(tiny.model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weights, old)
+
+
+@pytest.mark.parametrize("dilation, side", [(1, 64), (65, 144), (200, 224)])
+def test_a_channel_needs_no_more_than_it_sees_and_a_margin(dilation, side):
+    """Of 3, 131 and 401 pixels, and an input of 224."""
+    model = chain([layers.Conv2D(1, 3, dilation_rate=dilation, padding="same")], (224, 224, 3))
+    picture = cu.visualize_channel(
+        model, model.layers[-1].name, 0, num_steps=1, preprocess_input=centered
+    )
+    assert picture.shape == (side, side, 3) and picture.dtype == np.uint8
+
+
+def test_a_class_gets_the_size_of_the_input(seeded):
+    classifier = wrap(chain([layers.Flatten(), layers.Dense(2)], (6, 9, 3)))
+    assert cu.visualize_class(classifier, 1, num_steps=1).shape == (6, 9, 3)
+    with pytest.raises(ValueError, match="can't take a picture of 16 x 16 pixels"):
+        cu.visualize_class(classifier, 1, size=16)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"layer_name": "convv"}, "No layer with feature maps is called 'convv'.* 'conv'"),
+        ({"channel": 4}, "channel must be a whole number from 0 to 3 at layer 'conv', not 4"),
+        ({"channel": -1}, "channel must be .* not -1"),
+        ({"channel": None}, "channel must be .* not None"),
+        ({"size": 15}, "size must be a whole number of pixels from 16 to 1024, not 15"),
+        ({"size": (64, 64)}, r"size must be .* not \(64, 64\)"),
+        ({"num_steps": 0}, "num_steps must be a whole number from 1 to 100000, not 0"),
+        ({"model": plain()}, "preprocess_input"),
+    ],
+)
+def test_bad_arguments_are_explained(tiny, arguments, message):
+    usual = {"model": tiny, "layer_name": "conv", "channel": 0}
+    with pytest.raises(ValueError, match=message):
+        cu.visualize_channel(**(usual | arguments))
+
+
+@pytest.mark.parametrize("class_index", [3, -1, None, "shark"])
+def test_a_class_that_is_not_there_is_refused(tiny, class_index):
+    with pytest.raises(ValueError, match="class_index"):
+        cu.visualize_class(tiny, class_index)
+
+
+@pytest.mark.parametrize(
+    "preprocess_input",
+    [
+        lambda images: np.sqrt(images),
+        lambda images: (images - images.mean()) / images.std(),
+        lambda images: images - images.mean(axis=(1, 2), keepdims=True),
+    ],
+)
+def test_preprocessing_without_a_gradient_is_refused(preprocess_input):
+    with pytest.raises(ValueError, match="preprocess_input must multiply and add"):
+        cu.visualize_channel(plain(), "conv", 0, preprocess_input=preprocess_input)
+
+
+def test_a_network_that_gives_nan_is_refused(tiny):
+    tiny.model.get_layer("conv").set_weights([np.full((3, 3, 3, 4), np.nan), np.zeros(4)])
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        cu.visualize_channel(tiny, "conv", 0, num_steps=1)
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_progress_bar_where_asked_for(tiny, capfd, progress):
+    cu.visualize_class(tiny, 1, num_steps=2, progress=progress)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert ("steps: 100%" in err) if progress else err == ""
+
+
+def test_progress_may_stop_it(tiny):
+    def stop_at_the_second(steps):
+        assert len(steps) == 5
+        yield steps[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cu.visualize_class(tiny, 1, num_steps=5, progress=stop_at_the_second)
