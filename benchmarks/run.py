@@ -28,6 +28,7 @@ from course_utils.networks.folding import find_folds, fold_calls
 from course_utils.networks.graph import needed_calls, output_of, run_calls
 
 with warnings.catch_warnings(action="ignore"):  # SciPy's, of a module that tf-keras-vis uses
+    from tf_keras_vis.activation_maximization import ActivationMaximization
     from tf_keras_vis.gradcam import Gradcam
     from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
     from tf_keras_vis.saliency import Saliency
@@ -300,6 +301,41 @@ def vgg16_rows(_, pictures):
     ]
 
 
+def feature_visualization_rows(embedded, _):
+    """Pictures for channels and a class by gradient ascent: same network, size and steps."""
+    vgg16, steps = keras.applications.vgg16, 30
+    rows = []
+    for layer_name, channel, size in (("block3_conv1", 1, 64), ("block5_conv1", 7, 144)):
+        model = vgg16.VGG16(
+            include_top=False,
+            weights=cu.weights_path("vgg16_no_top"),
+            input_shape=(size, size, 3),
+        )
+        peer = ActivationMaximization(
+            keras.Model(model.input, model.get_layer(layer_name).output), clone=False
+        )
+        seconds = take_turns(
+            lambda i, f=peer, c=channel: f(lambda maps: maps[..., c], steps=steps),
+            lambda i, m=model, n=layer_name, c=channel: cu.visualize_channel(
+                m, n, c, num_steps=steps, seed=i, preprocess_input=vgg16.preprocess_input
+            ),
+            turns=3,
+            ours_per_turn=1,
+            warm_up=1,
+        )
+        call = f"VGG16, a channel of {layer_name}, {size} pixels, {steps} steps"
+        rows.append(Comparison(call, *seconds, 5))
+    peer = ActivationMaximization(embedded.model, model_modifier=ReplaceToLinear(), clone=True)
+    seconds = take_turns(
+        lambda i: peer(CategoricalScore([CAT]), input_range=(-1, 1), steps=steps),
+        lambda i: cu.visualize_class(embedded, CAT, num_steps=steps, seed=i),
+        turns=3,
+        ours_per_turn=1,
+        warm_up=1,
+    )
+    return [*rows, Comparison(f"a class, 224 pixels, {steps} steps", *seconds, 5)]
+
+
 def first_call_rows(embedded, pictures):
     """What the first call of a session costs, which is not compiled, and the second, which is."""
     logits_model, image = embedded.logits_model, pictures[0]
@@ -404,6 +440,7 @@ SECTIONS = (
     yardstick_rows,
     saliency_rows,
     vgg16_rows,
+    feature_visualization_rows,
     first_call_rows,
     explorer_rows,
 )

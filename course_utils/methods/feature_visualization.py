@@ -26,7 +26,7 @@ _SMALLEST, _LARGEST = 16, 1024  # pixels; a larger picture takes minutes
 _LEAST_DEFAULT = 64
 _MARGIN = 1 / 8  # of the size: drawn on each side, and cut off at the end
 _ZOOMS = 0.82, 1.6
-_START, _RATE = 0.01, 0.1
+_START, _RATE = 0.01, 0.08
 _DECAYS = 0.9, 0.999  # of Adam, https://arxiv.org/abs/1412.6980
 # What the three kinds of waves do to red, green and blue: brightness, orange against blue, and
 # magenta against green. These are the principal directions of ImageNet's colors, each as long as

@@ -1,9 +1,18 @@
 """Which layers of a network can be looked at, by their names."""
 
 from difflib import get_close_matches
+from functools import partial
+from typing import Any
 
 from course_utils.networks.backend import keras
-from course_utils.networks.graph import Graph, pass_on, readers_of
+from course_utils.networks.graph import (
+    Call,
+    Graph,
+    needed_calls,
+    output_of,
+    pass_on,
+    readers_of,
+)
 
 _CONVOLUTIONS = (
     keras.layers.Conv2D,
@@ -11,7 +20,8 @@ _CONVOLUTIONS = (
     keras.layers.DepthwiseConv2D,
     keras.layers.SeparableConv2D,
 )
-_POINTWISE = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
+_ACTIVATIONS = (keras.layers.Activation, keras.layers.ReLU)
+_POINTWISE = (keras.layers.BatchNormalization, *_ACTIVATIONS)
 
 
 def feature_map_shapes(graph: Graph) -> dict[str, tuple[int, int, int]]:
@@ -59,6 +69,29 @@ def key_layer_names(graph: Graph) -> list[str]:
     stages = list(dict.fromkeys(heights))
     middle = max(i for i, height in enumerate(heights) if height == stages[len(stages) // 2])
     return [names[0], names[middle], names[-1]]
+
+
+def before_activation(graph: Graph, layer_name: str) -> tuple[list[Call], Any]:
+    """Find what a layer hands to its activation function, if it has one.
+
+    Returns:
+        Tuple (the network's calls up to there, the tensor that they compute: the layer's output
+        where it has no activation).
+    """
+    target = output_of(graph, layer_name)
+    calls = needed_calls(graph.calls, [target])
+    last = calls[-1]
+    if isinstance(last.layer, _ACTIVATIONS):
+        return calls[:-1], last.inputs[0]
+    if type(last.layer) is keras.layers.Conv2D:
+        calls[-1] = last._replace(function=partial(_convolve, last.layer))
+    return calls, target
+
+
+def _convolve(layer, inputs):
+    """Apply a convolution without its activation."""
+    outputs = layer.convolution_op(inputs, layer.kernel)
+    return outputs + layer.bias if layer.use_bias else outputs
 
 
 def explain_no_layer(graph: Graph, layer_name: object) -> str:

@@ -14,7 +14,12 @@ from course_utils.checks import is_whole_number
 from course_utils.networks.backend import tf
 from course_utils.networks.folding import find_folds, fold_calls
 from course_utils.networks.graph import Graph, needed_calls, output_of, run_calls, split_calls
-from course_utils.networks.layers import conv_layer_names, explain_no_layer, feature_map_shapes
+from course_utils.networks.layers import (
+    before_activation,
+    conv_layer_names,
+    explain_no_layer,
+    feature_map_shapes,
+)
 from course_utils.networks.preprocessing import fit_preprocessing
 from course_utils.networks.receptive_field import receptive_fields
 
@@ -203,6 +208,8 @@ class Runner:
     def mean_gradient(self, inputs: Tensor, layer_name: str | None, index: int) -> Tensor:
         """Return the gradient (1, H, W, 3) of a channel's mean, or of a logit, at the input.
 
+        The mean is that before the layer's activation: behind a ReLU, a silent channel has none.
+
         Args:
             inputs: float32 (1, H, W, 3), of any size that the layers can take.
             layer_name: The channel's layer; None means the logits.
@@ -210,12 +217,15 @@ class Runner:
         """
 
         def build():
-            target = output_of(self.graph, layer_name) if layer_name else self.graph.output
+            calls, target = self.graph.calls, self.graph.output
+            if layer_name is not None:
+                calls, target = before_activation(self.graph, layer_name)
 
             def gradient(index, inputs):
                 with tf.GradientTape(watch_accessed_variables=False) as tape:
                     tape.watch(inputs)
-                    [outputs] = self._run(inputs, [target])
+                    feeds = [(self.graph.input, inputs)]
+                    [outputs] = self._run_folded(calls, feeds, [target])
                     mean = tf.reduce_mean(tf.gather(outputs, index, axis=-1))
                 return tape.gradient(mean, inputs, unconnected_gradients="zero")
 

@@ -43,7 +43,8 @@ def test_channels_and_classes_answer_more_than_to_any_noise(seeded):
     classifier = wrap(model, centered)
     noise = np.random.default_rng(0).integers(0, 256, (200, 8, 8, 3), dtype=np.uint8)
     channels = [
-        cu.visualize_channel(model, "conv", i, 8, 60, preprocess_input=centered) for i in range(4)
+        cu.visualize_channel(model, "conv", i, num_steps=60, preprocess_input=centered)
+        for i in range(4)
     ]
     assert (np.diag(means(model, channels)) > 1.3 * means(model, noise).max(axis=0)).all()
     classes = [cu.visualize_class(classifier, i, num_steps=60) for i in range(3)]
@@ -58,7 +59,7 @@ def test_colors_go_through_the_preprocessing(color):
         model, "conv", 2 - color, preprocess_input=lambda images: images[..., ::-1] / 255 - 0.5
     )
     others = np.delete(picture, color, axis=-1)
-    assert picture[..., color].mean() > 180 and others.mean() < 80
+    assert picture[..., color].mean() > others.mean() + 80
 
 
 def test_the_start_is_waves_as_in_photographs():
@@ -92,18 +93,16 @@ def test_what_must_stand_at_one_pixel_does_not_survive_the_shifts():
     assert abs((picture * board[..., None]).mean()) < 0.1
 
 
-def test_scale_is_not_certain():
-    """The channel likes stripes four pixels wide apart, wherever they stand: periods spread."""
+def test_windows_enlarge():
+    """The channel likes stripes 4 pixels apart: on the canvas there are finer ones, too."""
     wave = np.cos(np.pi / 2 * np.arange(8))
     kernel = np.tile(wave[None, :, None, None], (8, 1, 3, 1))
     conv = layers.Conv2D(1, 8, use_bias=False, name="stripes")
     model = with_weights(conv, kernel, [layers.Activation(keras.ops.square, name="energy")])
     picture = cu.visualize_channel(model, "energy", 0, 64, preprocess_input=centered)
-    power = np.abs(np.fft.rfft(centered(picture).mean(axis=-1) * np.hanning(64))) ** 2
-    power = power.mean(axis=0)[2:]  # without the mean
-    near = np.abs(np.arange(2, 33) - 16) <= 1
-    assert 8 <= power.argmax() + 2 <= 24
-    assert power[near].sum() < 0.7 * power.sum()
+    waves = np.fft.rfft(centered(picture).mean(axis=-1) * np.hanning(64))
+    power = np.square(np.abs(waves)).mean(axis=0)  # 4 pixels apart are 16 in 64
+    assert power[19:23].sum() > 0.6 * power[12:16].sum()
 
 
 # What is asked for
