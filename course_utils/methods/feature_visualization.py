@@ -24,9 +24,9 @@ Size = tuple[int, int]  # (height, width)
 
 _SMALLEST, _LARGEST = 16, 1024  # pixels; a larger picture takes minutes
 _LEAST_DEFAULT = 64
-_MARGIN = 1 / 8  # of the size: drawn on each side, and cut off at the end
-_ZOOMS = 0.82, 1.6
-_START, _RATE = 0.01, 0.08
+_VIEW = 2 / 3  # of the picture's height and width: what the network sees at once
+_WINDOWS = 0.5, 0.85  # of them: what is scaled to that
+_START, _RATE = 0.01, 0.1
 _DECAYS = 0.9, 0.999  # of Adam, https://arxiv.org/abs/1412.6980
 # What the three kinds of waves do to red, green and blue: brightness, orange against blue, and
 # magenta against green. These are the principal directions of ImageNet's colors, each as long as
@@ -117,8 +117,8 @@ def visualize_class(
     if class_index is None:
         raise ValueError("class_index is missing: class_index('flamingo') finds that of a name.")
     index = runner.check_class_index(class_index)
-    size = _check_size(size, runner.input_size)
-    return _ascend(runner, None, index, size, num_steps, seed, progress)
+    default = tuple(round(length / _VIEW) for length in runner.input_size)
+    return _ascend(runner, None, index, _check_size(size, default), num_steps, seed, progress)
 
 
 def _default_length(field, largest):
@@ -137,60 +137,55 @@ def _check_size(size, default):
 
 
 def _ascend(runner, layer_name, index, size, num_steps, seed, progress):
-    """Climb up the mean of a layer's channel, or for the layer None a class's logit."""
+    """Climb up the mean of a layer's channel, or for the layer None a class's logit.
+
+    Each step looks through another window, and the network sees two thirds of (height, width).
+    """
     if not is_whole_number(num_steps, 1, 100_000):
         raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps!r}.")
     generator = np.random.default_rng(seed)
-    margins = [round(_MARGIN * length) for length in size]
-    canvas = tuple(length + 2 * margin for length, margin in zip(size, margins, strict=True))
-    shape = (2, 3, canvas[0], canvas[1] // 2 + 1)
+    view = tuple(round(_VIEW * length) for length in size)
+    shape = (2, 3, size[0], size[1] // 2 + 1)
     waves = tf.constant(_START * generator.standard_normal(shape), tf.float32)
     moments, silent = tf.zeros((2, *shape)), True
     bar = progress if callable(progress) else partial(tqdm, desc="steps", disable=not progress)
     for step in bar(range(int(num_steps))):
-        window = _random_window(generator, size, canvas)
+        window = _random_window(generator)
         with tf.GradientTape() as tape:
             tape.watch(waves)
-            inputs = _view(waves, canvas, window, size, *runner.preprocessing)
-        slope = _gradient_at(inputs, runner, layer_name, index)
+            inputs = _look(waves, size, window, view, *runner.preprocessing)
+        slope = _gradient_at(inputs, size, runner, layer_name, index)
         silent = silent and not np.any(slope)
         slope = tape.gradient(inputs, waves, output_gradients=slope)
         waves, moments = _adam(waves, moments, slope, tf.constant(step + 1, tf.float32))
     if silent:
-        warnings.warn("It has stayed silent all the time: the picture is noise.", stacklevel=3)
-    return _cut_out(np.asarray(_picture(waves, canvas))[0], margins)
-
-
-def _cut_out(picture, margins):
-    """Return a picture without its margins, uint8."""
-    top, left = margins
-    height, width, _ = picture.shape
+        warnings.warn("Nothing has moved the picture: it is the start's noise.", stacklevel=3)
+    picture = np.asarray(_picture(waves, size))[0]
     if not np.isfinite(picture).all():
         raise ValueError(
             "The network's output is NaN or infinite for this picture, or its gradient is. Did its "
             "training diverge, or is the size too small for its layers?"
         )
-    return np.uint8(np.round(255 * picture[top : height - top, left : width - left]))
+    return np.uint8(np.round(255 * picture))
 
 
-def _gradient_at(inputs, runner, layer_name, index):
-    """Return the gradient at a picture, or say that one of this size can't be had."""
+def _gradient_at(inputs, size, runner, layer_name, index):
+    """Return the gradient at the network's input, or say that it can't take one of this size."""
     try:
         return runner.mean_gradient(inputs, layer_name, index)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
-        height, width = inputs.shape[1:3]
+        (height, width), (_, rows, columns, _) = size, inputs.shape
         raise ValueError(
-            f"The network can't take a picture of {height} x {width} pixels. Leave out size, or "
-            "choose another: dense layers behind feature maps need the size of training."
+            f"The network can't take {rows} x {columns} pixels, what it would see at once of "
+            f"{height} x {width}. Leave out size: a class gets one that fits any network."
         ) from error
 
 
-def _random_window(generator, size, canvas):
-    """Return a random window on the canvas (top, left, bottom, right), float32 (1, 4) in [0, 1]."""
-    zoom = generator.uniform(*_ZOOMS)
-    sides = np.divide(size, canvas) / zoom
-    corner = generator.uniform(0, 1 - sides)
-    return np.float32([[*corner, *(corner + sides)]])
+def _random_window(generator):
+    """Return a window on the picture (top, left, bottom, right), float32 (1, 4) in [0, 1]."""
+    side = generator.uniform(*_WINDOWS)
+    corner = (1 - side) * np.clip(generator.uniform(-0.2, 1.2, 2), 0, 1)  # often at the edges
+    return np.float32([[*corner, *(corner + side)]])
 
 
 _WAVES = tf.TensorSpec((2, 3, None, None), tf.float32)
@@ -207,25 +202,25 @@ _PAIR = tf.TensorSpec((2,), tf.int32)
         tf.TensorSpec((3,), tf.float32),
     ]
 )
-def _view(waves, canvas, window, size, matrix, offset):
-    """Return what a window shows of the canvas, (1, height, width, 3), preprocessed."""
-    view = tf.image.crop_and_resize(_picture(waves, canvas), window, [0], size)
-    return view @ matrix + offset
+def _look(waves, size, window, view, matrix, offset):
+    """Return what a window shows of the picture, float32 (1, *view, 3), preprocessed."""
+    colors = tf.image.crop_and_resize(_picture(waves, size), window, [0], view)
+    return colors @ matrix + offset
 
 
 @tf.function(input_signature=[_WAVES, _PAIR])
-def _picture(waves, canvas):
-    """Return the canvas (1, height, width, 3), RGB in [0, 1], that waves make.
+def _picture(waves, size):
+    """Return the size (1, height, width, 3), RGB in [0, 1], that waves make.
 
     Waves of frequency f count 1 / f, as in photographs.
     """
-    height, width = tf.unstack(tf.cast(canvas, tf.float32))
+    height, width = tf.unstack(tf.cast(size, tf.float32))
     down = ((tf.range(height) + height // 2) % height - height // 2) / height  # as fftfreq orders
     across = tf.range(width // 2 + 1) / width
     frequencies = tf.sqrt(down[:, None] ** 2 + across**2)
     frequencies = tf.maximum(frequencies, 1 / tf.maximum(height, width))  # not 0
     strengths = tf.sqrt(height * width) / 4 * waves / frequencies
-    colors = tf.signal.irfft2d(tf.complex(strengths[0], strengths[1]), canvas)
+    colors = tf.signal.irfft2d(tf.complex(strengths[0], strengths[1]), size)
     return tf.sigmoid(tf.einsum("khw,ck->hwc", colors, _COLORS))[None]
 
 
