@@ -31,7 +31,7 @@ _DECAYS = 0.9, 0.999  # of Adam, https://arxiv.org/abs/1412.6980
 # What the three kinds of waves do to red, green and blue: brightness, orange against blue, and
 # magenta against green. These are the principal directions of ImageNet's colors, each as long as
 # colors spread along it; measured for Lucid, https://github.com/tensorflow/lucid.
-_COLORS = np.float32([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46
+_COLORS = tf.constant([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46
 
 
 def visualize_channel(

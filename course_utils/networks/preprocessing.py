@@ -36,4 +36,5 @@ def fit_preprocessing(
             "can go through it. This one does something else: a curve, or a scale that depends on "
             "the picture."
         )
-    return np.float32(solution[:3]), np.float32(solution[3])
+    matrix, offset = np.split(solution.astype(np.float32), [3])
+    return matrix, offset[0]
