@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 5 Conclusion
 #
-# ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) → · 20 minutes
+# ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) → · 20 minutes
 #
 # Three questions are still open. **Which part of a rocket looks like a drilling platform? What has an
 # astronaut in common with a bobsled? And what makes a picture of a cat and a cup a cat?** Each gets its
@@ -230,4 +230,4 @@ Markdown("\n".join(rows))
 #   <https://christophm.github.io/interpretable-ml-book>
 
 # %% [markdown] tags=["navigation"]
-# ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) →
+# ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) →

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 8 Your own network
 #
-# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · 30 minutes
+# ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · 30 minutes
 #
 # We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
 # **Would you ship it?** A heatmap takes one look and finds that it has learned something else. Then it is your
@@ -285,4 +285,4 @@ cu.ClassExplorer(classifier, gravel)
 # **Next:** your own pictures, and your own questions.
 
 # %% [markdown] tags=["navigation"]
-# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters)
+# ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters)

@@ -1,0 +1,330 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 6 What a channel looks for
+#
+# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) → · 30 minutes
+#
+# So far we had a photograph and asked what the network makes of it. Now we turn the question around. **If a
+# channel could wish for a picture, which would it be?** We let the network paint it. And then we switch the channel
+# off, and see what the network no longer knows.
+#
+# **What you will learn**
+#
+# - why following the gradient alone paints noise, and the three ideas that make pictures of it;
+# - what VGG16's channels wish for, from its first layers to its last;
+# - how to find out what a channel is good for, by an experiment.
+#
+# **You need:** chapters 3 and 4.2.
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
+import sys
+
+if "google.colab" in sys.modules:
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
+
+# %%
+import course_utils as cu
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+# %% [markdown]
+# ## Climb
+#
+# Chapter 4.2 took the gradient of a logit at the pixels. It says how to change the picture so that the logit
+# rises. So we start with a gray picture, change it a little, take the gradient again, and go on: *gradient
+# ascent*. We ask for a strawberry.
+
+# %%
+classifier = cu.load_classifier()
+strawberry = cu.class_index("strawberry")
+SIZE = 224
+
+
+@tf.function
+def logit(pictures):
+    """The class's logit, for RGB in [0, 1]; this network was trained on (x - 127) / 128."""
+    return classifier.logits_model((255 * pictures - 127) / 128)[0, strawberry]
+
+
+def climb(parameters, draw, look=lambda picture: picture, num_steps=128):
+    """Gradient ascent: parameters -> draw -> picture -> look -> network -> logit."""
+    parameters = tf.Variable(parameters)
+    optimizer = keras.optimizers.Adam(0.1)
+    for step in range(num_steps):
+        with tf.GradientTape() as tape:
+            loss = -logit(look(draw(parameters)))
+        optimizer.apply_gradients([(tape.gradient(loss, parameters), parameters)])
+    return draw(parameters)[0].numpy()
+
+
+# %%
+def report(title, picture):
+    """Print what the network says of a picture in [0, 1]."""
+    best = classifier.top_predictions(np.uint8(np.round(255 * picture)), 1)[0]
+    print(f"{title}: {best.label}, probability {best.probability:.2f}")
+
+
+generator = np.random.default_rng(0)
+start = np.float32(0.01 * generator.standard_normal((1, SIZE, SIZE, 3)))
+from_pixels = climb(start, tf.sigmoid)  # sigmoid: any number becomes a color in [0, 1]
+report("pixels", from_pixels)
+
+# %% [markdown]
+# The network is sure: *strawberry*. What does a strawberry look like, then? Guess, and scroll down to the first of
+# the four pictures below.
+#
+# ## Three ideas
+#
+# **Waves in place of pixels.** In a photograph, slow waves are strong and fast ones weak: strength falls with
+# frequency, as $1/f$. Noise has all of them alike. So we let the climb change the strengths of waves, each in its
+# natural proportion, and add them up to a picture.
+
+
+# %%
+def start_waves(size):
+    """Return random waves of three colors: real and imaginary parts."""
+    noise = np.random.default_rng(0).standard_normal((2, 3, size, size // 2 + 1))
+    return np.float32(0.01 * noise)
+
+
+def add_up(waves):
+    """Return the picture, (1, size, size, 3), that the waves add up to."""
+    size = waves.shape[2]
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
+    strength = np.float32(size / 4 / np.maximum(frequency, 1 / size))
+    colors = tf.signal.irfft2d(tf.complex(waves[0] * strength, waves[1] * strength))
+    return tf.transpose(colors, [1, 2, 0])[tf.newaxis]
+
+
+from_waves = climb(start_waves(SIZE), lambda waves: tf.sigmoid(add_up(waves)))
+report("waves", from_waves)
+
+# %% [markdown]
+# **Colors as they come.** In photographs red, green and blue rise and fall together; most differences are light
+# against dark. So the waves get colors of their own: light against dark, orange against blue, and, weakest,
+# magenta against green.
+
+# %%
+COLORS = np.float32([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46
+
+
+def draw(waves):
+    return tf.sigmoid(add_up(waves) @ COLORS.T)
+
+
+with_colors = climb(start_waves(SIZE), draw)
+report("waves and colors", with_colors)
+
+# %% [markdown]
+# **Another window each time.** A strawberry is one a little to the left as well, or a little larger. A trick of
+# single pixels is not. So the network sees the picture each time through another window.
+
+
+# %%
+def through_a_window(picture):
+    """Return a random part of the picture, scaled to the network's size."""
+    side = generator.uniform(0.5, 0.85)
+    corner = generator.uniform(0, 1 - side, 2)
+    window = np.float32([[*corner, *(corner + side)]])
+    return tf.image.crop_and_resize(picture, window, [0], [SIZE, SIZE])
+
+
+with_windows = climb(start_waves(SIZE * 3 // 2), draw, through_a_window)
+report("waves, colors and windows", with_windows)
+
+# %%
+four = {
+    "pixels": from_pixels,
+    "waves": from_waves,
+    "+ colors": with_colors,
+    "+ windows": with_windows,
+}
+figure, panels = plt.subplots(2, 2, figsize=(9, 9.4), layout="constrained")
+for axes, (title, picture) in zip(panels.flat, four.items()):
+    axes.imshow(picture)
+    axes.set_title(title, fontsize="medium")
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *Four pictures that the network calls a strawberry: colored noise; pink and green blots; pale blots, one with the
+# dots of a strawberry; and dotted red fruits beside something green.*
+#
+# All four have a probability of 1.00. The first is noise, and the network is as sure of it as of any photograph.
+# With each idea the picture gets closer to something we know, until in the last one red fruits with seeds hang
+# beside a green leaf. Nobody would take it for a photograph. But now we see what the class is made of for the
+# network: red, dotted, rounded, green above.
+
+# %% [markdown]
+# ## Three classes
+#
+# `cu.visualize_class` does the same, compiled. Cover the titles and guess.
+
+# %%
+wishes = {}
+for name in ["strawberry", "tabby", "flamingo"]:
+    index = cu.class_index(name)
+    wishes[name] = cu.visualize_class(classifier, index, num_steps=96, seed=1)
+    print(f"{name}: probability {classifier.predict(wishes[name])[0, index]:.2f}")
+
+# %%
+figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.5), layout="constrained")
+for axes, (name, picture) in zip(panels, wishes.items()):
+    axes.imshow(picture)
+    axes.set_title(name, fontsize="medium")
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *What the network paints for strawberry, tabby and flamingo: dotted red fruits, striped fur with eyes, and pink
+# birds with bent necks.*
+#
+# It paints several of each, and parts of them, wherever there is room: a class has no number and no place. The
+# logit only asks that the evidence is there.
+
+# %% [markdown]
+# ## Channels of VGG16, from shallow to deep
+#
+# A channel has a wish as well: the picture that makes its mean activation large. It needs no more room than its
+# receptive field (chapter 3), so early channels get small pictures, and are quick.
+
+# %%
+weights = cu.weights_path("vgg16_no_top")
+model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
+preprocess_input = keras.applications.vgg16.preprocess_input
+
+channels = {
+    "block1_conv2": [0, 3, 11, 13],
+    "block2_conv2": [0, 4, 6, 12],
+    "block3_conv3": [2, 3, 4, 5],
+    "block4_conv3": [0, 1, 3, 5],
+    "block5_conv1": [3, 7, 8, 17],
+}
+figure, grid = plt.subplots(5, 4, figsize=(9, 11.5), layout="constrained")
+for row, (name, chosen) in zip(grid, channels.items()):
+    for axes, channel in zip(row, chosen):
+        picture = cu.visualize_channel(
+            model, name, channel, num_steps=30, preprocess_input=preprocess_input
+        )
+        axes.imshow(picture)
+        axes.set_title(f"{name}, {channel}\n{len(picture)} pixels", fontsize="small")
+        axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *Pictures that twenty channels of VGG16 respond to, in five rows from shallow to deep: colored grain and strokes,
+# then patterns, then dots and checks, then fur, scales and finger-like folds, and at last curls and a green head with
+# eyes.*
+#
+# Read it from top to bottom. `block1_conv2` wishes for colors and edges of one direction. `block3_conv3` has textures:
+# arcs, dots, checks. In `block4_conv3` you find fur (1), folds like fingers (3) and scales (5). And in
+# `block5_conv1`, channel 17 paints something like a green head with eyes. Nobody has told VGG16 what fur is. These
+# are the same kinds of things that chapter 3 saw light up: pictures, textures, spots.
+
+# %% [markdown]
+# ## Knock it out
+#
+# A picture that a channel likes does not say what the channel is *for*. An experiment does: set the channel to zero
+# and look at the logits. At the last feature maps that is one line. Which channel matters most for the tiger
+# shark? The weights of the last layer times the channel's mean tell (chapter 4.1).
+
+# %%
+shark = cu.load_image("great_white_shark")
+layer_name = classifier.last_conv_layer_name
+maps = cu.get_feature_maps(classifier, shark, [layer_name])[layer_name]
+W, b = classifier.model.layers[-1].get_weights()
+
+
+def logits_without(channel=None):
+    """Return the logits for the shark with one channel of the last maps set to zero."""
+    means = maps.mean(axis=(0, 1))  # what the network makes of its last maps
+    if channel is not None:
+        means[channel] = 0
+    return means @ W + b
+
+
+tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
+share = maps.mean(axis=(0, 1)) * W[:, tiger]
+channel = int(share.argmax())
+whole, without = logits_without(), logits_without(channel)
+print(f"channel {channel}: tiger shark {whole[tiger]:.2f} -> {without[tiger]:.2f}, "
+      f"great white {whole[white]:.2f} -> {without[white]:.2f}")
+
+# %%
+change = without - whole
+for title, indices in [("lose most", np.argsort(change)[:5]), ("gain most", np.argsort(-change)[:5])]:
+    print(f"{title}:", ", ".join(f"{cu.class_label(i)} {change[i]:+.1f}" for i in indices))
+
+# %%
+picture = cu.visualize_channel(classifier, layer_name, channel, num_steps=64)
+cell = maps[:, :, channel] / maps[:, :, channel].max()
+figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+panels[0].imshow(cu.overlay_heatmap(shark, cell))
+panels[0].set_title(f"where channel {channel} fires", fontsize="medium")
+panels[1].imshow(picture)
+panels[1].set_title(f"what channel {channel} wishes for", fontsize="medium")
+for axes in panels:
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *Two kinds of evidence about one channel: where it fires on the shark, and the picture that drives it most.*
+#
+# It was the most important one, and the tiger shark lost 0.3 of 9.2 logits. The great white did not notice. Other
+# classes, which have nothing to do with sharks, lost or gained more: a channel has no class of its own. It is a word
+# that many classes use.
+
+# %% [markdown]
+# How many channels does the answer rest on? Set the strongest ones to zero, one after another, until *tiger shark*
+# is no longer first.
+
+# %%
+order = np.argsort(-share)
+means = maps.mean(axis=(0, 1))
+for count in range(1, 1281):
+    means[order[count - 1]] = 0
+    logits = means @ W + b
+    if logits.argmax() != tiger:
+        break
+print(f"after {count} of 1280 channels the answer is {cu.class_label(int(logits.argmax()))}")
+print(f"channels that no logit misses by more than 0.1: "
+      f"{(np.abs(maps.mean(axis=(0, 1))[:, np.newaxis] * W).max(axis=1) < 0.1).sum()} of 1280")
+
+# %% [markdown]
+# Eleven channels, of 1280, carry the difference between the two sharks. And for nine of ten channels it makes no
+# difference to any of the 1000 classes whether they are there, on this picture: they have nothing to say about it.
+#
+# ## What to remember
+#
+# - Gradient ascent on pixels paints noise that the network is sure of. Waves, colors and windows keep the climb near
+#   what photographs look like.
+# - The wishes grow with depth: colors and edges, then textures, then parts of things.
+# - To learn what a channel is for, switch it off and look at the logits.
+#
+# ## Where feature visualization misleads
+#
+# - A probability of 1.00 for a picture that nobody would take for a photograph: the network's certainty says nothing
+#   about how real the picture is.
+# - The picture shows one wish. A channel can have several, and another start (`seed`) may paint another one.
+# - The pictures are as good as the recipe. A network can be built that paints what its maker likes and does something
+#   else on photographs ([Geirhos et al., 2023](https://arxiv.org/abs/2306.04719)). Test with real pictures.
+#
+# **Next:** chapter 8 opens your own network.
+
+# %% [markdown] tags=["navigation"]
+# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) →
