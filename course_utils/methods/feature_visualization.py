@@ -44,9 +44,10 @@ def visualize_channel(
     preprocess_input: Callable | None = None,
     progress: Progress = False,
 ) -> NDArray[np.uint8]:
-    """Make a picture that drives a channel's mean activation up.
+    """Make a picture that drives a channel's mean up.
 
-    It shows one thing that the channel responds to, not all, and is no photograph.
+    It shows one thing that the channel responds to, not all, and is no photograph. The mean is that
+    before the layer's activation, so that a channel that a ReLU silences at first can wake up.
 
     Args:
         model: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.
@@ -62,7 +63,7 @@ def visualize_channel(
             yields it, as tqdm does. What it raises stops the computation.
 
     Returns:
-        uint8 (size, size, 3), RGB. Noise, and a warning, where the channel is silent all the time.
+        uint8 (size, size, 3), RGB. Noise, and a warning, where no picture changes the channel.
 
     Raises:
         ValueError: There is no such layer or channel, a number is out of range, or the network
@@ -101,11 +102,12 @@ def visualize_class(
     Args:
         classifier: `ImageClassifier`.
         class_index: int.
-        size: As in `visualize_channel`; None means `classifier.input_size`.
+        size: As in `visualize_channel`; None means half as much again as `classifier.input_size`,
+            since the network sees two thirds of height and width at once.
         num_steps, seed, progress: As in `visualize_channel`.
 
     Returns:
-        uint8 (size, size, 3), RGB.
+        uint8 (size, size, 3), RGB; (336, 336, 3) for the embedded network.
 
     Raises:
         ValueError: There is no such class; and as `visualize_channel`.

@@ -187,8 +187,9 @@ def runner_of(
         return _runner_of_model(network, preprocess_input)
     raise ValueError(
         f"classifier must be an ImageClassifier, not {type(network).__name__}. Wrap a Keras model "
-        "first: cu.ImageClassifier('mine', model, preprocess_input). Feature maps alone can be had "
-        "from any model: get_feature_maps and LayerExplorer take its preprocess_input, too."
+        "first: cu.ImageClassifier('mine', model, preprocess_input). What needs no classes can "
+        "be had from any model: get_feature_maps, visualize_channel and LayerExplorer take its "
+        "preprocess_input, too."
     )
 
 
