@@ -8,7 +8,6 @@ Visualization, https://doi.org/10.23915/distill.00007.
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,6 @@ from course_utils.checks import is_whole_number
 from course_utils.methods.saliency import Progress
 from course_utils.networks.backend import keras, tf
 from course_utils.networks.classifier import ImageClassifier, runner_of
-
-Tensor = Any  # of TensorFlow, which brings no types
-Size = tuple[int, int]  # (height, width)
 
 _SMALLEST, _LARGEST = 16, 1024  # pixels; a larger picture takes minutes
 _LEAST_DEFAULT = 64
@@ -46,8 +42,8 @@ def visualize_channel(
 ) -> NDArray[np.uint8]:
     """Make a picture that drives a channel's mean up.
 
-    It shows one thing that the channel responds to, not all, and is no photograph. The mean is that
-    before the layer's activation, so that a channel that a ReLU silences at first can wake up.
+    It shows one thing that the channel responds to, not all, and is no photograph. Negative
+    values count a twentieth, so that a channel that a ReLU silences at first can wake up.
 
     Args:
         model: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.
@@ -212,7 +208,7 @@ def _look(waves, size, window, view, matrix, offset):
 
 @tf.function(input_signature=[_WAVES, _PAIR])
 def _picture(waves, size):
-    """Return the size (1, height, width, 3), RGB in [0, 1], that waves make.
+    """Return the picture (1, height, width, 3), RGB in [0, 1], that waves make.
 
     Waves of frequency f count 1 / f, as in photographs.
     """

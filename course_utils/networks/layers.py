@@ -20,8 +20,7 @@ _CONVOLUTIONS = (
     keras.layers.DepthwiseConv2D,
     keras.layers.SeparableConv2D,
 )
-_ACTIVATIONS = (keras.layers.Activation, keras.layers.ReLU)
-_POINTWISE = (keras.layers.BatchNormalization, *_ACTIVATIONS)
+_POINTWISE = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
 
 
 def feature_map_shapes(graph: Graph) -> dict[str, tuple[int, int, int]]:
@@ -71,19 +70,22 @@ def key_layer_names(graph: Graph) -> list[str]:
     return [names[0], names[middle], names[-1]]
 
 
-def before_activation(graph: Graph, layer_name: str) -> tuple[list[Call], Any]:
-    """Find what a layer hands to its activation function, if it has one.
+def before_relu(graph: Graph, layer_name: str) -> tuple[list[Call], Any]:
+    """Find what a layer's ReLU gets, if it has one.
 
     Returns:
         Tuple (the network's calls up to there, the tensor that they compute: the layer's output
-        where it has no activation).
+        where it has no ReLU).
     """
     target = output_of(graph, layer_name)
     calls = needed_calls(graph.calls, [target])
     last = calls[-1]
-    if isinstance(last.layer, _ACTIVATIONS):
+    has_relu = getattr(last.layer, "activation", None) is keras.activations.relu
+    if isinstance(last.layer, keras.layers.ReLU) or (
+        has_relu and isinstance(last.layer, keras.layers.Activation)
+    ):
         return calls[:-1], last.inputs[0]
-    if type(last.layer) is keras.layers.Conv2D:
+    if has_relu and type(last.layer) is keras.layers.Conv2D:
         calls[-1] = last._replace(function=partial(_convolve, last.layer))
     return calls, target
 

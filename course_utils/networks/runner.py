@@ -15,7 +15,7 @@ from course_utils.networks.backend import tf
 from course_utils.networks.folding import find_folds, fold_calls
 from course_utils.networks.graph import Graph, needed_calls, output_of, run_calls, split_calls
 from course_utils.networks.layers import (
-    before_activation,
+    before_relu,
     conv_layer_names,
     explain_no_layer,
     feature_map_shapes,
@@ -29,6 +29,7 @@ BATCH_SIZE = 5  # pictures that go through a network at once: more take memory a
 _NUM_REMEMBERED = 12  # results for pictures that are kept, the largest of some 10 MB each
 _RUNS_WORTH_COMPILING = 20
 _ALWAYS = 1_000_000  # runs of what an explorer asks for: worth compiling at once
+_LEAK = 0.05
 _FIRST_RANKED = -1  # stands for None where only a number can: in a tensor
 
 
@@ -208,7 +209,8 @@ class Runner:
     def mean_gradient(self, inputs: Tensor, layer_name: str | None, index: int) -> Tensor:
         """Return the gradient (1, H, W, 3) of a channel's mean, or of a logit, at the input.
 
-        The mean is that before the layer's activation: behind a ReLU, a silent channel has none.
+        A channel's negative values count a twentieth, also where a ReLU makes them 0: a channel
+        that is silent at first could not be woken otherwise.
 
         Args:
             inputs: float32 (1, H, W, 3), of any size that the layers can take.
@@ -219,14 +221,17 @@ class Runner:
         def build():
             calls, target = self.graph.calls, self.graph.output
             if layer_name is not None:
-                calls, target = before_activation(self.graph, layer_name)
+                calls, target = before_relu(self.graph, layer_name)
 
             def gradient(index, inputs):
                 with tf.GradientTape(watch_accessed_variables=False) as tape:
                     tape.watch(inputs)
                     feeds = [(self.graph.input, inputs)]
                     [outputs] = self._run_folded(calls, feeds, [target])
-                    mean = tf.reduce_mean(tf.gather(outputs, index, axis=-1))
+                    values = tf.gather(outputs, index, axis=-1)
+                    if layer_name is not None:
+                        values = tf.nn.leaky_relu(values, _LEAK)
+                    mean = tf.reduce_mean(values)
                 return tape.gradient(mean, inputs, unconnected_gradients="zero")
 
             return gradient, [_INDEX, tf.TensorSpec((1, None, None, 3), tf.float32)]

@@ -92,18 +92,6 @@ def test_what_must_stand_at_one_place_does_not_survive_the_shifts():
     assert np.abs(profile[9:17]).max() < 6.5
 
 
-def test_windows_enlarge():
-    """The channel likes stripes 4 pixels apart: on the canvas there are finer ones, too."""
-    wave = np.cos(np.pi / 2 * np.arange(8))
-    kernel = np.tile(wave[None, :, None, None], (8, 1, 3, 1))
-    conv = layers.Conv2D(1, 8, use_bias=False, name="stripes")
-    model = with_weights(conv, kernel, [layers.Activation(keras.ops.square, name="energy")])
-    picture = cu.visualize_channel(model, "energy", 0, 64, preprocess_input=centered)
-    waves = np.fft.rfft(centered(picture).mean(axis=-1) * np.hanning(64))
-    power = np.square(np.abs(waves)).mean(axis=0)  # 4 pixels apart are 16 in 64
-    assert power[19:23].sum() > 0.6 * power[12:16].sum()
-
-
 # What is asked for
 
 
@@ -140,15 +128,23 @@ def test_a_network_sees_two_thirds_of_a_picture(seeded):
         cu.visualize_class(classifier, 1, size=30)
 
 
+def test_an_edge_is_found():
+    """A kernel that sums to 0 has no mean to speak of: what counts is where it is positive."""
+    conv = layers.Conv2D(1, (1, 2), use_bias=False, activation="relu", name="conv")
+    model = with_weights(conv, np.reshape([[-1] * 3, [1] * 3], (1, 2, 3, 1)))
+    picture = cu.visualize_channel(model, "conv", 0, preprocess_input=centered)
+    assert means(model, picture[None])[0, 0] > 0.6
+
+
 def test_a_silent_channel_is_woken():
     """Behind its ReLU it has no gradient at first, since the start is gray."""
-    for relu in ([], [layers.ReLU(name="relu")]):
+    for relu in ([], [layers.ReLU(name="relu")], [layers.Activation("relu", name="relu")]):
         conv = layers.Conv2D(1, 1, name="conv", activation=None if relu else "relu")
         model = chain([conv, *relu], (32, 32, 3))
         conv.set_weights([np.ones((1, 1, 3, 1)), np.array([-1.5])])  # for white it is 1.5
         name = "relu" if relu else "conv"
         picture = cu.visualize_channel(model, name, 0, num_steps=60, preprocess_input=centered)
-        assert centered(picture.mean()) > 0.2
+        assert centered(picture.mean()) > 0.1
 
 
 @pytest.mark.parametrize(
