@@ -61,7 +61,7 @@ def logit(pictures):
     return classifier.logits_model((255 * pictures - 127) / 128)[0, strawberry]
 
 
-def climb(parameters, draw, look=lambda picture: picture, num_steps=80):
+def climb(parameters, draw, look=lambda picture: picture, num_steps=60):
     """Gradient ascent: parameters -> draw -> picture -> look -> network -> logit."""
     parameters = tf.Variable(parameters)
     optimizer = keras.optimizers.Adam(0.1)
@@ -173,13 +173,13 @@ plt.show()
 # %% [markdown]
 # ## Two more classes
 #
-# `cu.visualize_class` does the same, compiled, with 128 steps. Cover the titles and guess.
+# `cu.visualize_class` does the same, compiled. Cover the titles and guess.
 
 # %%
 wishes = {}
 for name, seed in [("tabby", 1), ("flamingo", 0)]:
     index = cu.class_index(name)
-    wishes[name] = cu.visualize_class(classifier, index, seed=seed)
+    wishes[name] = cu.visualize_class(classifier, index, num_steps=80, seed=seed)
     print(f"{name}: probability above 0.9: {classifier.predict(wishes[name])[0, index] > 0.9}")
 
 # %%
@@ -271,7 +271,7 @@ for title, indices in [("lose most", np.argsort(change)[:5]), ("gain most", np.a
     print(f"{title}:", ", ".join(f"{cu.class_label(i)} {change[i]:+.1f}" for i in indices))
 
 # %%
-picture = cu.visualize_channel(classifier, layer_name, channel, num_steps=64)
+picture = cu.visualize_channel(classifier, layer_name, channel, num_steps=40)
 cell = maps[:, :, channel] / maps[:, :, channel].max()
 figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
 panels[0].imshow(cu.overlay_heatmap(shark, cell))

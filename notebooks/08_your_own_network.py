@@ -109,18 +109,23 @@ plt.show()
 
 # %%
 embedded = cu.load_classifier("embedded")
-pooled = embedded.model.get_layer("avg_pool").output
-features = keras.Model(embedded.model.input, pooled)
+last = embedded.last_conv_layer_name
+
+
+def averaged_maps(picture):
+    """Return what the last dense layer of the embedded network sees: 1280 numbers."""
+    return cu.get_feature_maps(embedded, picture, [last])[last].mean(axis=(0, 1))
 
 
 def train_head(pictures, classes):
     """Return the embedded network with a new head, trained on `pictures`, as a classifier."""
     keras.utils.set_random_seed(0)
     head = keras.layers.Dense(3, activation="softmax", name="textures")
-    inputs = features.predict(embedded.preprocess(pictures), verbose=0)
+    inputs = np.stack([averaged_maps(picture) for picture in pictures])
     alone = keras.Sequential([keras.Input((1280,)), head])
     alone.compile("adam", "sparse_categorical_crossentropy")
     alone.fit(inputs, classes, epochs=40, verbose=0)
+    pooled = embedded.model.get_layer("avg_pool").output
     model = keras.Model(embedded.model.input, head(pooled))
     return cu.ImageClassifier(
         "textures", model, embedded.preprocess_input, class_names=list(textures)
