@@ -65,7 +65,7 @@ def climb(parameters, draw, look=lambda picture: picture, num_steps=60):
     """Gradient ascent: parameters -> draw -> picture -> look -> network -> logit."""
     parameters = tf.Variable(parameters)
     optimizer = keras.optimizers.Adam(0.1)
-    for step in range(num_steps):
+    for _ in range(num_steps):
         with tf.GradientTape() as tape:
             loss = -logit(look(draw(parameters)))
         optimizer.apply_gradients([(tape.gradient(loss, parameters), parameters)])
@@ -262,12 +262,17 @@ tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark"
 share = maps.mean(axis=(0, 1)) * W[:, tiger]
 channel = int(share.argmax())
 whole, without = logits_without(), logits_without(channel)
-print(f"channel {channel}: tiger shark {whole[tiger]:.2f} -> {without[tiger]:.2f}, "
-      f"great white {whole[white]:.2f} -> {without[white]:.2f}")
+print(
+    f"channel {channel}: tiger shark {whole[tiger]:.2f} -> {without[tiger]:.2f}, "
+    f"great white {whole[white]:.2f} -> {without[white]:.2f}"
+)
 
 # %%
 change = without - whole
-for title, indices in [("lose most", np.argsort(change)[:5]), ("gain most", np.argsort(-change)[:5])]:
+for title, indices in [
+    ("lose most", np.argsort(change)[:5]),
+    ("gain most", np.argsort(-change)[:5]),
+]:
     print(f"{title}:", ", ".join(f"{cu.class_label(i)} {change[i]:+.1f}" for i in indices))
 
 # %%

@@ -165,7 +165,9 @@ cu.plot_heatmap(gravel, {"gravel": cu.make_gradcam_heatmap(classifier, gravel, 2
 heatmaps = [cu.make_gradcam_heatmap(classifier, picture, 2) for picture in test[40:]]
 peaks = [np.unravel_index(heatmap.argmax(), heatmap.shape) for heatmap in heatmaps]
 hits = sum(row >= 5 and column >= 5 for row, column in peaks)
-print(f"hottest cell in the corner of 2 x 2 cells: {hits} of {len(peaks)} pictures (by chance: 1 or 2)")
+print(
+    f"hottest cell in the corner of 2 x 2 cells: {hits} of {len(peaks)} pictures (by chance: 1 or 2)"
+)
 
 # %% [markdown]
 # ## Prove it
@@ -191,8 +193,10 @@ print(f"brick and grass with a label: {(with_label == 2).sum()} of 40 called gra
 
 # %%
 repaired = train_head(clean_train, train_classes)
-print(f"clean test set: {accuracy(repaired, clean_test, test_classes):.2f} "
-      f"(before: {accuracy(classifier, clean_test, test_classes):.2f})")
+print(
+    f"clean test set: {accuracy(repaired, clean_test, test_classes):.2f} "
+    f"(before: {accuracy(classifier, clean_test, test_classes):.2f})"
+)
 with_label = repaired.predict(labelled_others).argmax(axis=1)
 print(f"brick and grass with a label: {(with_label == 2).sum()} of 40 called gravel")
 
