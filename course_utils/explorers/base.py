@@ -13,9 +13,11 @@ import ipywidgets as widgets
 from course_utils.display import views
 from course_utils.display.tiles import COLOR_MAPS
 from course_utils.explorers.controls import buttons, captioned
+from course_utils.explorers.upload import upload_button
 from course_utils.io.images import ImageError, load_image, sample_image_names
 
 _GIVEN = "the picture given"
+_NAME_LENGTH = 40  # characters of an upload's name on its button
 _NUM_HOLDING = 2  # explorers that keep what they computed of all layers, some 100 MB each
 _ON_COLAB = (
     "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
@@ -49,12 +51,7 @@ class Explorer:
             self._pictures |= _samples(input_size)
         self._chosen = _GIVEN
         self.picture = buttons("Picture", [_GIVEN, *sample_image_names()])
-        self.upload = widgets.FileUpload(
-            accept="image/*",
-            multiple=False,
-            description="Your own picture",
-            layout=widgets.Layout(width="190px", flex="0 0 auto"),
-        )
+        self.upload = upload_button()
         self.colors = buttons("Colors", COLOR_MAPS)
         self.words = widgets.HTML()
         self.status = widgets.HTML()
@@ -140,11 +137,7 @@ class Explorer:
     def _read_upload(self):
         if not self.upload.value:
             return
-        name, content = _uploaded(self.upload.value)
-        try:
-            image = load_image(content)
-        except ImageError as error:
-            raise ImageError(f"{name}: {error}") from error
+        name, image = _uploaded(self.upload.value)
         self._pictures[name] = self._resize(image)
         with self._silently():
             if name not in self.picture.options:
@@ -208,10 +201,20 @@ def _samples(size):
 
 
 def _uploaded(value):
-    """Return (name, bytes) of a FileUpload's value: a dict in ipywidgets 7, a tuple in 8."""
+    """Return (name, picture) of an upload's value: a dict in ipywidgets 7, else one file in a row.
+
+    Raises ImageError where the browser or `load_image` cannot read it.
+    """
     if isinstance(value, dict):
         [(name, file)] = list(value.items())[-1:]
     else:
         file = value[-1]
         name = file["name"]
-    return name, bytes(file["content"])
+    if len(name) > _NAME_LENGTH:
+        name = name[: _NAME_LENGTH - 9] + "…" + name[-8:]
+    if "problem" in file:
+        raise ImageError(f"{name}: {file['problem']}")
+    try:
+        return name, load_image(bytes(file["content"]))
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error

@@ -1,0 +1,107 @@
+// A reader's own picture, made small in the browser: a plain ES module without a framework.
+//
+// A notebook's server closes the connection at a message over 10 MB, and Colab drops what is over
+// 1 MB, both without a word. A web page uses `shrink` alone, or `render` with a model of its own.
+
+export const LONG_SIDE = 1024; // pixels
+export const MAX_BYTES = 950_000; // in a message of 1 MB, with its header
+const QUALITIES = [0.92, 0.8, 0.6, 0.4]; // of a JPEG: the first one that is small enough
+
+/**
+ * Make a picture small, upright and opaque (transparency on white).
+ *
+ * @param {Blob} file What was chosen, dropped or pasted.
+ * @returns {Promise<Blob>} A JPEG or PNG under MAX_BYTES, its long side at most LONG_SIDE. A JPEG
+ *   or PNG that is small already comes back as it is, with its orientation tag.
+ * @throws {Error} With a sentence for the reader.
+ */
+export async function shrink(file) {
+  if (file.size === 0) throw new Error("The file is empty (0 bytes). Get a fresh copy.");
+  const bitmap = await decode(file);
+  const factor = LONG_SIDE / Math.max(bitmap.width, bitmap.height);
+  if (factor >= 1 && file.size <= MAX_BYTES && /^image\/(jpeg|png)$/.test(file.type)) return file;
+  const canvas = draw(bitmap, Math.min(factor, 1));
+  bitmap.close();
+  for (const quality of QUALITIES) {
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
+    if (blob && blob.size <= MAX_BYTES) return blob;
+  }
+  throw new Error("This browser could not make the picture small enough. Save a smaller copy.");
+}
+
+async function decode(file) {
+  try {
+    return await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    throw new Error(
+      "This browser cannot read it as a picture: another kind of file (HEIC, SVG, text), damaged, " +
+        "or too large. Save it as JPEG or PNG.",
+    );
+  }
+}
+
+function draw(bitmap, factor) {
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(Math.round(bitmap.width * factor), 1);
+  canvas.height = Math.max(Math.round(bitmap.height * factor), 1);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+/**
+ * Show a button that takes a picture by choosing, dropping or pasting.
+ *
+ * Sets `value` of the model to a list of one: {name, number, content: DataView}, or
+ * {name, number, problem: string} of what cannot be read. `number` tells two of a name apart.
+ */
+export function render({ model, el }) {
+  const button = document.createElement("button");
+  const input = document.createElement("input");
+  button.className = "jupyter-button widget-button";
+  button.title = "Choose a file, drop one here, or press Ctrl+V here";
+  button.textContent = model.get("description");
+  Object.assign(input, { type: "file", accept: "image/*", hidden: true });
+  el.dataset.lmSuppressShortcuts = "true"; // JupyterLab pastes cells otherwise
+  el.append(button, input);
+
+  let last = Promise.resolve(); // one after the other, in the order they came
+  const take = (file) => {
+    if (file) last = last.then(() => send(file));
+  };
+  const send = async (file) => {
+    button.textContent = "Reading ...";
+    const number = (model.get("value")[0]?.number ?? 0) + 1;
+    const sent = { name: file.name, number };
+    try {
+      sent.content = new DataView(await (await shrink(file)).arrayBuffer());
+    } catch (error) {
+      sent.problem = error.message;
+    }
+    button.textContent = model.get("description");
+    model.set("value", [sent]);
+    model.save_changes();
+  };
+
+  button.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    take(input.files[0]);
+    input.value = ""; // the same file once more is a change again
+  });
+  el.addEventListener("dragover", (event) => event.preventDefault());
+  el.addEventListener("drop", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    take(event.dataTransfer.files[0]);
+  });
+  el.addEventListener("paste", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    take(event.clipboardData.files[0]);
+  });
+}
+
+export default { render };
