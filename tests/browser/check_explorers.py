@@ -12,6 +12,7 @@ import time
 from urllib.parse import quote
 
 import nbformat
+import numpy as np
 import pytest
 from jupyter_page import (
     ROOT,
@@ -25,7 +26,7 @@ from jupyter_page import (
     wait_until,
     write_notebook,
 )
-from PIL import Image
+from PIL import ExifTags, Image
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -40,6 +41,19 @@ if find_chromium() is None:
         "(Debian), or Google Chrome and chromedriver on the PATH.",
         returncode=3,
     )
+
+
+_GIVE = """
+const [kind, name, content] = arguments;
+const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+const transfer = new DataTransfer();
+transfer.items.add(new File([bytes], name, {type: "image/png"}));
+const target = document.querySelector(".course-explorer input[type=file]").parentElement;
+const options = {bubbles: true, cancelable: true};
+target.querySelector("button").dispatchEvent(kind === "drop"
+  ? new DragEvent("drop", {...options, dataTransfer: transfer})
+  : new ClipboardEvent("paste", {...options, clipboardData: transfer}));
+"""
 
 
 @pytest.fixture(scope="session")
@@ -125,12 +139,13 @@ class Explorer:
         return self.control(description, f"button[data-value='{quote(label)}']")
 
     def upload(self, path):
-        """Press the upload's button; the dialog's place is taken by its hidden <input>."""
-        self.page.execute_script(
-            "HTMLInputElement.prototype.click = function () { document.body.append(this); }"
-        )
-        self.page.find_element(By.CSS_SELECTOR, "button.widget-upload").send_keys(Keys.ENTER)
-        self.page.find_element(By.CSS_SELECTOR, "body > input[type=file]").send_keys(str(path))
+        """Choose a file; the dialog's place is taken by its hidden <input>."""
+        chooser = self.page.find_element(By.CSS_SELECTOR, ".course-explorer input[type=file]")
+        chooser.send_keys(str(path))
+
+    def give(self, kind, path):
+        """Drop or paste a file: "drop" or "paste"."""
+        self.page.execute_script(_GIVE, kind, path.name, base64.b64encode(path.read_bytes()).decode())
 
     def wait_for_words(self, part):
         wait_until(self.page, self._TEXT + ".includes(arguments[0])", part)
@@ -195,12 +210,54 @@ def test_layers_by_mouse(layers, embedded):
 
 
 def test_uploads(layers, embedded, folder):
-    layers.upload(folder / "mine.png")
     twin = cu.LayerExplorer(embedded, folder / "mine.png")
+    layers.upload(folder / "mine.png")
     layers.wait_for(twin)
     layers.upload(folder / "broken.png")
     layers.wait_for_words("broken.png: ")
     layers.wait_for(twin)
+    for kind, color in (("drop", "blue"), ("paste", "white")):
+        path = folder / f"{kind}.png"
+        Image.new("RGB", (30, 20), color).save(path)
+        layers.give(kind, path)
+        layers.wait_for(cu.LayerExplorer(embedded, path))
+
+
+def photograph(path, megabytes):
+    """A JPEG of noise, taken with the phone upright: its pixels lie on their side. Red is up."""
+    side = round((megabytes * 1.35e6) ** 0.5)
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    pixels[:, : side // 2, 1:] = 0
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(pixels).save(path, "JPEG", quality=92, subsampling=0, exif=exif)
+    assert path.stat().st_size > megabytes * 1e6, path.stat().st_size
+
+
+def shown_input(layers):
+    return np.asarray(Image.open(io.BytesIO(layers.pictures()[1]))).astype(float)
+
+
+def test_photographs_and_what_is_none(layers, folder):
+    """Whatever comes, the next upload works."""
+    names = ["4 MB.jpg", "12 MB.jpg", "40 MB.jpg", "x" * 200 + ".jpg", "<b>bold.jpg"]
+    for name in names:
+        size = int(name.split()[0]) if "MB" in name else 1
+        photograph(folder / name, size)
+        (folder / "empty.png").write_bytes(b"")
+        layers.upload(folder / "empty.png")
+        layers.wait_for_words("empty.png: The file is empty")
+        layers.upload(folder / name)
+        shown = name if len(name) <= 40 else "…xxxx.jpg"
+        pressed = "return document.querySelector('.course-explorer button.mod-active').textContent"
+        wait_until(layers.page, pressed + ".includes(arguments[0])", shown)
+        layers.wait_for_words("Channel 0")
+        up, down = np.split(shown_input(layers)[:360], 2)
+        assert up[:, :, 0].mean() > 2 * up[:, :, 1].mean()
+        assert down[:, :, 1].mean() > 100
+    for number in range(10):
+        layers.upload(folder / names[number % 2])
+        wait_until(layers.page, pressed + ".includes(arguments[0])", names[number % 2])
 
 
 def test_classes_by_keyboard_and_mouse(classes, embedded):
