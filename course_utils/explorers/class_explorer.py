@@ -5,6 +5,7 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import ipywidgets as widgets
+import numpy as np
 
 from course_utils.display import views
 from course_utils.explorers.base import Explorer
@@ -57,6 +58,7 @@ class ClassExplorer(Explorer):
         self._heatmaps: OrderedDict = OrderedDict()
         self._gradients: OrderedDict = OrderedDict()
         self._error: Exception | None = None
+        self._shown_key: bytes | None = None  # of the picture that the heatmap belongs to
         layers = classifier.conv_layer_names
         self.classes = control(widgets.SelectionSlider, "Class", options=[("", 0)])
         self.search = control(widgets.Text, "Search", placeholder="a part of a name, such as cat")
@@ -155,6 +157,7 @@ class ClassExplorer(Explorer):
         return keep_positive(METHODS[key.method].formula(maps, gradients))
 
     def _show(self, key, heatmap):
+        self._shown_key = key.picture
         shown = views.brighten(heatmap) if key.layer is None else heatmap
         cmap, title = self.colors.value, METHODS[key.method].title
         self.panels["heatmap"].value = views.heatmap_png(shown, self._screen_image.shape[:2], cmap)
@@ -172,6 +175,8 @@ class ClassExplorer(Explorer):
     # What takes longer
 
     def _start(self, key):
+        if self._shown_key != key.picture:
+            self._show_nothing(key)
         self._say(f"Computing {METHODS[key.method].title} for {self.classes.label} ...")
         if self._worker.is_busy_with(key.work):
             return
@@ -186,6 +191,15 @@ class ClassExplorer(Explorer):
 
         self.progress.layout.visibility = "visible"  # not set by the thread, which may come late
         self._worker.start(key.work, compute)
+
+    def _show_nothing(self, key):
+        """Let nothing of the picture before stand beside the new one."""
+        self._shown_key = key.picture
+        nothing = np.zeros((1, 1), np.float32)
+        size, cmap = self._screen_image.shape[:2], self.colors.value
+        self.panels["heatmap"].value = views.heatmap_png(nothing, size, cmap)
+        self.panels["overlay"].value = self.panels["input"].value
+        self._describe(views.describe_class(key.class_index, self._ranking))
 
     def _show_progress(self, share):
         self.progress.value = share

@@ -334,6 +334,41 @@ def test_a_slow_method_says_so_and_leaves_the_picture(small_explorer, gate, pict
     assert small_explorer.progress.layout.visibility == "hidden"
 
 
+def test_nothing_of_the_picture_before_stands_beside_a_new_one(small_explorer, gate):
+    before = small_explorer.panels["heatmap"].value
+    small_explorer.method.value = "smooth_grad"
+    small_explorer.picture.value = "coffee"
+    label, index = small_explorer.classes.label, small_explorer.classes.value
+    assert text(small_explorer.words).startswith(f"{label[3:].rsplit(' ', 1)[0]} (class {index})")
+    assert "peak" not in text(small_explorer.words)
+    assert small_explorer.panels["heatmap"].value != before
+    assert small_explorer.panels["overlay"].value == small_explorer.panels["input"].value
+    gate.go.set()
+    small_explorer.wait()
+    assert "SmoothGrad: peak" in text(small_explorer.words)
+
+
+@pytest.mark.parametrize("where", ["without anywidget", "on Colab"])
+def test_a_plain_upload_where_anywidget_does_not_carry(small, picture, monkeypatch, where):
+    assert not isinstance(cu.LayerExplorer(small, picture).upload, ipywidgets.FileUpload)
+    if where == "on Colab":
+        monkeypatch.setitem(sys.modules, "google.colab", sys)
+    else:
+        monkeypatch.setitem(sys.modules, "anywidget", None)
+    explorer = cu.LayerExplorer(small, picture)
+    assert isinstance(explorer.upload, ipywidgets.FileUpload)
+    upload(explorer, "mine.png", png_file())
+    assert explorer.picture.value == "mine.png"
+
+
+def test_what_the_browser_could_not_read_and_long_names(explorer):
+    explorer.upload.value = [{"name": "<i>.heic", "number": 1, "problem": "This browser cannot."}]
+    assert text(explorer.status) == "&lt;i&gt;.heic: This browser cannot."
+    upload(explorer, "x" * 200 + ".png", png_file())
+    name = explorer.picture.value
+    assert len(name) == 40 and name.endswith(".png") and text(explorer.status) == ""
+
+
 def test_the_newest_choice_wins(small_explorer, gate, picture):
     small_explorer.classes.value = 0
     small_explorer.method.value = "smooth_grad"
