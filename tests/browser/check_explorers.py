@@ -145,7 +145,9 @@ class Explorer:
 
     def give(self, kind, path):
         """Drop or paste a file: "drop" or "paste"."""
-        self.page.execute_script(_GIVE, kind, path.name, base64.b64encode(path.read_bytes()).decode())
+        self.page.execute_script(
+            _GIVE, kind, path.name, base64.b64encode(path.read_bytes()).decode()
+        )
 
     def wait_for_words(self, part):
         wait_until(self.page, self._TEXT + ".includes(arguments[0])", part)
