@@ -106,8 +106,8 @@ cu.plot_predictions(predictions, shark)
 # %% [markdown]
 # ## Ask it where
 #
-# A heatmap does. The next cell asks for the evidence for *tiger shark* and for *great white shark*, and
-# then for the difference of the two. Chapters 4.1 and 5 explain every step; for now, look.
+# A heatmap does. The next cell asks for the evidence for *tiger shark* and for *great white shark*. Chapter 4.1
+# explains every step; for now, look.
 
 # %%
 tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
@@ -130,7 +130,7 @@ for name, heatmap in heatmaps.items():
 # further back.*
 #
 # The network has looked at the shark, not at the water or the small fish. From the head both names get
-# support. From the dorsal fin to the tail, *tiger* gets more. So there is an answer to our question, and
+# support. Of the heat for *tiger* a larger share lies toward the tail. So there is an answer to our question, and
 # you will be able to compute it yourself.
 #
 # Try other classes. Drag *Class*, or type a part of a name into *Search*.
@@ -160,7 +160,7 @@ cu.plot_predictions(predictions, rocket)
 #
 # It says *drilling platform*. The network has no way to say "none of these": its probabilities always sum
 # to 1, so the nearest name gets them. Nearest in what? Look at the photograph and guess which part of it
-# looks like an oil rig. Chapter 5 shows it.
+# decides for the oil rig. Chapter 5 shows it.
 #
 # A probability says how the network divides its belief among the names that it knows. It is no promise:
 # 0.69 was the wrong shark. Only for a *calibrated* network are, of all its answers with 0.69, 69 % right.

@@ -74,9 +74,9 @@ for name, image in images.items():
 # %% [markdown]
 # ## Where the names come from
 #
-# ImageNet is a collection of more than 14 million photographs from the internet, in more than 20,000
-# categories. People labelled them, through Amazon's Mechanical Turk
-# ([Deng et al., 2009](https://doi.org/10.1109/CVPR.2009.5206848)). The categories are meanings of nouns, taken
+# ImageNet has grown to more than 14 million photographs from the internet, in more than 20,000 categories.
+# Search engines found them, and people on Amazon's Mechanical Turk checked whether each shows what it should
+# ([Deng et al., 2009](https://doi.org/10.1109/CVPR.2009.5206848), when there were 3.2 million). The categories are meanings of nouns, taken
 # from WordNet, a dictionary of meanings. A yearly competition chose 1000 of them
 # ([Russakovsky et al., 2014](https://arxiv.org/abs/1409.0575)), and the networks of this course, VGG16 as well,
 # are trained on these 1000.
@@ -121,7 +121,7 @@ for label in sorted({label for label in labels if labels.count(label) > 1}):
     print(f"{label}: {[index for index, other in enumerate(labels) if other == label]}")
 
 # %% [markdown]
-# A *crane* is a bird and a machine, and each kind of *maillot* is a swimsuit. The dictionary keeps the
+# A *crane* is a bird and a machine; the two *maillots* are, in WordNet, a dancer's tights and a swimsuit. The dictionary keeps the
 # second of each pair and loses the first, without a word. `cu.class_index` refuses to guess, helps with
 # typing errors, and takes spaces and capital letters as they come. `cu.class_label` is the way back.
 
@@ -202,7 +202,9 @@ print(f"the great white's logit lowest: {softmax(without_white)[tiger]:.2f}")
 # $$ \frac{\partial p_c}{\partial x} = p_c \, (1 - p_c) \; \Big( \frac{\partial z_c}{\partial x}
 # - \sum_{k \neq c} \frac{p_k}{1 - p_c} \, \frac{\partial z_k}{\partial x} \Big) . $$
 #
-# The factor in front goes to zero where the network is sure: softmax *saturates*.
+# The factor in front goes to zero where $p$ is near 1 or near 0: softmax *saturates*. For a single gradient that only
+# makes the whole map fainter, and scaling undoes it. Where many gradients are added up (chapter 4.2), it decides which
+# of them count.
 
 # %%
 z = np.linspace(-8, 8, 200)

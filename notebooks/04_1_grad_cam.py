@@ -72,8 +72,8 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 #    rise? So we learn which detectors count for the class, although nobody has ever labelled them.
 # 3. **Average.** Take the mean over all places:
 #    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
-#    *Why?* Each detector gets one weight: how much it counts, wherever it fires. The map itself says
-#    where. A gradient at a single place is noisy; the mean is not.
+#    *Why?* Each detector gets one weight: how much it counts on average over the picture. The map itself says
+#    where. (In this network the gradient is the same at every place, so the mean loses nothing.)
 # 4. **Sum.** Add the maps with these weights and keep what is positive:
 #    $\displaystyle L^c = \text{ReLU}\Big( \sum_k \alpha^c_k A^k \Big)$ .
 #    *Why the ReLU?* What is negative speaks against the class. Grad-CAM shows what speaks for it; below
@@ -222,6 +222,10 @@ cu.plot_heatmap(
 # The network, the picture and the feature maps are the same; only the class differs. The heat moves from the
 # cat to the cup: a method that ignored the class could not do this. And the cup takes 1.32 logits *away*
 # from the cat. Grad-CAM's ReLU hides that.
+#
+# Away from what? Softmax looks at differences only, so the zero of a logit is arbitrary in principle. In this network
+# the logits average to about 0 over the 1000 classes. So *for* and *against* mean: more, or less, than for the average
+# class.
 
 # %% [markdown]
 # ## Which part says *tiger*?
@@ -245,8 +249,9 @@ cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
 # *Signed difference, tiger shark minus great white shark: the body from the dorsal fin to the tail speaks
 # for tiger shark, the head slightly for great white.*
 #
-# The head is a great white's. From the dorsal fin backward the network sees a tiger shark. Look at the
-# photograph again: the light falls through the waves and draws stripes on the flank and the back. Tiger
+# The head hardly decides: 0.22 logits for great white. From the dorsal fin backward *tiger shark* leads by 1.43,
+# although that part speaks for both: a difference shows what separates two classes, and what they share cancels out.
+# Look at the photograph again: the light falls through the waves and draws stripes on the flank and the back. Tiger
 # sharks have stripes. Is that the reason? The heatmap says *where*, and no more. That the stripes are the
 # reason is a hypothesis; chapter 4.2 looks at the pixels.
 
@@ -370,7 +375,7 @@ for name, heatmap in by_layer.items():
 # %% [markdown]
 # ## Grad-CAM's relatives
 #
-# Grad-CAM gives each map a single weight, the *mean* gradient. Three variants change step 3. Let
+# Grad-CAM gives each map a single weight, the *mean* gradient. Three variants change step 3, or 3 and 4. Let
 # $g^k_{ij} = \partial y^c / \partial A^k_{ij}$.
 #
 # - **Grad-CAM++** ([Chattopadhay et al., 2017](https://arxiv.org/abs/1710.11063)) adds up only the
@@ -382,9 +387,9 @@ for name, heatmap in by_layer.items():
 # - **HiResCAM** ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)) keeps the sign, and skips the
 #   mean: $ L^c = \text{ReLU}\big( \sum_k g^k \cdot A^k \big) . $
 #
-# (Grad-CAM++ takes $e^{y^c}$ for its score; the powers of $g$ above are the second and third derivative of
-# that, without a factor that the division by the maximum removes. tf-keras-vis also scales the factors of
-# each map to the sum 1, which the paper does not.)
+# (Grad-CAM++ takes $e^{y^c}$ for its score; where $y^c$ is piecewise linear, the powers of $g$ above are the second and
+# third derivative of that, without a factor that the division by the maximum removes. tf-keras-vis also scales the
+# factors of each map to the sum 1. The paper's formula does not, but its authors' code does.)
 #
 # At the last layer of this network the gradient is the same at every place, so three of the four have little
 # to choose from: HiResCAM *is* Grad-CAM there, and LayerCAM only drops the negative weights. An earlier layer
@@ -452,9 +457,10 @@ cu.ClassExplorer(classifier, shark)
 # - It shows where, not what: heat on the flank does not say whether its stripes or its shape count.
 # - A cell of the last layer can depend on most of the picture (its receptive field, chapter 3). Heat in a
 #   cell is no proof that the pixels beneath it matter.
-# - With VGG16: the dense layers behind its last maps weigh each place differently, so the mean in step 3
-#   throws something away, the sum is no longer the logit, and the map can mark places that the logit does
-#   not depend on ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)).
+# - With VGG16: a pooling and dense layers behind its last maps weigh each place differently, so the mean in step 3
+#   throws something away, the sum is no longer the logit, and the map can mark places that the network did not
+#   use ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)).
+# - The difference of two maps hides what speaks for both classes.
 # - A class that the network does not believe in gets a heatmap as bright as the winner's. Always read it
 #   together with the logit.
 #

@@ -15,7 +15,7 @@
 #
 # ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) → · 40 minutes
 #
-# From the dorsal fin backward the network sees a tiger shark. Grad-CAM has 49 cells to say so. **Can we get
+# From the dorsal fin backward *tiger shark* leads. Grad-CAM has 49 cells to say so. **Can we get
 # closer, down to the pixels, and find out whether it is the stripes?** Three methods try. Each has a flaw
 # that the next one repairs, and at the end stands an experiment.
 #
@@ -145,7 +145,7 @@ print(f"correlation of their Grad-CAM:     {correlation(*grad_cams):.2f}")
 # %% [markdown]
 # The photographs are the same for the eye, and Grad-CAM's maps are, too. The saliency maps are not. A network
 # of ReLUs is *piecewise linear*: it is made of many small pieces, within a piece the gradient is constant,
-# and at its border the gradient jumps. A tiny step leads to another piece. So the gradient at one point says
+# and at its border the gradient jumps. A tiny step leads to another piece. So the gradient at one point can say
 # little about the surroundings.
 
 # %% [markdown]
@@ -162,7 +162,8 @@ print(f"correlation of their Grad-CAM:     {correlation(*grad_cams):.2f}")
 # What points in random directions cancels out; what agrees stays. We take a $\sigma$ of 0.1 times the
 # picture's range.
 #
-# How many samples? The paper's figures use 50, many tutorials 20. There is a better answer: compute the map
+# How many samples? The paper sees little change above 50, by eye; many tutorials take 20. There is a better
+# answer: compute the map
 # twice, with other random numbers, and compare. What differs is chance.
 
 # %%
@@ -220,8 +221,8 @@ print(f"vanilla saliency: correlation {correlation(theirs, saliency):.4f}")
 assert correlation(theirs, saliency) > 0.9999
 
 # %% [markdown]
-# Its SmoothGrad (`smooth_samples=20`) averages *magnitudes*, while the paper averages signed
-# gradients. Magnitudes cannot cancel: noise that points both ways adds up.
+# Its SmoothGrad (`smooth_samples=20`) averages *magnitudes*, while the paper's formula averages signed
+# gradients. Magnitudes cannot cancel: what would cancel with its sign adds up without it.
 
 # %% [markdown]
 # ## Integrated Gradients
@@ -298,8 +299,8 @@ print(f"half of the gain is reached at {half:.2f}")
 #
 # Most of the gain comes while the picture is still nearly black. Ten equal steps put one point on that rise,
 # or none. Three hundred put enough there. And look at the right end: that is where the photograph itself lies,
-# where plain saliency takes its gradient. The curve is flat there. The gradient at the photograph says
-# little about how the logit came to be.
+# where plain saliency takes its gradient. Along the path the logit hardly changes there, so the gradient at the
+# photograph carries little of the gain.
 #
 # So do not trust a fixed number of steps. Print the gap.
 
@@ -320,8 +321,9 @@ print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positiv
 #
 # The sum is right, and the map lies on the shark. But read the numbers. Hundreds of logits speak for the tiger
 # shark, hundreds against it, and nine are left. What is for and what is against changes from pixel to pixel.
-# Pixels do not speak for a shark one by one; only their sum over an area means something. And the gap bounds
-# the error of the *total*. It does not say how wrong the part for or the part against is.
+# Pixels do not speak for a shark one by one; only their sum over an area means something. And the gap *is* the error
+# of the total, and of nothing else: errors of single pixels can cancel in it. It does not say how wrong the part for
+# or the part against is.
 
 # %% [markdown]
 # ## Regions and pixels, side by side
@@ -345,30 +347,29 @@ cu.plot_heatmap(
 # ## Is it the stripes?
 #
 # A map can only raise a suspicion. An experiment can test it: take the stripes away and ask again. On the
-# flank the light draws *vertical* strokes. Blurring along the rows wipes them out and leaves the shark's
-# outline above and below nearly as it was. To compare, we blur the head in the same way.
+# flank the light draws *vertical* strokes. Blurring along the rows wipes them out. To compare, we blur the head in
+# the same way; the flank along its columns, which leaves the strokes standing; and the whole picture.
 
 
 # %%
-def blur_rows(image, rows, columns, sigma=8):
-    """Blur a part of a picture along its rows."""
+def blur(image, part, axis):
+    """Blur a part of a picture along its rows (axis 1) or its columns (axis 0)."""
     blurred = image.copy()
-    blurred[rows, columns] = gaussian_filter1d(image, sigma, axis=1)[rows, columns]
+    blurred[part] = gaussian_filter1d(image, 8, axis=axis)[part]
     return blurred
 
 
 pictures = {
     "photograph": shark,
-    "flank blurred": blur_rows(shark, slice(150, 300), slice(300, 560)),
-    "head blurred": blur_rows(shark, slice(150, 300), slice(40, 300)),
+    "flank, along the rows": blur(shark, np.s_[150:300, 300:560], axis=1),
+    "head, along the rows": blur(shark, np.s_[150:300, 40:300], axis=1),
+    "flank, along the columns": blur(shark, np.s_[150:300, 300:560], axis=0),
+    "all, along the rows": blur(shark, np.s_[:, :], axis=1),
 }
-gray = shark.mean(axis=2, keepdims=True).astype(np.uint8)
-pictures["in gray"] = np.repeat(gray, 3, axis=2)
-
 for name, picture in pictures.items():
     values = classifier.logits(picture)[0]
     print(
-        f"{name:14s} tiger shark {values[tiger]:5.2f}, great white {values[white]:5.2f}: "
+        f"{name:25s} tiger shark {values[tiger]:5.2f}, great white {values[white]:5.2f}: "
         f"{cu.class_label(int(values.argmax()))}"
     )
 
@@ -384,12 +385,14 @@ plt.show()
 # *The photograph, the photograph with the flank blurred along the rows, and with the head blurred in the same
 # way.*
 #
-# Without its stripes the flank belongs to a great white: the tiger shark loses a logit, the great white gains
-# more than one, and the answer is right. The same blur on the head changes nothing of the kind. So the maps
-# have pointed at the right place, and our suspicion has passed a test.
+# Blurring the flank turns the answer into great white, and so makes it right; blurring the head does not. (The tiger
+# shark loses about a logit in both. Only on the flank does the great white gain.) So the maps have pointed at the
+# right *place*.
 #
-# Is it proven? The last line warns us. In gray, with all stripes in place, the answer is *great white* as
-# well. The color of the water counts, too. An explanation that fits is not the only one that fits.
+# But is it the *stripes*? Blurring the flank along its columns leaves the strokes standing, and the answer turns as
+# well. Blurring the whole picture along the rows removes all stripes, and the answer stays *tiger shark*. So it is
+# the fine detail of the flank, beside a sharp head. That it is the stripes has not passed the test. An explanation
+# that fits is not yet an explanation.
 
 # %% [markdown]
 # ## Explore: pixels

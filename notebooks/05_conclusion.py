@@ -47,7 +47,7 @@ from IPython.display import Markdown
 #
 # A logit has no zero, and what raises all logits alike says nothing about the answer. So we ask about
 # *differences*: the signed map of one class less that of another (chapter 4.1). For this network its sum is the
-# lead of the first class, but for the biases.
+# lead of the first class, but for the biases. Mind what it hides: what speaks for both classes cancels out.
 
 # %%
 classifier = cu.load_classifier()
@@ -85,19 +85,24 @@ cu.plot_heatmap(rocket, {"drilling platform minus missile": difference})
 
 # %%
 sides = np.delete(difference, [2, 3, 4], axis=1)
+alone = signed_map(rocket, cu.class_index("drilling platform"))
 print(f"drilling platform leads by {difference.sum():.1f} logits:")
 print(
     f"two columns at each side (towers) {sides.sum():+.1f}, "
     f"three in the middle (rocket) {difference.sum() - sides.sum():+.1f}"
+)
+print(
+    f"drilling platform alone: sides {np.delete(alone, [2, 3, 4], axis=1).sum():+.1f}, "
+    f"middle {alone[:, 2:5].sum():+.1f}"
 )
 
 # %% [markdown]
 # *Signed difference for the rocket, drilling platform minus missile: the steel towers on both sides speak for
 # drilling platform, the rocket in the middle for missile.*
 #
-# The rocket is no oil rig for the network. The *towers* are: steel lattices against the sky. The thing in the
-# middle it takes for a missile, which is not bad. There are more cells with towers than with rocket, so the
-# towers win.
+# The last line shows what the difference hides: the middle speaks for *drilling platform* as well, with four logits.
+# But it speaks for *missile* a little more, by 0.7. The towers at the sides, steel lattices against the sky, speak for
+# *drilling platform* and hardly for *missile*. They decide.
 
 # %% [markdown]
 # ### The astronaut
@@ -118,11 +123,11 @@ print(f"largest cell of the other 40: {difference.max():+.2f}")
 
 # %% [markdown]
 # *Signed difference for the astronaut, bobsled minus football helmet: the helmet in the lower right corner
-# speaks for football helmet, the flag and the suit speak a little for bobsled.*
+# speaks for football helmet, the flag and the suit a little for bobsled rather than for football helmet.*
 #
-# The helmet says *helmet*, plainly. *Bobsled* has no such place. It collects small amounts from the flag, the suit and the background, nowhere more than 0.2, and
-# ends a hair ahead. Nothing in the picture looks like a bobsled. When no class fits, the winner is the one that
-# loses least.
+# The helmet says *football helmet* rather than *bobsled*, plainly. *Bobsled* has no such place. It leads by small
+# amounts over the flag, the suit and the background, nowhere by more than 0.2, and ends a hair ahead. No single thing
+# in the picture looks like a bobsled to us. To the network a little of everything does, and the small amounts add up.
 
 # %% [markdown]
 # ### The cat and the cup
@@ -214,15 +219,16 @@ Markdown("\n".join(rows))
 #    Integrated Gradients gave a wrong sum (chapter 4.2).
 # 6. **Ask for a second class.** A map that stays the same when the class changes does not explain the class.
 # 7. **Test it.** Change the picture where the map points, and somewhere else, and look at the logit. Blurring the
-#    flank turned the tiger shark into a great white; blurring the head did not (chapter 4.2).
+#    flank turned the tiger shark into a great white; blurring the head did not. That it was the *stripes* failed its
+#    test (chapter 4.2).
 #
-# A heatmap that passes shows what the logit is sensitive to. *Why* stays your hypothesis.
+# A heatmap that passes shows what the logit depends on. *Why* stays your hypothesis.
 #
 # ## Further reading
 #
 # - the papers of the methods, linked in the table above
 # - Sanity checks for saliency maps, in which the weights are replaced by random ones layer by layer, from the top:
-#   Adebayo et al., <https://arxiv.org/abs/1810.03292>
+#   Adebayo et al., <https://arxiv.org/abs/1810.03292>. Plain gradients and Grad-CAM pass, Guided Backpropagation fails
 # - CAM: Zhou et al., <https://arxiv.org/abs/1512.04150>
 # - Feature visualization, another way to look inside: Olah et al.,
 #   <https://distill.pub/2017/feature-visualization>

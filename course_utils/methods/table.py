@@ -78,7 +78,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             "HiResCAM",
             "https://arxiv.org/abs/2011.08891",
             hires_cam,
-            "which places the logit is made of, each with its own gradient",
+            "which places the logit is made of (exactly so before a single linear layer)",
             "as coarse as its layer; at early layers, noise",
         ),
         "saliency": Method(
@@ -93,7 +93,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             "https://arxiv.org/abs/1706.03825",
             smooth_grad,
             "the same, averaged over a neighborhood",
-            "costs a gradient for each sample",
+            "chance, with few samples; explains noisy copies",
             num_gradients=20,
         ),
         "integrated_gradients": Method(
@@ -101,7 +101,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             "https://arxiv.org/abs/1703.01365",
             integrated_magnitude,
             "how the logit's gain over a baseline is shared out",
-            "depends on the baseline; costs a gradient for each step",
+            "depends on the baseline; a wrong sum with few steps",
             num_gradients=50,
         ),
     }
