@@ -117,7 +117,7 @@ show_hints(shell)
 """
     path = CHAPTERS[0]
     assert run_in_new_kernel(cell + "import no_such_module", path)[0] == "Colab's help\n"
-    assert "'image' is made in the cell" in run_in_new_kernel(cell + "image", path)[0]
+    assert "'shark' is made in the cell" in run_in_new_kernel(cell + "shark", path)[0]
 
 
 def test_this_environment_has_the_settings_of_the_project():

@@ -113,8 +113,9 @@ def test_a_new_chapter_is_linked_everywhere_and_gets_its_setup_cell(course):
     draft, other = (
         jupytext.reads(written[name], fmt="py:percent").cells for name in ("09_draft.py", last)
     )
+    before = stamp.read_contents(ROOT)[-1]
     assert draft[0].source.startswith(
-        "# 9 A draft\n\n← [5 Conclusion](05_conclusion.ipynb) · [cont"
+        f"# 9 A draft\n\n← [{before.title}]({before.file}.ipynb) · [cont"
     )
     assert draft[0].source.count("15 minutes") == 1
     assert draft[1].source == other[1].source and draft[2].source == "import course_utils as cu"
