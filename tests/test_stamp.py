@@ -119,7 +119,7 @@ def test_a_new_chapter_is_linked_everywhere_and_gets_its_setup_cell(course):
     )
     assert draft[0].source.count("15 minutes") == 1
     assert draft[1].source == other[1].source and draft[2].source == "import course_utils as cu"
-    assert draft[-1].source.startswith("← [5 Conclusion]")
+    assert draft[-1].source.startswith(f"← [{before.title}]")
 
 
 @pytest.mark.parametrize(
