@@ -191,8 +191,8 @@ for axes, (name, picture) in zip(panels, wishes.items()):
 plt.show()
 
 # %% [markdown]
-# *What the network paints for tabby and flamingo: striped cats sitting on a lawn, and red and white birds at the edge
-# of a water.*
+# *What the network paints for tabby and flamingo: striped cats on a lawn, and red birds with bent necks standing in
+# water.*
 #
 # It paints several of each, and parts of them, wherever there is room: a class has no number and no place. The
 # logit only asks that the evidence is there.
@@ -228,11 +228,11 @@ plt.show()
 
 # %% [markdown]
 # *Pictures that fifteen channels of VGG16 respond to, in five rows from shallow to deep: colored grain and strokes,
-# then patterns, then dots and checks, then fur, scales and finger-like folds, and at last curls and a green head with
-# eyes.*
+# then bumps and blocks, then arcs, dots and checks, then fur, toes and bulges like knitting, and at last shells, curls
+# and a green head with eyes.*
 #
-# Read it from top to bottom. `block1_conv2` wishes for colors and edges of one direction. `block3_conv3` has textures:
-# arcs, dots, checks. In `block4_conv3` you find fur (1), folds like fingers (3) and scales (5). And in
+# Read it from top to bottom. `block1_conv2` wishes for colors and strokes. `block3_conv3` has textures: arcs, dots,
+# checks. In `block4_conv3` you find fur (1), toes or fingers (3) and bulges like knitting (5). And in
 # `block5_conv1`, channel 17 paints something like a green head with eyes. Nobody has told VGG16 what fur is. These
 # are the same kinds of things that chapter 3 saw light up: pictures, textures, spots.
 
@@ -290,7 +290,7 @@ plt.show()
 # %% [markdown]
 # *Two kinds of evidence about one channel: where it fires on the shark, and the picture that drives it most.*
 #
-# It fires all over the shark, and wishes for bodies with bands across them. It was the most important one, and the
+# It fires all over the shark, and wishes for bodies with a scaly skin. It was the most important one, and the
 # tiger shark lost 0.3 of 9.2 logits. The great white did not notice. Other
 # classes, which have nothing to do with sharks, lost or gained more: a channel has no class of its own. It is a word
 # that many classes use.
