@@ -154,7 +154,7 @@ four = {
     "+ colors": with_colors,
     "+ windows": with_windows,
 }
-figure, panels = plt.subplots(2, 2, figsize=(9, 9.4), layout="constrained")
+figure, panels = plt.subplots(2, 2, figsize=(8, 8.4), layout="constrained")
 for axes, (title, picture) in zip(panels.flat, four.items()):
     axes.imshow(picture)
     axes.set_title(title, fontsize="medium")
@@ -215,7 +215,7 @@ channels = {
     "block4_conv3": [1, 3, 5],
     "block5_conv1": [3, 8, 17],
 }
-figure, grid = plt.subplots(5, 3, figsize=(8, 13.5), layout="constrained")
+figure, grid = plt.subplots(5, 3, figsize=(7, 12), layout="constrained")
 for row, (name, chosen) in zip(grid, channels.items()):
     for axes, channel in zip(row, chosen):
         picture = cu.visualize_channel(

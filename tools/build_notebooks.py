@@ -205,7 +205,7 @@ def compress(png):
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     buffer = io.BytesIO()
     if picture.getcolors(CHART_COLORS) is None:
-        picture.save(buffer, "JPEG", quality=88, subsampling=0, optimize=True)
+        picture.save(buffer, "JPEG", quality=80, optimize=True)
         return "jpeg", buffer.getvalue()
     picture = with_palette(picture) or picture
     picture.save(buffer, "PNG", optimize=True)

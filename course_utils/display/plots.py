@@ -15,6 +15,7 @@ from course_utils.display.tiles import (
     check_maps,
     color_table,
     enlarge_maps,
+    lay_out,
     overlay_heatmap,
     scale_to_bytes,
     shrink_maps,
@@ -242,12 +243,7 @@ def _draw_maps(name, maps, columns, room, cmap):
 
 def _mosaic(cells, columns):
     """Lay uint8 (count, height, width, 3) in rows of `columns`, with white gaps."""
-    count, height, width, _ = cells.shape
-    rows, columns = -(-count // columns), min(columns, count)
-    mosaic = np.full((rows * columns, height + _GAP, width + _GAP, 3), 255, np.uint8)
-    mosaic[:count, :height, :width] = cells
-    mosaic = mosaic.reshape(rows, columns, height + _GAP, width + _GAP, 3).swapaxes(1, 2)
-    return mosaic.reshape(rows * (height + _GAP), columns * (width + _GAP), 3)[:-_GAP, :-_GAP]
+    return lay_out(cells, min(columns, len(cells)), _GAP, 255)
 
 
 def _pixel_figure(grids, words):

@@ -38,12 +38,18 @@ def tile_feature_maps(maps: NDArray, columns: int = 8, padding: int = 1) -> NDAr
             f"{columns!r}, {padding!r}."
         )
     columns, padding = int(columns), int(padding)
-    height, width, channels = maps.shape
-    rows = -(-channels // columns)
-    tile = np.zeros((rows, columns, height + padding, width + padding), np.uint8)
-    tile.reshape(-1, *tile.shape[2:])[:channels, :height, :width] = scale_to_bytes(maps)
-    grid = tile.swapaxes(1, 2).reshape(rows * (height + padding), columns * (width + padding))
-    return grid[: len(grid) - padding, : grid.shape[1] - padding].copy()
+    return lay_out(scale_to_bytes(maps), columns, padding, 0)
+
+
+def lay_out(cells: NDArray, columns: int, gap: int, fill: int) -> NDArray:
+    """Lay pictures (count, height, width, ...) in rows of `columns`, with `fill` between them."""
+    count, height, width, *colors = cells.shape
+    rows = -(-count // columns)
+    grid = np.full((rows * columns, height + gap, width + gap, *colors), fill, cells.dtype)
+    grid[:count, :height, :width] = cells
+    grid = grid.reshape(rows, columns, *grid.shape[1:]).swapaxes(1, 2)
+    grid = grid.reshape(rows * (height + gap), columns * (width + gap), *colors)
+    return grid[: len(grid) - gap, : grid.shape[1] - gap].copy()
 
 
 def check_maps(maps: NDArray) -> NDArray:

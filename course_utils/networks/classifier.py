@@ -158,15 +158,12 @@ class ImageClassifier:
             raise ValueError(f"k must be a whole number, 1 or more, not {k!r}.")
         probabilities = self.predict(check_image(image))[0]
         best = np.argsort(-probabilities, kind="stable")[: int(k)]
+        wnids = [c.wnid for c in imagenet_classes()]
+        if self.class_names != _imagenet_labels():
+            wnids = [""] * self.num_classes
         return [
-            Prediction(int(i), self._wnid(i), self.class_names[i], float(probabilities[i]))
-            for i in best
+            Prediction(int(i), wnids[i], self.class_names[i], float(probabilities[i])) for i in best
         ]
-
-    def _wnid(self, index):
-        classes = imagenet_classes()
-        is_imagenets = self.class_names == tuple(c.label for c in classes)
-        return classes[index].wnid if is_imagenets else ""
 
 
 def runner_of(
@@ -241,10 +238,14 @@ def _with_size(model, input_size):
     return keras.Model(inputs, model(inputs), name=model.name)
 
 
+def _imagenet_labels():
+    return tuple(c.label for c in imagenet_classes())
+
+
 def _check_names(names, num_classes):
     """Return the names of the classes as a tuple of str."""
     if names is None:
-        labels = tuple(c.label for c in imagenet_classes())
+        labels = _imagenet_labels()
         is_imagenets = num_classes == len(labels)
         return labels if is_imagenets else tuple(f"class {i}" for i in range(num_classes))
     if isinstance(names, str) or len(names) != num_classes:
