@@ -155,6 +155,21 @@ def test_a_photograph_is_stored_as_jpeg_and_a_grid_keeps_its_colors():
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(contents)).convert("RGB")), grid)
 
 
+def test_a_still_picture_keeps_its_transparent_ground():
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 90, 4), dtype=np.uint8)
+    pixels[:, :, 3] = 255
+    pixels[:40] = 118, 118, 118, 0
+    pixels[10:20, :, 3] = np.linspace(0, 255, 90)  # the edge of a letter
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    stored, contents = tool.compress(file.getvalue())
+    shown = np.asarray(Image.open(io.BytesIO(contents)).convert("RGBA"))
+    assert stored == "png"
+    np.testing.assert_allclose(shown[:, :, 3].astype(int), pixels[:, :, 3], atol=16)
+    np.testing.assert_array_equal(shown[:40, :, :3], 118)
+    assert not shown[:10, :, 3].any() and (shown[40:, :, 3] == 255).all()
+
+
 def test_cell_ids_follow_the_contents(built, tmp_path):
     before = [cell.id for cell in tool.read_source(built).cells]
     text = CHAPTER.replace("# A tiny", "# A small") + "\n# %%\nsum(numbers)\n\n# %%\nsum(numbers)\n"

@@ -79,11 +79,19 @@ def encode_png(tile: NDArray[np.uint8], cmap: str = "viridis") -> bytes:
     tile = np.asarray(tile)
     if tile.dtype != np.uint8 or tile.ndim != 2 or tile.size == 0:
         raise ValueError(f"A tile is a uint8 array (height, width), not {tile.dtype} {tile.shape}.")
+    return encode_palette(tile, color_table(cmap))
+
+
+def encode_palette(
+    tile: NDArray[np.uint8], colors: NDArray[np.uint8], transparent: int | None = None
+) -> bytes:
+    """Encode indices (height, width) of `colors` (count, 3) as a palette PNG."""
     picture = Image.fromarray(tile)
-    picture.putpalette(color_table(cmap).tobytes())
+    picture.putpalette(colors.tobytes())
+    options = {} if transparent is None else {"transparency": transparent}
     buffer = io.BytesIO()
     # Runs only: in the worst case half the time of zlib's search for repeats, and no more bytes.
-    picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE, **options)
     return buffer.getvalue()
 
 

@@ -51,6 +51,7 @@ class ClassExplorer(Explorer):
     """
 
     _captions = {"input": "Input", "heatmap": "Heatmap", "overlay": "Overlay"}
+    _controls = ("picture", "method", "classes", "layer", "alpha", "colors")
 
     def __init__(self, classifier: ImageClassifier, image: Any):
         super().__init__(runner_of(classifier).input_size, image)
