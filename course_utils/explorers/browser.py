@@ -19,7 +19,7 @@ def upload_button() -> widgets.DOMWidget:
     Its `value` is that of a `FileUpload`; where anywidget does not serve it is one, which sends a
     file as it is.
     """
-    base = _any_widget()
+    base: Any = _any_widget()
     if base is None:
         return widgets.FileUpload(
             accept="image/*", multiple=False, description=_UPLOAD, layout=_LAYOUT
@@ -40,7 +40,7 @@ def page_panel() -> widgets.DOMWidget:
     A click on it sets `clicked` to (share of the width, share of the height, number). Where
     anywidget does not serve it is an `Image` without `clicked`.
     """
-    base = _any_widget()
+    base: Any = _any_widget()
     if base is None:
         return panel("png")
 
