@@ -153,6 +153,11 @@ def overlay_heatmap(
     return np.rint((1 - opacity) * image + opacity * colors).astype(np.uint8)
 
 
+def to_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return uint8 (H, W, 3) without its colors, which would mix with a heatmap's."""
+    return np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
+
+
 def shrink_maps(maps: NDArray, factor: int) -> NDArray:
     """Average feature maps (height, width, channels) down by a whole factor."""
     if factor == 1:

@@ -19,6 +19,7 @@ from course_utils.display.tiles import (
     scale_to_bytes,
     shrink_maps,
     tile_feature_maps,
+    to_gray,
 )
 from course_utils.io.imagenet import class_index, imagenet_classes, search_classes
 
@@ -203,8 +204,8 @@ def heatmap_png(heatmap: NDArray, size: Size, cmap: str = "viridis") -> bytes:
 def overlay_picture(
     picture: NDArray[np.uint8], heatmap: NDArray, alpha: float = 0.5, cmap: str = "viridis"
 ) -> bytes:
-    """Blend a heatmap into a picture, see `overlay_heatmap`; returns JPEG bytes."""
-    return encode_picture(overlay_heatmap(picture, heatmap, alpha, cmap))
+    """Blend a heatmap into a gray copy of a picture, see `overlay_heatmap`; returns JPEG bytes."""
+    return encode_picture(overlay_heatmap(to_gray(picture), heatmap, alpha, cmap))
 
 
 def brighten(values: NDArray) -> NDArray:
