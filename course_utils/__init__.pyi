@@ -22,6 +22,8 @@ from .methods.integrated_gradients import completeness_gap as completeness_gap
 from .methods.integrated_gradients import integrated_gradients as integrated_gradients
 from .methods.saliency import compute_saliency_map as compute_saliency_map
 from .methods.smooth_grad import smooth_grad as smooth_grad
+from .methods.strongest import example_patches as example_patches
+from .methods.strongest import strongest_examples as strongest_examples
 from .methods.table import METHODS as METHODS
 from .networks.classifier import ImageClassifier as ImageClassifier
 from .networks.classifier import Prediction as Prediction
