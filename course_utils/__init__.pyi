@@ -8,6 +8,8 @@ from .display.tiles import resize_heatmap as resize_heatmap
 from .display.tiles import tile_feature_maps as tile_feature_maps
 from .explorers.class_explorer import ClassExplorer as ClassExplorer
 from .explorers.layer_explorer import LayerExplorer as LayerExplorer
+from .io.collections import caltech101_folder as caltech101_folder
+from .io.collections import sample_crops as sample_crops
 from .io.downloads import DownloadError as DownloadError
 from .io.imagenet import class_index as class_index
 from .io.imagenet import class_label as class_label

@@ -1,4 +1,4 @@
-"""The commands `python -m course_utils doctor` and `python -m course_utils fetch NAME`."""
+"""The commands of `python -m course_utils`: doctor, fetch NAME."""
 
 import argparse
 import io
@@ -26,8 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     commands.add_parser("doctor", help="say what works here, and what to do where it does not")
-    fetcher = commands.add_parser("fetch", help="download a network's weights before a class")
-    fetcher.add_argument("name", help="vgg16 or another network")
+    fetcher = commands.add_parser("fetch", help="download what a class will need")
+    fetcher.add_argument("name", help="vgg16 or another network, or caltech101")
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
@@ -68,16 +68,21 @@ def _wrap(text, start):
 
 
 def fetch(name: str) -> int:
-    """Download a network's weights into the cache.
+    """Download a network's weights, or the pictures of Caltech-101, into the cache.
 
     Args:
-        name: As for `load_classifier`.
+        name: As for `load_classifier`; or "caltech101".
 
     Returns:
         0, or 1 after a sentence on the error stream about what went wrong.
     """
+    return _in_words(lambda: _fetch(name))
+
+
+def _in_words(run):
+    """Print what `run` returns, or in a sentence what went wrong. Returns the exit code."""
     try:
-        print(_fetch(name))
+        print(run())
     except ImportError as error:
         reason = str(error).splitlines()[0]
         print(f"{reason}\nSee: python -m course_utils doctor", file=sys.stderr)
@@ -90,8 +95,11 @@ def fetch(name: str) -> int:
 
 def _fetch(name):
     """Return what to tell about it."""
+    from course_utils.io.collections import caltech101_folder
     from course_utils.io.images import SAMPLES
 
+    if name.lower() == "caltech101":
+        return f"caltech101 is in the folder\n  {caltech101_folder()}"
     if name in SAMPLES:
         return f"{name} is installed with the course: nothing to fetch."
     from course_utils.networks.registry import (
