@@ -26,6 +26,8 @@ from .methods.saliency import compute_saliency_map as compute_saliency_map
 from .methods.smooth_grad import smooth_grad as smooth_grad
 from .methods.strongest import example_patches as example_patches
 from .methods.strongest import strongest_examples as strongest_examples
+from .methods.survey import load_survey as load_survey
+from .methods.survey import run_survey as run_survey
 from .methods.table import METHODS as METHODS
 from .networks.classifier import ImageClassifier as ImageClassifier
 from .networks.classifier import Prediction as Prediction

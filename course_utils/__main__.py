@@ -1,4 +1,4 @@
-"""The commands of `python -m course_utils`: doctor, fetch NAME."""
+"""The commands of `python -m course_utils`: doctor, fetch NAME, survey FOLDER."""
 
 import argparse
 import io
@@ -28,11 +28,22 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("doctor", help="say what works here, and what to do where it does not")
     fetcher = commands.add_parser("fetch", help="download what a class will need")
     fetcher.add_argument("name", help="vgg16 or another network, or caltech101")
+    surveyor = commands.add_parser(
+        "survey", help="find the strongest examples of every channel in a folder of pictures"
+    )
+    surveyor.add_argument("folder", help="where the pictures are, also in folders of it")
+    surveyor.add_argument("--network", default="auto", help="vgg16_no_top, embedded, ...")
+    surveyor.add_argument("--layers", nargs="+", metavar="LAYER", help="default: all convolutions")
+    surveyor.add_argument("--output", metavar="DIR", help="default: FOLDER-survey; goes on there")
+    surveyor.add_argument("--workers", type=int, metavar="N", help="processes; default: threads")
+    surveyor.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster")
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
         return 0
     try:
+        if options.command == "survey":
+            return survey(options)
         return run_doctor() if options.command == "doctor" else fetch(options.name)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
@@ -65,6 +76,38 @@ def _wrap(text, start):
         text, _WIDTH, initial_indent=start, subsequent_indent=" " * _FINDING_COLUMN,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
+
+
+def survey(options: argparse.Namespace) -> int:
+    """Look through a folder of pictures; see `run_survey`.
+
+    Args:
+        options: The command line's.
+
+    Returns:
+        0, or 1 after a sentence on the error stream about what went wrong.
+    """
+    return _in_words(lambda: _survey(options))
+
+
+def _survey(options):
+    """Return what to tell about it."""
+    from course_utils.methods.survey import run_survey
+
+    folder = Path(options.folder).expanduser().resolve()
+    output = options.output or f"{folder.name}-survey"
+    found = run_survey(
+        folder, output, options.network, options.layers, options.workers, options.scheduler, True
+    )
+    channels = sum(len(table.values) for table in found.examples.values())
+    read = len(found.names) - len(found.skipped)
+    lines = [f"skipped {name}: {reason}" for name, reason in found.skipped.items()]
+    lines += [
+        f"{found.network}: the strongest of {read} pictures for each of {channels} channels in "
+        f"{len(found.examples)} layers.",
+        f"In Python: cu.load_survey({str(output)!r})",
+    ]
+    return "\n".join(lines)
 
 
 def fetch(name: str) -> int:
