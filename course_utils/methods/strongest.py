@@ -201,7 +201,7 @@ def find_strongest(
         ValueError: The network's output is NaN or infinite.
     """
     tables = {name: _no_examples(runner, name) for name in layer_names}
-    found = (_peaks_of(runner, layer_names, batch) for batch in _in_lists(numbered, BATCH_SIZE))
+    found = (_look_through(runner, tables, batch) for batch in _in_lists(numbered, BATCH_SIZE))
     for several in _in_lists(found, _BATCHES_A_MERGE):
         for name, peaks in zip(layer_names, zip(*several, strict=True), strict=True):
             arrays = [np.concatenate(parts, axis=1) for parts in zip(*peaks, strict=True)]
@@ -227,19 +227,34 @@ def _no_examples(runner, layer_name):
     )
 
 
-def _peaks_of(runner, layer_names, batch):
-    """Return for each layer the values, pictures and positions (channels, N) of a batch."""
+def _look_through(runner, tables, batch):
+    """Return for each layer the values, pictures and positions (channels, N) of a batch.
+
+    A place is looked for only where a value beats the weakest of the nine found so far, which few
+    do once some hundred pictures have gone by. What does not is left out.
+    """
     numbers, inputs = zip(*batch, strict=True)
-    peaks, found = runner.peaks(np.concatenate(inputs), layer_names), []
-    for name, tensors in zip(layer_names, peaks, strict=True):
-        values, rows, columns = (np.asarray(tensor).T for tensor in tensors)
-        if not np.isfinite(values).all():
+    found = []
+    for name, tensors in zip(
+        tables, runner.maps_and_peaks(np.concatenate(inputs), [*tables]), strict=True
+    ):
+        maps, in_rows, peaks = map(np.asarray, tensors)
+        if not np.isfinite(peaks).all():
             raise ValueError(
                 f"The network's output at {name!r} is NaN or infinite for some picture. Did its "
                 "training diverge?"
             )
-        pictures = np.broadcast_to(np.int32(numbers), values.shape)
-        found.append((np.float32(values), pictures, np.stack([rows, columns], axis=-1)))
+        picture, channel = np.nonzero(peaks > tables[name].values[:, -1])
+        row = in_rows[picture, :, channel].argmax(axis=1)  # the first one, as in the column's
+        column = maps[picture, row, :, channel].argmax(axis=1)
+        shape = peaks.T.shape
+        values = np.full(shape, -np.inf, np.float32)
+        pictures = np.full(shape, _NOTHING, np.int32)
+        positions = np.full((*shape, 2), _NOTHING, np.int32)
+        values[channel, picture] = peaks[picture, channel]
+        pictures[channel, picture] = np.array(numbers)[picture]
+        positions[channel, picture] = np.stack([row, column], axis=1)
+        found.append((values, pictures, positions))
     return found
 
 

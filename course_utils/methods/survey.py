@@ -30,7 +30,7 @@ from course_utils.networks.registry import load_classifier, resolve_name, weight
 
 _SUFFIXES = {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff"}
 _SUFFIXES |= {".webp"}
-_PICTURES_A_SHARD, _MOST_SHARDS = 500, 200  # a shard's file takes 2 MB for 21,008 channels
+_PICTURES_A_SHARD, _MOST_SHARDS = 1000, 200  # a shard's file takes 2 MB for 21,008 channels
 _MERGED_AT_ONCE = 8
 _NO_TOP = "vgg16_no_top"
 _PLAN, _SHARDS, _RESULT = "survey.json", "shards", "strongest.npz"

@@ -91,24 +91,32 @@ class Runner:
 
         return self._compiled(("feature maps", names), build)(inputs)
 
-    def peaks(self, batch: Tensor | NDArray, layer_names: Sequence[str]) -> list[list[Tensor]]:
-        """Return where each channel is largest, for layers, without their feature maps.
+    def maps_and_peaks(
+        self, batch: Tensor | NDArray, layer_names: Sequence[str]
+    ) -> list[list[Tensor]]:
+        """Return layers' outputs, the maximum of each row of them, and that of the whole map.
 
         Args:
             batch: float32 (N, h, w, 3).
             layer_names: Layers with feature maps.
 
         Returns:
-            List of [values (N, channels), rows, columns int32 (N, channels)] for each layer. Of
-            equal values the first counts, row by row.
+            List of [(N, h, w, channels), (N, h, channels), (N, channels)] for each layer.
         """
         names = tuple(layer_names)
 
         def build():
             fetches = [output_of(self.graph, name) for name in names]
-            return lambda batch: [_peaks(m) for m in self._run(batch, fetches)], [self._batch]
 
-        return self._compiled(("peaks", names), build, runs=_ALWAYS)(tf.constant(batch))
+            def run(batch):
+                maps = self._run(batch, fetches)
+                rows = [tf.reduce_max(m, axis=2) for m in maps]
+                return [[m, r, tf.reduce_max(r, axis=1)] for m, r in zip(maps, rows, strict=True)]
+
+            return run, [self._batch]
+
+        compute = self._compiled(("maps and peaks", names), build, runs=_ALWAYS)
+        return compute(tf.constant(batch))
 
     def up_to_layer(self, inputs: Tensor, layer_name: str) -> list[Tensor]:
         """Return all that the logits need to know of the network up to and with a layer.
@@ -392,23 +400,6 @@ def _pick_logits(logits, class_index):
     first_ranked = tf.argmax(logits, axis=-1, output_type=tf.int32)
     chosen = tf.where(class_index == _FIRST_RANKED, first_ranked, class_index)
     return tf.gather(logits, chosen, batch_dims=1)
-
-
-def _peaks(maps):
-    """Return the maxima of maps (N, h, w, channels), their rows and their columns.
-
-    The maximum of each row first, then the row that has the largest, then the place in it: half the
-    time of looking for the place in whole maps.
-    """
-    in_rows = tf.reduce_max(maps, axis=2)
-    rows = tf.argmax(in_rows, axis=1, output_type=tf.int32)
-    picture, channel, column = tf.meshgrid(
-        *(tf.range(tf.shape(maps)[axis]) for axis in (0, 3, 2)), indexing="ij"
-    )
-    row = tf.broadcast_to(rows[:, :, tf.newaxis], tf.shape(column))
-    strips = tf.gather_nd(maps, tf.stack([picture, row, column, channel], axis=-1))
-    columns = tf.argmax(strips, axis=2, output_type=tf.int32)
-    return [tf.reduce_max(in_rows, axis=1), rows, columns]
 
 
 def to_array(tensor: Tensor) -> NDArray[np.float32]:
