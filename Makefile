@@ -29,7 +29,7 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS) $(wildcard tools/jupyter/*)
 	  echo "Creating .venv with $$("$(PYTHON)" --version)"; "$(PYTHON)" -m venv --clear .venv; }
 	@echo "Installing into .venv (needs 3 GB of disk; minutes the first time) ..."
 	@quiet=--quiet; [ ! -t 1 ] || quiet=; \
-	$(VENV_PYTHON) -m pip install $$quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev]' || { \
+	$(VENV_PYTHON) -m pip install $$quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,survey]' || { \
 	  echo "The installation failed: pip says why above. If it found no tensorflow, there is none"; \
 	  echo "for $$($(VENV_PYTHON) --version) yet: make clean install PYTHON=python3.12"; \
 	  echo "(there is none at all for Macs with an Intel processor)."; exit 1; } >&2
@@ -88,7 +88,7 @@ constraints: ## renew constraints.txt from the newest releases (PYTHON must be 3
 	  echo "constraints.txt is made with Python 3.11: make constraints PYTHON=python3.11"; \
 	  exit 1; } >&2
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && "$(PYTHON)" -m venv "$$fresh" && \
-	"$$fresh/bin/python" -m pip install --quiet --editable '.[dev]' && \
+	"$$fresh/bin/python" -m pip install --quiet --editable '.[dev,survey]' && \
 	"$$fresh/bin/python" -m pip freeze --exclude-editable > "$$fresh/frozen" && { \
 	  echo "# Versions known to work together, for pip's --constraint; pyproject.toml has only lower"; \
 	  echo "# bounds. Made by 'make constraints' with Python 3.11; holds for 3.11 to 3.13."; \

@@ -8,6 +8,8 @@ from .display.tiles import resize_heatmap as resize_heatmap
 from .display.tiles import tile_feature_maps as tile_feature_maps
 from .explorers.class_explorer import ClassExplorer as ClassExplorer
 from .explorers.layer_explorer import LayerExplorer as LayerExplorer
+from .io.collections import caltech101_folder as caltech101_folder
+from .io.collections import sample_crops as sample_crops
 from .io.downloads import DownloadError as DownloadError
 from .io.imagenet import class_index as class_index
 from .io.imagenet import class_label as class_label
@@ -22,6 +24,10 @@ from .methods.integrated_gradients import completeness_gap as completeness_gap
 from .methods.integrated_gradients import integrated_gradients as integrated_gradients
 from .methods.saliency import compute_saliency_map as compute_saliency_map
 from .methods.smooth_grad import smooth_grad as smooth_grad
+from .methods.strongest import example_patches as example_patches
+from .methods.strongest import strongest_examples as strongest_examples
+from .methods.survey import load_survey as load_survey
+from .methods.survey import run_survey as run_survey
 from .methods.table import METHODS as METHODS
 from .networks.classifier import ImageClassifier as ImageClassifier
 from .networks.classifier import Prediction as Prediction
