@@ -140,7 +140,7 @@ def test_a_silent_channel_is_woken():
     """Behind its ReLU it has no gradient at first, since the start is gray."""
     for relu in ([], [layers.ReLU(name="relu")], [layers.Activation("relu", name="relu")]):
         conv = layers.Conv2D(1, 1, name="conv", activation=None if relu else "relu")
-        model = chain([conv, *relu], (32, 32, 3))
+        model = chain([layers.Rescaling(1), conv, *relu], (32, 32, 3))  # conv is not the first
         conv.set_weights([np.ones((1, 1, 3, 1)), np.array([-1.5])])  # for white it is 1.5
         name = "relu" if relu else "conv"
         picture = cu.visualize_channel(model, name, 0, num_steps=60, preprocess_input=centered)
