@@ -176,13 +176,14 @@ def test_a_class_that_is_not_there_is_refused(tiny, class_index):
     "preprocess_input",
     [
         lambda images: np.sqrt(images),
+        lambda images: images / images.max(),
         lambda images: (images - images.mean()) / images.std(),
         lambda images: images - images.mean(axis=(1, 2), keepdims=True),
     ],
 )
 def test_preprocessing_without_a_gradient_is_refused(preprocess_input):
     with pytest.raises(ValueError, match="preprocess_input must multiply and add"):
-        cu.visualize_channel(plain(), "conv", 0, preprocess_input=preprocess_input)
+        cu.visualize_channel(one_by_one(np.eye(3)), "conv", 0, preprocess_input=preprocess_input)
 
 
 def test_a_network_that_gives_nan_is_refused(tiny):
