@@ -55,6 +55,10 @@ def several_sigmoids():
     return chain([conv(), *head(3, "sigmoid")])
 
 
+def sigmoids_in_a_nested_head():
+    return chain([conv(), chain(head(3, "sigmoid"), (8, 8, 4), name="head")])
+
+
 def gray():
     return chain([conv(), *head(3, "softmax")], (8, 8, 1))
 
@@ -71,10 +75,10 @@ NETWORKS = [sequential, nested, augmented, one_sigmoid, one_sigmoid_as_a_layer, 
             gray, open_size, many_classes]  # fmt: skip
 
 
-def wrap(make, **options):
+def wrap(make, preprocess_input=None, **options):
     keras.utils.set_random_seed(0)
     size = {"input_size": (8, 8)} if make is open_size else {}
-    return cu.ImageClassifier("mine", make(), None, **size, **options)
+    return cu.ImageClassifier("mine", make(), preprocess_input, **size, **options)
 
 
 @pytest.mark.parametrize("make", NETWORKS)
@@ -102,7 +106,7 @@ def test_both_explorers_take_it_and_name_its_classes(make):
 
 @pytest.mark.parametrize("make", [one_sigmoid, one_sigmoid_as_a_layer])
 def test_one_sigmoid_is_two_classes(make):
-    classifier = wrap(make, class_names=["no", "yes"])
+    classifier = wrap(make, lambda images: images / 255, class_names=["no", "yes"])
     expected = float(classifier.model(classifier.preprocess(IMAGE))[0, 0])
     probabilities = classifier.predict(IMAGE)[0]
     np.testing.assert_allclose(probabilities, [1 - expected, expected], atol=1e-6)
@@ -111,9 +115,11 @@ def test_one_sigmoid_is_two_classes(make):
     np.testing.assert_allclose(against, -for_it, atol=1e-6)
 
 
-def test_several_sigmoids_judge_each_class_by_itself():
-    classifier = wrap(several_sigmoids)
+@pytest.mark.parametrize("make", [several_sigmoids, sigmoids_in_a_nested_head])
+def test_several_sigmoids_judge_each_class_by_itself(make):
+    classifier = wrap(make, lambda images: images / 255)
     expected = classifier.model(classifier.preprocess(IMAGE)).numpy()
+    assert 0.1 < expected.min() and expected.max() < 0.9  # large logits give a softmax the same
     np.testing.assert_allclose(classifier.predict(IMAGE), expected, atol=1e-6)
 
 
