@@ -3,9 +3,11 @@
 import copy
 import functools
 import inspect
+import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -85,8 +87,8 @@ def examine(task: Task, function: Any, seed: int, solutions: Iterable[Callable] 
     if _is_the_courses(function):
         return Report(TRIED, failed=IS_OWN, hint=_own_hint(_name(function)))
     forbidden = {f.__code__ for f in (task.solution, *solutions)}
-    with without_the_course(forbidden) as called:
-        found = run(task, function, seed)
+    called: list[str] = []
+    found = run(task, function, seed, off=lambda: without_the_course(forbidden, called))
     if called:
         return Report(TRIED, failed=IS_OWN, hint=_own_hint(called[0]))
     if any(isinstance(outcome.error, NotImplementedError) for outcome in found):
@@ -95,11 +97,19 @@ def examine(task: Task, function: Any, seed: int, solutions: Iterable[Callable] 
     return _compare(task, found, expected, seed)
 
 
-def run(task: Task, function: Callable, seed: int, count: int | None = None) -> list[Outcome]:
-    """Call a function in the first `count` cases of a task; None takes all."""
-    names = list(inspect.signature(task.solution).parameters)
+def run(
+    task: Task,
+    function: Callable,
+    seed: int,
+    count: int | None = None,
+    off: Callable[[], AbstractContextManager] = nullcontext,
+) -> list[Outcome]:
+    """Call a function in the first `count` cases of a task; None takes all.
+
+    `off` makes the context in which it runs.
+    """
     cases = islice(task.cases(np.random.default_rng(seed)), count)
-    return [_call(task, function, names, case, tuple(rest)) for case, *rest in cases]
+    return [_call(task, function, off, case, tuple(rest)) for case, *rest in cases]
 
 
 def _run_quietly(task, function, seed, count=None):
@@ -109,15 +119,19 @@ def _run_quietly(task, function, seed, count=None):
         return run(task, function, seed, count)
 
 
-def _call(task, function, names, case, arguments):
+def _call(task, function, off, case, arguments):
+    names = inspect.signature(task.solution).parameters
     before = [_snapshot(argument) for argument in arguments]
     values, error, returned = None, None, False
     try:
-        result = function(*arguments)
-        returned = any(result is argument for argument in arguments)
-        if task.use and result is not None:
-            result = task.use(result, *arguments)
-        values = _to_values(result)  # a copy: the answer may use its array again
+        with off():
+            result = function(*arguments)
+            returned = any(result is argument for argument in arguments)
+            if task.use and callable(result):
+                result = task.use(result, *arguments)
+            elif task.use and result is not None:
+                raise NoNumbers(f"It returns {_described(result)}, which is no model.")
+            values = _to_values(result)  # a copy: the answer may use its array again
     except Exception as caught:
         error = caught
     changed = [
@@ -201,8 +215,6 @@ def _diagnose(task, found, number, seed):
     """Return the hint of what an answer behaves like, or ""."""
     if all(outcome.returned and not outcome.changed for outcome in found):
         return "It returns what it was given."
-    if _is_constant(found):
-        return "It returns the same, whatever it is given."
     best, hint = 0, ""
     for wrong in task.wrong:
         if not _alike(found[number], _run_quietly(task, wrong, seed, number + 1)[-1]):
@@ -210,6 +222,10 @@ def _diagnose(task, found, number, seed):
         count = sum(map(_alike, found, _run_quietly(task, wrong, seed)))
         if count > best:
             best, hint = count, " ".join((inspect.getdoc(wrong) or "").split())
+        if count == len(found):
+            break
+    if not hint and _is_constant(found):
+        return "It returns the same, whatever it is given."
     return hint
 
 
@@ -224,8 +240,13 @@ def _is_constant(found):
 
 def _alike(one, other):
     if one.error or other.error:
-        return type(one.error) is type(other.error) and bool(one.error)
+        return type(one.error) is type(other.error) and _words(one.error) == _words(other.error)
     return one.changed == other.changed and _close(one.values, other.values)
+
+
+def _words(error):
+    """Return an error's message without its numbers."""
+    return re.findall(r"[A-Za-z]+", str(error))
 
 
 def _plain_hint(sentence, outcome, right):

@@ -21,8 +21,7 @@ class Task(NamedTuple):
             hint for whoever has written something that behaves like it.
         properties: {sentence that is true of a right result: function (result, *arguments) to
             bool}, in the order in which they are looked at, before the values.
-        use: Function (what the answer returns, *arguments) to an array, where the answer returns
-            something else, for example a model.
+        use: Function (model, *arguments) to an array, where the answer returns a model: calls it.
     """
 
     solution: Callable
