@@ -1,9 +1,15 @@
 """The list of all tasks; built by tools/build_exercises.py from exercises/*.py."""
 
 INDEX: dict[str, tuple[str, str, str, int]] = {
+    "2a": ("sheet_02", "count_parameters", "Count on paper", 5),
+    "2b": ("sheet_02", "kernel_patches", "Kernels as pictures", 15),
+    "2c": ("sheet_02", "most_opposite", "Opposite kernels", 20),
     "3a": ("sheet_03", "extractor", "The extractor for one layer", 5),
     "3b": ("sheet_03", "one_number", "One number by hand", 15),
     "3c": ("sheet_03", "max_pool", "Pooling by hand", 15),
+    "4.0a": ("sheet_04_0", "softmax", "A softmax that survives", 10),
+    "4.0b": ("sheet_04_0", "without_softmax", "Take the softmax off", 15),
+    "4.0c": ("sheet_04_0", "probability_gradient", "What a probability's gradient mixes in", 20),
     "4.1a": ("sheet_04_1", "grad_cam", "Grad-CAM from memory", 10),
     "4.1b": ("sheet_04_1", "hires_cam", "HiResCAM from Grad-CAM", 25),
     "4.1c": ("sheet_04_1", "center_of_heat", "Where is the heat?", 15),
@@ -13,4 +19,7 @@ INDEX: dict[str, tuple[str, str, str, int]] = {
     "6a": ("sheet_06", "logits_without", "Knock out a channel", 10),
     "6b": ("sheet_06", "channels_to_flip", "On how many channels does the answer rest?", 20),
     "6c": ("sheet_06", "climb", "Climb", 20),
+    "8a": ("sheet_08", "new_head", "A new head", 15),
+    "8b": ("sheet_08", "find_label", "Find the planted label", 30),
+    "8c": ("sheet_08", "two_experiments", "Prove it", 10),
 }
