@@ -57,6 +57,10 @@ def is_catalogue(cell):
     return CATALOGUE in cell.metadata.get("tags", [])
 
 
+def code_of(cell):
+    return cell.source if cell.cell_type == "code" and not is_catalogue(cell) else ""
+
+
 def without_solution(source, task):
     """Return a cell with a stub in place of its solution."""
     match = _MARKER.search(source)
@@ -102,7 +106,7 @@ def notebook_of(sheet, root, solutions):
     for task, cell in tasks_of_cells(notebook.cells):
         if is_catalogue(cell):
             continue
-        if cell.cell_type == "code" and _MARKER.search(cell.source):
+        if _MARKER.search(code_of(cell)):
             cell.source = (
                 with_solution(cell.source) if solutions else without_solution(cell.source, task)
             )
@@ -164,8 +168,6 @@ def without_imports(source, tree):
         if is_import(node)
         for line in range(node.lineno, node.end_lineno + 1)
     }
-    if any(_MARKER.finditer(source)):
-        raise SheetError("the marker must be gone here")
     lines = source.splitlines()
     return "\n".join(line for n, line in enumerate(lines, 1) if n not in gone).strip("\n")
 
@@ -185,6 +187,10 @@ def tasks_of(sheet, path):
         raise SheetError(
             f"{path.name}: headings {announced}, TASKS {registered} and checks {checked} differ"
         )
+    cells = tasks_of_cells(sheet.cells)
+    marked = [task for task, cell in cells if _MARKER.search(code_of(cell))]
+    if marked != announced:
+        raise SheetError(f"{path.name}: '# solution' stands under {marked}, not once under each task")
     return [
         Listed(task, module_name(path), registered[task], title, int(minutes))
         for task, title, minutes in headings
