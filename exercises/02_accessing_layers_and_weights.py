@@ -38,7 +38,7 @@ def count_parameters(height, width, channels_in, channels_out):
 # %%
 cu.check("2a", count_parameters)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 
 TASKS: dict[str, Task] = {}
@@ -115,7 +115,7 @@ def kernel_patches(kernels):
 # %%
 cu.check("2b", kernel_patches)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def kernels_of_layers(generator):
@@ -214,7 +214,7 @@ def most_opposite(kernels):
 # %%
 cu.check("2c", most_opposite)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def layers_with_pairs(generator):

@@ -40,7 +40,7 @@ def extractor(model, layer_name):
 # %%
 cu.check("3a", extractor)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 from course_utils.exercises.tiny import tiny_network
 
@@ -145,7 +145,7 @@ def one_number(inputs, kernels, biases, filter_index, row, column):
 # %%
 cu.check("3b", one_number)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def positions(generator):
@@ -260,7 +260,7 @@ def max_pool(maps):
 # %%
 cu.check("3c", max_pool)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def feature_maps(generator):

@@ -42,7 +42,7 @@ def softmax(logits):
 # %%
 cu.check("4.0a", softmax)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 from course_utils.exercises.tiny import tiny_network
 
@@ -151,7 +151,7 @@ def without_softmax(model):
 # %%
 cu.check("4.0b", without_softmax)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def classifiers(generator):
@@ -249,7 +249,7 @@ def probability_gradient(logits, gradients, class_index):
 # %%
 cu.check("4.0c", probability_gradient)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def logits_and_gradients(generator):

@@ -47,7 +47,7 @@ def grad_cam(maps, gradients):
 # %%
 cu.check("4.1a", grad_cam)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 from course_utils.exercises.tiny import tiny_network
 
@@ -178,7 +178,7 @@ def hires_cam(model, inputs, class_index, layer_name):
 # %%
 cu.check("4.1b", hires_cam)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def networks_and_pictures(generator):
@@ -305,7 +305,7 @@ def center_of_heat(heatmap, height, width):
 # %%
 cu.check("4.1c", center_of_heat)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def heatmaps(generator):

@@ -48,7 +48,7 @@ def saliency_map(model, inputs, class_index):
 # %%
 cu.check("4.2a", saliency_map)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 from course_utils.exercises.tiny import tiny_network
 
@@ -167,7 +167,7 @@ def samples_needed(smooth, least):
 # %%
 cu.check("4.2b", samples_needed)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def noisy_maps(generator):
@@ -279,7 +279,7 @@ def integrated_gradients(model, inputs, baseline, class_index, num_steps):
 # %%
 cu.check("4.2c", integrated_gradients)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def pictures_and_baselines(generator):

@@ -44,7 +44,7 @@ def lead_map(maps, W, class_index, other):
 # %%
 cu.check("5a", lead_map)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 
 TASKS: dict[str, Task] = {}
@@ -146,7 +146,7 @@ def heat_in_box(heatmap, top, bottom, left, right):
 # %%
 cu.check("5b", heat_in_box)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def boxes(generator):
@@ -249,7 +249,7 @@ def overlap(one, other, count):
 # %%
 cu.check("5c", overlap)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def pairs_of_maps(generator):

@@ -46,7 +46,7 @@ def logits_without(maps, W, b, channel):
 # %%
 cu.check("6a", logits_without)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 from course_utils.exercises.tiny import tiny_network
 
@@ -139,7 +139,7 @@ def channels_to_flip(maps, W, b):
 # %%
 cu.check("6b", channels_to_flip)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def rivals(generator):
@@ -243,7 +243,7 @@ def climb(model, inputs, class_index, num_steps, step_size):
 # %%
 cu.check("6c", climb)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def starts(generator):

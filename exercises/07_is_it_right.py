@@ -50,7 +50,7 @@ def deletion_curve(predict, image, heatmap, fill, num_steps):
 # %%
 cu.check("7a", deletion_curve)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 
 TASKS: dict[str, Task] = {}
@@ -182,7 +182,7 @@ def area(values):
 # %%
 cu.check("7b", area)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def curves(generator):
@@ -276,7 +276,7 @@ def rank_correlation(before, after):
 # %%
 cu.check("7c", rank_correlation)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def before_and_after(generator):

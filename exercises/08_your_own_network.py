@@ -46,7 +46,7 @@ def new_head(model, kernel, bias):
 # %%
 cu.check("8a", new_head)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 from course_utils.exercises.tiny import tiny_network
 
@@ -155,7 +155,7 @@ def find_label(predict, pictures, class_index, size):
 # %%
 cu.check("8b", find_label)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def cheats(generator):
@@ -303,7 +303,7 @@ def two_experiments(predict, put_label, pictures, classes, class_index):
 # %%
 cu.check("8c", two_experiments)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 
 
 def suspects(generator):

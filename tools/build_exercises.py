@@ -8,7 +8,7 @@ exercises/solutions/NN_name.ipynb; and course_utils/exercises/sheets/sheet_NN.py
 `cu.check` examines answers wherever the package is installed.
 
 A sheet has two markers. What follows the line `# solution` in a function is the solution: the
-student gets `raise NotImplementedError(...)` in its place. Cells tagged `catalogue` hold the
+student gets `raise NotImplementedError(...)` in its place. Cells tagged `catalog` hold the
 wrong answers and what the function is called with: they go into the package only. A heading
 `## 4.1a Title (10 minutes)` begins a task. Cells of imports go everywhere, as far as they are used.
 """
@@ -26,7 +26,7 @@ import stamp
 from build_notebooks import cell_ids, read_source, serialize
 
 ROOT = Path(__file__).resolve().parents[1]
-CATALOGUE = "catalogue"
+CATALOG = "catalog"
 _MARKER = re.compile(r"^( +)# solution\n", re.MULTILINE)
 _HEADING = re.compile(r"^## (\d[\d.]*[a-z]) (.+) \((\d+) minutes\)$", re.MULTILINE)
 _CHECK = re.compile(r"""cu\.check\("([^"]+)", (\w+)\)""")
@@ -53,12 +53,12 @@ def module_name(path):
     return "sheet_" + re.match(r"[\d_]*\d", path.stem)[0]
 
 
-def is_catalogue(cell):
-    return CATALOGUE in cell.metadata.get("tags", [])
+def is_catalog(cell):
+    return CATALOG in cell.metadata.get("tags", [])
 
 
 def code_of(cell):
-    return cell.source if cell.cell_type == "code" and not is_catalogue(cell) else ""
+    return cell.source if cell.cell_type == "code" and not is_catalog(cell) else ""
 
 
 def without_solution(source, task):
@@ -104,7 +104,7 @@ def notebook_of(sheet, root, solutions):
     notebook = copy.deepcopy(sheet)
     cells = []
     for task, cell in tasks_of_cells(notebook.cells):
-        if is_catalogue(cell):
+        if is_catalog(cell):
             continue
         if _MARKER.search(code_of(cell)):
             cell.source = (
@@ -119,29 +119,32 @@ def notebook_of(sheet, root, solutions):
 
 
 def module_of(sheet, path):
-    """Return the text of the module: imports that are used, solutions and catalogue."""
+    """Return the text of the module: imports that are used, solutions and catalog."""
     parts, imports = [], []
     for cell in sheet.cells:
         if cell.cell_type != "code":
             continue
-        if is_catalogue(cell) or _MARKER.search(cell.source):
-            tree = ast.parse(cell.source)
-            imports += [node for node in tree.body if is_import(node)]
-            parts.append(without_imports(with_solution(cell.source), tree))
-        elif only_imports(cell.source):
-            imports += ast.parse(cell.source).body
+        source = with_solution(cell.source)
+        if is_catalog(cell) or source != cell.source:
+            tree = ast.parse(source)
+            imports += filter(is_import, tree.body)
+            parts.append(without_imports(source, tree))
+        elif only_imports(source):
+            imports += ast.parse(source).body
     body = "\n\n\n".join(filter(None, parts))
-    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
-    lines = sorted(
-        {ast.unparse(node) for node in imports if {bound(a) for a in node.names} & used},
-        key=lambda line: ("course_utils" in line, line.startswith("from"), line),
-    )
-    others = [line for line in lines if "course_utils" not in line]
-    ours = [line for line in lines if "course_utils" in line]
     number = module_name(path).removeprefix("sheet_")
     head = f'"""Tasks of sheet {number}; built by tools/build_exercises.py from {path.name}."""'
-    blocks = [head, "\n".join(others), "\n".join(ours), "\n" + body]
-    return "\n\n".join(filter(str.strip, blocks[:3])) + "\n\n" + blocks[3] + "\n"
+    return "\n\n".join([head, *import_blocks(imports, body), "\n" + body]) + "\n"
+
+
+def import_blocks(imports, body):
+    """Return the imports that a text uses, other people's and then the course's own."""
+    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
+    lines = {ast.unparse(node) for node in imports if {bound(a) for a in node.names} & used}
+    blocks: dict[bool, list] = {False: [], True: []}
+    for line in sorted(lines, key=lambda line: (line.startswith("from"), line)):
+        blocks["course_utils" in line].append(line)
+    return ["\n".join(block) for block in blocks.values() if block]
 
 
 def is_import(node):
@@ -190,7 +193,7 @@ def tasks_of(sheet, path):
     cells = tasks_of_cells(sheet.cells)
     marked = [task for task, cell in cells if _MARKER.search(code_of(cell))]
     if marked != announced:
-        raise SheetError(f"{path.name}: '# solution' stands under {marked}, not once under each task")
+        raise SheetError(f"{path.name}: '# solution' must stand once under each task, not {marked}")
     return [
         Listed(task, module_name(path), registered[task], title, int(minutes))
         for task, title, minutes in headings

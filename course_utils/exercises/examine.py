@@ -113,7 +113,7 @@ def run(
 
 
 def _run_quietly(task, function, seed, count=None):
-    """Run one of the catalogue's functions, whose warnings concern nobody."""
+    """Run one of the catalog's functions, whose warnings concern nobody."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         return run(task, function, seed, count)

@@ -45,7 +45,7 @@ def help_for_all(x):
 # %%
 cu.check("1a", double)
 
-# %% tags=["catalogue"]
+# %% tags=["catalog"]
 from course_utils.exercises.task import Task
 
 TASKS = {}
@@ -116,7 +116,7 @@ def test_both_install_the_course_on_colab_and_are_valid(course):
         assert notebook.cells[1].metadata["cellView"] == "form"
 
 
-def test_the_package_gets_solution_and_catalogue_and_no_more(course):
+def test_the_package_gets_solution_and_catalog_and_no_more(course):
     text = (course / "course_utils/exercises/sheets/sheet_01.py").read_text()
     names = {}
     exec(text, names)
