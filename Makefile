@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help install lab test test-browser test-colab notebooks check bench pictures stamp constraints clean
+.PHONY: help install lab test test-browser test-colab notebooks exercises check bench pictures stamp constraints clean
 
 help: ## list these commands
 	@echo "Commands (PYTHON=python3.12 chooses another Python for the set-up):"
@@ -64,10 +64,14 @@ test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's ve
 notebooks: $(INSTALLED) stamp ## build the .ipynb chapters from the .py files and execute them
 	@$(VENV_PYTHON) tools/build_notebooks.py build
 
+exercises: $(INSTALLED) ## build students' and solution notebooks from the sheets in exercises/
+	@$(VENV_PYTHON) tools/build_exercises.py build
+
 check: $(INSTALLED) ## say which derived files are stale; check imports, types and style
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
 	$(VENV_PYTHON) tools/build_pictures.py check || status=1; \
+	$(VENV_PYTHON) tools/build_exercises.py check || status=1; \
 	found=$$(.venv/bin/lint-imports) || { echo "$$found"; status=1; }; \
 	$(VENV_PYTHON) -m mypy || status=1; \
 	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status

@@ -6,6 +6,7 @@ from .display.tiles import encode_png as encode_png
 from .display.tiles import overlay_heatmap as overlay_heatmap
 from .display.tiles import resize_heatmap as resize_heatmap
 from .display.tiles import tile_feature_maps as tile_feature_maps
+from .exercises.check import check as check
 from .explorers.class_explorer import ClassExplorer as ClassExplorer
 from .explorers.layer_explorer import LayerExplorer as LayerExplorer
 from .io.collections import caltech101_folder as caltech101_folder
