@@ -1,4 +1,4 @@
-"""The commands of `python -m course_utils`: doctor, fetch NAME, survey FOLDER, grade FOLDER."""
+"""The commands of `python -m course_utils`: doctor, fetch, survey, grade."""
 
 import argparse
 import io
