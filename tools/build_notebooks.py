@@ -235,7 +235,7 @@ def with_palette(picture):
 
 
 def with_fewer_colors(picture):
-    """Return a picture whose colors are off by 4 of 256 at most, which halves a photograph's PNG."""
+    """Return a picture whose colors are off by 4 of 256 at most, to halve a PNG."""
     pixels = np.asarray(picture).copy()
     pixels[:, :, :3] = pixels[:, :, :3] // 8 * 8 + 4
     return Image.fromarray(pixels)
