@@ -1,0 +1,107 @@
+"""Build the web book: the executed chapters become build/book/, a static site.
+
+    python tools/build_book.py
+
+Everything on a page comes from its notebook, which is not run again; order, titles and questions
+come from notebooks/contents.toml. What is taken from npm (book/packages.toml) is fetched once, into
+build/npm/. The site asks no other server for anything.
+
+An explorer's cell becomes `<div class="explorer" data-kind="class" data-network="..."
+data-image="...">` around its still picture; further `data-` attributes are the controls that the
+chapter has set. If there is book/explorers/main.js, the folder becomes explorers/ of the site, with
+the contents of build/explorers/ (files that a tool makes), and pages with such an element load it.
+"""
+
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import npm_packages
+import stamp
+from book_pages import PageError, cards, crop, make_page
+from sphinx.cmd.build import build_main
+
+ROOT = Path(__file__).resolve().parents[1]
+_SCRIPT = '<script type="module" src="explorers/main.js"></script>'
+
+
+def write_sources(root, source, site):
+    """Write what Sphinx reads into `source`, and the files of the pages into `site`."""
+    contents, (address, version) = stamp.read_contents(root), stamp.read_address(root)
+    live = (root / "book/explorers/main.js").exists()
+    crops = read_crops(root)
+    small, front = {}, None
+    for number, chapter in enumerate(contents):
+        path = root / f"notebooks/{chapter.file}.ipynb"
+        notebook = nbformat.read(path, nbformat.NO_CONVERT)
+        page = make_page(notebook, contents, number, address, version)
+        if page.explorers and live:
+            notebook.cells.append(nbformat.v4.new_markdown_cell(_SCRIPT))
+        nbformat.write(notebook, source / path.name)
+        shutil.copy(path, site / "notebooks" / path.name)
+        for picture in page.pictures:
+            (site / picture.name).write_bytes(picture.contents)
+        which, box = crops.get(chapter.file, (1, (0, 0, 1, 1)))
+        card = crop(page.pictures[which - 1], f"pictures/{chapter.file}-card.jpg", box)
+        (site / card.name).write_bytes(card.contents)
+        small[chapter.file] = card
+        front = front or next(iter(page.explorers), None)
+    text = (root / "book/index.md").read_text(encoding="utf-8")
+    explorer = (front or "").replace(' loading="lazy"', "") + (_SCRIPT if live else "")
+    for place, inside in {
+        "explorer": explorer,
+        "cards": cards(contents, small),
+        "files": "\n".join(chapter.file for chapter in contents),
+        "first": f"{contents[0].file}.html",
+    }.items():
+        text = text.replace(f"<!-- {place} -->", inside)
+    (source / "index.md").write_text(text, encoding="utf-8")
+
+
+def read_crops(root):
+    """Return {chapter's file: (number of its picture, box)} of book/cards.toml."""
+    text = (root / "book/cards.toml").read_text(encoding="utf-8")
+    return {name: (row["picture"], row["box"]) for name, row in tomllib.loads(text).items()}
+
+
+def copy_explorers(root, site):
+    """Copy the explorers' modules, and what tools have made for them."""
+    for folder in (root / "book/explorers", root / "build/explorers"):
+        if folder.exists():
+            shutil.copytree(folder, site / "explorers", dirs_exist_ok=True)
+
+
+def build(root=ROOT):
+    """Build the site; returns the exit code of Sphinx, to which a warning is an error."""
+    source, site = root / "build/book-source", root / "build/book"
+    packages = [p for p in npm_packages.read_packages(root).values() if p.to]
+    archives = [npm_packages.fetch(package, root / "build/npm") for package in packages]
+    for folder in (source, site):
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in (source, site / "notebooks", site / "pictures"):
+        folder.mkdir(parents=True)
+    write_sources(root, source, site)
+    for package, archive in zip(packages, archives, strict=True):
+        npm_packages.copy_files(package, archive, site)
+    copy_explorers(root, site)
+    options = ["-q", "-W", "--keep-going", "-E", "-c", root / "book", "-d", root / "build/doctrees"]
+    return build_main([str(option) for option in [*options, source, site]])
+
+
+def main():
+    """Build and say what was built; returns the exit code."""
+    try:
+        code = build()
+    except (PageError, npm_packages.PackageError) as error:
+        sys.exit(str(error))
+    if code == 0:
+        files = [path for path in (ROOT / "build/book").rglob("*") if path.is_file()]
+        megabytes = sum(path.stat().st_size for path in files) / 1e6
+        print(f"build/book/index.html is the book: {len(files)} files, {megabytes:.1f} MB.")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
