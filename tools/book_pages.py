@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 import stamp
+from build_notebooks import caption_of
 from explorer_calls import ChapterReader
 from markdown_it import MarkdownIt
 from PIL import Image
@@ -40,6 +41,7 @@ class Picture(NamedTuple):
 class Page(NamedTuple):
     """What a chapter gives to the book."""
 
+    lead: str  # HTML of its first paragraph
     pictures: list  # of `Picture`
     explorers: list  # tags of those that the browser can run
 
@@ -55,16 +57,21 @@ def make_page(notebook, contents, number, address, version):
     """
     chapter = contents[number]
     cells = [cell for cell in notebook.cells if "navigation" not in _tags(cell)]
-    replace_head(cells[0], contents, number, address, version)
-    reader, page = ChapterReader(), Page([], [])
+    lead = replace_head(cells[0], contents, number, address, version)
+    reader, page = ChapterReader(), Page(inline(lead), [], [])
+    below_picture = False
     for cell in cells:
         if cell.cell_type != "code":
+            if below_picture and caption_of(cell):
+                cell.source = "{.caption}\n" + cell.source
+            below_picture = False
             continue
         fold(cell)
         explorer = reader.read(cell.source)
         for output in cell.outputs:
             if picture := as_file(output, f"pictures/{chapter.file}-{len(page.pictures) + 1}"):
                 page.pictures.append(picture)
+                below_picture = True
                 show = picture.html()
                 if explorer:
                     show = explorer_html(explorer, picture)
@@ -75,12 +82,16 @@ def make_page(notebook, contents, number, address, version):
 
 
 def replace_head(cell, contents, number, address, version):
-    """Put what one can do with a chapter in the place of its stamped links."""
+    """Put what one can do with a chapter in the place of its stamped links.
+
+    Returns:
+        The chapter's first paragraph, in Markdown.
+    """
     chapter = contents[number]
     stamped = f"{stamp.navigation(contents, number)} · {chapter.minutes} minutes"
     if address:
         stamped = f"{stamp.badges(chapter, address, version)}\n\n{stamped}"
-    if not cell.source.startswith(f"# {chapter.title}\n\n{stamped}\n"):
+    if not cell.source.startswith(f"# {chapter.title}\n\n{stamped}\n\n"):
         raise PageError(f"{chapter.file}: its head is not as stamped; run 'make notebooks'.")
     links = [f'<a href="notebooks/{chapter.file}.ipynb" download>Download notebook</a>']
     if address:
@@ -90,7 +101,9 @@ def replace_head(cell, contents, number, address, version):
             f'<a href="{binder}">Open on Binder</a>',
         ]
     bar = "".join(f"<li>{item}</li>" for item in [f"{chapter.minutes} minutes", *links])
-    cell.source = cell.source.replace(stamped, f'<ul class="chapter-bar">{bar}</ul>', 1)
+    text = cell.source.partition(f"\n\n{stamped}\n\n")[2]
+    cell.source = f'# {chapter.title}\n\n<ul class="chapter-bar">{bar}</ul>\n\n{text}'
+    return text.partition("\n\n")[0]
 
 
 def fold(cell):

@@ -32,7 +32,7 @@ def write_sources(root, source, site):
     contents, (address, version) = stamp.read_contents(root), stamp.read_address(root)
     live = (root / "book/explorers/main.js").exists()
     crops = read_crops(root)
-    small, front = {}, None
+    small = {}
     for number, chapter in enumerate(contents):
         path = root / f"notebooks/{chapter.file}.ipynb"
         notebook = nbformat.read(path, nbformat.NO_CONVERT)
@@ -47,14 +47,16 @@ def write_sources(root, source, site):
         card = crop(page.pictures[which - 1], f"pictures/{chapter.file}-card.jpg", box)
         (site / card.name).write_bytes(card.contents)
         small[chapter.file] = card
-        front = front or next(iter(page.explorers), None)
+        if number == 0:
+            lead, front = page.lead, next(iter(page.explorers), "")
     text = (root / "book/index.md").read_text(encoding="utf-8")
-    explorer = (front or "").replace(' loading="lazy"', "") + (_SCRIPT if live else "")
+    explorer = front.replace(' loading="lazy"', "") + (_SCRIPT if live else "")
     for place, inside in {
         "explorer": explorer,
         "cards": cards(contents, small),
         "files": "\n".join(chapter.file for chapter in contents),
         "first": f"{contents[0].file}.html",
+        "lead": lead,
     }.items():
         text = text.replace(f"<!-- {place} -->", inside)
     (source / "index.md").write_text(text, encoding="utf-8")

@@ -35,14 +35,12 @@ if find_chromium() is None:
     )
 
 _READY = """
-const done = arguments[arguments.length - 1];
-const pictures = [...document.images];
-for (const picture of pictures) picture.loading = "eager";
-Promise.all([
-  document.fonts.ready,
-  window.MathJax ? MathJax.startup.promise : null,
-  ...pictures.map(picture => picture.decode().catch(() => null)),
-]).then(() => done());
+if (window.ready === undefined) {
+  window.ready = false;
+  for (const picture of document.images) picture.loading = "eager";
+  Promise.all([document.fonts.ready, window.MathJax?.startup.promise]).then(() => ready = true);
+}
+return ready && [...document.images].every(picture => picture.complete);
 """
 _AXE = """
 const done = arguments[arguments.length - 1];
@@ -71,6 +69,7 @@ def address():
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     with chromium(tmp_path_factory.mktemp("profile"), height=900, network_log=True) as page:
+        page.set_script_timeout(60)
         yield page
 
 
@@ -97,7 +96,7 @@ def set_scheme(page, scheme):
 
 def open_page(page, address):
     page.get(address)
-    page.execute_async_script(_READY)
+    wait_until(page, _READY, seconds=30)
 
 
 def requests(page):
