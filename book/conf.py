@@ -6,7 +6,6 @@ from pathlib import Path
 BOOK = Path(__file__).parent
 
 project = re.search(r"^# (.+)$", (BOOK / "index.md").read_text(encoding="utf-8"), re.M)[1]
-copyright = "the authors. Code: MIT. Text and pictures: CC BY 4.0."
 extensions = ["myst_nb", "sphinx_copybutton"]
 templates_path = ["_templates"]
 
@@ -29,6 +28,12 @@ html_theme_options = {
     "use_download_button": False,  # the notebook's is under the title
     "use_fullscreen_button": False,
     "back_to_top_button": False,
+    "footer_content_items": ["extra-footer.html"],
+    "extra_footer": (
+        "Code: MIT. Text and pictures: "
+        '<a href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>. '
+        '<a href="notice.html">What is not ours</a> has licenses of its own.'
+    ),
     "toc_title": "On this page",
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",

@@ -147,7 +147,7 @@ def cards(contents, pictures):
 
     Args:
         contents: List of `stamp.Chapter`.
-        pictures: {chapter's file: `Picture`}; a picture repeats what the words say, so it is silent.
+        pictures: {chapter's file: `Picture`}; a picture is silent, the words say all.
     """
     items = []
     for chapter in contents:
@@ -177,18 +177,8 @@ def crop(picture, name, box=(0, 0, 1, 1), width=480):
         width: Pixels, at most.
     """
     image = Image.open(io.BytesIO(picture.contents)).convert("RGB")
-    left, top, right, bottom = box
-    image = image.crop(
-        tuple(
-            round(edge)
-            for edge in (
-                left * image.width,
-                top * image.height,
-                right * image.width,
-                bottom * image.height,
-            )
-        )
-    )
+    sides = (image.width, image.height) * 2
+    image = image.crop(tuple(round(edge * side) for edge, side in zip(box, sides, strict=True)))
     image.thumbnail((width, image.height))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=82, optimize=True)

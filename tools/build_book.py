@@ -12,6 +12,7 @@ chapter has set. If there is book/explorers/main.js, the folder becomes explorer
 the contents of build/explorers/ (files that a tool makes), and pages with such an element load it.
 """
 
+import re
 import shutil
 import sys
 import tomllib
@@ -21,7 +22,6 @@ import nbformat
 import npm_packages
 import stamp
 from book_pages import PageError, cards, crop, make_page
-from sphinx.cmd.build import build_main
 
 ROOT = Path(__file__).resolve().parents[1]
 _SCRIPT = '<script type="module" src="explorers/main.js"></script>'
@@ -60,6 +60,9 @@ def write_sources(root, source, site):
     }.items():
         text = text.replace(f"<!-- {place} -->", inside)
     (source / "index.md").write_text(text, encoding="utf-8")
+    notice = (root / "NOTICE.md").read_text(encoding="utf-8")
+    notice = re.sub(r"\[([^]]+)\]\((?!https?:)[^)]+\)", r"`\1`", notice)  # files of the repository
+    (source / "notice.md").write_text(f"---\norphan: true\n---\n{notice}", encoding="utf-8")
 
 
 def read_crops(root):
@@ -77,6 +80,8 @@ def copy_explorers(root, site):
 
 def build(root=ROOT):
     """Build the site; returns the exit code of Sphinx, to which a warning is an error."""
+    from sphinx.cmd.build import build_main
+
     source, site = root / "build/book-source", root / "build/book"
     packages = [p for p in npm_packages.read_packages(root).values() if p.to]
     archives = [npm_packages.fetch(package, root / "build/npm") for package in packages]
