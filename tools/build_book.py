@@ -78,6 +78,16 @@ def copy_explorers(root, site):
             shutil.copytree(folder, site / "explorers", dirs_exist_ok=True)
 
 
+def drop_icon_script(site):
+    """Drop a script of the theme, 1.5 MB, that draws the icons which its style sheet draws, too."""
+    for page in site.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        text = re.sub(r"<script [^>]*scripts/fontawesome\.js[^>]*></script>", "", text)
+        page.write_text(text, encoding="utf-8")
+    for file in (site / "_static/scripts").glob("fontawesome.js*"):
+        file.unlink()
+
+
 def build(root=ROOT):
     """Build the site; returns the exit code of Sphinx, to which a warning is an error."""
     from sphinx.cmd.build import build_main
@@ -94,7 +104,9 @@ def build(root=ROOT):
         npm_packages.copy_files(package, archive, site)
     copy_explorers(root, site)
     options = ["-q", "-W", "--keep-going", "-E", "-c", root / "book", "-d", root / "build/doctrees"]
-    return build_main([str(option) for option in [*options, source, site]])
+    code = build_main([str(option) for option in [*options, source, site]])
+    drop_icon_script(site)
+    return code
 
 
 def main():

@@ -25,6 +25,7 @@ from jupyter_page import chromium, console_errors, find_chromium, wait_until  # 
 SITE = ROOT / "build/book"
 PAGES = sorted(path.name for path in SITE.glob("*.html"))
 CHAPTERS = [f"{chapter.file}.html" for chapter in stamp.read_contents(ROOT)]
+FRONT_PAGE_BYTES = 1_500_000  # as they are, not compressed
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 if not PAGES:
     pytest.exit("There is no book to test in build/book/: run 'make book'.", returncode=3)
@@ -47,6 +48,7 @@ _STILL = """
 const style = document.createElement("style");
 style.textContent = "* { transition: none !important; animation: none !important }";
 document.head.append(style);
+for (const fold of document.querySelectorAll("details")) fold.open = true;
 """
 _AXE = """
 const done = arguments[arguments.length - 1];
@@ -168,6 +170,24 @@ def test_the_front_page_leads_to_every_chapter_in_order(page, address):
     open_page(page, f"{address}/index.html")
     links = page.find_elements(By.CSS_SELECTOR, ".chapter-card a")
     assert [link.get_attribute("href").rpartition("/")[2] for link in links] == CHAPTERS
+
+
+def test_the_front_page_is_light(page, address):
+    page.execute_cdp_cmd("Network.clearBrowserCache", {})
+    page.get(f"{address}/index.html")
+    wait_until(page, "return document.readyState === 'complete'")
+    time.sleep(1)  # what is asked for after that
+    site, size = set(), 0
+    for entry in page.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        number = message["params"].get("requestId")
+        if message["method"] == "Network.requestWillBeSent":
+            if message["params"]["request"]["url"].startswith(address):
+                site.add(number)
+        elif message["method"] == "Network.loadingFinished" and number in site:
+            size += message["params"]["encodedDataLength"]
+    print(f"front page: {size:,} bytes")
+    assert 300_000 < size <= FRONT_PAGE_BYTES
 
 
 def test_a_setup_cell_is_folded_and_opens(page, address):
