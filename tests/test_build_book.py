@@ -97,7 +97,7 @@ def shown(notebook):
                 "kind": "class",
                 "network": "efficientnet_lite0",
                 "image": "astronaut",
-                "class": "bobsled",
+                "class-index": 450,
                 "method": "saliency",
             },
         ),
@@ -178,9 +178,9 @@ def test_a_chapter_that_is_not_as_stamped_or_has_a_silent_picture_is_refused():
 def test_a_cards_picture_is_the_part_that_was_asked_for():
     notebook = chapter()
     [picture] = make_page(notebook, CONTENTS, 0, None, "0.1.0").pictures
-    part = crop(picture, "card.jpg", (0.5, 0.25, 1, 1))
+    part = crop(picture, "card.webp", (0.5, 0.25, 1, 1))
     assert (part.width, part.height) == (30, 30) == Image.open(io.BytesIO(part.contents)).size
-    assert crop(picture, "card.jpg", width=15).height == 10
+    assert crop(picture, "card.webp", width=15).height == 10
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_the_front_page_has_the_first_explorer_and_every_chapter_in_order(course
     ]
     assert "Who says <em>shark</em>?" in front and "Where did it <em>look</em>?" in front
     assert front.endswith(":hidden:\n\n01_first\n02_second\n```\n") and "<!--" not in front
-    assert Image.open(course / "site/pictures/02_second-card.jpg").size == (30, 40)
+    assert Image.open(course / "site/pictures/02_second-card.webp").size == (30, 40)
     original = (course / "notebooks/01_first.ipynb").read_bytes()
     assert (course / "site/notebooks/01_first.ipynb").read_bytes() == original
 
@@ -226,6 +226,12 @@ def test_explorers_are_loaded_where_there_are_some(course):
     assert "<script" not in sources(course)
     (course / "book/explorers").mkdir()
     (course / "book/explorers/main.js").write_text("export {};")
+    front = sources(course)
+    assert (
+        "<div class" not in front
+        and "<script" not in (course / "source/02_second.ipynb").read_text()
+    )
+    (course / "book/explorers/class_explorer.js").write_text("export {};")
     (course / "build/explorers/tiles").mkdir(parents=True)
     (course / "build/explorers/tiles/1.webp").write_bytes(b"")
     assert sources(course).count('<script type="module" src="explorers/main.js">') == 1

@@ -46,11 +46,18 @@ class Page(NamedTuple):
     explorers: list  # tags of those that the browser can run
 
 
-def make_page(notebook, contents, number, address, version):
+def make_page(notebook, contents, number, address, version, kinds=None):
     """Change an executed chapter into a page of the book, and return its `Page`.
 
     The stamped links give way to a line of what one can do with the chapter; a setup cell is
     folded; pictures become files; an explorer becomes an element that a script brings to life.
+
+    Args:
+        notebook: The executed chapter; it is changed.
+        contents: List of `stamp.Chapter`.
+        number: The chapter's place in it.
+        address, version: Of the repository, as `stamp.read_address` returns them.
+        kinds: Kinds of explorers that there are scripts for; None stands for all.
 
     Raises:
         PageError: The chapter has not the head that is stamped, or a picture has no text.
@@ -68,6 +75,8 @@ def make_page(notebook, contents, number, address, version):
             continue
         fold(cell)
         explorer = reader.read(cell.source)
+        if explorer and kinds is not None and explorer["kind"] not in kinds:
+            explorer = None
         for output in cell.outputs:
             if picture := as_file(output, f"pictures/{chapter.file}-{len(page.pictures) + 1}"):
                 page.pictures.append(picture)
@@ -172,7 +181,7 @@ def crop(picture, name, box=(0, 0, 1, 1), width=480):
 
     Args:
         picture: `Picture`.
-        name: The new picture's, ending in .jpg.
+        name: The new picture's, ending in .webp.
         box: (left, top, right, bottom), in shares of its width and height.
         width: Pixels, at most.
     """
@@ -181,7 +190,7 @@ def crop(picture, name, box=(0, 0, 1, 1), width=480):
     image = image.crop(tuple(round(edge * side) for edge, side in zip(box, sides, strict=True)))
     image.thumbnail((width, image.height))
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=82, optimize=True)
+    image.save(buffer, "WEBP", quality=75, method=6)
     return Picture(name, buffer.getvalue(), picture.alt, *image.size)
 
 

@@ -10,6 +10,7 @@ An explorer's cell becomes `<div class="explorer" data-kind="class" data-network
 data-image="...">` around its still picture; further `data-` attributes are the controls that the
 chapter has set. If there is book/explorers/main.js, the folder becomes explorers/ of the site, with
 the contents of build/explorers/ (files that a tool makes), and pages with such an element load it.
+The module of a kind is KIND_explorer.js; without it the picture remains a picture.
 """
 
 import re
@@ -29,34 +30,30 @@ _SCRIPT = '<script type="module" src="explorers/main.js"></script>'
 
 def write_sources(root, source, site):
     """Write what Sphinx reads into `source`, and the files of the pages into `site`."""
-    contents, (address, version) = stamp.read_contents(root), stamp.read_address(root)
-    live = (root / "book/explorers/main.js").exists()
-    crops = read_crops(root)
-    small = {}
+    contents, address = stamp.read_contents(root), stamp.read_address(root)
+    kinds = explorer_kinds(root)
+    script = "" if kinds is None else _SCRIPT
+    pages = []
     for number, chapter in enumerate(contents):
         path = root / f"notebooks/{chapter.file}.ipynb"
         notebook = nbformat.read(path, nbformat.NO_CONVERT)
-        page = make_page(notebook, contents, number, address, version)
-        if page.explorers and live:
-            notebook.cells.append(nbformat.v4.new_markdown_cell(_SCRIPT))
+        page = make_page(notebook, contents, number, *address, kinds)
+        if page.explorers and script:
+            notebook.cells.append(nbformat.v4.new_markdown_cell(script))
         nbformat.write(notebook, source / path.name)
         shutil.copy(path, site / "notebooks" / path.name)
         for picture in page.pictures:
             (site / picture.name).write_bytes(picture.contents)
-        which, box = crops.get(chapter.file, (1, (0, 0, 1, 1)))
-        card = crop(page.pictures[which - 1], f"pictures/{chapter.file}-card.jpg", box)
-        (site / card.name).write_bytes(card.contents)
-        small[chapter.file] = card
-        if number == 0:
-            lead, front = page.lead, next(iter(page.explorers), "")
+        pages.append(page)
+    small = write_card_pictures(root, contents, pages, site)
+    explorer = next(iter(pages[0].explorers), "").replace(' loading="lazy"', "")
     text = (root / "book/index.md").read_text(encoding="utf-8")
-    explorer = front.replace(' loading="lazy"', "") + (_SCRIPT if live else "")
     for place, inside in {
-        "explorer": explorer,
+        "lead": pages[0].lead,
+        "explorer": explorer + script,
+        "first": f"{contents[0].file}.html",
         "cards": cards(contents, small),
         "files": "\n".join(chapter.file for chapter in contents),
-        "first": f"{contents[0].file}.html",
-        "lead": lead,
     }.items():
         text = text.replace(f"<!-- {place} -->", inside)
     (source / "index.md").write_text(text, encoding="utf-8")
@@ -65,10 +62,28 @@ def write_sources(root, source, site):
     (source / "notice.md").write_text(f"---\norphan: true\n---\n{notice}", encoding="utf-8")
 
 
-def read_crops(root):
-    """Return {chapter's file: (number of its picture, box)} of book/cards.toml."""
-    text = (root / "book/cards.toml").read_text(encoding="utf-8")
-    return {name: (row["picture"], row["box"]) for name, row in tomllib.loads(text).items()}
+def explorer_kinds(root):
+    """Return the kinds of explorers that there are modules for; None if there are no modules."""
+    folder = root / "book/explorers"
+    if not (folder / "main.js").exists():
+        return None
+    return {path.stem.removesuffix("_explorer") for path in folder.glob("*_explorer.js")}
+
+
+def write_card_pictures(root, contents, pages, site):
+    """Write the small pictures of the front page, as book/cards.toml says.
+
+    Returns:
+        {chapter's file: `Picture`}.
+    """
+    rows = tomllib.loads((root / "book/cards.toml").read_text(encoding="utf-8"))
+    small = {}
+    for chapter, page in zip(contents, pages, strict=True):
+        row = rows.get(chapter.file, {"picture": 1, "box": (0, 0, 1, 1)})
+        name = f"pictures/{chapter.file}-card.webp"
+        small[chapter.file] = crop(page.pictures[row["picture"] - 1], name, row["box"])
+        (site / name).write_bytes(small[chapter.file].contents)
+    return small
 
 
 def copy_explorers(root, site):

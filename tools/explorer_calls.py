@@ -11,6 +11,8 @@ is {"kind": "class", "network": "efficientnet_lite0", "image": "great_white_shar
 
 import ast
 
+from course_utils import class_index
+
 _EMBEDDED = "efficientnet_lite0"
 _UNKNOWN = object()
 
@@ -53,7 +55,8 @@ class ChapterReader:
             case ast.Attribute(ast.Attribute(ast.Name(name), control), "value"):
                 explorer = self._known.get(name)
                 if isinstance(explorer, dict):
-                    explorer["class" if control == "classes" else control] = _setting(value)
+                    key = "class-index" if control == "classes" else control
+                    explorer[key] = _setting(value)
                     return True
         return False
 
@@ -100,10 +103,10 @@ def _name(function):
 
 
 def _setting(node):
-    """Return the value that a control is set to: a constant, or the name of a class."""
+    """Return the value that a control is set to: a constant, or the index of a named class."""
     match node:
         case ast.Constant(value):
             return value
         case ast.Call(function, [ast.Constant(str(label))]) if _name(function) == "class_index":
-            return label
+            return class_index(label)
     return _UNKNOWN

@@ -105,6 +105,10 @@ def set_scheme(page, scheme):
 def open_page(page, address):
     page.get(address)
     wait_until(page, _READY, seconds=30)
+    for place in page.find_elements(By.CSS_SELECTOR, "main:has(script) .explorer[data-kind]"):
+        page.execute_script("arguments[0].scrollIntoView()", place)
+        wait_until(page, "return arguments[0].classList.contains('live')", place, seconds=30)
+    wait_until(page, "return [...document.images].every(picture => picture.complete)", seconds=30)
 
 
 def requests(page):
@@ -195,6 +199,7 @@ def test_a_setup_cell_is_folded_and_opens(page, address):
     [cell] = page.find_elements(By.CSS_SELECTOR, ".cell.tag_hide-input")
     code = cell.find_element(By.CSS_SELECTOR, ".cell_input pre")
     assert not code.is_displayed()
+    page.execute_script(_STILL.partition("for")[0])  # what fades in is not yet "displayed"
     cell.find_element(By.CSS_SELECTOR, "summary").send_keys(Keys.ENTER)
     assert code.is_displayed() and "google.colab" in code.text
 
