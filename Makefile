@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help install lab test test-browser test-colab notebooks exercises check bench pictures stamp constraints clean
+.PHONY: help install lab test test-browser test-book test-colab notebooks exercises book check bench pictures stamp constraints clean
 
 help: ## list these commands
 	@echo "Commands (PYTHON=python3.12 chooses another Python for the set-up):"
@@ -50,6 +50,10 @@ test-browser: $(INSTALLED) ## drive the explorers in JupyterLab; needs Chromium 
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
 	@$(VENV_PYTHON) -m pytest -o addopts= -s tests/browser/check_explorers.py
 
+test-book: $(INSTALLED) ## look at every page of the built book; needs Chromium and its driver
+	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
+	@$(VENV_PYTHON) -m pytest -o addopts= tests/book/check_book.py
+
 test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's versions of everything
 	@.venv-colab/bin/python -m pytest -o addopts= -s tests/colab/check_chapters.py
 	@COURSE_MODEL=embedded COURSE_OFFLINE=1 .venv-colab/bin/python -m pytest -o addopts= \
@@ -66,6 +70,10 @@ notebooks: $(INSTALLED) stamp ## build the .ipynb chapters from the .py files an
 
 exercises: $(INSTALLED) ## build students' and solution notebooks from the sheets in exercises/
 	@$(VENV_PYTHON) tools/build_exercises.py build
+
+book: $(INSTALLED) ## build the web book from the executed chapters, in build/book; needs npm
+	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,book]'
+	@$(VENV_PYTHON) tools/build_book.py
 
 check: $(INSTALLED) ## say which derived files are stale; check imports, types and style
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
@@ -92,7 +100,7 @@ constraints: ## renew constraints.txt from the newest releases (PYTHON must be 3
 	  echo "constraints.txt is made with Python 3.11: make constraints PYTHON=python3.11"; \
 	  exit 1; } >&2
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && "$(PYTHON)" -m venv "$$fresh" && \
-	"$$fresh/bin/python" -m pip install --quiet --editable '.[dev,survey]' && \
+	"$$fresh/bin/python" -m pip install --quiet --editable '.[dev,survey,book]' && \
 	"$$fresh/bin/python" -m pip freeze --exclude-editable > "$$fresh/frozen" && { \
 	  echo "# Versions known to work together, for pip's --constraint; pyproject.toml has only lower"; \
 	  echo "# bounds. Made by 'make constraints' with Python 3.11; holds for 3.11 to 3.13."; \

@@ -73,12 +73,19 @@ def read_address(root):
     return address, project["version"]
 
 
-def badges(chapter, address, version):
-    """Return Markdown badges (Colab, Binder) that open a chapter at the tag of a version."""
+def places(chapter, address, version):
+    """Return the addresses (Colab's, Binder's) that open a chapter at the tag of a version."""
     path = address.removeprefix("https://github.com/")
     file = f"notebooks/{chapter.file}.ipynb"
-    colab = f"https://colab.research.google.com/github/{path}/blob/v{version}/{file}"
-    binder = f"https://mybinder.org/v2/gh/{path}/v{version}?urlpath=lab/tree/{file}"
+    return (
+        f"https://colab.research.google.com/github/{path}/blob/v{version}/{file}",
+        f"https://mybinder.org/v2/gh/{path}/v{version}?urlpath=lab/tree/{file}",
+    )
+
+
+def badges(chapter, address, version):
+    """Return Markdown badges (Colab, Binder) that open a chapter at the tag of a version."""
+    colab, binder = places(chapter, address, version)
     on_colab = f"[![Open in Colab]({_COLAB_BADGE})]({colab})"
     return f"{on_colab} [![Open on Binder]({_BINDER_BADGE})]({binder})"
 
