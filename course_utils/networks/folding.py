@@ -60,7 +60,7 @@ def _is_foldable(layer, following):
 
 
 def _fold(layer, normalization):
-    scale, bias = _scale_and_bias(normalization)
+    scale, bias = scale_and_bias(normalization)
     if layer.use_bias:
         bias = bias + scale * layer.bias.numpy()
     if isinstance(layer, keras.layers.DepthwiseConv2D):  # kernel (height, width, channels, depth)
@@ -76,7 +76,7 @@ def _fold(layer, normalization):
     return convolve_and_add
 
 
-def _scale_and_bias(normalization):
+def scale_and_bias(normalization):
     """Return what an inference multiplies each channel by and adds to it, float64."""
     mean, variance = (
         np.float64(variable.numpy())
