@@ -250,7 +250,7 @@ def to_bytes(heatmap):
 
 def build_live(folder, classifier):
     """Write the network and what runs it; return what the index says about them."""
-    places = export_network(classifier, folder)
+    head = export_network(classifier, folder)
     add_runtime(folder)
     # A file's name has its hash: a browser that has kept another release's loads this one's.
     files = {}
@@ -259,7 +259,7 @@ def build_live(folder, classifier):
         named = path.with_name(f"{path.name.split('.')[0]}-{digest}.{path.name.split('.', 1)[1]}")
         path.rename(named)
         files[path.name] = {"path": f"live/{named.name}", "bytes": named.stat().st_size}
-    return {"files": files, "head": places, "mean": 127, "deviation": 128}
+    return {"files": files, "head": head, "mean": 127, "deviation": 128}
 
 
 def add_runtime(folder):

@@ -57,8 +57,9 @@ def export_network(classifier: ImageClassifier, folder: Path) -> dict[str, int]:
         folder: Where to write.
 
     Returns:
-        Where in `head.bin` stand "kernel" (int16 (classes, channels)), "scale" (float32 (classes,),
-        which multiplies it) and "bias" (float32 (classes,)): bytes from the beginning.
+        What `head.bin` holds: the numbers of "classes" and "channels", and where, in bytes from its
+        beginning, stand "kernel" (int16 (classes, channels)) and "scale", which multiplies it
+        (float32 (classes,)).
 
     Raises:
         ValueError: The network has a layer of another kind.
@@ -90,8 +91,9 @@ def export_network(classifier: ImageClassifier, folder: Path) -> dict[str, int]:
     for file in (weights, head):
         (folder / file.name).write_bytes(file.content)
     kernel = f"{LOGITS}:kernel"
-    places = {"kernel": f"{kernel}:int16", "scale": f"{kernel}:scale", "bias": f"{LOGITS}:bias"}
-    return {key: head.offset(name) for key, name in places.items()}
+    places = {"kernel": head.offset(f"{kernel}:int16"), "scale": head.offset(f"{kernel}:scale")}
+    classes, channels = steps[-1].kernel.shape
+    return {"classes": classes, "channels": channels, **places}
 
 
 # The network as a list of steps

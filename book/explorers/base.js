@@ -62,7 +62,7 @@ export class Explorer {
     const options = [...this.pictures.values()].map((picture) => ({
       value: picture.name,
       title: picture.title,
-      picture: make("img", { src: picture.thumbnail, alt: "", width: 44, height: 32, loading: "lazy" }),
+      picture: make("img", { src: picture.thumbnail, alt: "", width: 56, height: 42, loading: "lazy" }),
     }));
     const row = choices("Picture", options, {
       value: null,
@@ -83,7 +83,7 @@ export class Explorer {
       const ready = network.state === "ready";
       title.textContent = ready ? "Your own picture" : "Use the network on your own picture";
       note.textContent = ready
-        ? "choose, drop or paste it; nothing leaves your computer"
+        ? "choose it, drop it here, or paste it"
         : `${size}; nothing leaves your computer`;
       if (network.state === "loading") {
         this.say(
@@ -251,12 +251,12 @@ export class Explorer {
 }
 
 function thumbnailOf({ screen }) {
-  const canvas = make("canvas", { width: 88, height: 64, "aria-hidden": "true" });
-  const factor = Math.max(88 / screen.width, 64 / screen.height);
+  const canvas = make("canvas", { width: 112, height: 84, "aria-hidden": "true" });
+  const factor = Math.max(112 / screen.width, 84 / screen.height);
   const [width, height] = [screen.width * factor, screen.height * factor];
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  context.drawImage(screen, (88 - width) / 2, (64 - height) / 2, width, height);
+  context.drawImage(screen, (112 - width) / 2, (84 - height) / 2, width, height);
   return canvas;
 }
 

@@ -46,7 +46,10 @@ export function choices(label, options, { value, change, kind = "" }) {
   const add = ({ value: key, title, picture, swatch }) => {
     if (buttons.has(key)) return;
     const button = make("button", { type: "button", onclick: () => change(key) });
-    if (picture) button.append(picture);
+    if (picture) {
+      button.title = title;
+      button.append(picture);
+    }
     if (swatch) button.append(make("span", { class: "cx-swatch", style: `background: ${swatch}` }));
     button.append(make("span", {}, title));
     buttons.set(key, button);

@@ -3,11 +3,11 @@
 import { loadIndex } from "./pictures.js";
 import { Explorer } from "./base.js";
 import { make, paint, panel, slider } from "./controls.js";
-import { COLUMNS, drawMap, drawPage, GAP, PAGE } from "./pixels.js";
+import { drawMap, drawPage, GAP, PAGE } from "./pixels.js";
 import { river } from "./river.js";
 import { describeChannel, describeLayer, pageNames } from "./words.js";
 
-const LENS = 2.6; // times as large as a feature map on the page
+const LENS = 0.32; // of the page's width
 
 class LayerExplorer extends Explorer {
   constructor(model, el, index) {
@@ -46,11 +46,15 @@ class LayerExplorer extends Explorer {
       make(
         "div",
         { class: "cx-layers" },
-        panel("page", "Feature maps", this.pageBox),
+        make(
+          "div",
+          { class: "cx-main" },
+          panel("page", "Feature maps", this.pageBox),
+          make("div", { class: "cx-controls" }, this.pageSlider.element, this.channelSlider.element),
+        ),
         panel("input", "Input", this.inputBox, this.credit),
         panel("channel", "One channel", this.mapBox, this.value),
       ),
-      make("div", { class: "cx-controls" }, this.pageSlider.element, this.channelSlider.element),
       this.colorRow.element,
       this.words,
       this.bar,
@@ -116,9 +120,9 @@ class LayerExplorer extends Explorer {
     if (!this.shown) return;
     const { shown, tables, colors, channel } = this;
     const layer = this.layers[this.layer];
-    const { pixels, width, height, step } = drawPage(shown, tables[colors], 0);
+    const { pixels, width, height, columns } = drawPage(shown, tables[colors], 0);
     paint(this.page, pixels, width, height);
-    this.step = step;
+    this.columns = columns;
     this.#drawChannel(this.map, channel % PAGE);
     this.mark.style.cssText = this.#placeOf(channel % PAGE);
     const last = this.shownPage * PAGE + shown.count - 1;
@@ -138,17 +142,14 @@ class LayerExplorer extends Explorer {
     paint(canvas, drawMap(values, this.tables[this.colors]), width, height);
   }
 
-  /** Return where a feature map stands on the page, in percent: pages are as wide as the screen. */
+  /** Return where a feature map stands on the page, in percent: a page is as wide as its place. */
   #placeOf(position) {
-    const { width, height } = this.page;
-    const [row, column] = [Math.floor(position / COLUMNS), position % COLUMNS];
-    const rows = Math.ceil(this.shown.count / COLUMNS);
-    const down = (height - GAP) / rows;
-    return (
-      `left: ${(100 * (column * this.step + GAP)) / width}%; ` +
-      `top: ${(100 * (row * down + GAP)) / height}%; ` +
-      `width: ${(100 * (this.step - GAP)) / width}%; height: ${(100 * (down - GAP)) / height}%`
-    );
+    const [row, column] = [Math.floor(position / this.columns), position % this.columns];
+    const gap = (100 * GAP) / this.page.width;
+    const step = (100 - gap) / this.columns;
+    const size = step - gap;
+    const [left, top] = [column * step + gap, row * step + gap];
+    return `left: ${left}%; top: ${top}%; width: ${size}%; height: ${size}%`;
   }
 
   // What a pointer does
@@ -156,11 +157,10 @@ class LayerExplorer extends Explorer {
   #followPointer() {
     const position = (event) => {
       const box = this.page.getBoundingClientRect();
-      const rows = Math.ceil(this.shown.count / COLUMNS);
-      const column = Math.floor(((event.clientX - box.left) / box.width) * COLUMNS);
-      const row = Math.floor(((event.clientY - box.top) / box.height) * rows);
-      const place = row * COLUMNS + column;
-      const inside = column >= 0 && column < COLUMNS && row >= 0 && place < this.shown.count;
+      const column = Math.floor(((event.clientX - box.left) / box.width) * this.columns);
+      const row = Math.floor(((event.clientY - box.top) / box.height) * this.columns);
+      const place = row * this.columns + column;
+      const inside = column >= 0 && column < this.columns && row >= 0 && place < this.shown.count;
       return inside ? place : null;
     };
     this.pageBox.addEventListener("pointermove", (event) => {
@@ -189,12 +189,11 @@ class LayerExplorer extends Explorer {
       high[channel] <= 0
         ? `channel ${channel}: silent`
         : `channel ${channel}: ${low[channel].toFixed(1)} to ${high[channel].toFixed(1)}`;
-    const width = (100 * LENS * (this.step - GAP)) / this.page.width;
-    const column = ((place % COLUMNS) + 0.5) / COLUMNS;
-    const rows = Math.ceil(this.shown.count / COLUMNS);
-    const row = (Math.floor(place / COLUMNS) + 0.5) / rows;
-    const left = Math.min(Math.max(100 * column, width / 2), 100 - width / 2);
-    this.lensBox.style.cssText = `left: ${left}%; top: ${100 * row}%; width: ${width}%`;
+    const column = ((place % this.columns) + 0.5) / this.columns;
+    const row = (Math.floor(place / this.columns) + 0.5) / this.columns;
+    const left = Math.min(Math.max(column, LENS / 2), 1 - LENS / 2);
+    const places = `left: ${100 * left}%; top: ${100 * row}%; width: ${100 * LENS}%`;
+    this.lensBox.style.cssText = places;
     this.lens.style.aspectRatio = this.shown.width / this.shown.height;
   }
 

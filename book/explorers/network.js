@@ -79,12 +79,11 @@ class Network extends EventTarget {
   }
 }
 
-/** The last layer: kernel, scale and bias of each class. */
+/** The last layer: the kernel of each class. */
 export class Head {
-  constructor(buffer, { kernel, scale, bias }) {
-    const classes = (bias - scale) / 4;
-    this.channels = (scale - kernel) / 2 / classes;
-    this.whole = new Int16Array(buffer, kernel, classes * this.channels);
+  constructor(buffer, { classes, channels, kernel, scale }) {
+    this.channels = channels;
+    this.whole = new Int16Array(buffer, kernel, classes * channels);
     this.scales = new Float32Array(buffer, scale, classes);
   }
 

@@ -1,13 +1,14 @@
 // Pictures as arrays: resizing as Pillow does, feature maps as tiles, colors. No DOM in here.
 
-export const COLUMNS = 8; // feature maps in a row of a page
+const COLUMNS = 8; // feature maps in a row of a tile
 export const PAGE = 64; // channels on a page
 export const GAP = 2; // pixels between two feature maps, and around them
-export const CELL = 56; // pixels for a feature map on a page
+const SIDE = 464; // pixels of a page: 8 x 8 feature maps of 56, or fewer and larger ones
 
 // Resizing
 
 const PRECISION = 22; // bits of Pillow's fixed-point weights
+const HALF = 1 << (PRECISION - 1);
 
 /**
  * Resize a picture with the bicubic filter of Pillow, to the last bit.
@@ -25,23 +26,38 @@ const PRECISION = 22; // bits of Pillow's fixed-point weights
 export function resizeBicubic(readRows, width, height, newWidth, newHeight) {
   const across = bicubicWeights(width, newWidth);
   const down = bicubicWeights(height, newHeight);
-  const narrow = new Uint8Array(newWidth * height * 3);
   const stripe = Math.max(1, Math.min(height, Math.floor(1_000_000 / width)));
-  for (let top = 0; top < height; top += stripe) {
-    const count = Math.min(stripe, height - top);
-    resizeRows(readRows(top, count), width, count, across, narrow, top * newWidth * 3);
+  const stripes = function* () {
+    for (let top = 0; top < height; top += stripe) {
+      const count = Math.min(stripe, height - top);
+      yield { top, count, pixels: readRows(top, count) };
+    }
+  };
+  // Between the two passes are bytes, so their order matters. Pillow 13 begins with the columns
+  // where they shrink more than the rows; before, it always began with the rows.
+  if (height > newHeight && height / newHeight > width / newWidth) {
+    const low = sumColumns(stripes(), width, down);
+    return squeezeRows(low, 3, width, newHeight, across);
   }
-  return resizeColumns(narrow, newWidth * 3, down);
+  const parts = Array.from(stripes(), ({ count, pixels }) =>
+    squeezeRows(pixels, 4, width, count, across),
+  );
+  const narrow = new Uint8Array(newWidth * height * 3);
+  parts.reduce((at, part) => (narrow.set(part, at), at + part.length), 0);
+  return sumColumns([{ top: 0, count: height, pixels: narrow }], newWidth, down, 3);
 }
 
-function resizeRows(pixels, width, count, weights, target, at) {
+/** Resize rows of pixels with `depth` bytes each: returns RGB. */
+function squeezeRows(pixels, depth, width, count, weights) {
+  const target = new Uint8Array(weights.length * count * 3);
+  let at = 0;
   for (let row = 0; row < count; row++) {
     for (const { first, values } of weights) {
-      let source = (row * width + first) * 4;
-      let red = 1 << (PRECISION - 1);
-      let green = red;
-      let blue = red;
-      for (let i = 0; i < values.length; i++, source += 4) {
+      let source = (row * width + first) * depth;
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
+      for (let i = 0; i < values.length; i++, source += depth) {
         const weight = values[i];
         red += pixels[source] * weight;
         green += pixels[source + 1] * weight;
@@ -52,21 +68,29 @@ function resizeRows(pixels, width, count, weights, target, at) {
       target[at++] = toByte(blue);
     }
   }
+  return target;
 }
 
-function resizeColumns(pixels, width, weights) {
-  const target = new Uint8Array(width * weights.length);
-  const sums = new Float64Array(width);
-  weights.forEach(({ first, values }, row) => {
-    sums.fill(1 << (PRECISION - 1));
-    for (let i = 0; i < values.length; i++) {
-      const weight = values[i];
-      const start = (first + i) * width;
-      for (let x = 0; x < width; x++) sums[x] += pixels[start + x] * weight;
+/** Resize columns, stripe by stripe: returns RGB. */
+function sumColumns(stripes, width, weights, depth = 4) {
+  const length = width * 3;
+  const sums = new Int32Array(weights.length * length).fill(HALF);
+  let next = 0; // the first new row that may still need what comes
+  for (const { top, count, pixels } of stripes) {
+    for (let row = top; row < top + count; row++) {
+      while (next < weights.length && weights[next].first + weights[next].values.length <= row) next++;
+      for (let i = next; i < weights.length && weights[i].first <= row; i++) {
+        const weight = weights[i].values[row - weights[i].first];
+        let source = (row - top) * width * depth;
+        for (let at = i * length; at < (i + 1) * length; at += 3, source += depth) {
+          sums[at] += pixels[source] * weight;
+          sums[at + 1] += pixels[source + 1] * weight;
+          sums[at + 2] += pixels[source + 2] * weight;
+        }
+      }
     }
-    for (let x = 0; x < width; x++) target[row * width + x] = toByte(sums[x]);
-  });
-  return target;
+  }
+  return Uint8Array.from(sums, toByte);
 }
 
 function toByte(sum) {
@@ -187,34 +211,33 @@ export function cutTile(pixels, tileWidth, height, width, count) {
 }
 
 /** Return how a map of `size` pixels is fitted into a cell: averaged down, or repeated. */
-export function cellScale(size) {
-  const shrink = Math.ceil(size / CELL);
-  return { shrink, zoom: Math.max(Math.floor(CELL / Math.ceil(size / shrink)), 1) };
+function scaleTo(cell, size) {
+  const shrink = Math.ceil(size / cell);
+  return { shrink, zoom: Math.max(Math.floor(cell / Math.ceil(size / shrink)), 1) };
 }
 
 /**
- * Draw a page of feature maps, with gaps between and around them.
+ * Draw a page of feature maps, with gaps between and around them: a square, however many they are.
  *
  * @param {{cells: Uint8Array, height: number, width: number, count: number}} page
  * @param {Uint32Array} colors 256 of them, as `colorTable` gives them.
  * @param {number} gap Color of the gaps.
- * @returns {{pixels: Uint32Array, width: number, height: number, step: number}} `step`: pixels from
- *   one map to the next.
+ * @returns {{pixels: Uint32Array, width: number, height: number, columns: number}}
  */
 export function drawPage({ cells, height, width, count }, colors, gap) {
-  const { shrink, zoom } = cellScale(Math.max(height, width));
+  const inRow = Math.ceil(Math.sqrt(count));
+  const { shrink, zoom } = scaleTo(Math.floor(SIDE / inRow) - GAP, Math.max(height, width));
   const [rows, columns] = [Math.ceil(height / shrink), Math.ceil(width / shrink)];
-  const step = columns * zoom + GAP;
-  const pageWidth = COLUMNS * step + GAP;
-  const pageHeight = Math.ceil(count / COLUMNS) * (rows * zoom + GAP) + GAP;
+  const pageWidth = inRow * (columns * zoom + GAP) + GAP;
+  const pageHeight = inRow * (rows * zoom + GAP) + GAP;
   const pixels = new Uint32Array(pageWidth * pageHeight).fill(gap);
   const small = shrink === 1 ? null : new Uint8Array(rows * columns);
   for (let cell = 0; cell < count; cell++) {
     const values = cells.subarray(cell * height * width, (cell + 1) * height * width);
     if (small) average(values, height, width, shrink, small, rows, columns);
     const shown = small ?? values;
-    const left = (cell % COLUMNS) * step + GAP;
-    const top = Math.floor(cell / COLUMNS) * (rows * zoom + GAP) + GAP;
+    const left = (cell % inRow) * (columns * zoom + GAP) + GAP;
+    const top = Math.floor(cell / inRow) * (rows * zoom + GAP) + GAP;
     for (let y = 0; y < rows * zoom; y++) {
       const row = Math.floor(y / zoom) * columns;
       let at = (top + y) * pageWidth + left;
@@ -224,7 +247,7 @@ export function drawPage({ cells, height, width, count }, colors, gap) {
       }
     }
   }
-  return { pixels, width: pageWidth, height: pageHeight, step };
+  return { pixels, width: pageWidth, height: pageHeight, columns: inRow };
 }
 
 /** Average a map down, and scale it again to its whole range. */

@@ -156,14 +156,10 @@ function runForward(input, names) {
 }
 
 function runBoth(input, index, names) {
-  const oneHot = new Float32Array(forwardClasses());
+  const oneHot = new Float32Array(live.head.classes);
   oneHot[index] = 1;
   const one_hot = new runtime.Tensor("float32", oneHot, [1, oneHot.length]);
   return both.run({ image: asImage(input), one_hot }, names);
-}
-
-function forwardClasses() {
-  return (live.head.bias - live.head.scale) / 4;
 }
 
 function asImage(input) {
