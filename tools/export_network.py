@@ -7,7 +7,9 @@ last feature maps the heatmaps of all classes have a closed form.
 
 Batch normalization is folded. Kernels are stored as int16 with one float32 scale for each output
 channel, and are multiplied out when the network is loaded: two bytes a weight, as in float16, but
-logits differ from Keras's by 0.003 instead of 0.03.
+logits differ from Keras's by 0.003 instead of 0.03. Small kernels, all depthwise ones among them,
+have a third byte. What matters is which side of a ReLU6's bends a value comes to lie on, because
+gradients stop there.
 """
 
 from collections.abc import Iterable
@@ -30,6 +32,8 @@ IMAGE, ONE_HOT, LOGITS = "image", "one_hot", "logits"
 GRADIENT = ":gradient"  # behind a layer's name: a logit's gradient there
 _ALIGNMENT = 64  # bytes
 _LARGEST = 32767
+_SMALL = 60_000  # weights of a kernel that has a third byte: 0.5 MB in all
+_PARTS = 254  # of an int16's step that the third byte counts
 
 
 class Step(NamedTuple):
@@ -240,12 +244,20 @@ class _Writer:
     def _kernel(self, step, file=None):
         """Write nodes that multiply a stored kernel out; ONNX Runtime does so once, at loading."""
         name = f"{step.output}:kernel"
-        whole, scale = _quantize(step.kernel)
-        self._stored(f"{name}:int16", whole, file)
-        self._stored(f"{name}:scale", scale, file)
-        self._node("Cast", [f"{name}:int16"], f"{name}:float", to=TensorProto.FLOAT)
-        self._node("Mul", [f"{name}:float", f"{name}:scale"], name)
+        whole, scale, rest = _quantize(step.kernel)
+        number = self._cast(self._stored(f"{name}:int16", whole, file))
+        if step.kernel.size < _SMALL:
+            parts = self._cast(self._stored(f"{name}:int8", rest, file))
+            unit = self._constant("parts", np.float32(1 / _PARTS))
+            self._node("Mul", [parts, unit], f"{name}:rest")
+            self._node("Add", [number, f"{name}:rest"], f"{name}:sum")
+            number = f"{name}:sum"
+        self._node("Mul", [number, self._stored(f"{name}:scale", scale, file)], name)
         return name
+
+    def _cast(self, name):
+        self._node("Cast", [name], f"{name}:float", to=TensorProto.FLOAT)
+        return f"{name}:float"
 
     def _bias(self, step, file=None):
         return self._stored(f"{step.output}:bias", np.float32(step.bias), file)
@@ -295,11 +307,16 @@ class _WeightsFile:
 
 
 def _quantize(kernel):
-    """Return (int16, float32 scales): the largest weight of an output channel becomes 32767."""
+    """Return (int16, float32 scales, int8): (int16 + int8 / 254) * scale is the kernel.
+
+    The largest weight of an output channel becomes 32767.
+    """
     axes = tuple(range(1, kernel.ndim))
     scale = np.abs(kernel).max(axis=axes, keepdims=True) / _LARGEST
     scale = np.where(scale > 0, scale, 1)
-    return np.rint(kernel / scale).astype(np.int16), scale.astype(np.float32)
+    whole = np.rint(kernel / scale)
+    rest = np.rint((kernel / scale - whole) * _PARTS)
+    return whole.astype(np.int16), scale.astype(np.float32), rest.astype(np.int8)
 
 
 def _convolution(step):
