@@ -134,11 +134,14 @@ export class Explorer {
       over(event);
       this.#take(event.dataTransfer);
     });
-    this.el.addEventListener("paste", (event) => {
-      if (event.clipboardData.files.length) {
-        event.preventDefault();
-        this.#take(event.clipboardData);
-      }
+    const paste = (event) => {
+      if (!event.clipboardData.files.length) return; // text for the search
+      event.preventDefault();
+      this.#take(event.clipboardData);
+    };
+    this.el.addEventListener("paste", paste);
+    document.addEventListener("paste", (event) => {
+      if (event.target === document.body && this.el.matches(":hover")) paste(event);
     });
   }
 

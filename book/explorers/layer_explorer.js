@@ -171,7 +171,9 @@ class LayerExplorer extends Explorer {
       const place = this.shown && position(event);
       if (place !== null) this.chooseChannel(this.shownPage * PAGE + place);
     });
-    this.mapBox.addEventListener("pointermove", (event) => this.#point(event));
+    for (const kind of ["pointermove", "pointerdown"]) {
+      this.mapBox.addEventListener(kind, (event) => this.#point(event));
+    }
     this.mapBox.addEventListener("pointerleave", () => this.#leaveMap());
   }
 
@@ -212,11 +214,11 @@ class LayerExplorer extends Explorer {
     this.value.textContent = layer.field
       ? `${value.toFixed(1)} here: it sees ${layer.field[0]} x ${layer.field[1]} pixels of the input`
       : `${value.toFixed(1)} here`;
-    place0(this.cell, column / width, row / height, 1 / width, 1 / height);
+    cover(this.cell, column / width, row / height, 1 / width, 1 / height);
     if (!layer.field) return;
-    const [high0, wide0] = layer.field.map((pixels, i) => pixels / this.picture.inputSize[i]);
+    const [down, across] = layer.field.map((pixels, i) => pixels / this.picture.inputSize[i]);
     const [x, y] = [(column + 0.5) / width, (row + 0.5) / height];
-    place0(this.field, x - wide0 / 2, y - high0 / 2, wide0, high0);
+    cover(this.field, x - across / 2, y - down / 2, across, down);
   }
 
   #leaveMap() {
@@ -225,7 +227,7 @@ class LayerExplorer extends Explorer {
   }
 }
 
-function place0(element, left, top, width, height) {
+function cover(element, left, top, width, height) {
   element.hidden = false;
   const percent = [left, top, width, height].map((share) => `${100 * share}%`);
   const [x, y, w, h] = percent;
