@@ -45,7 +45,8 @@ class Step(NamedTuple):
     kernel: NDArray | None = None  # (out, in, height, width), or (classes, channels)
     bias: NDArray | None = None
     stride: int = 1
-    pads: tuple[int, int] = (0, 0)  # before and after, the same for rows and columns
+    pads: tuple[int, ...] = (0, 0, 0, 0)  # top, left, bottom, right
+    unread: tuple[int, ...] = (0, 0)  # rows and columns at the end that no window reaches
 
 
 def export_network(classifier: ImageClassifier, folder: Path) -> dict[str, int]:
@@ -128,10 +129,15 @@ def _step(call, normalization, name, inputs):
         scale, bias = scale_and_bias(normalization.layer)
         if layer.use_bias:
             bias = bias + scale * layer.bias.numpy()
-        size, stride, length = kernel.shape[2], layer.strides[0], call.inputs[0].shape[1]
-        pads = _same_pads(length, size, stride) if layer.padding == "same" else (0, 0)
-        kind = "depthwise" if depthwise else "conv"
-        return Step(kind, name, inputs, kernel * scale[:, None, None, None], bias, stride, pads)
+        size, stride = kernel.shape[2], layer.strides[0]
+        lengths, new = call.inputs[0].shape[1:3], call.output.shape[1:3]
+        reach = [(count - 1) * stride + size for count in new]
+        total = [max(end - length, 0) for end, length in zip(reach, lengths, strict=True)]
+        # TensorFlow's padding "same": the odd pixel comes at the end.
+        pads = [pad // 2 for pad in total] + [pad - pad // 2 for pad in total]
+        unread = [max(length - end, 0) for end, length in zip(reach, lengths, strict=True)]
+        kind, kernel = "depthwise" if depthwise else "conv", kernel * scale[:, None, None, None]
+        return Step(kind, name, inputs, kernel, bias, stride, tuple(pads), tuple(unread))
     if isinstance(layer, keras.layers.ReLU) and layer.max_value == 6:
         return Step("relu6", name, inputs)
     if isinstance(layer, keras.layers.Add):
@@ -144,12 +150,6 @@ def _step(call, normalization, name, inputs):
     raise ValueError(
         f"The exporter has no operation for the layer {layer.name!r}, a {type(layer).__name__}."
     )
-
-
-def _same_pads(length, size, stride):
-    """Return TensorFlow's padding "same": the odd pixel comes at the end."""
-    total = max((-(-length // stride) - 1) * stride + size - length, 0)
-    return total // 2, total - total // 2
 
 
 # The graphs
@@ -233,7 +233,8 @@ class _Writer:
             options = _convolution(step)
             self._node("Conv", [gradient, f"{kernel}:back"], output, **options)
         else:
-            self._node("ConvTranspose", [gradient, kernel], output, **_convolution(step))
+            options = {**_convolution(step), "output_padding": step.unread}
+            self._node("ConvTranspose", [gradient, kernel], output, **options)
         return output
 
     def _flip(self, kernel):
@@ -320,13 +321,8 @@ def _quantize(kernel):
 
 
 def _convolution(step):
-    before, after = step.pads
     group = step.kernel.shape[0] if step.kind == "depthwise" else 1
-    return {
-        "strides": [step.stride] * 2,
-        "pads": [before, before, after, after],
-        "group": group,
-    }
+    return {"strides": [step.stride] * 2, "pads": step.pads, "group": group}
 
 
 def _value(name, shape):

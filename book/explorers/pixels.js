@@ -90,7 +90,9 @@ function sumColumns(stripes, width, weights, depth = 4) {
       }
     }
   }
-  return Uint8Array.from(sums, toByte);
+  const target = new Uint8Array(sums.length);
+  for (let i = 0; i < sums.length; i++) target[i] = toByte(sums[i]);
+  return target;
 }
 
 function toByte(sum) {

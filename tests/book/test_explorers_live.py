@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
@@ -29,6 +30,7 @@ import web  # noqa: E402
 
 import course_utils as cu  # noqa: E402
 from course_utils.display import views  # noqa: E402
+from course_utils.display.tiles import scale_to_bytes, shrink_maps  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "build/explorers/assets"
@@ -324,6 +326,56 @@ def test_words_are_those_of_the_explorers_in_notebooks(page, site, embedded):
     )
 
 
+SAMPLE = """
+const [network, name, layer, page, index] = arguments;
+const done = arguments[arguments.length - 1];
+(async () => {
+  const { SamplePicture, loadIndex } = await import("/explorers/pictures.js");
+  const picture = new SamplePicture(name, await loadIndex(), network);
+  const { cells, height, width, numbers } = await picture.page(layer, page);
+  const found = { cells: Array.from(cells), height, width, means: Array.from(numbers.mean) };
+  if (index === null) return found;
+  await picture.prepareClasses();
+  for (const [method, at] of [["layer_cam", layer], ["saliency", null], ["grad_cam++", 48]])
+    found[method] = Array.from((await picture.heat(method, at, index)).values);
+  return found;
+})().then(done, error => done({ problem: String(error) }));
+"""
+
+
+def test_files_hold_what_python_computes(page, site, embedded):
+    open_page(page, site)
+    name, image = embedded.conv_layer_names[13], cu.load_image("coffee")
+    best = cu.class_index("espresso")
+    found = page.execute_async_script(SAMPLE, "efficientnet_lite0", "coffee", 13, 1, best)
+    maps = cu.get_feature_maps(embedded, image, [name])[name]
+    np.testing.assert_allclose(found["means"], maps.mean(axis=(0, 1)), atol=1e-4)
+    cells = np.reshape(found["cells"], (64, *maps.shape[:2]))
+    assert np.abs(cells - scale_to_bytes(maps[:, :, 64:128]).astype(int)).max() <= 1
+    wanted = {
+        "layer_cam": cu.make_gradcam_heatmap(embedded, image, best, name, "layer_cam"),
+        "saliency": cu.compute_saliency_map(embedded, image, best),
+        "grad_cam++": cu.make_gradcam_heatmap(embedded, image, best, method="grad_cam++"),
+    }
+    for method, heatmap in wanted.items():
+        assert difference(found[method], heatmap) <= 0.004, method
+
+
+def test_tiles_of_vgg16_are_what_python_computes(page, site):
+    open_page(page, site)
+    model = keras.applications.VGG16(
+        include_top=False, weights=cu.weights_path("vgg16_no_top"), input_shape=(224, 224, 3)
+    )
+    image = cu.load_image("great_white_shark", (224, 224))
+    inputs = keras.applications.vgg16.preprocess_input(np.float32(image[np.newaxis]))
+    for number, name, size in ((1, "block1_conv2", 112), (8, "block3_conv3", 56)):
+        found = page.execute_async_script(SAMPLE, "vgg16", "great_white_shark", number, 0, None)
+        output = keras.Model(model.input, model.get_layer(name).output)(inputs)
+        maps = shrink_maps(np.asarray(output)[0], 224 // size if number == 1 else 1)
+        assert (found["height"], found["width"]) == (size, size)
+        assert correlation(found["cells"], scale_to_bytes(maps[:, :, :64])) >= 0.98  # as WebP
+
+
 # What a reader does
 
 
@@ -501,10 +553,9 @@ def slide(selector, value):
 
 def test_times(site, chelsea_file, capsys):
     content = base64.b64encode(chelsea_file).decode()
-    choose = f"""
-    const bytes = Uint8Array.from(atob("{content}"), c => c.charCodeAt(0));
+    choose = """
     const transfer = new DataTransfer();
-    transfer.items.add(new File([bytes], `cat ${{performance.now()}}.png`));
+    transfer.items.add(new File([cat], `cat ${performance.now()}.png`));
     const input = explorer.querySelector("input[type=file]");
     input.files = transfer.files;
     input.dispatchEvent(new Event("change"));
@@ -516,6 +567,10 @@ def test_times(site, chelsea_file, capsys):
         press = "explorer.querySelectorAll('.cx-list button')[{}].click()"
         others = [press.format(1 + i % 2) for i in range(50)]
         times["another class"] = (time_changes(page, classes, others), 5, 10)
+        page.execute_script(
+            "window.cat = Uint8Array.from(atob(arguments[0]), c => c.charCodeAt(0))", content
+        )
+        time.sleep(1)
         page.execute_script("tasks.length = 0")
         first, *next_ones = time_changes(page, classes, [choose] * 51)
         times["own picture"] = (next_ones, 150, 250)
