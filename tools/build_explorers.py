@@ -1,7 +1,6 @@
 """Build what the explorers of the web book load, into build/explorers/assets.
 
-    python tools/build_explorers.py              everything; needs npm for ONNX Runtime
-    python tools/build_explorers.py --no-runtime without what runs the network on own pictures
+    python tools/build_explorers.py             needs onnx, and npm for ONNX Runtime
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
 of the most probable classes. For the reader's own pictures: the embedded network (`export_network`)
@@ -11,7 +10,6 @@ Binary files are little-endian. Those that end in .gz are unpacked by the page: 
 the wire whatever the server does.
 """
 
-import argparse
 import base64
 import gzip
 import hashlib
@@ -82,22 +80,17 @@ ALT = {
 }
 
 
-def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--no-runtime", action="store_true", help="leave out the live network")
-    parser.add_argument("--folder", type=Path, default=FOLDER)
-    options = parser.parse_args(arguments)
-    folder = options.folder
-    shutil.rmtree(folder, ignore_errors=True)
+def main():
+    shutil.rmtree(FOLDER, ignore_errors=True)
     classifier = cu.load_classifier("embedded")
+    live = build_live(FOLDER / "live", classifier)
     networks = {
-        EMBEDDED: build_network(folder / EMBEDDED, classifier, cu.sample_image_names()),
-        VGG16: build_network(folder / VGG16, load_vgg16(), VGG16_SAMPLES),
+        EMBEDDED: build_network(FOLDER / EMBEDDED, classifier, cu.sample_image_names()),
+        VGG16: build_network(FOLDER / VGG16, load_vgg16(), VGG16_SAMPLES),
     }
-    live = {} if options.no_runtime else build_live(folder / "live", classifier)
-    write_json(folder / "index.json", index(networks, live))
-    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"{folder}: {total / 1e6:.1f} MB")
+    write_json(FOLDER / "index.json", index(networks, live))
+    total = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
+    print(f"{FOLDER.relative_to(ROOT)}: {total / 1e6:.1f} MB")
 
 
 def load_vgg16():

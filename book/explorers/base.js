@@ -25,7 +25,7 @@ export class Explorer {
     this.colors = model.get("colors") ?? index.colorNames[0];
     this.pictures = new Map();
     this.turn = 0; // a newer one makes what an older one computes stale
-    this.hasLive = this.networkName === EMBEDDED && Boolean(index.live.files);
+    this.hasLive = this.networkName === EMBEDDED;
     el.classList.add("course-explorer");
     this.words = make("p", { class: "cx-words" });
     this.status = make("div", { class: "cx-status", role: "status" });

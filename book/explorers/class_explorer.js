@@ -108,10 +108,10 @@ class ClassExplorer extends Explorer {
     this.preview = null;
     this.search.value = "";
     const wanted = this.wantedClass;
-    this.index0 = wanted === undefined ? this.picture.ranking[0] : Number(wanted);
+    this.chosen = wanted === undefined ? this.picture.ranking[0] : Number(wanted);
     this.wantedClass = undefined; // of the first picture only
     this.#list(this.#ranked());
-    this.classSlider.set(this.picture.ranks[this.index0]);
+    this.classSlider.set(this.picture.ranks[this.chosen]);
     this.#clear(); // nothing of the picture before stands beside the new one
     this.draw();
   }
@@ -119,7 +119,7 @@ class ClassExplorer extends Explorer {
   // Classes
 
   chooseClass(index) {
-    this.index0 = index;
+    this.chosen = index;
     this.preview = null;
     this.tell("class_index", index);
     this.classSlider.set(this.picture.ranks[index]);
@@ -130,7 +130,7 @@ class ClassExplorer extends Explorer {
 
   #ranked() {
     const first = this.picture.ranking.slice(0, NUM_LISTED);
-    if (!first.includes(this.index0)) first[NUM_LISTED - 1] = this.index0;
+    if (!first.includes(this.chosen)) first[NUM_LISTED - 1] = this.chosen;
     return first;
   }
 
@@ -170,7 +170,7 @@ class ClassExplorer extends Explorer {
 
   #markList() {
     for (const button of this.list.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", Number(button.dataset.index) === this.index0);
+      button.setAttribute("aria-pressed", Number(button.dataset.index) === this.chosen);
     }
   }
 
@@ -210,7 +210,7 @@ class ClassExplorer extends Explorer {
 
   /** Show the heatmap that the controls ask for: now, or when it is loaded or computed. */
   draw() {
-    if (!this.picture) return;
+    if (!this.picture || (this.preview !== null && !this.picture.knows(this.preview))) return;
     const atLayer = this.methods.get(this.method).atLayer;
     this.river.element.classList.toggle("cx-off", !atLayer);
     this.river.range.disabled = !atLayer;
@@ -218,7 +218,7 @@ class ClassExplorer extends Explorer {
       picture: this.picture,
       method: this.method,
       layer: atLayer ? this.layer : null,
-      index: this.preview ?? this.index0,
+      index: this.preview ?? this.chosen,
     };
     const key = keyOf(wanted);
     this.wanted = key;
@@ -236,13 +236,17 @@ class ClassExplorer extends Explorer {
   }
 
   async #await(promise, wanted) {
+    const slow = setTimeout(() => this.wanted === keyOf(wanted) && this.say("Loading ..."), 300);
     try {
       const heatmap = await promise;
+      if (this.status.textContent === "Loading ...") this.say("");
       if (this.wanted === keyOf(wanted)) this.#show(heatmap, wanted);
     } catch (error) {
       if (this.wanted !== keyOf(wanted)) return;
       if (!(error instanceof NeedsNetwork)) this.report(error);
       else if (this.preview === null) this.#compute(wanted);
+    } finally {
+      clearTimeout(slow);
     }
   }
 

@@ -124,8 +124,12 @@ export class SamplePicture extends Picture {
     const place = this.about.first.indexOf(index);
     const channels = this.layers.at(-1).size[2];
     if (place >= 0) return this.kernels.subarray(place * channels, (place + 1) * channels);
-    if (network.head) return network.head.kernel(index);
-    return loadHead(this.index).then((head) => head.kernel(index));
+    return head()?.kernel(index) ?? loadHead(this.index).then((loaded) => loaded.kernel(index));
+  }
+
+  /** Tell whether the class's heatmap at the last layer needs no further file. */
+  knows(index) {
+    return this.about.first.includes(index) || Boolean(head());
   }
 
   async _slowHeat(method, layer, index) {
@@ -171,6 +175,10 @@ export class OwnPicture extends Picture {
   }
 
   async prepareClasses() {}
+
+  knows() {
+    return true;
+  }
 
   _loadPage(layer, page) {
     return network.ask({ kind: "page", of: this.id, file: this.blob, layer, page }).answer;
@@ -235,9 +243,16 @@ function fromBytes(bytes) {
   return Float32Array.from(bytes, (value) => value / 255);
 }
 
-async function loadHead(index) {
-  const { files, head } = index.live;
-  return new Head(await loadBuffer(files["head.bin"].path), head);
+let loadedHead;
+
+/** Return the last layer if it is there: with the network, or alone. */
+function head() {
+  return network.head ?? loadedHead;
+}
+
+async function loadHead({ live }) {
+  loadedHead ??= new Head(await loadBuffer(live.files["head.bin"].path), live.head);
+  return loadedHead;
 }
 
 export async function loadIndex() {

@@ -3,7 +3,7 @@
 // Takes messages {id, kind, ...} and answers {id, result} or {id, problem}; meanwhile {id, share} of
 // a slow method. A message {cancel: id} ends one.
 
-import { addressOf, loadKept, LoadError } from "./assets.js";
+import { loadKept, LoadError } from "./assets.js";
 import {
   activationMap,
   integratedMagnitude,
@@ -38,7 +38,7 @@ const jobs = {
     const names = Object.keys(live.files);
     const contents = await loadKept(Object.values(live.files), report);
     bytes = Object.fromEntries(names.map((name, i) => [name, contents[i]]));
-    runtime = await import(addressOf(live.files["runtime.mjs"].path));
+    runtime = await import(asScript(bytes["runtime.mjs"]));
     runtime.env.wasm.numThreads = 1;
     runtime.env.wasm.wasmBinary = bytes["runtime.wasm.gz"];
     forward = await open("forward.onnx");
@@ -139,6 +139,11 @@ async function inputGradient(input, index) {
 }
 
 // Running
+
+/** Return an address of a script that is loaded already. */
+function asScript(content) {
+  return URL.createObjectURL(new Blob([content], { type: "text/javascript" }));
+}
 
 function open(name) {
   const externalData = ["weights.bin", "head.bin"].map((path) => ({ path, data: bytes[path] }));
