@@ -239,6 +239,51 @@ plt.show()
 # are the same kinds of things that chapter 3 saw light up: pictures, textures, spots.
 
 # %% [markdown]
+# ## The strongest examples
+#
+# A wish is painted by an optimizer. The other kind of evidence is real: of many pictures, the nine places that drive a
+# channel most, cut out at its receptive field. Do both show the same?
+#
+# `cu.sample_crops()` cuts squares out of the photographs that are installed with scikit-image; for channels of the first
+# blocks they are enough. For deep ones it takes thousands of pictures: `cu.caltech101_folder()` downloads some, and
+# `python -m course_utils survey FOLDER` looks through any folder.
+
+# %%
+crops = list(cu.sample_crops().values())
+chosen = {"block2_conv2": [20, 33, 50], "block3_conv3": [3, 5, 9]}
+examples = cu.strongest_examples(model, crops, chosen, preprocess_input)
+print(f"{len(crops)} pictures")
+
+figure, grid = plt.subplots(4, 3, figsize=(7, 9.8), layout="constrained")
+for (upper, lower), name in zip([grid[:2], grid[2:]], chosen):
+    for column, channel in enumerate(chosen[name]):
+        wish = cu.visualize_channel(
+            model, name, channel, num_steps=30, preprocess_input=preprocess_input
+        )
+        patches = cu.example_patches(examples[name], crops, channel)
+        patches = np.pad(patches, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
+        rows = [np.hstack(patches[start : start + 3]) for start in (0, 3, 6)]
+        upper[column].imshow(wish)
+        upper[column].set_title(f"{name}, {channel}: its wish", fontsize="small")
+        lower[column].imshow(np.vstack(rows))
+        lower[column].set_title("strongest examples", fontsize="small")
+for axes in grid.flat:
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *For three channels each of block2_conv2 and block3_conv3: the picture that the channel wishes for, and under it the nine
+# patches of photographs that drive it most.*
+#
+# Often both say the same. Channel 33 of `block2_conv2` wishes for oblique strokes, and its examples are oblique bars.
+# Channel 50 wishes for turquoise dots; it finds turquoise water and bright specks. Channel 5 of `block3_conv3` paints
+# oblique stripes, and finds the rims of cups and a shark's back.
+#
+# And sometimes they do not. Channel 3 paints dark dots on a light ground, but it finds straw and embroidered badges. Which
+# of the two is *the* meaning of the channel? Neither alone. Where both agree, believe them; where they do not, look for
+# more pictures. (A patch that touches the border of a picture is white beyond it.)
+
+# %% [markdown]
 # ## Knock it out
 #
 # A picture that a channel likes does not say what the channel is *for*. An experiment does: set the channel to zero
