@@ -4,7 +4,6 @@ from .display.plots import plot_kernels as plot_kernels
 from .display.plots import plot_predictions as plot_predictions
 from .display.tiles import encode_png as encode_png
 from .display.tiles import overlay_heatmap as overlay_heatmap
-from .display.tiles import resize_heatmap as resize_heatmap
 from .display.tiles import tile_feature_maps as tile_feature_maps
 from .explorers.class_explorer import ClassExplorer as ClassExplorer
 from .explorers.layer_explorer import LayerExplorer as LayerExplorer
@@ -21,6 +20,7 @@ from .methods.gradcam import make_gradcam_heatmap as make_gradcam_heatmap
 from .methods.integrated_gradients import completeness_gap as completeness_gap
 from .methods.integrated_gradients import integrated_gradients as integrated_gradients
 from .methods.saliency import compute_saliency_map as compute_saliency_map
+from .methods.scaling import resize_heatmap as resize_heatmap
 from .methods.smooth_grad import smooth_grad as smooth_grad
 from .methods.table import METHODS as METHODS
 from .networks.classifier import ImageClassifier as ImageClassifier
