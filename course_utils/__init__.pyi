@@ -6,6 +6,7 @@ from .display.tiles import encode_png as encode_png
 from .display.tiles import overlay_heatmap as overlay_heatmap
 from .display.tiles import tile_feature_maps as tile_feature_maps
 from .explorers.class_explorer import ClassExplorer as ClassExplorer
+from .explorers.faithfulness_explorer import FaithfulnessExplorer as FaithfulnessExplorer
 from .explorers.layer_explorer import LayerExplorer as LayerExplorer
 from .io.downloads import DownloadError as DownloadError
 from .io.imagenet import class_index as class_index
@@ -13,6 +14,8 @@ from .io.imagenet import class_label as class_label
 from .io.imagenet import search_classes as search_classes
 from .io.images import load_image as load_image
 from .io.images import sample_image_names as sample_image_names
+from .methods.blind import BLIND_MAPS as BLIND_MAPS
+from .methods.faithfulness import FaithfulnessCurve as FaithfulnessCurve
 from .methods.faithfulness import cover as cover
 from .methods.faithfulness import deletion_curve as deletion_curve
 from .methods.faithfulness import insertion_curve as insertion_curve

@@ -64,24 +64,17 @@ def _imputer(picture):
     return paint
 
 
-def covered_logits(
+def logits_of(
     classifier: ImageClassifier,
-    picture: NDArray[np.uint8],
-    masks: Iterable[Mask],
+    pictures: Iterable[NDArray[np.uint8]],
     count: int,
-    fill: str,
     progress: Progress,
 ) -> NDArray[np.float32]:
-    """Return the logits, float32 (count, classes), of a picture covered by one mask at a time.
+    """Return the logits, float32 (count, classes), of `count` pictures uint8 (h, w, 3).
 
-    Args:
-        classifier: `ImageClassifier`.
-        picture: uint8 (h, w, 3), with (h, w) = `classifier.input_size`.
-        masks: `count` masks, taken when their batch is due.
-        count: int.
-        fill, progress: As in `painter` and `follow`.
+    They are taken when their batch is due. `progress` is as in `follow`.
     """
-    paint, masks = painter(picture, fill), iter(masks)
+    pictures = iter(pictures)
     batches = follow(range(0, count, BATCH_SIZE), progress, "pictures")
-    logits = [classifier.logits([paint(m) for m in islice(masks, BATCH_SIZE)]) for _ in batches]
+    logits = [classifier.logits(list(islice(pictures, BATCH_SIZE))) for _ in batches]
     return np.concatenate(logits)

@@ -3,6 +3,7 @@
 All that counts of a heatmap is the order of its pixels.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from course_utils.checks import check_image, is_number, is_whole_number
 from course_utils.io.images import load_image
-from course_utils.methods.covering import covered_logits, painter
+from course_utils.methods.covering import logits_of, painter
 from course_utils.methods.progress import Progress
 from course_utils.methods.scaling import resize_heatmap
 from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
@@ -137,9 +138,22 @@ def cover(
     image = check_image(image)
     if not is_number(fraction, 0, 1):
         raise ValueError(f"fraction must be a number in [0, 1], not {fraction!r}.")
-    count = round(float(fraction) * image[..., 0].size)
-    [mask] = _masks(_ranks(heatmap, image.shape[:2]), [count], rest)
-    return painter(image, fill)(mask)
+    [covered] = covered_pictures(image, heatmap, [float(fraction)], fill, rest)
+    return covered
+
+
+def covered_pictures(
+    picture: NDArray[np.uint8],
+    heatmap: NDArray,
+    fractions: Sequence[float] | NDArray,
+    fill: str,
+    rest: bool,
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield a picture uint8 (h, w, 3) with each of some fractions covered, as `cover` does."""
+    paint = painter(picture, fill)
+    ranks = _ranks(heatmap, picture.shape[:2])
+    counts = (round(fraction * ranks.size) for fraction in fractions)
+    return (paint(ranks >= count if rest else ranks < count) for count in counts)
 
 
 def _curve(classifier, image, heatmap, class_index, num_steps, fill, progress, rest):
@@ -150,15 +164,20 @@ def _curve(classifier, image, heatmap, class_index, num_steps, fill, progress, r
         raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps!r}.")
     if class_index is None:
         class_index = runner.first_ranked(runner.inputs(image))
-    ranks = _ranks(heatmap, classifier.input_size)
-    counts = np.rint(np.linspace(0, ranks.size, int(num_steps) + 1)).astype(int)
     picture = load_image(image, classifier.input_size)
-    masks = _masks(ranks, counts, rest)
-    logits = covered_logits(classifier, picture, masks, len(counts), fill, progress)
+    size = picture[..., 0].size
+    fractions = np.rint(np.linspace(0, size, int(num_steps) + 1)) / size
+    pictures = covered_pictures(picture, heatmap, fractions, fill, rest)
+    logits = logits_of(classifier, pictures, len(fractions), progress)
+    return curve_of(classifier, fractions, logits, class_index)
+
+
+def curve_of(
+    classifier: ImageClassifier, fractions: NDArray, logits: NDArray, class_index: int
+) -> FaithfulnessCurve:
+    """Return the curve of a class from the logits (steps, classes) of covered pictures."""
     probabilities = to_probabilities(classifier, logits)
-    return FaithfulnessCurve(
-        counts / ranks.size, probabilities[:, class_index], logits[:, class_index]
-    )
+    return FaithfulnessCurve(fractions, probabilities[:, class_index], logits[:, class_index])
 
 
 def _ranks(heatmap, size):
@@ -169,8 +188,3 @@ def _ranks(heatmap, size):
     ranks = np.empty(stretched.size, np.intp)
     ranks[np.argsort(-stretched, axis=None, kind="stable")] = np.arange(stretched.size)
     return ranks.reshape(stretched.shape)
-
-
-def _masks(ranks, counts, rest):
-    """Return an iterator of masks, bool (height, width): the `count` hottest pixels, or the rest."""
-    return (ranks >= count if rest else ranks < count for count in counts)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from course_utils.checks import check_image, is_whole_number
 from course_utils.io.images import load_image
-from course_utils.methods.covering import covered_logits
+from course_utils.methods.covering import logits_of, painter
 from course_utils.methods.progress import Progress
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
@@ -61,16 +61,11 @@ def occlusion_map(
     if class_index is None:
         class_index = runner.first_ranked(inputs)
     rows, columns = _squares(height, size, stride), _squares(width, size, stride)
-    nothing = np.zeros((height, width), bool)
-    squares = (row[:, np.newaxis] & column for row in rows for column in columns)
-    logits = covered_logits(
-        classifier,
-        load_image(image, classifier.input_size),
-        chain([nothing], squares),
-        1 + len(rows) * len(columns),
-        fill,
-        progress,
-    )[:, class_index]
+    picture = load_image(image, classifier.input_size)
+    paint = painter(picture, fill)
+    covered = (paint(row[:, np.newaxis] & column) for row in rows for column in columns)
+    count = 1 + len(rows) * len(columns)
+    logits = logits_of(classifier, chain([picture], covered), count, progress)[:, class_index]
     return (logits[0] - logits[1:]).reshape(len(rows), len(columns))
 
 
