@@ -25,7 +25,7 @@ from course_utils.display.tiles import (
 _WIDTH = 9.9  # inches; with 100 dots each, what a notebook's text column shows
 _DPI = 100
 _GRID_WIDTH = 930  # pixels, at most, for a grid whose cells are whole pixels
-_STEPS = 6  # of 256 that share a color: nobody sees it, and a grid takes a third less to store
+_STEPS = 8  # of 256 that share a color: nobody sees it, and a grid takes a third less to store
 _MOST_LAYERS = 6  # side by side
 _GAP = 2  # white pixels between two cells of a grid
 _BETWEEN = 20  # white pixels between two layers

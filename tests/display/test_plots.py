@@ -83,7 +83,7 @@ def in_colors(feature_map, cmap="viridis"):
     """A feature map in its own range, in steps of 6 of 256 colors."""
     low, high = feature_map.min(), feature_map.max()
     values = np.rint((feature_map - low) / (high - low or 1) * 255).astype(np.uint8)
-    return color_table(cmap)[values // 6 * 6]
+    return color_table(cmap)[values // 8 * 8]
 
 
 @pytest.mark.parametrize(
