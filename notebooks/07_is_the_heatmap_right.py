@@ -37,8 +37,12 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 
+from itertools import permutations
+
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
+import tensorflow as tf
 from scipy.ndimage import gaussian_filter, sobel
 
 # %%
@@ -125,8 +129,8 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# *Deletion and insertion by Grad-CAM: with the hottest pixels covered the cat's probability falls from 0.77 to 0 by the
-# half; with only these shown it rises to 0.7 by the half.*
+# *Deletion and insertion by Grad-CAM: the cat's probability stays near 0.8 until 30% are covered, and is near 0 at the
+# half; with only the hottest half shown it is 0.9, more than for the whole picture.*
 
 # %%
 by_library = cu.deletion_curve(classifier, chelsea, maps["Grad-CAM"], cat)
@@ -185,15 +189,18 @@ plt.show()
 
 # %% [markdown]
 # *Chelsea with the hottest quarter of Grad-CAM covered by blur, by the mean color, by black, and by road, with the
-# probability of Egyptian cat that is left.*
+# probability of Egyptian cat that is left: 0.77 to 0.82. The whole picture has 0.77.*
 
 # %%
 print("Chelsea, Egyptian cat, covered with black")
 areas(chelsea, cat, fill="black")
 
 # %% [markdown]
-# With black, saliency wins at deletion, by far, and is the worst at insertion: scattered black dots ruin any picture,
-# wherever they are. The order of the maps depends on the fill.
+# Look at the four pictures first. Eye, nose and cheek are gone, and the network is as sure of its cat as before: ears and
+# fur are enough for it. No fill changes that.
+#
+# But in the list the fill changes who wins. With black, saliency wins at deletion, by far, and is the worst at insertion:
+# scattered black dots ruin any picture, wherever they are.
 #
 # ## Two objects
 #
@@ -205,7 +212,7 @@ print("cat and cup, espresso")
 areas(pair, espresso)
 
 # %% [markdown]
-# Now insertion tells them apart: Grad-CAM 0.22, the center 0.03, random 0.04. A map that does not know the class cannot
+# Now insertion tells them apart: Grad-CAM 0.22, the center 0.03, the others 0.01. A map that does not know the class cannot
 # know which half to show. (Deletion is near zero for all: the espresso has a probability of 0.08 to lose.)
 #
 # **The verdict.** At insertion, beside blind maps, on a picture where the middle does not help, Grad-CAM passes;
@@ -217,7 +224,7 @@ areas(pair, espresso)
 #
 # Deletion follows a map. **Occlusion** makes one, without any gradient: cover one place after another with a gray
 # square, and write down by how much the logit falls ([Zeiler and Fergus, 2013](https://arxiv.org/abs/1311.2901)). Grad-CAM
-# takes one forward and one backward pass; this takes 257 forward passes.
+# takes one forward and one backward pass; this takes 65 forward passes.
 
 # %%
 occlusion = cu.occlusion_map(classifier, pair, espresso)
@@ -225,8 +232,8 @@ largest = np.abs(occlusion).max()
 cu.plot_heatmap(pair, {"espresso: fall of the logit": occlusion})
 
 # %% [markdown]
-# *Occlusion for espresso on the cat and the cup: covering the cup costs up to 3.6 logits, covering the cat nothing or
-# less than nothing.*
+# *Occlusion for espresso on the cat and the cup: covering the cup costs up to 2.9 logits, covering the cat little, or less
+# than nothing.*
 
 
 # %%
@@ -253,3 +260,283 @@ print(f"Chelsea: fall of the logit {alone.min():.1f} to {alone.max():.1f}")
 # Last, the hardest test, and the simplest idea: destroy what the network has learned, layer by layer from the top, and
 # compute the map again. A map that stays the same did not depend on learning
 # ([Adebayo et al., 2018](https://arxiv.org/abs/1810.03292)).
+#
+# `cu.randomized_copies` makes such networks: copies in which a layer and all that come after it have drawn new random
+# weights. Batch normalization takes its means and variances anew, from the sample pictures. With the old ones the
+# picture would get lost on the way through the random layers, and every map would change for that reason alone.
+#
+# A test is worth something only if something can fail it. So two controls run along. The edge filter must fail: it never
+# looks at the network. And **Guided Backpropagation** ([Springenberg et al., 2014](https://arxiv.org/abs/1412.6806)), a
+# method that was popular for its sharp pictures: it is the gradient at the pixels, but at every ReLU it drops what is
+# negative on the way back.
+
+
+# %%
+@tf.custom_gradient
+def guided_relu(x):
+    """ReLU6, whose gradient passes only where it is positive."""
+
+    def gradient(upstream):
+        return tf.where((x > 0) & (x < 6) & (upstream > 0), upstream, 0)
+
+    return tf.clip_by_value(x, 0, 6), gradient
+
+
+class GuidedReLU(keras.layers.Layer):
+    def call(self, x):
+        return guided_relu(x)
+
+
+def replace_relu(layer):
+    if isinstance(layer, keras.layers.ReLU):
+        return GuidedReLU(name=layer.name)
+    return layer.__class__.from_config(layer.get_config())
+
+
+def guided_backpropagation(classifier, image, class_index):
+    """Magnitude of the guided gradient at the pixels."""
+    model = keras.models.clone_model(classifier.logits_model, clone_function=replace_relu)
+    model.set_weights(classifier.logits_model.get_weights())
+    inputs = tf.constant(classifier.preprocess(image))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        logit = model(inputs)[0, class_index]
+    return np.abs(tape.gradient(logit, inputs)[0]).max(axis=-1)
+
+
+methods = {
+    "Grad-CAM": cu.make_gradcam_heatmap,
+    "saliency": cu.compute_saliency_map,
+    "Guided Backpropagation": guided_backpropagation,
+    "edges": lambda classifier, image, class_index: blind_maps(image)["edges"],
+}
+
+# %% [markdown]
+# How like is like? Maps of two *different* photographs resemble each other, too: things are in the middle, and edges are
+# where things are. So we take five pictures, each with its own first class, and compare each map with that of another
+# picture. There are 44 ways to give all five the map of another one. They tell what chance gives.
+
+# %%
+names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket"]
+images = [cu.load_image(name, size=(224, 224)) for name in names]
+classes = classifier.predict(images).argmax(axis=1).tolist()
+
+
+def maps_by(method, classifier):
+    """Return a method's maps of the five pictures."""
+    return [method(classifier, image, index) for image, index in zip(images, classes)]
+
+
+trained = {name: maps_by(method, classifier) for name, method in methods.items()}
+swaps = [swap for swap in permutations(range(5)) if all(i != j for i, j in enumerate(swap))]
+by_chance = {}
+for name, maps_of in trained.items():
+    pairs = np.array([[likeness(a, b) for b in maps_of] for a in maps_of])
+    means = [pairs[range(5), swap].mean() for swap in swaps]
+    by_chance[name] = max(means)
+    print(f"{name:22s} by chance, mean of five: {min(means):.1f} to {max(means):.1f}")
+
+# %%
+stops = ["predictions", "top_conv", "block6a_expand_conv", "block4a_expand_conv", "stem_conv"]
+kept = {name: [1.0] for name in methods}
+for stop, copy in cu.randomized_copies(classifier, stops):
+    forgetful = {name: maps_by(method, copy) for name, method in methods.items()}
+    for name in methods:
+        kept[name].append(
+            np.mean([likeness(*pair) for pair in zip(trained[name], forgetful[name])])
+        )
+    if stop == "block6a_expand_conv":
+        half_random = forgetful
+
+figure, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
+colors = dict(zip(methods, ["#440154", "#31688e", "#35b779", "#d06000"]))
+for name, values in kept.items():
+    axes.plot(["trained", *stops], values, marker="o", color=colors[name], label=name)
+axes.set_title(
+    "Likeness to the trained network's maps; this layer and all above it are random",
+    fontsize="medium",
+)
+axes.tick_params(axis="x", rotation=20)
+axes.set_ylim(-0.2, 1.1)
+axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+plt.show()
+
+# %% [markdown]
+# *Likeness of four kinds of maps to those of the trained network, mean of five pictures, as more and more layers have
+# forgotten: Grad-CAM's falls at once, saliency's by degrees, Guided Backpropagation's stays above 0.9 until the upper half
+# is random, and that of the edges is 1 throughout.*
+
+# %%
+for name, values in kept.items():
+    upper_half = values[1 + stops.index("block6a_expand_conv")]
+    verdict = "passes" if upper_half <= by_chance[name] else "fails"
+    print(
+        f"{name:22s} upper half random {upper_half:.1f}, by chance up to {by_chance[name]:.1f}: {verdict}; "
+        f"all random {values[-1]:.1f}"
+    )
+
+# %%
+figure, panels = plt.subplots(2, 3, figsize=(9.4, 6.6), layout="constrained")
+for row, (which, found) in zip(panels, [("trained", trained), ("upper half random", half_random)]):
+    for axes, name in zip(row, ["Grad-CAM", "saliency", "Guided Backpropagation"]):
+        shark_map = found[name][0]
+        bright = np.clip(shark_map / np.percentile(shark_map, 99), 0, 1)
+        axes.imshow(cu.resize_heatmap(bright, (224, 224)))
+        axes.set_title(f"{name}: {which}", fontsize="medium")
+        axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *Grad-CAM, saliency and Guided Backpropagation for the shark, from the trained network and from one whose upper half is
+# random: Grad-CAM has lost the shark, saliency is blurred, and Guided Backpropagation draws the same shark as before.*
+#
+# The upper half is where the classes are told apart. With random weights there the network knows no shark any more, and
+# Guided Backpropagation draws it all the same. Whoever saw only the first picture would have praised the explanation.
+#
+# Saliency changes, but slowly: at the half it is still a little more like its old self than chance allows. A gradient
+# passes through the lower layers as well, and these have not forgotten where the picture has contrast.
+
+# %% [markdown]
+# ## The verdicts
+#
+# | map | insertion, two objects | forgets with the network |
+# |---|---|---|
+# | Grad-CAM | passes | passes |
+# | saliency | fails | fails, narrowly |
+# | Guided Backpropagation | not tried | fails |
+# | edges, center, random | fail | fail |
+#
+# And the rules that follow:
+#
+# 1. Sanity first. A map that survives random weights needs no other test.
+# 2. A number of deletion or insertion counts only beside those of maps that know nothing.
+# 3. Take two fills at least, and one picture where the middle does not help.
+# 4. Compare maps of one resolution: single pixels and large cells do not play the same game.
+# 5. The curves test the *order* of the pixels, and nothing else: neither the sign nor the strength.
+
+# %% [markdown]
+# ## Explore: how much is covered
+#
+# Drag *Pixels*. Change the *Map*, the *Fill*, and the picture: where does an edge filter win?
+
+# %%
+explorer = cu.FaithfulnessExplorer(classifier, "cat_and_coffee")
+explorer.classes.value = espresso
+explorer
+
+# %% [markdown]
+# *The explorer on the cat and the cup, with Grad-CAM for espresso: the map, the picture with the hottest quarter covered,
+# the hottest quarter alone, and both curves. In a running notebook its controls move.*
+
+# %% [markdown]
+# ## Your heatmap looks wrong: ten causes
+#
+# Each of these has been made, and asked about, many times. The picture is the cat and the cup, and the class is
+# *espresso*: the heat belongs on the cup.
+
+
+# %%
+def cam(model, inputs, class_index=espresso, layer_name=classifier.last_conv_layer_name):
+    """The signed map of chapter 4.1, for the output of any model."""
+    maps_and_scores = keras.Model(model.input, [model.get_layer(layer_name).output, model.output])
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        maps, scores = maps_and_scores(inputs)
+        score = scores[0, class_index]
+    weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2))
+    return tf.reduce_sum(weights * maps[0], axis=-1).numpy()
+
+
+def positive(heatmap):
+    """ReLU, and the maximum at 1."""
+    heatmap = np.maximum(heatmap, 0)
+    return heatmap / (heatmap.max() or 1)
+
+
+def in_training(model):
+    """A copy whose batch normalization works as in training, with the one picture as its batch."""
+    copy = keras.models.clone_model(
+        model,
+        call_function=lambda layer, *args, **kwargs: (
+            layer(*args, **{**kwargs, "training": True})
+            if isinstance(layer, keras.layers.BatchNormalization)
+            else layer(*args, **kwargs)
+        ),
+    )
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+model = classifier.logits_model
+inputs = tf.constant(classifier.preprocess(pair))
+signed = cam(model, inputs)
+right = positive(signed)
+crop = pair[56:168, 56:168]
+early = classifier.key_layer_names[0]
+wrong = {
+    "right": right,
+    "1 another class (966)": positive(cam(model, inputs, espresso - 1)),
+    "2 the probability": positive(cam(classifier.model, inputs)),
+    "3 an early layer": positive(cam(model, inputs, layer_name=early)),
+    "4 raw pixels": positive(cam(model, tf.constant(pair[np.newaxis].astype("float32")))),
+    "5 blue, green, red": positive(cam(model, tf.constant(classifier.preprocess(pair[..., ::-1])))),
+    "6 training mode": positive(cam(in_training(model), inputs)),
+    "7 no ReLU, min to max": (signed - signed.min()) / np.ptp(signed),
+    "8 rows for columns": right.T,
+    "9 cut, drawn on the whole": positive(cam(model, tf.constant(classifier.preprocess(crop)))),
+    "10 divided by the mean": np.clip(np.maximum(signed, 0) / np.maximum(signed, 0).mean(), 0, 1),
+}
+figure, panels = plt.subplots(3, 4, figsize=(9.8, 8), layout="constrained")
+gray = np.repeat(pair.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+for axes in panels.flat:
+    axes.axis("off")
+for axes, (title, heatmap) in zip(panels.flat, wrong.items()):
+    axes.imshow(cu.overlay_heatmap(gray, heatmap))
+    axes.set_title(title, fontsize="medium")
+plt.show()
+
+# %% [markdown]
+# *The right heatmap for espresso on the cat and the cup, and ten wrong ones.*
+
+# %%
+half = 112
+for title, heatmap in wrong.items():
+    stretched = cu.resize_heatmap(np.float32(heatmap), (224, 224))
+    print(
+        f"{title:26s} {stretched[:, half:].sum() / stretched.sum():4.0%} of the heat on the cup's half"
+    )
+
+# %% [markdown]
+# | | cause | what to do |
+# |---|---|---|
+# | 1 | another class: the list counted from 1, or a name that occurs twice | look the index up by name (chapter 4) |
+# | 2 | the probability's gradient instead of the logit's | take the softmax off (chapter 4.2) |
+# | 3 | an early layer | take the last one with height and width (chapter 4.1) |
+# | 4 | raw pixels | preprocess as in training (chapter 3) |
+# | 5 | colors exchanged | know your reader: OpenCV gives blue, green, red |
+# | 6 | training mode: batch normalization uses the one picture's own statistics | call the model with `training=False`, or `predict` |
+# | 7 | scaled from minimum to maximum: what speaks against the class gets the color of zero, and zero gets heat | ReLU first, or a signed color map |
+# | 8 | rows and columns exchanged | height first; test with a picture that is not square |
+# | 9 | the network saw a cut-out, the heatmap lies on the whole picture | draw it on what the network saw |
+# | 10 | another scale: all that is above the mean has full heat | divide by the maximum, and say so |
+#
+# Causes 2, 5 and 7 put the heat on the cup all the same; you would not notice them here. So look at the steps, not at the
+# picture.
+
+# %% [markdown]
+# ## What to remember
+#
+# - A heatmap that looks right proves nothing. Test it beside maps that know nothing.
+# - Deletion and insertion test the order of the pixels. Their numbers depend on the fill and on the picture.
+# - Randomize the network: a map that does not change does not explain it.
+#
+# ## Where these tests mislead
+#
+# - A covered picture is like none that the network has seen. Part of each fall is the hole's doing, not the map's.
+# - To pass is necessary, not sufficient: a map of pure noise changes with the weights, too.
+# - On a grid of 7 x 7 cells chance is large. One picture proves nothing; take many.
+#
+# **Next:** chapter 8 opens your own network.
+
+# %% [markdown] tags=["navigation"]
+# ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) →
