@@ -22,6 +22,7 @@ from course_utils.display.tiles import (
     to_gray,
 )
 from course_utils.io.imagenet import class_index, imagenet_classes, search_classes
+from course_utils.methods.faithfulness import FaithfulnessCurve
 
 Size = tuple[int, int]  # (height, width)
 
@@ -225,6 +226,18 @@ def describe_heatmap(heatmap: NDArray) -> str:
     return (
         f"peak {down:.0%} down and {across:.0%} across the picture; "
         f"half of the heat lies on {share:.0%} of the area."
+    )
+
+
+def describe_covering(
+    title: str, step: int, deletion: FaithfulnessCurve, insertion: FaithfulnessCurve
+) -> str:
+    """Say in words what covering, or showing, a map's hottest pixels does to the class."""
+    covered, shown = (_percent(curve.probabilities[step]) for curve in (deletion, insertion))
+    return (
+        f"By {title}, the hottest {deletion.fractions[step]:.0%} of the pixels covered: {covered}; "
+        f"only these shown: {shown}. Area: deletion {deletion.area:.2f} (small is good), insertion "
+        f"{insertion.area:.2f} (large is good)."
     )
 
 
