@@ -172,5 +172,5 @@ def _ranks(heatmap, size):
 
 
 def _masks(ranks, counts, rest):
-    """Return an iterator of masks, bool (height, width): the `count` hottest pixels, or the rest."""
+    """Return an iterator of masks, bool (height, width): each of so many hottest, or the rest."""
     return (ranks >= count if rest else ranks < count for count in counts)
