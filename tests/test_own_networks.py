@@ -94,6 +94,32 @@ def test_every_method_takes_it(make, key):
 
 
 @pytest.mark.parametrize("make", NETWORKS)
+@pytest.mark.parametrize("fill", ["blur", "mean", "black", "road"])
+def test_covering_takes_it(make, fill):
+    """The whole picture, one of another size, has the logits and probabilities it always has."""
+    classifier, heat = wrap(make), np.random.default_rng(1).random((3, 3))
+    for class_index in (None, 0, 1):
+        index = classifier.logits(IMAGE)[0].argmax() if class_index is None else class_index
+        logit, probability = (f(IMAGE)[0, index] for f in (classifier.logits, classifier.predict))
+        deleted = cu.deletion_curve(classifier, IMAGE, heat, class_index, 4, fill)
+        inserted = cu.insertion_curve(classifier, IMAGE, heat, class_index, 4, fill)
+        np.testing.assert_allclose([deleted.logits[0], inserted.logits[-1]], logit, rtol=1e-4)
+        whole = [deleted.probabilities[0], inserted.probabilities[-1]]
+        np.testing.assert_allclose(whole, [probability] * 2, rtol=1e-4)
+        np.testing.assert_allclose(deleted.logits[-1], inserted.logits[0], rtol=1e-4)
+        heatmap = cu.occlusion_map(classifier, IMAGE, class_index, 4, 4, fill)
+        assert heatmap.shape == (2, 2) and np.isfinite(heatmap).all() and heatmap.any()
+
+
+@pytest.mark.parametrize("make", NETWORKS)
+def test_it_can_forget(make):
+    classifier = wrap(make)
+    *_, (name, copy) = cu.randomized_copies(classifier, images=[IMAGE])
+    assert name == "conv" and copy.class_names == classifier.class_names
+    assert np.abs(copy.logits(IMAGE) - classifier.logits(IMAGE)).max() > 0.1
+
+
+@pytest.mark.parametrize("make", NETWORKS)
 def test_both_explorers_take_it_and_name_its_classes(make):
     names = [f"thing {i}" for i in range(wrap(make).num_classes)]
     classifier = wrap(make, class_names=names)

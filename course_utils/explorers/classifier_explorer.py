@@ -34,7 +34,7 @@ class ClassifierExplorer(Explorer):
         self.progress.layout.visibility = "hidden"
         self._worker = Worker(self._show_progress, self._finish, self._fail)
 
-    def _draw(self):
+    def _draw(self) -> None:
         raise NotImplementedError
 
     def _show_picture(self):
@@ -52,10 +52,10 @@ class ClassifierExplorer(Explorer):
             self.classes.value = index
         self._draw()
 
-    def _keep(self, work: Hashable, result: Any):
+    def _keep(self, work: Hashable, result: Any) -> None:
         raise NotImplementedError
 
-    def _compute(self, work: Hashable, compute: Callable, words: str):
+    def _compute(self, work: Hashable, compute: Callable, words: str) -> None:
         """Start a computation unless it runs already, and say what it is."""
         self._say(words)
         if self._worker.is_busy_with(work):

@@ -14,13 +14,13 @@ _CELLS = 7  # of the random map, as many as the last feature maps of the embedde
 def edge_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return how strong the edges of uint8 (H, W, 3) are, by Sobel's filter: (H, W) in [0, 1]."""
     edges = sobel(rgb2gray(image))
-    return np.float32(edges / (edges.max() or 1))
+    return (edges / (edges.max() or 1)).astype(np.float32)
 
 
 def center_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return how near each pixel is to the middle of the picture: (H, W) in [0, 1]."""
     rows, columns = (np.abs(2 * (np.arange(n) + 0.5) / n - 1) for n in image.shape[:2])
-    return np.float32(1 - np.hypot(rows[:, np.newaxis], columns) / np.sqrt(2))
+    return (1 - np.hypot(rows[:, np.newaxis], columns) / np.sqrt(2)).astype(np.float32)
 
 
 def random_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -25,8 +25,8 @@ def randomized_copies(
 
     A layer forgets by drawing its weights anew, from its own initializer. Batch normalization that
     has forgotten takes the means and variances of `images`. With those of the trained network the
-    picture would get lost on the way: six blocks deep, EfficientNet-Lite0 then gives every picture
-    the same logits, and its heatmaps would change for that reason alone.
+    picture would get lost on the way: once EfficientNet-Lite0 has forgotten its blocks 7 and 6, it
+    would give all pictures the same logits, and heatmaps would change for that reason alone.
 
     Args:
         classifier: `ImageClassifier`. It stays as it is.
@@ -79,7 +79,9 @@ def _layers_with_kernel(model):
 def _randomized_from(layer_name, classifier, inputs, seed):
     """Return a copy in which a layer and all that come after it are as before training."""
     with random_state_kept():
-        random.seed(seed)  # Keras draws the seeds of initializers from it
+        # Keras draws the seeds of initializers from it. A number alone might be what the network
+        # was seeded with before its training: it would go back to where it began.
+        random.seed(f"randomized_copies {seed}")
         copy = keras.models.clone_model(classifier.model)
     graph = trace_calls(copy)
     start = [call.layer.name for call in graph.calls].index(layer_name)
