@@ -293,22 +293,29 @@ def replace_relu(layer):
     return layer.__class__.from_config(layer.get_config())
 
 
-def guided_backpropagation(classifier, image, class_index):
-    """Magnitude of the guided gradient at the pixels."""
+def guided_backpropagation(classifier, images, classes):
+    """Magnitude of the guided gradient at the pixels, for several pictures at once."""
     model = keras.models.clone_model(classifier.logits_model, clone_function=replace_relu)
     model.set_weights(classifier.logits_model.get_weights())
-    inputs = tf.constant(classifier.preprocess(image))
+    inputs = tf.constant(classifier.preprocess(images))
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
-        logit = model(inputs)[0, class_index]
-    return np.abs(tape.gradient(logit, inputs)[0]).max(axis=-1)
+        logits = tf.gather(model(inputs), classes, batch_dims=1)  # one for each picture
+    return np.abs(tape.gradient(logits, inputs)).max(axis=-1)
+
+
+def one_by_one(method):
+    """Make a method for one picture one for several."""
+    return lambda classifier, images, classes: [
+        method(classifier, image, index) for image, index in zip(images, classes)
+    ]
 
 
 methods = {
-    "Grad-CAM": cu.make_gradcam_heatmap,
-    "saliency": cu.compute_saliency_map,
+    "Grad-CAM": one_by_one(cu.make_gradcam_heatmap),
+    "saliency": one_by_one(cu.compute_saliency_map),
     "Guided Backpropagation": guided_backpropagation,
-    "edges": lambda classifier, image, class_index: blind_maps(image)["edges"],
+    "edges": one_by_one(lambda classifier, image, index: blind_maps(image)["edges"]),
 }
 
 # %% [markdown]
@@ -322,25 +329,21 @@ images = [cu.load_image(name, size=(224, 224)) for name in names]
 classes = classifier.predict(images).argmax(axis=1).tolist()
 
 
-def maps_by(method, classifier):
-    """Return a method's maps of the five pictures."""
-    return [method(classifier, image, index) for image, index in zip(images, classes)]
-
-
-trained = {name: maps_by(method, classifier) for name, method in methods.items()}
+trained = {name: method(classifier, images, classes) for name, method in methods.items()}
 swaps = [swap for swap in permutations(range(5)) if all(i != j for i, j in enumerate(swap))]
 by_chance = {}
 for name, maps_of in trained.items():
     pairs = np.array([[likeness(a, b) for b in maps_of] for a in maps_of])
     means = [pairs[range(5), swap].mean() for swap in swaps]
     by_chance[name] = max(means)
-    print(f"{name:22s} by chance, mean of five: {min(means):.1f} to {max(means):.1f}")
+    low, high = (round(float(value), 1) + 0.0 for value in (min(means), max(means)))
+    print(f"{name:22s} by chance, mean of five: {low} to {high}")
 
 # %%
-stops = ["predictions", "top_conv", "block6a_expand_conv", "block4a_expand_conv", "stem_conv"]
+stops = ["predictions", "top_conv", "block6a_expand_conv", "stem_conv"]
 kept = {name: [1.0] for name in methods}
 for stop, copy in cu.randomized_copies(classifier, stops):
-    forgetful = {name: maps_by(method, copy) for name, method in methods.items()}
+    forgetful = {name: method(copy, images, classes) for name, method in methods.items()}
     for name in methods:
         kept[name].append(
             np.mean([likeness(*pair) for pair in zip(trained[name], forgetful[name])])
@@ -370,9 +373,11 @@ plt.show()
 for name, values in kept.items():
     upper_half = values[1 + stops.index("block6a_expand_conv")]
     verdict = "passes" if upper_half <= by_chance[name] else "fails"
+    chance, half, end = (
+        round(float(v), 1) + 0.0 for v in (by_chance[name], upper_half, values[-1])
+    )
     print(
-        f"{name:22s} upper half random {upper_half:.1f}, by chance up to {by_chance[name]:.1f}: {verdict}; "
-        f"all random {values[-1]:.1f}"
+        f"{name:22s} upper half random {half}, by chance up to {chance}: {verdict}; all random {end}"
     )
 
 # %%
@@ -388,7 +393,8 @@ plt.show()
 
 # %% [markdown]
 # *Grad-CAM, saliency and Guided Backpropagation for the shark, from the trained network and from one whose upper half is
-# random: Grad-CAM has lost the shark, saliency is blurred, and Guided Backpropagation draws the same shark as before.*
+# random: Grad-CAM has lost the shark, saliency's dots are scattered, and Guided Backpropagation draws the same shark as
+# before.*
 #
 # The upper half is where the classes are told apart. With random weights there the network knows no shark any more, and
 # Guided Backpropagation draws it all the same. Whoever saw only the first picture would have praised the explanation.
