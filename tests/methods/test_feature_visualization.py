@@ -92,6 +92,15 @@ def test_what_must_stand_at_one_place_does_not_survive_the_shifts():
     assert np.abs(profile[9:17]).max() < 6.5
 
 
+def test_all_edges_are_seen_alike():
+    """The channel likes white; where windows come more often, the picture would be brighter."""
+    model = one_by_one([[1, 1, 1]])
+    pictures = [cu.visualize_channel(model, "conv", 0, 32, 16, i, centered) for i in range(4)]
+    brightness = np.mean(pictures, axis=(0, 3))
+    edges = [np.rot90(brightness, turns)[:5].mean() for turns in range(4)]
+    assert np.ptp(edges) < 15
+
+
 # What is asked for
 
 
