@@ -70,6 +70,7 @@ def test_each_chapter_opens_itself(course):
             assert f"({colab})" in text and f"https://mybinder.org/v2/gh{binder})" in text
     assert f"install --quiet {ADDRESS}/archive/refs/tags/v{version}.zip" in written[f"{name}.py"]
     assert "no public address" not in written["README.md"]
+    assert "(https://some-school.github.io/look-inside.cnns/)" in written["README.md"]
 
 
 def test_stamping_twice_or_back_and_forth_changes_nothing(course):

@@ -83,6 +83,12 @@ def places(chapter, address, version):
     )
 
 
+def book(address):
+    """Return the web book's address on GitHub Pages."""
+    owner, name = address.removeprefix("https://github.com/").split("/")
+    return f"https://{owner.lower()}.github.io/{name}/"
+
+
 def badges(chapter, address, version):
     """Return Markdown badges (Colab, Binder) that open a chapter at the tag of a version."""
     colab, binder = places(chapter, address, version)
@@ -136,7 +142,10 @@ def stamp_readme(text, contents, address, version):
     """Return the README's text with the badges of the course and the table of chapters."""
     opening = _NO_ADDRESS
     if address:
-        opening = f"Nothing to install: {badges(contents[0], address, version)}\n"
+        open_it = badges(contents[0], address, version)
+        opening = (
+            f"Nothing to install: [read it as a book]({book(address)}), or run it: {open_it}\n"
+        )
     text = _fill(text, "<!-- stamp: open -->\n", opening, "<!-- end -->")
     rows = ["| chapter | time | you learn |", "|---|---|---|"]
     for chapter in contents:
