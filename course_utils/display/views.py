@@ -61,6 +61,11 @@ def screen_picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
+def stretch_picture(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Give what the network has seen, uint8 (h, w, 3), the proportions of the picture again."""
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+
+
 def encode_picture(image: NDArray[np.uint8]) -> bytes:
     """Encode uint8 (H, W, 3) as JPEG bytes: a photograph's PNG takes twenty times as long."""
     buffer = io.BytesIO()

@@ -113,7 +113,8 @@ class FaithfulnessExplorer(ClassifierExplorer):
             self._screen_image, shown, cmap=self.colors.value
         )
         for name, pictures in zip(("deletion", "insertion"), result.pictures, strict=True):
-            self.panels[name].value = views.encode_picture(pictures[step])
+            covered = views.stretch_picture(pictures[step], self._screen_image.shape[:2])
+            self.panels[name].value = views.encode_picture(covered)
         names = "hottest covered (deletion)", "only the hottest shown (insertion)"
         lines = {
             f"{name}: area {curve.area:.2f}": (curve.fractions, curve.probabilities)
@@ -128,7 +129,7 @@ class FaithfulnessExplorer(ClassifierExplorer):
 
     def _show_nothing(self, key):
         """Let nothing of what was asked before stand beside what is asked now."""
-        blank = views.encode_picture(np.full_like(self._network_image, 128))
+        blank = views.encode_picture(np.full_like(self._screen_image, 128))
         self.panels["input"].value = views.encode_picture(self._screen_image)
         for name in ("deletion", "insertion"):
             self.panels[name].value = blank
