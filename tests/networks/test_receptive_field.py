@@ -80,6 +80,7 @@ def test_the_fields_of_the_embedded_network(embedded):
         layers.Dense(2),
         layers.GlobalAveragePooling2D(keepdims=True),
         layers.LayerNormalization(),
+        layers.MaxPooling2D(1, data_format="channels_first"),
         layers.Permute((2, 1, 3)),
         layers.UpSampling2D(),
         keras.ops.relu,
