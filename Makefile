@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help install lab test test-browser test-book test-colab notebooks book check bench pictures stamp constraints clean
+.PHONY: help install lab test test-browser test-book test-colab notebooks exercises book check bench pictures stamp constraints clean
 
 help: ## list these commands
 	@echo "Commands (PYTHON=python3.12 chooses another Python for the set-up):"
@@ -29,7 +29,7 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS) $(wildcard tools/jupyter/*)
 	  echo "Creating .venv with $$("$(PYTHON)" --version)"; "$(PYTHON)" -m venv --clear .venv; }
 	@echo "Installing into .venv (needs 3 GB of disk; minutes the first time) ..."
 	@quiet=--quiet; [ ! -t 1 ] || quiet=; \
-	$(VENV_PYTHON) -m pip install $$quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev]' || { \
+	$(VENV_PYTHON) -m pip install $$quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,survey]' || { \
 	  echo "The installation failed: pip says why above. If it found no tensorflow, there is none"; \
 	  echo "for $$($(VENV_PYTHON) --version) yet: make clean install PYTHON=python3.12"; \
 	  echo "(there is none at all for Macs with an Intel processor)."; exit 1; } >&2
@@ -68,6 +68,9 @@ test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's ve
 notebooks: $(INSTALLED) stamp ## build the .ipynb chapters from the .py files and execute them
 	@$(VENV_PYTHON) tools/build_notebooks.py build
 
+exercises: $(INSTALLED) ## build students' and solution notebooks from the sheets in exercises/
+	@$(VENV_PYTHON) tools/build_exercises.py build
+
 book: $(INSTALLED) ## build the web book from the executed chapters, in build/book; needs npm
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,book]'
 	@$(VENV_PYTHON) tools/build_book.py
@@ -76,6 +79,7 @@ check: $(INSTALLED) ## say which derived files are stale; check imports, types a
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
 	$(VENV_PYTHON) tools/build_pictures.py check || status=1; \
+	$(VENV_PYTHON) tools/build_exercises.py check || status=1; \
 	found=$$(.venv/bin/lint-imports) || { echo "$$found"; status=1; }; \
 	$(VENV_PYTHON) -m mypy || status=1; \
 	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status
@@ -96,7 +100,7 @@ constraints: ## renew constraints.txt from the newest releases (PYTHON must be 3
 	  echo "constraints.txt is made with Python 3.11: make constraints PYTHON=python3.11"; \
 	  exit 1; } >&2
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && "$(PYTHON)" -m venv "$$fresh" && \
-	"$$fresh/bin/python" -m pip install --quiet --editable '.[dev,book]' && \
+	"$$fresh/bin/python" -m pip install --quiet --editable '.[dev,survey,book]' && \
 	"$$fresh/bin/python" -m pip freeze --exclude-editable > "$$fresh/frozen" && { \
 	  echo "# Versions known to work together, for pip's --constraint; pyproject.toml has only lower"; \
 	  echo "# bounds. Made by 'make constraints' with Python 3.11; holds for 3.11 to 3.13."; \

@@ -281,6 +281,18 @@ def saliency_rows(embedded, pictures):
     return [Comparison("saliency", *vanilla, 6), Comparison("SmoothGrad, 20 samples", *smooth, 12)]
 
 
+def faithfulness_rows(embedded, pictures):
+    """A deletion curve beside plain predictions of as many pictures."""
+    heatmap = cu.make_gradcam_heatmap(embedded, pictures[0], CAT)
+    batch = np.stack([cu.load_image(pictures[i], embedded.input_size) for i in range(29)])
+    seconds = take_turns(
+        lambda _: embedded.predict(batch),
+        lambda i: cu.deletion_curve(embedded, pictures[i], heatmap, CAT),
+        ours_per_turn=1,
+    )
+    return [Limit("deletion curve, 28 steps, beside 29 predictions", *seconds, 1.3)]
+
+
 def vgg16_rows(_, pictures):
     """Grad-CAM of VGG16 with random weights, without a second copy of them for tf-keras-vis."""
     vgg16 = cu.load_classifier("vgg16", weights="random")
@@ -439,6 +451,7 @@ SECTIONS = (
     gradcam_rows,
     yardstick_rows,
     saliency_rows,
+    faithfulness_rows,
     vgg16_rows,
     feature_visualization_rows,
     first_call_rows,

@@ -1,4 +1,4 @@
-"""The commands `python -m course_utils doctor` and `python -m course_utils fetch NAME`."""
+"""The commands of `python -m course_utils`: doctor, fetch, survey, grade."""
 
 import argparse
 import io
@@ -26,13 +26,31 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     commands.add_parser("doctor", help="say what works here, and what to do where it does not")
-    fetcher = commands.add_parser("fetch", help="download a network's weights before a class")
-    fetcher.add_argument("name", help="vgg16 or another network")
+    fetcher = commands.add_parser("fetch", help="download what a class will need")
+    fetcher.add_argument("name", help="vgg16 or another network, or caltech101")
+    surveyor = commands.add_parser(
+        "survey", help="find the strongest examples of every channel in a folder of pictures"
+    )
+    surveyor.add_argument("folder", help="where the pictures are, also in folders of it")
+    surveyor.add_argument("--network", default="auto", help="vgg16_no_top, embedded, ...")
+    surveyor.add_argument("--layers", nargs="+", metavar="LAYER", help="default: all convolutions")
+    surveyor.add_argument("--output", metavar="DIR", help="default: FOLDER-survey; goes on there")
+    surveyor.add_argument("--workers", type=int, metavar="N", help="processes; default: threads")
+    surveyor.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster")
+    grader = commands.add_parser("grade", help="examine a folder of handed-in notebooks: a table")
+    grader.add_argument("folder", type=Path, help="NAME.ipynb for each student, or a folder NAME")
+    grader.add_argument("--seconds", type=float, default=120, help="time for a notebook (120)")
+    grader.add_argument("--gigabytes", type=float, default=3, help="memory for a notebook (3)")
+    grader.add_argument("--jobs", type=int, default=2, help="how many run at once (2)")
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
         return 0
     try:
+        if options.command == "survey":
+            return survey(options)
+        if options.command == "grade":
+            return grade(options.folder, options.seconds, options.gigabytes, options.jobs)
         return run_doctor() if options.command == "doctor" else fetch(options.name)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
@@ -67,17 +85,54 @@ def _wrap(text, start):
     )  # fmt: skip
 
 
-def fetch(name: str) -> int:
-    """Download a network's weights into the cache.
+def survey(options: argparse.Namespace) -> int:
+    """Look through a folder of pictures; see `run_survey`.
 
     Args:
-        name: As for `load_classifier`.
+        options: The command line's.
 
     Returns:
         0, or 1 after a sentence on the error stream about what went wrong.
     """
+    return _in_words(lambda: _survey(options))
+
+
+def _survey(options):
+    """Return what to tell about it."""
+    from course_utils.methods.survey import run_survey
+
+    folder = Path(options.folder).expanduser().resolve()
+    output = options.output or f"{folder.name}-survey"
+    found = run_survey(
+        folder, output, options.network, options.layers, options.workers, options.scheduler, True
+    )
+    channels = sum(len(table.values) for table in found.examples.values())
+    read = len(found.names) - len(found.skipped)
+    lines = [f"skipped {name}: {reason}" for name, reason in found.skipped.items()]
+    lines += [
+        f"{found.network}: the strongest of {read} pictures for each of {channels} channels in "
+        f"{len(found.examples)} layers.",
+        f"In Python: cu.load_survey({str(output)!r})",
+    ]
+    return "\n".join(lines)
+
+
+def fetch(name: str) -> int:
+    """Download a network's weights, or the pictures of Caltech-101, into the cache.
+
+    Args:
+        name: As for `load_classifier`; or "caltech101".
+
+    Returns:
+        0, or 1 after a sentence on the error stream about what went wrong.
+    """
+    return _in_words(lambda: _fetch(name))
+
+
+def _in_words(run):
+    """Print what `run` returns, or in a sentence what went wrong. Returns the exit code."""
     try:
-        print(_fetch(name))
+        print(run())
     except ImportError as error:
         reason = str(error).splitlines()[0]
         print(f"{reason}\nSee: python -m course_utils doctor", file=sys.stderr)
@@ -90,8 +145,11 @@ def fetch(name: str) -> int:
 
 def _fetch(name):
     """Return what to tell about it."""
+    from course_utils.io.collections import caltech101_folder
     from course_utils.io.images import SAMPLES
 
+    if name.lower() == "caltech101":
+        return f"caltech101 is in the folder\n  {caltech101_folder()}"
     if name in SAMPLES:
         return f"{name} is installed with the course: nothing to fetch."
     from course_utils.networks.registry import (
@@ -109,6 +167,31 @@ def _fetch(name):
     share = "To share it, let others read this folder, and set COURSE_CACHE to it for them:\n  "
     happened = "was there already" if cached else "is downloaded"
     return f"{name} {happened}: {path.name}\n{share}{path.parent}"
+
+
+def grade(folder: Path, seconds: float, gigabytes: float, jobs: int) -> int:
+    """Print a table (CSV) of what is done in each notebook of a folder, for lecturers.
+
+    The random arrays come from the environment variable COURSE_SEED, a whole number that students
+    do not know; without it, from chance.
+
+    Args:
+        folder, seconds, gigabytes, jobs: As for `grade.grade_folder`.
+
+    Returns:
+        0, or 1 after a sentence on the error stream about what went wrong.
+    """
+    if sys.platform == "win32":
+        print("Grading needs Linux or macOS, for its limits of time and memory.", file=sys.stderr)
+        return 1
+    from course_utils.exercises.grade import grade_folder, write_table
+
+    try:
+        write_table(grade_folder(folder, seconds, gigabytes, jobs), sys.stdout)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

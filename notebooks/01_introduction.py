@@ -16,7 +16,7 @@
 # [contents](../README.md#the-chapters) · [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) → · 10 minutes
 #
 # **Where did it look?** A network is shown a photograph of a great white shark. It answers *tiger
-# shark*, and it is 69 % sure. Which part of the animal made it say *tiger*? The answer alone does not
+# shark*, and it is 69% sure. Which part of the animal made it say *tiger*? The answer alone does not
 # tell. This course opens the network until it does.
 #
 # **What you will learn**
@@ -51,13 +51,14 @@ plt.imshow(shark)
 plt.axis("off")
 plt.show()
 
+# %% [markdown]
+# *A great white shark among smaller fish (photograph: Terry Goss, CC BY 2.5).*
+
 # %%
 print("shape:", shark.shape, " type:", shark.dtype, " range:", shark.min(), "to", shark.max())
 print("the pixel at the top left:", shark[0, 0], "– red, green, blue")
 
 # %% [markdown]
-# *A great white shark among smaller fish (photograph: Terry Goss, CC BY 2.5).*
-#
 # For Python the photograph is an array of whole numbers from 0 to 255: 501 rows, 720 columns, and three
 # colors, red, green and blue. The pixel at the top left is mostly blue.
 
@@ -77,7 +78,7 @@ print(
 print("input:", model.input_shape, " output:", model.output_shape)
 
 # %% [markdown]
-# The model wants pictures of 224 x 224 pixels, and numbers from about -1 to 1 in place of 0 to 255. We give
+# The model wants pictures of 224 x 224 pixels, and numbers from about -1 to 1 instead of 0 to 255. We give
 # it a batch of one picture and sort what it returns.
 
 # %%
@@ -117,21 +118,22 @@ heatmaps = {
 }
 cu.plot_heatmap(shark, heatmaps)
 
+# %% [markdown]
+# *Two heatmaps over the shark, one for each name. Both lie mostly on the animal; the one for tiger shark reaches
+# further back.*
+
 # %%
 for name, heatmap in heatmaps.items():
-    front, back = heatmap[:, :3].sum(), heatmap[:, 4:].sum()
+    parts = heatmap[:, :3].sum(), heatmap[:, 3].sum(), heatmap[:, 4:].sum()
+    shares = [f"{part / heatmap.sum():.0%}" for part in parts]
     print(
-        f"{name:21s} {front / heatmap.sum():.0%} of the heat on the head's side, "
-        f"{back / heatmap.sum():.0%} on the tail's"
+        f"{name:21s} heat toward the head {shares[0]}, middle {shares[1]}, toward the tail {shares[2]}"
     )
 
 # %% [markdown]
-# *Two heatmaps over the shark, one for each name. Both lie on the animal; the one for tiger shark reaches
-# further back.*
-#
-# The network has looked at the shark, not at the water or the small fish. From the head both names get
-# support. Of the heat for *tiger* a larger share lies toward the tail. So there is an answer to our question, and
-# you will be able to compute it yourself.
+# Most of the heat lies on the shark; some spills onto the water above its back (chapter 4.1 says why). From the
+# head both names get support. Of the heat for *tiger* a larger share lies toward the tail. So there is an answer to
+# our question, and you will be able to compute it yourself.
 #
 # Try other classes. Drag *Class*, or type a part of a name into *Search*.
 
@@ -139,7 +141,8 @@ for name, heatmap in heatmaps.items():
 cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
-# *The class explorer: drag through the most probable classes, and the heatmap follows.*
+# *The class explorer with the heatmap for tiger shark, at the network's last layer. In a running notebook its
+# controls move, and the heatmap follows.*
 
 # %% [markdown]
 # ## A network must answer
@@ -163,7 +166,7 @@ cu.plot_predictions(predictions, rocket)
 # decides for the oil rig. Chapter 5 shows it.
 #
 # A probability says how the network divides its belief among the names that it knows. It is no promise:
-# 0.69 was the wrong shark. Only for a *calibrated* network are, of all its answers with 0.69, 69 % right.
+# 0.69 was the wrong shark. Only in a *calibrated* network are 69% of the answers given with 0.69 correct.
 
 # %% [markdown]
 # ## Why it matters
@@ -171,8 +174,8 @@ cu.plot_predictions(predictions, rocket)
 # A classifier that recognized horses scored well on a well-known test set. A heatmap showed on what: a
 # photographer's copyright tag, which stood in the corner of many horse pictures
 # ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). That classifier was no CNN but an older kind
-# of model, a Fisher vector classifier; nothing saves a CNN from the same trick. The accuracy did not show
-# it. Only looking inside did.
+# of model, a Fisher vector classifier, but a CNN can fall for the same thing. The accuracy did not show it. Only
+# looking inside did.
 
 # %% [markdown]
 # ## What each chapter answers
@@ -183,7 +186,7 @@ cu.plot_predictions(predictions, rocket)
 # |---|---|
 # | [1 Introduction](01_introduction.ipynb) | A great white shark, and the network says *tiger shark*. Where did it look? |
 # | [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) | What do 138 million numbers look like? |
-# | [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) | What is on the pictures inside a network? |
+# | [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) | What do the pictures inside a network show? |
 # | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Why is an astronaut a bobsled? |
 # | [4.1 Grad-CAM](04_1_grad_cam.ipynb) | Which *part* of the shark says *tiger*? |
 # | [4.2 Saliency maps](04_2_saliency_maps.ipynb) | Is it the stripes? |
@@ -214,8 +217,8 @@ print("sample pictures:", ", ".join(cu.sample_image_names()))
 # %% [markdown]
 # ## What to remember
 #
-# - A classifier maps a picture to 1000 probabilities that sum to 1. It must answer, also when no
-#   class fits.
+# - A classifier maps a picture to 1000 probabilities that sum to 1. It must answer, even when no class
+#   fits.
 # - The answer alone shows neither what the network has learned nor what it has looked at.
 #
 # ## Where a prediction misleads

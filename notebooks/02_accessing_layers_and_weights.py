@@ -45,7 +45,7 @@ import numpy as np
 # ## Load VGG16
 #
 # VGG16 comes with Keras ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556)). Its trained
-# weights are a file of 553 MB, of which 90 % belong to its last three layers. `include_top=False` leaves
+# weights are a file of 553 MB, of which 90% belong to its last three layers. `include_top=False` leaves
 # these out, and what remains, all thirteen convolutions, is part of this course (26 MB). So the next line
 # needs no download. From chapter 4 on we need the names of classes, which only the last layers know, and
 # another network will take over.
@@ -125,7 +125,7 @@ red = np.full((1, 1, 1, 3), (255, 0, 0), "float32")
 print("red, prepared for VGG16:", keras.applications.vgg16.preprocess_input(red)[0, 0, 0].round(1))
 
 # %% [markdown]
-# The large number stands last: channel 2 is red. (From each channel the mean of the training pictures has
+# The large number is last: channel 2 is red. (From each channel the mean of the training pictures has
 # been subtracted.) `W[:, :, ::-1]` turns the order around.
 #
 # **The sign.** A weight can be negative, a color cannot. We put a weight of 0 at mid-gray and use one scale
@@ -169,26 +169,33 @@ directions = kernels.reshape(27, 64) / np.sqrt(energy)
 likeness = directions.T @ directions  # 1: the same kernel, -1: its negative
 one, other = np.unravel_index(likeness.argmin(), likeness.shape)
 print(f"kernels {one} and {other} are nearly opposite: {likeness[one, other]:.2f}")
+has_opposite = (likeness < -0.9).any(axis=0) & ~is_plain
+print(f"patterns with an opposite, below -0.9: {has_opposite.sum()} of {(~is_plain).sum()}")
 
 # %% [markdown]
 # 22 kernels look for a color, 42 for a pattern: bright beside dark, at every angle. Such a kernel responds
-# to a border between the two, an *edge*. Many come in pairs, one for bright above dark and one for dark
-# above bright, because a layer with a ReLU passes on positive values only.
+# to a border between the two, an *edge*. Most have an opposite, one for bright above dark and one for dark above
+# bright. One kernel cannot serve both, because behind each convolution comes a *ReLU*, which replaces every
+# negative number by 0.
 #
 # Nobody has asked for edge detectors. Training has found them, as it does in most networks that learn
 # from photographs ([Yosinski et al., 2014](https://arxiv.org/abs/1411.1792)).
 #
 # ### What does each kernel respond to?
 #
-# The explorer shows what the kernels make of the shark. Drag *Channel*: channel 1 is the blue kernel and
-# sees the water; channel 45 sees edges. Drag *Layer* to go deeper.
+# The explorer shows what the kernels make of the shark. Drag *Channel*, or click on a small picture: channel 1 is
+# the blue kernel and sees the water; channel 45 sees edges. Drag *Layer* to go deeper. (Its *receptive field* is how
+# many pixels of the photograph one value can depend on.)
 
 # %%
 shark = cu.load_image("great_white_shark")
-cu.LayerExplorer(model, shark, keras.applications.vgg16.preprocess_input)
+explorer = cu.LayerExplorer(model, shark, keras.applications.vgg16.preprocess_input)
+explorer.channel.value = 45
+explorer
 
 # %% [markdown]
-# *The layer explorer on VGG16: the photograph, the 64 feature maps of a layer, and one of them large.*
+# *The layer explorer on VGG16: the 64 feature maps of the first layer, the photograph, and channel 45 large: edges.
+# In a running notebook its controls move.*
 #
 # Four of the 64 squares of `block1_conv1` stay dark all over. Their kernels find nothing. Which are they?
 
@@ -236,7 +243,7 @@ colors = ["#31688e" if "conv" in name else "#b5de2b" for name in counts]
 figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
 bars = axes.barh(list(counts), shares, color=colors)
 axes.bar_label(
-    bars, [f"{share:.1f} %" if share >= 0.05 else f"{share:.3f} %" for share in shares], padding=3
+    bars, [f"{share:.1f}%" if share >= 0.05 else f"{share:.3f}%" for share in shares], padding=3
 )
 axes.invert_yaxis()
 axes.set_xlim(0, 85)
@@ -246,11 +253,11 @@ axes.set_title("Share of VGG16's parameters in each layer; green: dense layers",
 plt.show()
 
 # %% [markdown]
-# *Shares of VGG16's 138 million parameters by layer: the convolutions have 0.001 to 1.7 % each, the dense
-# layers fc1, fc2 and predictions 74, 12 and 3 %.*
+# *Shares of VGG16's 138 million parameters by layer: the convolutions have 0.001 to 1.7% each, the dense
+# layers fc1, fc2 and predictions 74, 12 and 3%.*
 #
 # Nine of ten parameters sit in the dense layers, three of four in a single one. The kernels that you have
-# seen above are 0.001 % of the network.
+# seen above are 0.001% of the network.
 #
 # ### A smaller network
 #
@@ -261,15 +268,15 @@ plt.show()
 lite = cu.load_classifier("embedded").model
 dense = lite.get_layer("predictions")
 print(
-    f"EfficientNet-Lite0: {lite.count_params():,} parameters, one for {total / lite.count_params():.0f} of VGG16's"
+    f"EfficientNet-Lite0: {lite.count_params():,} parameters, 1 for every {total / lite.count_params():.0f} in VGG16"
 )
 print(f"its dense layer: ({1280} + 1) x 1000 = {dense.count_params():,}")
 print(f"VGG16's fc1 alone is {counts['fc1'] / lite.count_params():.0f} times the whole network")
 assert dense.count_params() == (1280 + 1) * 1000
 
 # %% [markdown]
-# Its convolutions have no bias. Behind each stands a layer of *batch normalization*, which subtracts a
-# mean, divides by a spread, and then scales and shifts each channel by two learned numbers
+# Its convolutions have no bias. Behind each comes a layer of *batch normalization*, which subtracts a
+# mean, divides by the standard deviation, and then scales and shifts each channel by two learned numbers
 # ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)). The shift does the work of a bias.
 
 # %%
@@ -290,7 +297,7 @@ print(first.name, "has", [weight.shape for weight in first.get_weights()])
 #   together with all layers before it.
 # - A faint kernel is not a weak one. Where batch normalization follows, it rescales each channel, so the
 #   same network can be written with small or with large weights.
-# - A silent channel is not a dead one. It may wait for a color that this picture has not.
+# - A silent channel is not a dead one. It may wait for a color that is not in this picture.
 #
 # **Next:** chapter 3 sends a picture through the layers.
 

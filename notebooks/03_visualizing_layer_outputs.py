@@ -16,7 +16,7 @@
 # ← [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) · [contents](../README.md#the-chapters) · [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) → · 30 minutes
 #
 # Between the photograph and its name VGG16 makes more than four thousand pictures: 64 in its first layer,
-# 512 in its last. **What is on them?** We send the shark through the network and look at what comes out of
+# 512 in its last. **What do they show?** We send the shark through the network and look at what comes out of
 # every layer.
 #
 # **What you will learn**
@@ -109,7 +109,7 @@ plt.show()
 
 # %% [markdown]
 # *Feature map 45 of block1_conv1: thin bright lines along the stripes of the shark, its outline and the
-# small fish; everything else is dark.*
+# small fish; everything else is dark or nearly so.*
 #
 # ## One number by hand
 #
@@ -146,22 +146,25 @@ assert np.isclose(by_hand, feature_map[row, column], rtol=1e-4)
 feature_maps = {name: values[0].numpy() for name, values in features.items()}
 cu.plot_feature_maps({"block1_conv1": feature_maps["block1_conv1"]}, columns=8)
 
+# %% [markdown]
+# *All 64 feature maps of block1_conv1. In some the water is bright and the shark dark, in most only edges
+# are bright, four are dark all over.*
+
 # %%
 maps = feature_maps["block1_conv1"]
 print("silent channels (no value above zero):", np.flatnonzero(maps.max(axis=(0, 1)) == 0))
 for channel in [1, 45]:
+    positive = maps[:, :, channel][maps[:, :, channel] > 0]
     print(
-        f"channel {channel:2d}: {(maps[:, :, channel] > 0).mean():.0%} of its values are above zero"
+        f"channel {channel:2d}: {positive.size / 224**2:.0%} of its values are above zero, half of these below "
+        f"{np.median(positive):.0f}; the largest is {positive.max():.0f}"
     )
 
 # %% [markdown]
-# *All 64 feature maps of block1_conv1. In some the water is bright and the shark dark, in most only edges
-# are bright, four are dark all over.*
-#
-# Find the kernels of chapter 2 again. Channel 1, the blue one, is bright wherever there is water. Channel
-# 45, bright above dark on the right, draws only edges. Channels 8, 16, 29 and 59 wait for colors that
-# this picture has not. Every map still looks like the photograph: this layer sorts it by color and by
-# direction, and throws little away.
+# Find the kernels of chapter 2 again. Channel 1, the blue one, is bright wherever there is water. Channel 45, whose
+# kernel is bright at the top right and dark at the bottom left, draws edges: most of its values are tiny beside the
+# largest. Channels 8, 16, 29 and 59 wait for colors that are not in this picture. Nearly every map that is not dark
+# still looks like the photograph: this layer sorts it by color and by direction, and throws little away.
 
 # %% [markdown]
 # ## The second layer
@@ -171,6 +174,10 @@ for channel in [1, 45]:
 # %%
 cu.plot_feature_maps({"block1_conv2": feature_maps["block1_conv2"]}, columns=8)
 
+# %% [markdown]
+# *All 64 feature maps of block1_conv2. Map 60 shows the shark bright on black water; others show the water
+# without the shark, or edges of one direction.*
+
 # %%
 for name in ["block1_conv1", "block1_conv2"]:
     maps = feature_maps[name]
@@ -179,12 +186,9 @@ for name in ["block1_conv1", "block1_conv2"]:
     )
 
 # %% [markdown]
-# *All 64 feature maps of block1_conv2. Map 60 shows the shark bright on black water; others show the water
-# without the shark, or edges of one direction.*
-#
-# Map 60 (row 8, the fifth) has picked the shark out of the water, together with the light at the top right.
-# No single kernel of the first layer did that: pale and not blue is a combination of several of its maps.
-# The edge maps have become pickier, too. Each keeps to one direction.
+# Map 60 (row 8, the fifth) has picked the shark out of the water, together with the light at the top right. Maps 31
+# and 40 of the first layer began to; map 60 does it cleanly. For that it combines several of them: *pale* and *not
+# blue*.
 
 # %% [markdown]
 # ## Pooling
@@ -198,7 +202,25 @@ cu.plot_feature_maps({"block1_pool": feature_maps["block1_pool"]}, columns=8)
 # *All 64 feature maps of block1_pool: the same pictures as in block1_conv2, with half as many
 # rows and columns.*
 #
-# The shark is where it was, on 112 x 112 places in place of 224 x 224. One window, followed by hand:
+# The shark is where it was, on 112 x 112 places instead of 224 x 224. (The grid before shows block1_conv2 averaged to
+# that size already; so look at one map closely, around the fin on the shark's back.)
+
+# %%
+figure, panels = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
+for axes, name, corner, side in [
+    (panels[0], "block1_conv2", (56, 104), 48),
+    (panels[1], "block1_pool", (28, 52), 24),
+]:
+    (top, left), values = corner, feature_maps[name][:, :, 60]
+    axes.imshow(values[top : top + side, left : left + side])
+    axes.set_title(f"{name}, channel 60: {side} x {side} values", fontsize="medium")
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *The same part of map 60 before and after the pooling: the fin keeps its shape, in blocks of twice the size.*
+#
+# One window, followed by hand:
 
 # %%
 before, after = feature_maps["block1_conv2"][:, :, 60], feature_maps["block1_pool"][:, :, 60]
@@ -218,7 +240,7 @@ assert np.array_equal(windows.max(axis=(1, 3)), after)
 # %% [markdown]
 # ## Early, middle, late
 #
-# Now three depths beside each other: 16 channels each, those that vary most on this picture.
+# Now three depths side by side: 16 channels each, those that vary most on this picture.
 
 # %%
 key_layers = ["block1_conv2", "block3_conv3", "block5_conv3"]
@@ -228,19 +250,20 @@ for name in key_layers:
     liveliest[name] = feature_maps[name][:, :, order[:16]]
 cu.plot_feature_maps(liveliest, columns=4)
 
+# %% [markdown]
+# *The 16 liveliest maps of an early, a middle and a late layer. Early: the whole picture. Middle: textures
+# and parts of outlines. Late: usually one bright spot, mostly on the shark.*
+
 # %%
 rows, columns = np.array(
     [np.unravel_index(m.argmax(), m.shape) for m in np.moveaxis(liveliest["block5_conv3"], 2, 0)]
 ).T
 on_shark = (rows >= 3) & (rows <= 7) & (columns >= 2) & (columns <= 11)
 print(
-    f"block5_conv3: {on_shark.sum()} of 16 maps are brightest on the shark (rows 3 to 7, columns 2 to 11)"
+    f"block5_conv3: {on_shark.sum()} of 16 maps are brightest in the box around the shark, {5 * 10} of 196 cells"
 )
 
 # %% [markdown]
-# *The 16 liveliest maps of an early, a middle and a late layer. Early: the whole picture. Middle: textures
-# and parts of outlines. Late: a single bright spot, nearly always on the shark.*
-#
 # In `block1_conv2` you see a shark. In `block3_conv3` you see strokes: the line of the back in one map,
 # specks where the small fish are in others. In `block5_conv3` you see a spot. It says *there is something
 # here that I know*, and roughly where, but no longer what it looks like.
@@ -262,11 +285,14 @@ print(
 shark = cu.load_image("great_white_shark")
 explorer = cu.LayerExplorer(model, shark, preprocess_input)
 explorer.layer.value = "block3_conv3"
+explorer.channel.value = int(feature_maps["block3_conv3"].mean(axis=(0, 1)).argmax())
 explorer
 
 # %% [markdown]
-# *The layer explorer, open at block3_conv3: the photograph, the feature maps of the layer, and one of them
-# large.*
+# *The layer explorer, open at block3_conv3: 64 of its 256 feature maps, the photograph, and the channel that is
+# strongest on average, large. In a running notebook its controls move.*
+#
+# For `block5_conv3` it is 196 x 196: most of the picture. That is why its maps know *what*, and only roughly *where*.
 
 # %% [markdown]
 # ## How it changes with depth
@@ -291,17 +317,18 @@ for axes, values, title in zip(
 panels[-1].tick_params(axis="x", rotation=90)
 plt.show()
 
+# %% [markdown]
+# *Height, channels and zeros of all 18 layers: height falls in steps from 224 to 7, channels rise from 64 to 512, and
+# zeros rise from 45% in the first layer to 91% in block5_conv3, with a dip at each pooling.*
+
 # %%
 silent = (feature_maps["block5_conv3"].max(axis=(0, 1)) == 0).sum()
 print(
-    f"zeros: block1_conv1 {sparsity[0]:.0f} %, block5_conv3 {sparsity[names.index('block5_conv3')]:.0f} %"
+    f"zeros: block1_conv1 {sparsity[0]:.0f}%, block5_conv3 {sparsity[names.index('block5_conv3')]:.0f}%"
 )
 print(f"block5_conv3: {silent} of 512 channels are silent on this picture")
 
 # %% [markdown]
-# *Height, channels and zeros of all 18 layers: height falls in steps from 224 to 7, channels rise from 64
-# to 512, and zeros rise from a third to nine tenths, dropping at each pooling.*
-#
 # The network trades *where* for *what*: few places, many detectors, and most of them silent. The zeros
 # drop at each pooling, because a window is zero only where all four of its values are.
 
@@ -317,10 +344,29 @@ for name in ["block1_conv1", "block3_conv3", "block5_conv3"]:
     likeness = np.corrcoef(raw[name].numpy().ravel(), feature_maps[name].ravel())[0, 1]
     print(f"{name}: correlation {likeness:5.2f}")
 
+# %%
+wrong = raw["block1_conv1"][0].numpy()
+right = feature_maps["block1_conv1"]
+figure, panels = plt.subplots(2, 2, figsize=(6.4, 6.8), layout="constrained")
+for row, channel in zip(panels, [1, 45]):
+    for axes, title, maps in zip(row, ["preprocessed", "raw pixels"], [right, wrong]):
+        axes.imshow(maps[:, :, channel], vmin=0, vmax=right[:, :, channel].max())
+        axes.set_title(f"channel {channel}, {title}", fontsize="medium")
+        axes.axis("off")
+plt.show()
+
 # %% [markdown]
-# In the first layer the maps have nothing in common: red and blue are exchanged, and the blue kernels see
-# no blue. Further up the network recovers a part, because edges stay edges. That makes the mistake a
-# nasty one. The maps look fine, and they are wrong.
+# *Channels 1 and 45 of block1_conv1, from the preprocessed picture and from raw pixels: channel 1 goes from bright
+# water to black; channel 45 draws edges in both.*
+
+# %%
+likeness = np.corrcoef(right[:, :, 45].ravel(), wrong[:, :, 45].ravel())[0, 1]
+print(f"channel 45: correlation {likeness:.2f}")
+print(f"channel 1, raw: largest value {wrong[:, :, 1].max():.0f}")
+
+# %% [markdown]
+# Red and blue are exchanged, so the blue kernel goes silent; edges stay edges. Further up the network recovers a part.
+# That makes the mistake a nasty one. Most maps look fine, and they are wrong.
 
 # %% [markdown]
 # ## What to remember

@@ -57,15 +57,16 @@ for axes, image in zip(panels.flat, images.values()):
     axes.axis("off")
 plt.show()
 
+# %% [markdown]
+# *Six photographs with the network's first answer: a tiger shark (it is a great white), an Egyptian cat, an
+# espresso, a bobsled (an astronaut), a drilling platform (a rocket), and a tiger cat (a cat and a cup).*
+
 # %%
 for name, image in images.items():
     top = [f"{p.label} {p.probability:.2f}" for p in classifier.top_predictions(image, k=3)]
     print(f"{name:18s} {', '.join(top)}")
 
 # %% [markdown]
-# *Six photographs with the network's first answer: a tiger shark (it is a great white), an Egyptian cat, an
-# espresso, a bobsled (an astronaut), a drilling platform (a rocket), and a tiger cat (a cat and a cup).*
-#
 # Why another network than in chapters 2 and 3? Because now we need classes. VGG16 keeps them in its three
 # dense layers, a download of 553 MB. EfficientNet-Lite0 is part of the course and names what it sees. All
 # methods of this course work on both: `cu.load_classifier("vgg16")` loads VGG16 if you have the network
@@ -91,8 +92,8 @@ print(len(CLASS_INDEX), "classes; number 282 is", CLASS_INDEX["282"])
 
 # %% [markdown]
 # The list is uneven. More than a hundred classes are breeds of dogs. There is no giraffe, no rocket, and no
-# astronaut; of people it has three kinds, a ballplayer, a groom, and a scuba diver. So the answer *bobsled*
-# is wrong, but no right answer was on offer.
+# astronaut; of people it has three kinds, a ballplayer, a groom, and a scuba diver. The shuttle behind her is in the
+# list, but she is not: for an astronaut no right answer was on offer.
 
 # %%
 first, last = cu.class_index("Chihuahua"), cu.class_index("Mexican hairless")
@@ -152,7 +153,10 @@ print("tabby is", cu.class_index("tabby"), "and 282 is", cu.class_label(282))
 cu.ClassExplorer(classifier, images["astronaut"])
 
 # %% [markdown]
-# *The class explorer on the astronaut, at its most probable class, bobsled.*
+# *The class explorer on the astronaut, at its most probable class, bobsled: hot between the suit and the black helmet,
+# and at her right shoulder. In a running notebook its controls move.*
+#
+# *Football helmet* lights up on the helmet, more strongly. Chapter 5 takes the difference of the two.
 
 # %% [markdown]
 # ## Logits and probabilities
@@ -196,15 +200,8 @@ print(f"the great white's logit lowest: {softmax(without_white)[tiger]:.2f}")
 # %% [markdown]
 # ## Why explanations start from logits
 #
-# The methods of the next chapters ask for a derivative: how much does the number change with the picture
-# $x$? For a probability, softmax gives
-#
-# $$ \frac{\partial p_c}{\partial x} = p_c \, (1 - p_c) \; \Big( \frac{\partial z_c}{\partial x}
-# - \sum_{k \neq c} \frac{p_k}{1 - p_c} \, \frac{\partial z_k}{\partial x} \Big) . $$
-#
-# The factor in front goes to zero where $p$ is near 1 or near 0: softmax *saturates*. For a single gradient that only
-# makes the whole map fainter, and scaling undoes it. Where many gradients are added up (chapter 4.2), it decides which
-# of them count.
+# The methods of the next chapters ask for a derivative: how much does the number change when the picture does? Here is
+# the probability of a class as its logit grows, and its derivative.
 
 # %%
 z = np.linspace(-8, 8, 200)
@@ -216,11 +213,15 @@ figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 axes.plot(z, p, color="#440154", label="probability p")
 axes.plot(z, p * (1 - p), color="#31688e", linestyle="--", label="its derivative p (1 - p)")
 axes.plot([lead, lead], [sure, sure * (1 - sure)], "o", color="#5dc863", label="the coffee picture")
-axes.set_xlabel(r"logit of the class, less the others: $z_c - \log \sum_{k \neq c} e^{z_k}$")
+axes.set_xlabel(r"logit of the class minus the others: $z_c - \log \sum_{k \neq c} e^{z_k}$")
 axes.set_xlim(-8, 8)
 axes.set_title("Where the network is sure, the probability is flat", fontsize="medium")
 axes.legend()
 plt.show()
+
+# %% [markdown]
+# *Probability and its derivative as the logit grows: an S-shaped curve that is flat at both ends, and a bell
+# that is highest in the middle. The coffee picture, with p = 0.90, lies on the right slope of the bell.*
 
 # %%
 for name in ["coffee", "great_white_shark", "cat_and_coffee"]:
@@ -228,12 +229,21 @@ for name in ["coffee", "great_white_shark", "cat_and_coffee"]:
     print(f"{name:18s} p = {p:.2f}   p (1 - p) = {p * (1 - p):.2f}")
 
 # %% [markdown]
-# *Probability and its derivative as the logit grows: an S-shaped curve that is flat at both ends, and a bell
-# that is highest in the middle. The coffee picture, with p = 0.90, lies on the right slope of the bell.*
+# When the network is nearly sure, the probability can hardly rise any more, so its derivative is nearly zero: softmax
+# *saturates*. A map made of it would be faintest just where the network is surest, and where many gradients are added
+# up (chapter 4.2), the sure ones would hardly count. The logit has no such ceiling.
 #
-# The sum in the bracket changes the map itself: it is what speaks for the *other* classes. So the
-# gradient of a probability mixes two things, what speaks for the class and what speaks against the
-# others. The gradient of a logit asks about the class alone.
+# There is a second reason. A probability also rises when *other* classes lose. So its gradient mixes what speaks for
+# the class with what speaks against the others. The gradient of a logit asks about the class alone.
+#
+# <details><summary>The formula, for those who want it</summary>
+#
+# $$ \frac{\partial p_c}{\partial x} = p_c \, (1 - p_c) \; \Big( \frac{\partial z_c}{\partial x}
+# - \sum_{k \neq c} \frac{p_k}{1 - p_c} \, \frac{\partial z_k}{\partial x} \Big) $$
+#
+# The factor in front is the bell of the picture; the sum in parentheses is what speaks for the other classes.
+#
+# </details>
 #
 # So every method of this course starts from the logit. `classifier.logits_model` is the network up
 # to its logits, on the same weights. Chapter 4.2 shows how to build it.
@@ -248,7 +258,7 @@ print("softmax of logits_model equals model")
 # ## Two questions about a decision
 #
 # - **Which region?** Class activation maps (chapter 4.1) weight the last feature maps by how much
-#   they matter for the class. They are coarse.
+#   they matter for the class. They are coarse: a few dozen cells.
 # - **Which pixels?** Saliency maps (chapter 4.2) ask how the logit changes when a pixel changes.
 #   They are fine, and noisy.
 

@@ -69,7 +69,7 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 #    still know where things are. Behind them the places are averaged away.
 # 2. **Backward.** Compute the gradient $\dfrac{\partial y^c}{\partial A^k_{ij}}$.
 #    *Why?* It says: if this detector were a little more active at this place, how much would the logit
-#    rise? So we learn which detectors count for the class, although nobody has ever labelled them.
+#    rise? So we learn which detectors count for the class, although nobody has ever labeled them.
 # 3. **Average.** Take the mean over all places:
 #    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
 #    *Why?* Each detector gets one weight: how much it counts on average over the picture. The map itself says
@@ -109,7 +109,7 @@ def grad_cam(model, inputs, class_index, layer_name):
 
 
 # %% [markdown]
-# The layer: the last one that still has height and width. In a list of layers it stands before the averaging.
+# The layer: the last one that still has height and width. In the list of layers it comes before the averaging.
 
 # %%
 model = classifier.model
@@ -127,10 +127,12 @@ cu.plot_heatmap(shark, {"tiger shark": by_hand})
 
 # %% [markdown]
 # *Grad-CAM for tiger shark: the photograph, the heatmap of 7 x 7 cells, and the heatmap stretched over the
-# photograph. The shark's body is hot, the water around it is not.*
+# photograph. The heat lies on the shark from behind the head to the root of the tail, and on the water above its
+# back.*
 #
 # The middle panel is what Grad-CAM computes: 49 numbers. The overlay stretches them, and hides how few they
-# are. The network has looked at the animal, not at the water or the small fish.
+# are. One of the hottest cells, row 2, column 5, holds no shark at all. A cell is large, and it has seen more of the
+# picture than its own square.
 #
 # `cu.make_gradcam_heatmap` is the same computation, compiled, for any network. It remembers the feature maps
 # of a picture, so that the next class takes a few milliseconds.
@@ -178,7 +180,7 @@ print(f"largest difference: {np.abs(fast - by_hand).max():.0e}")
 # %% [markdown]
 # ## For and against
 #
-# Leave the ReLU away, and the map has a sign. For this network the signed map means more than "hot" and
+# Leave out the ReLU, and the map has a sign. For this network the signed map means more than "hot" and
 # "cold". Look at how it ends: the maps are averaged, $f_k = \frac{1}{Z} \sum_{i,j} A^k_{ij}$, and a dense
 # layer with weights $w^c_k$ and bias $b^c$ makes the logit of it. In three lines:
 #
@@ -198,33 +200,36 @@ pair_inputs = tf.constant(classifier.preprocess(pair))
 cat, cup = cu.class_index("Egyptian cat"), cu.class_index("espresso")
 bias = model.layers[-1].bias.numpy()
 
+signed_maps = {}
 for name, index in [("Egyptian cat", cat), ("espresso", cup)]:
     signed, logit = signed_map(model, pair_inputs, index, layer_name)
+    signed_maps[name] = signed
     print(
         f"{name:13s} for {signed[signed > 0].sum():5.2f}, against {signed[signed < 0].sum():5.2f}, "
-        f"together with the bias {signed.sum() + bias[index]:5.2f}; logit {logit:5.2f}"
+        f"together with the bias {signed.sum() + bias[index]:5.2f}; logit {logit:5.2f}; "
+        f"the cup's side (three columns) {signed[:, 4:].sum():5.2f}"
     )
+print(f"mean of all 1000 logits: {classifier.logits(pair).mean():.2f}")
 
 # %%
-cu.plot_heatmap(
-    pair,
-    {
-        name: signed_map(model, pair_inputs, index, layer_name)[0]
-        for name, index in [("Egyptian cat", cat), ("espresso", cup)]
-    },
-)
+cu.plot_heatmap(pair, {"Egyptian cat": signed_maps["Egyptian cat"]})
 
 # %% [markdown]
-# *Signed maps of a picture with a cat and a cup, for Egyptian cat and for espresso. The cat's side speaks for
-# the cat and the cup's side against it; for espresso the cup's side speaks for it, and the cat's side says
-# almost nothing.*
+# *Signed map for Egyptian cat; red speaks for the class, blue against it. The cat's side is red, the cup's side pale
+# blue.*
+
+# %%
+cu.plot_heatmap(pair, {"espresso": signed_maps["espresso"]})
+
+# %% [markdown]
+# *Signed map for espresso: the cup's side speaks for it, and the cat's side says almost nothing.*
 #
 # The network, the picture and the feature maps are the same; only the class differs. The heat moves from the
-# cat to the cup: a method that ignored the class could not do this. And the cup takes 1.32 logits *away*
-# from the cat. Grad-CAM's ReLU hides that.
+# cat to the cup: a method that ignored the class could not do this. And the cup's side takes 1.32 logits *away* from
+# the cat, all that speaks against it in this picture. Grad-CAM's ReLU hides that.
 #
 # Away from what? Softmax looks at differences only, so the zero of a logit is arbitrary in principle. In this network
-# the logits average to about 0 over the 1000 classes. So *for* and *against* mean: more, or less, than for the average
+# the 1000 logits average to about 0. So *for* and *against* mean: more, or less, than for the average
 # class.
 
 # %% [markdown]
@@ -259,17 +264,25 @@ cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
 # ## A heatmap is not a probability
 #
 # Each heatmap is divided by its own maximum. So it says nothing about how much the network believes in the
-# class. Here are four, with their logits. Guess what the brightest cell of *missile* is.
+# class. Here is the shark's heatmap for *missile* beside that for *tiger shark*. Guess first: will it be fainter?
 
 # %%
 logits = classifier.logits(shark)[0]
-for name in ["tiger shark", "great white shark", "espresso", "missile"]:
-    index = cu.class_index(name)
-    brightest = cu.make_gradcam_heatmap(classifier, shark, index).max()
-    print(f"{name:17s} logit {logits[index]:5.1f}   brightest cell {brightest:.0f}")
+heatmaps = {
+    f"{name}, logit {logits[index]:.1f}": cu.make_gradcam_heatmap(classifier, shark, index)
+    for name in ["tiger shark", "missile"]
+    for index in [cu.class_index(name)]
+}
+cu.plot_heatmap(shark, heatmaps)
+
+# %% [markdown]
+# *Grad-CAM for tiger shark and for missile on the shark. Both have cells of full brightness, although the logits are
+# far apart.*
 
 # %% [markdown]
 # ## The same through tf-keras-vis
+#
+# (If you don't use this library, go on with *Which layer?*)
 #
 # The library [tf-keras-vis](https://github.com/keisen/tf-keras-vis) has these methods ready. The tutorial
 # calls its Grad-CAM++ like this. The library's words differ from ours: a layer is a `penultimate_layer`, the
@@ -307,7 +320,7 @@ cu.plot_heatmap(
 # region is hot; tf-keras-vis's are wider.*
 #
 # Two things differ. `penultimate_layer=-1` means: search from the end for the last convolution, and take its
-# own output, *before* the batch normalization and the ReLU that stand behind it as layers of their own. We
+# own output, *before* the batch normalization and the ReLU that come behind it as layers of their own. We
 # took the output behind them, which is what the next layer reads. At the same layer, both agree:
 
 
@@ -357,6 +370,10 @@ by_layer = {
 }
 cu.plot_heatmap(shark, by_layer)
 
+# %% [markdown]
+# *Grad-CAM for tiger shark at an early, a middle and the last layer: first a relief of the whole photograph, then
+# small patches, many of them off the shark, then one region on the shark.*
+
 # %%
 for name, heatmap in by_layer.items():
     hot = heatmap > 0.5
@@ -366,9 +383,6 @@ for name, heatmap in by_layer.items():
     )
 
 # %% [markdown]
-# *Grad-CAM for tiger shark at an early, a middle and the last layer: first a relief of the whole photograph, then
-# a few faint patches, then one region on the shark.*
-#
 # From 233 places to one. An early layer's maps are edges and colors, which are everywhere, and one weight for a
 # whole map says little there. That is why Grad-CAM is used with the last feature maps.
 
@@ -379,17 +393,23 @@ for name, heatmap in by_layer.items():
 # $g^k_{ij} = \partial y^c / \partial A^k_{ij}$.
 #
 # - **Grad-CAM++** ([Chattopadhay et al., 2017](https://arxiv.org/abs/1710.11063)) adds up only the
-#   positive gradients, each with a factor of its own:
-#   $$ w^c_k = \sum_{i,j} \frac{g^2}{2 g^2 + \big(\sum_{a,b} A^k_{ab}\big)\, g^3} \; \text{ReLU}(g) . $$
+#   positive gradients, each with a factor of its own.
 # - **LayerCAM** ([Jiang et al., 2021](https://doi.org/10.1109/TIP.2021.3089943)) gives each place its
 #   own weight, the positive gradient there:
 #   $ L^c = \text{ReLU}\big( \sum_k \text{ReLU}(g^k) \cdot A^k \big) . $
 # - **HiResCAM** ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)) keeps the sign, and skips the
 #   mean: $ L^c = \text{ReLU}\big( \sum_k g^k \cdot A^k \big) . $
 #
-# (Grad-CAM++ takes $e^{y^c}$ for its score; where $y^c$ is piecewise linear, the powers of $g$ above are the second and
-# third derivative of that, without a factor that the division by the maximum removes. tf-keras-vis also scales the
-# factors of each map to the sum 1. The paper's formula does not, but its authors' code does.)
+# <details><summary>Grad-CAM++'s formula, for those who want it</summary>
+#
+# $$ w^c_k = \sum_{i,j} \frac{(g^k_{ij})^2}{2 (g^k_{ij})^2 + \big(\sum_{a,b} A^k_{ab}\big)\, (g^k_{ij})^3}
+# \; \text{ReLU}(g^k_{ij}) $$
+#
+# It takes $e^{y^c}$ for its score; where $y^c$ is piecewise linear, the powers of $g$ above are the second and third
+# derivative of that, without a factor that the division by the maximum removes. tf-keras-vis also scales the factors
+# of each map to the sum 1. The paper's formula does not, but its authors' code does.
+#
+# </details>
 #
 # At the last layer of this network the gradient is the same at every place, so three of the four have little
 # to choose from: HiResCAM *is* Grad-CAM there, and LayerCAM only drops the negative weights. An earlier layer
@@ -407,6 +427,11 @@ cu.plot_heatmap(
 )
 
 
+# %% [markdown]
+# *Four class activation maps for espresso at a middle layer. Grad-CAM's specks lie on the cat as well, Grad-CAM++
+# veils the whole picture, LayerCAM marks the saucer and the spoon, and HiResCAM little more than a few dots.*
+
+
 # %%
 def share_on_cup(heatmap):
     """Return how much of a heatmap's sum lies on the right half of the picture."""
@@ -422,13 +447,10 @@ for name in [middle, layer_name]:
     print(f"on the cup's half, {name}: {', '.join(shares)}")
 
 # %% [markdown]
-# *Four class activation maps for espresso at a middle layer. Grad-CAM's specks lie on the cat as well, Grad-CAM++
-# veils the whole picture, LayerCAM marks the saucer and the spoon, and HiResCAM little more than a few dots.*
-#
 # At the middle layer Grad-CAM puts less than half of its heat on the cup's half: one weight for a whole map is
 # too little there. LayerCAM and HiResCAM, which weigh each place, put two thirds there. At the last layer the
-# order turns around. Grad-CAM and HiResCAM keep what is negative until the sum is done, and put 87 % on the cup;
-# the other two drop it before, and put 66 % there. So there is no best method, only a best one for a layer.
+# order turns around. Grad-CAM and HiResCAM keep what is negative until the sum is done, and put 87% on the cup;
+# the other two drop it before, and put 66% there. So there is no best method, only a best one for a layer.
 
 # %% [markdown]
 # ## Explore: drag through classes, layers and methods
@@ -437,10 +459,13 @@ for name in [middle, layer_name]:
 # toward the beginning, and change the *Method*.
 
 # %%
-cu.ClassExplorer(classifier, shark)
+explorer = cu.ClassExplorer(classifier, shark)
+explorer.classes.value = white
+explorer
 
 # %% [markdown]
-# *The class explorer on the shark, with Grad-CAM for tiger shark at the last layer.*
+# *The class explorer on the shark, with Grad-CAM for great white shark at the last layer. In a running notebook its
+# controls move.*
 
 # %% [markdown]
 # ## What to remember
@@ -448,7 +473,7 @@ cu.ClassExplorer(classifier, shark)
 # - Grad-CAM is four steps: forward, backward, average, weighted sum. It needs a class and a layer.
 # - Use the last feature maps, and the logit.
 # - Without the ReLU the map has a sign. Where a network averages its last maps, as this one does, its sum
-#   is the logit less the bias.
+#   is the logit minus the bias.
 # - Two names for one thing? Look at the difference of their maps.
 #
 # ## Where Grad-CAM misleads

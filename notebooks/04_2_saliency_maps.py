@@ -17,7 +17,7 @@
 #
 # From the dorsal fin backward *tiger shark* leads. Grad-CAM has 49 cells to say so. **Can we get
 # closer, down to the pixels, and find out whether it is the stripes?** Three methods try. Each has a flaw
-# that the next one repairs, and at the end stands an experiment.
+# that the next one repairs, and the chapter ends with an experiment.
 #
 # **What you will learn**
 #
@@ -109,17 +109,17 @@ print(f"{saliency.shape[0]} x {saliency.shape[1]} values, as many as the network
 
 # %%
 def brighten(values):
-    """Scale a map for drawing: the brightest 1 % are all 1."""
+    """Scale a map for drawing: the brightest 1% are all 1."""
     return np.clip(values / np.percentile(np.abs(values), 99), -1, 1)
 
 
 cu.plot_heatmap(shark, {"Saliency for tiger shark": brighten(saliency)})
 
 # %% [markdown]
-# *Saliency for tiger shark: clusters of bright dots, most of them on the shark, but with no outline that one
-# could recognize.*
+# *Saliency for tiger shark: clusters of bright dots, densest around the shark, but with no outline that one could
+# recognize. (A dot is a pixel of the network's 224 x 224, stretched to the photograph's width.)*
 #
-# A few pixels stand out so far that all others look dark beside them. So we draw the brightest 1 % at full
+# A few pixels stand out so far that all others look dark beside them. So we draw the brightest 1% at full
 # strength and scale the rest to them; the numbers stay as they are. Even so, it is hard to find the shark.
 
 # %% [markdown]
@@ -143,10 +143,9 @@ grad_cams = [cu.make_gradcam_heatmap(classifier, picture, tiger) for picture in 
 print(f"correlation of their Grad-CAM:     {correlation(*grad_cams):.2f}")
 
 # %% [markdown]
-# The photographs are the same for the eye, and Grad-CAM's maps are, too. The saliency maps are not. A network
-# of ReLUs is *piecewise linear*: it is made of many small pieces, within a piece the gradient is constant,
-# and at its border the gradient jumps. A tiny step leads to another piece. So the gradient at one point can say
-# little about the surroundings.
+# The photographs are the same to the eye, and Grad-CAM's maps are, too. The saliency maps are not. A network of ReLUs is
+# *piecewise linear*. It is made of many small pieces: within a piece the gradient is constant, and at its border the
+# gradient jumps. A tiny step leads to another piece. So the gradient at one point says little about its surroundings.
 
 # %% [markdown]
 # ## SmoothGrad
@@ -198,10 +197,11 @@ plt.show()
 cu.plot_heatmap(shark, {f"SmoothGrad, n = {n}": brighten(maps[n][0]) for n in [1, 20, 320]})
 
 # %% [markdown]
-# *SmoothGrad with 1, 20 and 320 samples: with each step the dots gather into lines, and the water gets darker;
-# with 320 the outline of the shark, its fins and strokes on the flank stand out.*
+# *SmoothGrad with 1, 20 and 320 samples: the dots gather into lines; with 320 the water is darkest, and the outline of
+# the shark, its fins and strokes on the flank stand out.*
 #
-# Now the shark is there. And look at the flank: the brightest part shows vertical strokes.
+# Now the shark is there. And look at the flank: behind the brightest part, toward the tail, there are short vertical
+# strokes.
 
 # %% [markdown]
 # ## The same through tf-keras-vis
@@ -263,7 +263,7 @@ print(f"10 steps: both agree, correlation {correlation(by_hand, attributions):.3
 # ### Are ten steps enough?
 #
 # The integral is replaced by a sum. `completeness_gap` compares what the attributions sum to with what they
-# should, $F(x) - F(x')$: a gap of 0.05 means that 5 % are missing or too much.
+# should, $F(x) - F(x')$: a gap of 0.05 means that 5% is missing or too much.
 
 # %%
 gain = float(logits_model(inputs)[0, tiger] - logits_model(black)[0, tiger])
@@ -289,18 +289,19 @@ axes.set_title("Logit of tiger shark along the path", fontsize="medium")
 axes.set_xlim(0, 1)
 plt.show()
 
+# %% [markdown]
+# *The logit of tiger shark from black to the photograph: it rises steeply near black and is flat from there
+# on.*
+
 # %%
 half = positions[np.argmax(along - along[0] > gain / 2)]
 print(f"half of the gain is reached at {half:.2f}")
 
 # %% [markdown]
-# *The logit of tiger shark from black to the photograph: it rises steeply near black and is flat from there
-# on.*
-#
 # Most of the gain comes while the picture is still nearly black. Ten equal steps put one point on that rise,
 # or none. Three hundred put enough there. And look at the right end: that is where the photograph itself lies,
-# where plain saliency takes its gradient. Along the path the logit hardly changes there, so the gradient at the
-# photograph carries little of the gain.
+# where plain saliency takes its gradient. The network is *saturated* there: the shark is already recognized, and more
+# light on it changes little. So the gradient at the photograph carries little of the gain.
 #
 # So do not trust a fixed number of steps. Print the gap.
 
@@ -311,19 +312,19 @@ print(f"half of the gain is reached at {half:.2f}")
 attributions = runs[300].sum(axis=-1)  # the three colors of a pixel together
 cu.plot_heatmap(shark, {"Integrated Gradients": brighten(attributions)})
 
+# %% [markdown]
+# *Integrated Gradients for tiger shark: dots for and against the class lie side by side all over the shark's
+# body.*
+
 # %%
 positive, negative = attributions[attributions > 0].sum(), attributions[attributions < 0].sum()
 print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positive + negative:+.1f}")
 
 # %% [markdown]
-# *Integrated Gradients for tiger shark: dots for and against the class lie side by side all over the shark's
-# body.*
-#
 # The sum is right, and the map lies on the shark. But read the numbers. Hundreds of logits speak for the tiger
 # shark, hundreds against it, and nine are left. What is for and what is against changes from pixel to pixel.
-# Pixels do not speak for a shark one by one; only their sum over an area means something. And the gap *is* the error
-# of the total, and of nothing else: errors of single pixels can cancel in it. It does not say how wrong the part for
-# or the part against is.
+# Pixels do not speak for a shark one by one; only their sum over an area means something. The gap checks only the
+# total: errors of single pixels can cancel in it.
 
 # %% [markdown]
 # ## Regions and pixels, side by side
@@ -366,33 +367,35 @@ pictures = {
     "flank, along the columns": blur(shark, np.s_[150:300, 300:560], axis=0),
     "all, along the rows": blur(shark, np.s_[:, :], axis=1),
 }
+leads = {}
 for name, picture in pictures.items():
     values = classifier.logits(picture)[0]
-    print(
-        f"{name:25s} tiger shark {values[tiger]:5.2f}, great white {values[white]:5.2f}: "
-        f"{cu.class_label(int(values.argmax()))}"
-    )
+    answer = cu.class_label(int(values.argmax())).replace("_", " ")
+    leads[name] = f"{answer}, by {abs(values[tiger] - values[white]):.2f}"
+    print(f"{name:25s} tiger shark {values[tiger]:5.2f}, great white {values[white]:5.2f}")
 
 # %%
-figure, panels = plt.subplots(1, 3, figsize=(9.6, 2.6), layout="constrained")
-for axes, (name, picture) in zip(panels, pictures.items()):
-    axes.imshow(picture)
-    axes.set_title(name, fontsize="medium")
+figure, panels = plt.subplots(2, 3, figsize=(9.6, 5.4), layout="constrained")
+for axes in panels.flat:
     axes.axis("off")
+for axes, (name, picture) in zip(panels.flat, pictures.items()):
+    axes.imshow(picture)
+    axes.set_title(f"{name}:\n{leads[name]}", fontsize="medium")
 plt.show()
 
 # %% [markdown]
-# *The photograph, the photograph with the flank blurred along the rows, and with the head blurred in the same
-# way.*
+# *The photograph and four blurred ones, each with the network's answer and its lead over the other shark. With the flank
+# blurred, along the rows or along the columns, it says great white shark; with the head or the whole picture blurred
+# along the rows it says tiger shark.*
 #
 # Blurring the flank turns the answer into great white, and so makes it right; blurring the head does not. (The tiger
 # shark loses about a logit in both. Only on the flank does the great white gain.) So the maps have pointed at the
 # right *place*.
 #
-# But is it the *stripes*? Blurring the flank along its columns leaves the strokes standing, and the answer turns as
-# well. Blurring the whole picture along the rows removes all stripes, and the answer stays *tiger shark*. So it is
-# the fine detail of the flank, beside a sharp head. That it is the stripes has not passed the test. An explanation
-# that fits is not yet an explanation.
+# But is it the *stripes*? Blurring along the columns leaves the strokes of the flank but smears the outline of back and
+# belly, and the answer turns as well. Blurring the whole picture along the rows removes all stripes, and the answer
+# stays *tiger shark*. What matters is fine detail on the flank while the head stays sharp. The stripes alone did not
+# pass the test. An explanation that fits is not yet an explanation.
 
 # %% [markdown]
 # ## Explore: pixels
@@ -406,7 +409,7 @@ explorer.method.value = "saliency"
 explorer
 
 # %% [markdown]
-# *The class explorer on the shark, with the saliency map for tiger shark.*
+# *The class explorer on the shark, with the saliency map for tiger shark. In a running notebook its controls move.*
 
 # %% [markdown]
 # ## What to remember

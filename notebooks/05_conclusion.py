@@ -15,9 +15,9 @@
 #
 # ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) → · 20 minutes
 #
-# Three questions are still open. **Which part of a rocket looks like a drilling platform? What has an
-# astronaut in common with a bobsled? And what makes a picture of a cat and a cup a cat?** Each gets its
-# picture. Then all methods stand side by side, with the rules for reading them.
+# Three questions are still open. **Which part of a rocket looks like a drilling platform? What does an
+# astronaut have in common with a bobsled? And what makes a picture of a cat and a cup a cat?** Each gets its
+# picture. Then come all methods side by side, and the rules for reading them.
 #
 # **What you will learn**
 #
@@ -38,6 +38,7 @@ if "google.colab" in sys.modules:
 import course_utils as cu
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from IPython.display import Markdown
@@ -46,8 +47,8 @@ from IPython.display import Markdown
 # ## Why this name rather than that one?
 #
 # A logit has no zero, and what raises all logits alike says nothing about the answer. So we ask about
-# *differences*: the signed map of one class less that of another (chapter 4.1). For this network its sum is the
-# lead of the first class, but for the biases. Mind what it hides: what speaks for both classes cancels out.
+# *differences*: the signed map of one class minus that of another (chapter 4.1). For this network its sum is the
+# lead of the first class, apart from the biases. Note what it hides: what speaks for both classes cancels out.
 
 # %%
 classifier = cu.load_classifier()
@@ -68,7 +69,7 @@ def signed_map(image, class_index):
 
 
 def rather_than(image, name, other):
-    """Return the signed map of one class less that of another."""
+    """Return the signed map of one class minus that of another."""
     return signed_map(image, cu.class_index(name)) - signed_map(image, cu.class_index(other))
 
 
@@ -82,6 +83,10 @@ def rather_than(image, name, other):
 rocket = cu.load_image("rocket")
 difference = rather_than(rocket, "drilling platform", "missile")
 cu.plot_heatmap(rocket, {"drilling platform minus missile": difference})
+
+# %% [markdown]
+# *Signed difference for the rocket, drilling platform minus missile: the towers on both sides, and the sky and the masts
+# beside them, speak for drilling platform; the rocket in the middle speaks for missile.*
 
 # %%
 sides = np.delete(difference, [2, 3, 4], axis=1)
@@ -97,12 +102,31 @@ print(
 )
 
 # %% [markdown]
-# *Signed difference for the rocket, drilling platform minus missile: the steel towers on both sides speak for
-# drilling platform, the rocket in the middle for missile.*
-#
 # The last line shows what the difference hides: the middle speaks for *drilling platform* as well, with four logits.
-# But it speaks for *missile* a little more, by 0.7. The towers at the sides, steel lattices against the sky, speak for
-# *drilling platform* and hardly for *missile*. They decide.
+# But it speaks for *missile* a little more, by 0.7. So the sides decide. Is it the towers, steel lattices against the
+# sky? Paint them out. To compare, paint out strips of the same width beside them. Guess both answers.
+
+# %%
+sky = np.median(rocket[:40].reshape(-1, 3), axis=0)
+width = rocket.shape[1]
+figure, panels = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
+for axes, (name, start) in zip(panels, {"without towers": 0, "without strips": 0.16}.items()):
+    painted = rocket.copy()
+    left, right = int(start * width), int((start + 0.16) * width)
+    painted[:, left:right] = painted[:, width - right : width - left] = sky
+    best = classifier.top_predictions(painted, k=1)[0]
+    label = best.label.replace("_", " ")
+    print(f"{name}: {label} {best.probability:.2f}")
+    axes.imshow(painted)
+    axes.set_title(f"{name}: {label}", fontsize="medium")
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *The rocket without its two large towers is a missile; without strips of the same width beside them it stays a drilling
+# platform.*
+#
+# So the towers say *drilling platform*. The heatmap has pointed to them, and to the sky beside them: its cells are large.
 
 # %% [markdown]
 # ### The astronaut
@@ -114,6 +138,10 @@ astronaut = cu.load_image("astronaut")
 difference = rather_than(astronaut, "bobsled", "football helmet")
 cu.plot_heatmap(astronaut, {"bobsled minus football helmet": difference})
 
+# %% [markdown]
+# *Signed difference for the astronaut, bobsled minus football helmet: the helmet in the lower right corner
+# speaks for football helmet, the flag and the suit a little for bobsled rather than for football helmet.*
+
 # %%
 helmet = difference[4:, 4:]
 print(
@@ -122,12 +150,10 @@ print(
 print(f"largest cell of the other 40: {difference.max():+.2f}")
 
 # %% [markdown]
-# *Signed difference for the astronaut, bobsled minus football helmet: the helmet in the lower right corner
-# speaks for football helmet, the flag and the suit a little for bobsled rather than for football helmet.*
-#
-# The helmet says *football helmet* rather than *bobsled*, plainly. *Bobsled* has no such place. It leads by small
-# amounts over the flag, the suit and the background, nowhere by more than 0.2, and ends a hair ahead. No single thing
-# in the picture looks like a bobsled to us. To the network a little of everything does, and the small amounts add up.
+# Alone, *bobsled* is hot between the suit and the helmet (chapter 4). But there *football helmet* is as strong or
+# stronger. What is left for *bobsled* is spread thinly over the flag, the suit and the background, nowhere more than
+# 0.2, and it ends a hair ahead. No single thing in the picture looks like a bobsled to us. To the network a little of
+# everything does, and the small amounts add up.
 
 # %% [markdown]
 # ### The cat and the cup
@@ -139,6 +165,10 @@ pair = cu.load_image("cat_and_coffee")
 difference = rather_than(pair, "Egyptian cat", "espresso")
 cu.plot_heatmap(pair, {"Egyptian cat minus espresso": difference})
 
+# %% [markdown]
+# *Signed difference for the cat and the cup, Egyptian cat minus espresso: all of the cat's side speaks for the
+# cat, all of the cup's side for the espresso.*
+
 # %%
 print(
     f"cat's side (three columns) {difference[:, :3].sum():+.1f}, the seam {difference[:, 3].sum():+.1f}, "
@@ -146,9 +176,6 @@ print(
 )
 
 # %% [markdown]
-# *Signed difference for the cat and the cup, Egyptian cat minus espresso: all of the cat's side speaks for the
-# cat, all of the cup's side for the espresso.*
-#
 # Each side votes for its own object, with about seven logits, and the cat wins by less than one. That is why
 # the probabilities were low: the network is not lost, it sees both, and softmax makes it choose.
 
@@ -174,8 +201,12 @@ heatmaps = {
 bright = {title: np.clip(m / np.percentile(m, 99), 0, 1) for title, m in heatmaps.items()}
 cu.plot_heatmap(shark, bright)
 
+# %% [markdown]
+# *All methods of the course for tiger shark. The class activation maps cover the body as a smooth region; of the
+# pixel maps, SmoothGrad draws the animal, saliency and Integrated Gradients are scattered dots on it.*
+
 # %%
-inside = np.s_[80:320, 130:690]  # rows and columns of the photograph: the shark and a little water
+inside = np.s_[80:320, 130:690]  # rows and columns of the photograph: a box around the shark
 area = np.zeros(shark.shape[:2])
 area[inside] = 1
 print(f"the box around the shark is {area.mean():.0%} of the picture; on it lies of")
@@ -187,11 +218,8 @@ for title, heatmap in heatmaps.items():
     )
 
 # %% [markdown]
-# *All methods of the course for tiger shark. The class activation maps cover the body as a smooth region; of the
-# pixel maps, SmoothGrad draws the animal, saliency and Integrated Gradients are scattered dots on it.*
-#
-# Read the numbers with care: they say how much of a map lies on the shark, not how good the map is. A map may be
-# right to look at the water, if the network does.
+# Read the numbers with care: they say how much of a map lies in the box, of which more than half is water, and not how
+# good the map is. A map may be right to look at the water, if the network does.
 
 # %%
 rows = ["| method | it answers | it gets wrong | gradients |", "|---|---|---|---|"]
@@ -202,7 +230,8 @@ rows += [
 Markdown("\n".join(rows))
 
 # %% [markdown]
-# (Gradients: how many the method takes unless you ask for more.) No column picks a winner. They answer
+# (Gradients: how many the method takes unless you ask for more. For SmoothGrad and Integrated Gradients ask for 320 and
+# 300, as above.) No column picks a winner. They answer
 # different questions.
 
 # %% [markdown]
@@ -212,8 +241,8 @@ Markdown("\n".join(rows))
 #    Small change or total gain?
 # 2. **Read the logit beside the map.** Each map is scaled to its own maximum: *missile* on the shark is as bright
 #    as *tiger shark* (chapter 4.1).
-# 3. **Look at what speaks against.** The cup took 1.32 logits from the cat, and Grad-CAM's ReLU hid it (chapter
-#    4.1).
+# 3. **Look at what speaks against.** The cup's side took 1.32 logits from the cat, and Grad-CAM's ReLU hid it
+#    (chapter 4.1).
 # 4. **Count the cells.** A smooth overlay of 49 numbers has no outlines.
 # 5. **Ask how much is chance.** Two seeds of SmoothGrad with 20 samples agreed at 0.6 only; ten steps of
 #    Integrated Gradients gave a wrong sum (chapter 4.2).
@@ -223,6 +252,9 @@ Markdown("\n".join(rows))
 #    test (chapter 4.2).
 #
 # A heatmap that passes shows what the logit depends on. *Why* stays your hypothesis.
+#
+# Here the tutorial ends that this course follows. Part two goes on: what a channel looks for (chapter 6), whether a
+# heatmap is right (chapter 7), and your own network (chapter 8).
 #
 # ## Further reading
 #

@@ -90,9 +90,9 @@ report("pixels", from_pixels)
 #
 # ## Three ideas
 #
-# **Waves in place of pixels.** In a photograph, slow waves are strong and fast ones weak: strength falls with
+# **Waves instead of pixels.** In a photograph, slow waves are strong and fast ones weak: strength falls with
 # frequency, as $1/f$. Noise has all of them alike. So we let the climb change the strengths of waves, each in its
-# natural proportion, and add them up to a picture.
+# natural proportion (multiplied by $1/f$), and add them up to a picture.
 
 
 # %%
@@ -117,7 +117,8 @@ report("waves", from_waves)
 # %% [markdown]
 # **Colors as they come.** In photographs red, green and blue rise and fall together; most differences are light
 # against dark. So the waves get colors of their own: light against dark, orange against blue, and, weakest,
-# magenta against green.
+# magenta against green. (The numbers are those of Lucid, measured on ImageNet's photographs:
+# [Olah et al., 2017](https://distill.pub/2017/feature-visualization).)
 
 # %%
 COLORS = np.float32([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46
@@ -163,12 +164,11 @@ plt.show()
 
 # %% [markdown]
 # *Four pictures that the network calls a strawberry: colored noise; pink and green blots; pale blots, one with the
-# dots of a strawberry; and dotted red fruits beside something green.*
+# dots of a strawberry; and dotted, rounded lumps, some of them red, beside something green and stringy.*
 #
 # All four have a probability of 1.0. The first is noise, and the network is as sure of it as of any photograph.
-# With each idea the picture gets closer to something we know, until in the last one red fruits with seeds hang
-# beside a green leaf. Nobody would take it for a photograph. But now we see what the class is made of for the
-# network: red, dotted, rounded, green above.
+# With each idea the picture gets closer to something we know. Nobody would take the last one for a photograph. But
+# now we see what the class is made of for the network: rounded, dotted, some red, some green.
 
 # %% [markdown]
 # ## Two more classes
@@ -191,8 +191,8 @@ for axes, (name, picture) in zip(panels, wishes.items()):
 plt.show()
 
 # %% [markdown]
-# *What the network paints for tabby and flamingo: striped cats on a lawn, and red birds with bent necks standing in
-# water.*
+# *What the network paints for tabby and flamingo: striped cats on a lawn, and red heads, bent necks and thin legs in
+# water, around a big green back that no flamingo has.*
 #
 # It paints several of each, and parts of them, wherever there is room: a class has no number and no place. The
 # logit only asks that the evidence is there.
@@ -222,7 +222,9 @@ for row, (name, chosen) in zip(grid, channels.items()):
             model, name, channel, num_steps=30, preprocess_input=preprocess_input
         )
         axes.imshow(picture)
-        axes.set_title(f"{name}, {channel}\n{len(picture)} pixels", fontsize="small")
+        axes.set_title(
+            f"{name}, {channel}\n{len(picture)} x {len(picture)} pixels", fontsize="small"
+        )
         axes.axis("off")
 plt.show()
 
@@ -235,6 +237,51 @@ plt.show()
 # checks. In `block4_conv3` you find fur (1), toes or fingers (3) and bulges like knitting (5). And in
 # `block5_conv1`, channel 17 paints something like a green head with eyes. Nobody has told VGG16 what fur is. These
 # are the same kinds of things that chapter 3 saw light up: pictures, textures, spots.
+
+# %% [markdown]
+# ## The strongest examples
+#
+# A wish is painted by an optimizer. The other kind of evidence is real: of many pictures, the nine places that drive a
+# channel most, cut out at its receptive field. Do both show the same?
+#
+# `cu.sample_crops()` cuts squares out of the photographs that are installed with scikit-image; for channels of the first
+# blocks they are enough. For deep ones it takes thousands of pictures: `cu.caltech101_folder()` downloads some, and
+# `python -m course_utils survey FOLDER` looks through any folder.
+
+# %%
+crops = list(cu.sample_crops().values())
+chosen = {"block2_conv2": [20, 33, 50], "block3_conv3": [3, 5, 9]}
+examples = cu.strongest_examples(model, crops, chosen, preprocess_input)
+print(f"{len(crops)} pictures")
+
+figure, grid = plt.subplots(4, 3, figsize=(7, 9.8), layout="constrained")
+for (upper, lower), name in zip([grid[:2], grid[2:]], chosen):
+    for column, channel in enumerate(chosen[name]):
+        wish = cu.visualize_channel(
+            model, name, channel, num_steps=30, preprocess_input=preprocess_input
+        )
+        patches = cu.example_patches(examples[name], crops, channel)
+        patches = np.pad(patches, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
+        rows = [np.hstack(patches[start : start + 3]) for start in (0, 3, 6)]
+        upper[column].imshow(wish)
+        upper[column].set_title(f"{name}, {channel}: its wish", fontsize="small")
+        lower[column].imshow(np.vstack(rows))
+        lower[column].set_title("strongest examples", fontsize="small")
+for axes in grid.flat:
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *For three channels each of block2_conv2 and block3_conv3: the picture that the channel wishes for, and under it the nine
+# patches of photographs that drive it most.*
+#
+# Often both say the same. Channel 33 of `block2_conv2` wishes for oblique strokes, and its examples are oblique bars.
+# Channel 50 wishes for turquoise dots; it finds turquoise water and bright specks. Channel 5 of `block3_conv3` paints
+# oblique stripes, and finds the rims of cups and a shark's back.
+#
+# And sometimes they do not. Channel 3 paints dark dots on a light ground, but it finds straw and embroidered badges. Which
+# of the two is *the* meaning of the channel? Neither alone. Where both agree, believe them; where they do not, look for
+# more pictures. (A patch that touches the border of a picture is white beyond it.)
 
 # %% [markdown]
 # ## Knock it out
@@ -290,10 +337,9 @@ plt.show()
 # %% [markdown]
 # *Two kinds of evidence about one channel: where it fires on the shark, and the picture that drives it most.*
 #
-# It fires all over the shark, and wishes for bodies with a scaly skin. It was the most important one, and the
-# tiger shark lost 0.3 of 9.2 logits. The great white did not notice. Other
-# classes, which have nothing to do with sharks, lost or gained more: a channel has no class of its own. It is a word
-# that many classes use.
+# It fires all over the shark and above its back, and wishes for bodies with a scaly skin. It was the most important one,
+# and the tiger shark lost 0.3 of 9.2 logits. The great white did not notice. Other classes, which have nothing to do
+# with sharks, lost more, or gained as much: a channel has no class of its own. It is a word that many classes use.
 
 # %% [markdown]
 # How many channels does the answer rest on? Set the strongest ones to zero, one after another, until *tiger shark*
@@ -312,8 +358,8 @@ largest = np.abs(maps.mean(axis=(0, 1))[:, np.newaxis] * W).max(axis=1)  # over 
 print(f"channels that no logit would miss by more than 0.1: {(largest < 0.1).mean():.0%}")
 
 # %% [markdown]
-# Eleven channels, of 1280, carry the difference between the two sharks. And for nine of ten channels it makes no
-# difference to any of the 1000 classes whether they are there, on this picture: they have nothing to say about it.
+# Without its eleven strongest channels the tiger shark loses first place. And nine of ten channels could be removed, one
+# at a time, without moving any of the 1000 logits by more than 0.1, on this picture.
 #
 # ## What to remember
 #

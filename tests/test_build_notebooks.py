@@ -155,6 +155,20 @@ def test_a_photograph_is_stored_as_jpeg_and_a_grid_keeps_its_colors():
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(contents)).convert("RGB")), grid)
 
 
+def test_a_still_picture_keeps_its_transparent_ground():
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 90, 4), dtype=np.uint8)
+    pixels[:, :, 3] = 255
+    pixels[:40] = 118, 118, 118, 0
+    pixels[10:20, :, 3] = np.linspace(0, 255, 90)  # the edge of a letter
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    stored, contents = tool.compress(file.getvalue())
+    shown = np.asarray(Image.open(io.BytesIO(contents)))
+    assert stored == "png" and len(contents) < 0.8 * len(file.getvalue())
+    np.testing.assert_array_equal(shown[:, :, 3], pixels[:, :, 3])
+    np.testing.assert_allclose(shown.astype(int), pixels, atol=4)
+
+
 def test_cell_ids_follow_the_contents(built, tmp_path):
     before = [cell.id for cell in tool.read_source(built).cells]
     text = CHAPTER.replace("# A tiny", "# A small") + "\n# %%\nsum(numbers)\n\n# %%\nsum(numbers)\n"

@@ -116,14 +116,14 @@ def test_what_the_package_and_the_chapters_import_is_declared():
     for path in [*ROOT.glob("course_utils/**/*.py"), *ROOT.glob("notebooks/*.py")]:
         for module in imported_modules(path) - sys.stdlib_module_names - {"course_utils"}:
             names = {canonicalize_name(name) for name in distributions.get(module, [module])}
-            if not {name.removesuffix("-cpu") for name in names} & set(dependencies()):
+            if not {name.removesuffix("-cpu") for name in names} & set(dependencies("survey")):
                 undeclared.add((path.name, module))
     assert undeclared == set()
 
 
 def test_constraints_satisfy_the_package():
     pins = requirements(constraint_lines())
-    for name, requirement in dependencies("dev", "book").items():
+    for name, requirement in dependencies("dev", "survey", "book").items():
         (pin,) = pins[name].specifier
         assert requirement.specifier.contains(Version(pin.version)), pins[name]
 

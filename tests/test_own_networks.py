@@ -55,6 +55,10 @@ def several_sigmoids():
     return chain([conv(), *head(3, "sigmoid")])
 
 
+def sigmoids_in_a_nested_head():
+    return chain([conv(), chain(head(3, "sigmoid"), (8, 8, 4), name="head")])
+
+
 def gray():
     return chain([conv(), *head(3, "softmax")], (8, 8, 1))
 
@@ -71,10 +75,10 @@ NETWORKS = [sequential, nested, augmented, one_sigmoid, one_sigmoid_as_a_layer, 
             gray, open_size, many_classes]  # fmt: skip
 
 
-def wrap(make, **options):
+def wrap(make, preprocess_input=None, **options):
     keras.utils.set_random_seed(0)
     size = {"input_size": (8, 8)} if make is open_size else {}
-    return cu.ImageClassifier("mine", make(), None, **size, **options)
+    return cu.ImageClassifier("mine", make(), preprocess_input, **size, **options)
 
 
 @pytest.mark.parametrize("make", NETWORKS)
@@ -90,6 +94,32 @@ def test_every_method_takes_it(make, key):
 
 
 @pytest.mark.parametrize("make", NETWORKS)
+@pytest.mark.parametrize("fill", ["blur", "mean", "black", "road"])
+def test_covering_takes_it(make, fill):
+    """The whole picture, one of another size, has the logits and probabilities it always has."""
+    classifier, heat = wrap(make), np.random.default_rng(1).random((3, 3))
+    for class_index in (None, 0, 1):
+        index = classifier.logits(IMAGE)[0].argmax() if class_index is None else class_index
+        logit, probability = (f(IMAGE)[0, index] for f in (classifier.logits, classifier.predict))
+        deleted = cu.deletion_curve(classifier, IMAGE, heat, class_index, 4, fill)
+        inserted = cu.insertion_curve(classifier, IMAGE, heat, class_index, 4, fill)
+        np.testing.assert_allclose([deleted.logits[0], inserted.logits[-1]], logit, rtol=1e-4)
+        whole = [deleted.probabilities[0], inserted.probabilities[-1]]
+        np.testing.assert_allclose(whole, [probability] * 2, rtol=1e-4)
+        np.testing.assert_allclose(deleted.logits[-1], inserted.logits[0], rtol=1e-4)
+        heatmap = cu.occlusion_map(classifier, IMAGE, class_index, 4, 4, fill)
+        assert heatmap.shape == (2, 2) and np.isfinite(heatmap).all() and heatmap.any()
+
+
+@pytest.mark.parametrize("make", NETWORKS)
+def test_it_can_forget(make):
+    classifier = wrap(make)
+    *_, (name, copy) = cu.randomized_copies(classifier, images=[IMAGE])
+    assert name == "conv" and copy.class_names == classifier.class_names
+    assert np.abs(copy.logits(IMAGE) - classifier.logits(IMAGE)).max() > 0.1
+
+
+@pytest.mark.parametrize("make", NETWORKS)
 def test_both_explorers_take_it_and_name_its_classes(make):
     names = [f"thing {i}" for i in range(wrap(make).num_classes)]
     classifier = wrap(make, class_names=names)
@@ -102,7 +132,7 @@ def test_both_explorers_take_it_and_name_its_classes(make):
 
 @pytest.mark.parametrize("make", [one_sigmoid, one_sigmoid_as_a_layer])
 def test_one_sigmoid_is_two_classes(make):
-    classifier = wrap(make, class_names=["no", "yes"])
+    classifier = wrap(make, lambda images: images / 255, class_names=["no", "yes"])
     expected = float(classifier.model(classifier.preprocess(IMAGE))[0, 0])
     probabilities = classifier.predict(IMAGE)[0]
     np.testing.assert_allclose(probabilities, [1 - expected, expected], atol=1e-6)
@@ -111,9 +141,11 @@ def test_one_sigmoid_is_two_classes(make):
     np.testing.assert_allclose(against, -for_it, atol=1e-6)
 
 
-def test_several_sigmoids_judge_each_class_by_itself():
-    classifier = wrap(several_sigmoids)
+@pytest.mark.parametrize("make", [several_sigmoids, sigmoids_in_a_nested_head])
+def test_several_sigmoids_judge_each_class_by_itself(make):
+    classifier = wrap(make, lambda images: images / 255)
     expected = classifier.model(classifier.preprocess(IMAGE)).numpy()
+    assert 0.1 < expected.min() and expected.max() < 0.9  # large logits give a softmax the same
     np.testing.assert_allclose(classifier.predict(IMAGE), expected, atol=1e-6)
 
 

@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -124,6 +125,14 @@ def test_a_program_without_a_console_can_import_tensorflow():
         "import sys; sys.stderr = None; import course_utils.networks.backend as b; print(b)"
     )
     assert run.returncode == 0 and "backend" in run.stdout
+
+
+def test_keras_on_another_backend_is_refused(monkeypatch):
+    import keras
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(ImportError, match="runs on 'torch', .*KERAS_BACKEND to 'tensorflow'"):
+        runpy.run_path(f"{cu.__path__[0]}/networks/backend.py")
 
 
 ON_COLAB = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab'); "

@@ -106,6 +106,12 @@ def navigation(contents, number):
     return " · ".join(links)
 
 
+def setup_cell(address, version):
+    """Return the cell, with its `# %%` line, that installs the course on Colab."""
+    source = f"{address}/archive/refs/tags/v{version}.zip" if address else "course.zip"
+    return _SETUP_CELL.format(source=source)
+
+
 def stamp_chapter(text, contents, number, address, version):
     """Return a chapter's .py text with its title, badges, links and setup cell."""
     chapter = contents[number]
@@ -114,13 +120,12 @@ def stamp_chapter(text, contents, number, address, version):
     if address:
         lines[2:2] = [badges(chapter, address, version), ""]
     head = "# %% [markdown]\n" + _commented(lines)
-    source = f"{address}/archive/refs/tags/v{version}.zip" if address else "course.zip"
     foot = '\n# %% [markdown] tags=["navigation"]\n' + _commented([links])
     missing = f"{chapter.file}: no Markdown cell that begins with a title '# ...' and an empty line"
     text = _replace(_HEAD, head, text, missing)
     if not _SETUP.search(text):
         text = _FIRST_CODE.sub('# %% cellView="form"\n\n', text, count=1)
-    text = _replace(_SETUP, _SETUP_CELL.format(source=source) + "\n", text, "no setup cell")
+    text = _replace(_SETUP, setup_cell(address, version) + "\n", text, "no setup cell")
     return _FOOT.sub("", text).rstrip("\n") + "\n" + foot
 
 

@@ -19,16 +19,18 @@ from course_utils.display.tiles import (
     overlay_heatmap,
     scale_to_bytes,
     shrink_maps,
+    to_gray,
 )
 
 _WIDTH = 9.9  # inches; with 100 dots each, what a notebook's text column shows
 _DPI = 100
 _GRID_WIDTH = 930  # pixels, at most, for a grid whose cells are whole pixels
-_STEPS = 6  # of 256 that share a color: nobody sees it, and a grid takes a third less to store
+_STEPS = 8  # of 256 that share a color: nobody sees it, and a grid takes a third less to store
 _MOST_LAYERS = 6  # side by side
 _GAP = 2  # white pixels between two cells of a grid
 _BETWEEN = 20  # white pixels between two layers
 _LINE = 18  # pixels of a line of text
+_MARGIN = 34  # pixels beside a grid, for the numbers of its rows
 _FINE = 100  # rows from which a heatmap is one of pixels, and is drawn without the picture
 
 
@@ -113,7 +115,8 @@ def plot_kernels(kernels: NDArray, title: str = "Kernels", columns: int = 8) -> 
     patches = np.rint(255 * patches.repeat(zoom, axis=1).repeat(zoom, axis=2)).astype(np.uint8)
     mosaic = _mosaic(np.broadcast_to(patches, (*patches.shape[:3], 3)), columns)
     words = f"mid-gray: a weight of 0; dark and bright: -{largest:.2f} and +{largest:.2f}"
-    return _pixel_figure([(f"{title}: {count} of {height} x {width}", mosaic)], words)
+    starts = range(0, count, columns)
+    return _pixel_figure([(f"{title}: {count} of {height} x {width}", mosaic)], words, starts)
 
 
 def plot_feature_maps(
@@ -148,7 +151,12 @@ def plot_feature_maps(
         )
     room = (_GRID_WIDTH + _BETWEEN) // len(layers) - _BETWEEN
     grids = [_draw_maps(name, array, columns, room, cmap) for name, array in layers.items()]
-    return _pixel_figure(grids, "each map is scaled to its own range: dark is its smallest value")
+    words = "each map is scaled to its own range: dark is its smallest value"
+    if len(layers) > 1:
+        return _pixel_figure(grids, words)
+    [maps] = layers.values()
+    count = np.shape(maps)[-1]
+    return _pixel_figure(grids, words, range(0, count, _num_columns(count, columns)))
 
 
 def plot_heatmap(
@@ -160,7 +168,8 @@ def plot_heatmap(
     """Draw a picture with a heatmap, or with several to compare.
 
     One heatmap is drawn twice, cell by cell as it was computed and stretched over the picture. Of
-    several each is drawn once: a coarse one over the picture, one of pixels by itself.
+    several each is drawn once: a coarse one over the picture, one of pixels by itself. Under a
+    heatmap the picture is gray, so that all color is heat.
 
     Args:
         image: uint8 (H, W, 3), RGB.
@@ -183,7 +192,8 @@ def plot_heatmap(
     arrays = {name: np.asarray(heatmap) for name, heatmap in named.items()}
     limit, colors = _scale(arrays.values(), cmap)
     scaled = {name: heatmap / limit for name, heatmap in arrays.items()}
-    overlays = {n: overlay_heatmap(image, h, alpha, colors.cmap.name) for n, h in scaled.items()}
+    gray, name = to_gray(image), colors.cmap.name
+    overlays = {title: overlay_heatmap(gray, h, alpha, name) for title, h in scaled.items()}
     panels = [("Input", image)]
     for name, heatmap in arrays.items():
         if len(arrays) == 1 or len(heatmap) >= _FINE:
@@ -227,10 +237,8 @@ def _draw_maps(name, maps, columns, room, cmap):
     """Return a title, and all channels as uint8 (rows, cols, 3), at most `room` pixels wide."""
     maps = check_maps(maps)
     height, width, channels = maps.shape
-    columns = int(np.ceil(np.sqrt(channels))) if columns is None else columns
-    if not is_whole_number(columns, 1):
-        raise ValueError(f"columns must be a whole number, 1 or more, not {columns!r}.")
-    cell = max((room + _GAP) // int(columns) - _GAP, 1)
+    columns = _num_columns(channels, columns)
+    cell = max((room + _GAP) // columns - _GAP, 1)
     factor = -(-width // cell)
     small = shrink_maps(maps, factor)
     values = scale_to_bytes(enlarge_maps(small, max(cell // width, 1)))
@@ -238,7 +246,15 @@ def _draw_maps(name, maps, columns, room, cmap):
     if factor > 1:
         end = " " if room > 450 else "\n"
         title += f",{end}averaged to {small.shape[0]} x {small.shape[1]}"
-    return title, _mosaic(color_table(cmap)[values // _STEPS * _STEPS], int(columns))
+    return title, _mosaic(color_table(cmap)[values // _STEPS * _STEPS], columns)
+
+
+def _num_columns(count, columns):
+    """Check a number of columns; None makes the grid about square."""
+    columns = int(np.ceil(np.sqrt(count))) if columns is None else columns
+    if not is_whole_number(columns, 1):
+        raise ValueError(f"columns must be a whole number, 1 or more, not {columns!r}.")
+    return int(columns)
 
 
 def _mosaic(cells, columns):
@@ -246,26 +262,32 @@ def _mosaic(cells, columns):
     return lay_out(cells, min(columns, len(cells)), _GAP, 255)
 
 
-def _pixel_figure(grids, words):
+def _pixel_figure(grids, words, starts=()):
     """Draw [(title, uint8 (rows, cols, 3))] side by side, a pixel of theirs one of the figure's.
 
-    One picture fills the figure, so nothing is resampled; the words lie on top of it.
+    One picture fills the figure, so nothing is resampled; the words lie on top of it. `starts` are
+    the numbers of the first cells of a single grid's rows.
     """
+    margin = _MARGIN if len(starts) > 1 else 0
     top = _LINE * max(title.count("\n") + 1 for title, _ in grids) + 4
     height = top + max(len(grid) for _, grid in grids) + _LINE + 6
-    width = sum(grid.shape[1] + _BETWEEN for _, grid in grids) - _BETWEEN
+    width = margin + sum(grid.shape[1] + _BETWEEN for _, grid in grids) - _BETWEEN
     canvas = np.full((height, max(width, 420), 3), 255, np.uint8)
     size = canvas.shape[1] / _DPI, height / _DPI
     figure = plt.figure(figsize=size, dpi=_DPI)
     plt.close(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
-    left = 0
+    left = margin
     for title, grid in grids:
         canvas[top : top + len(grid), left : left + grid.shape[1]] = grid
         axes.text(left, top - 6, title, fontsize=10, verticalalignment="bottom")
         left += grid.shape[1] + _BETWEEN
-    axes.text(0, height - 4, words, fontsize=9, color="dimgray", verticalalignment="bottom")
+    axes.text(margin, height - 4, words, fontsize=9, color="dimgray", verticalalignment="bottom")
+    for row, start in enumerate(starts if margin else ()):
+        middle = top + (row + 0.5) * (len(grids[0][1]) + _GAP) / len(starts)
+        align = {"horizontalalignment": "right", "verticalalignment": "center"}
+        axes.text(margin - 6, middle, start, fontsize=9, color="dimgray", **align)
     axes.imshow(canvas, interpolation="nearest", aspect="auto")
     return figure
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from course_utils.checks import check_image, is_number, is_whole_number
+from course_utils.methods.scaling import check_heatmap, resize_heatmap
 
 COLOR_MAPS = ("viridis", "magma", "cividis", "gray", "jet")  # that an explorer offers
 SIGNED_COLOR_MAP = "RdBu_r"  # blue, white at zero, red: also for color-blind eyes
@@ -79,33 +80,20 @@ def encode_png(tile: NDArray[np.uint8], cmap: str = "viridis") -> bytes:
     tile = np.asarray(tile)
     if tile.dtype != np.uint8 or tile.ndim != 2 or tile.size == 0:
         raise ValueError(f"A tile is a uint8 array (height, width), not {tile.dtype} {tile.shape}.")
+    return encode_palette(tile, color_table(cmap))
+
+
+def encode_palette(
+    tile: NDArray[np.uint8], colors: NDArray[np.uint8], transparent: int | None = None
+) -> bytes:
+    """Encode indices (height, width) of `colors` (count, 3) as a palette PNG."""
     picture = Image.fromarray(tile)
-    picture.putpalette(color_table(cmap).tobytes())
+    picture.putpalette(colors.tobytes())
+    options = {} if transparent is None else {"transparency": transparent}
     buffer = io.BytesIO()
     # Runs only: in the worst case half the time of zlib's search for repeats, and no more bytes.
-    picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    picture.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE, **options)
     return buffer.getvalue()
-
-
-def resize_heatmap(heatmap: NDArray, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Stretch a heatmap over a picture: bilinear, with half-pixel centers.
-
-    Cell (row, column) of an h x w map covers its own part of the picture, and its value stands in
-    the middle of that part, at ((column + 0.5) / w, (row + 0.5) / h) of the picture.
-
-    Args:
-        heatmap: Real numbers (h, w).
-        size: (height, width) of the picture.
-
-    Returns:
-        float32 (height, width), within the heatmap's range.
-
-    Raises:
-        ValueError: `heatmap` has another shape or type.
-    """
-    height, width = size
-    picture = Image.fromarray(np.asarray(_check_heatmap(heatmap), np.float32))
-    return np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def overlay_heatmap(
@@ -127,7 +115,7 @@ def overlay_heatmap(
     Raises:
         ValueError: A wrong shape or range, or no such color map.
     """
-    image, heatmap = check_image(image), _check_heatmap(heatmap)
+    image, heatmap = check_image(image), check_heatmap(heatmap)
     low, high = heatmap.min(), heatmap.max()
     if not (low >= -1 and high <= 1):
         raise ValueError(
@@ -143,6 +131,11 @@ def overlay_heatmap(
     colors = table[np.rint(255 * shares).astype(np.uint8)]
     opacity = alpha * np.abs(stretched)[..., np.newaxis]
     return np.rint((1 - opacity) * image + opacity * colors).astype(np.uint8)
+
+
+def to_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return uint8 (H, W, 3) without its colors, which would mix with a heatmap's."""
+    return np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
 
 
 def shrink_maps(maps: NDArray, factor: int) -> NDArray:
@@ -162,15 +155,6 @@ def shrink_maps(maps: NDArray, factor: int) -> NDArray:
 def enlarge_maps(maps: NDArray, factor: int) -> NDArray:
     """Repeat each value of feature maps (height, width, channels) `factor` times both ways."""
     return maps.repeat(factor, axis=0).repeat(factor, axis=1)
-
-
-def _check_heatmap(heatmap):
-    heatmap = np.asarray(heatmap)
-    if heatmap.ndim != 2 or heatmap.size == 0 or heatmap.dtype.kind not in "fiub":
-        raise ValueError(
-            f"A heatmap is an array of real numbers (h, w), not {heatmap.dtype} {heatmap.shape}."
-        )
-    return heatmap
 
 
 def scale_to_bytes(maps: NDArray) -> NDArray[np.uint8]:

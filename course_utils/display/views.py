@@ -2,32 +2,40 @@
 
 import difflib
 import io
-import math
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from course_utils.display.tiles import (
+    color_table,
+    encode_palette,
     encode_png,
     enlarge_maps,
+    lay_out,
     overlay_heatmap,
+    scale_to_bytes,
     shrink_maps,
     tile_feature_maps,
+    to_gray,
 )
 from course_utils.io.imagenet import class_index, imagenet_classes, search_classes
+from course_utils.methods.faithfulness import FaithfulnessCurve
 
 Size = tuple[int, int]  # (height, width)
 
 PAGE = 64  # channels
 COLUMNS = 8
-GAP = 2  # pixels between two feature maps, and around them
+GAP = 4  # pixels between two feature maps, and around them
 CELL = 56  # pixels of a screen for a feature map: 8 of them fill half a notebook's width
 SIDE = 360  # pixels of a screen for the longer side of a picture
-_FONT_SIZE = 15  # pixels
+
+
+# A page's values: a map's from 0 to _TOP, and of what stands between the maps.
+_TOP, _GROUND, _LINE, _RIM = 252, 253, 254, 255
+_FRAME_COLORS = np.array([[255, 255, 255], [255, 255, 255], [230, 0, 120]], np.uint8)
 
 
 # Pictures
@@ -60,39 +68,6 @@ def encode_picture(image: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def still_picture(files: dict[str, bytes], sentence: str, padding: int = 8) -> bytes:
-    """Put image files side by side on white, a caption over each, and a sentence under them.
-
-    Pages without a kernel show an output's picture alone, so the words belong to it.
-
-    Args:
-        files: Dict from caption to bytes.
-        sentence: str, broken into lines as wide as the pictures.
-        padding: Pixels between two of them.
-
-    Returns:
-        bytes of a PNG.
-    """
-    pictures = [Image.open(io.BytesIO(file)).convert("RGB") for file in files.values()]
-    width = sum(picture.width + padding for picture in pictures) - padding
-    font = ImageFont.load_default(_FONT_SIZE)
-    top = math.ceil(1.5 * _FONT_SIZE)
-    bottom = top + max(picture.height for picture in pictures) + padding
-    words = textwrap.fill(sentence, max(int(width / font.getlength("n")), 1))
-    box = ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((0, bottom), words, font)
-    joined = Image.new("RGB", (width, math.ceil(box[3])), "white")
-    draw = ImageDraw.Draw(joined)
-    left = 0
-    for caption, picture in zip(files, pictures, strict=True):
-        draw.text((left, 0), caption, "black", font)
-        joined.paste(picture, (left, top))
-        left += picture.width + padding
-    draw.multiline_text((0, bottom), words, "black", font)
-    buffer = io.BytesIO()
-    joined.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
 # Feature maps
 
 
@@ -110,12 +85,14 @@ def page_tile(maps: NDArray, page: int) -> NDArray[np.uint8]:
         page: int from 0; page p begins with channel `PAGE` * p.
 
     Returns:
-        uint8 (rows, cols), as `tile_feature_maps` scales it, with a gap around every map. Maps
-        larger than a cell are averaged down first, so each is scaled to the range of what is shown.
+        uint8 (rows, cols), with a gap around every map. In each map 0 is its minimum and `_TOP` its
+        maximum; a constant map is 0. Maps larger than a cell are averaged down first, so each is
+        scaled to the range of what is shown.
     """
     maps = shrink_maps(maps[:, :, page * PAGE : (page + 1) * PAGE], _shrink_factor(maps.shape[:2]))
     maps = enlarge_maps(maps, max(CELL // max(maps.shape[:2]), 1))
-    return np.pad(tile_feature_maps(maps, COLUMNS, GAP), GAP)
+    cells = np.rint(scale_to_bytes(maps) * np.float32(_TOP / 255)).astype(np.uint8)
+    return np.pad(lay_out(cells, COLUMNS, GAP, _GROUND), GAP, constant_values=_GROUND)
 
 
 def page_png(
@@ -130,17 +107,37 @@ def page_png(
         cmap: Name of a matplotlib color map.
 
     Returns:
-        bytes of a palette PNG.
+        bytes of a palette PNG. The gaps are transparent. The frame is white inside and magenta
+        outside, so that it stands out from any map and any page.
     """
     height, width = _cell_size(map_size)
     row, column = divmod(position, COLUMNS)
-    top, left = row * (height + GAP), column * (width + GAP)
-    frame = np.s_[top : top + height + 2 * GAP, left : left + width + 2 * GAP]
-    inside = np.s_[top + GAP : top + GAP + height, left + GAP : left + GAP + width]
+    top, left = row * (height + GAP) + GAP, column * (width + GAP) + GAP
     framed = tile.copy()
-    framed[frame] = 255
+    for margin, color in ((GAP, _RIM), (1, _LINE)):
+        framed[top - margin : top + height + margin, left - margin : left + width + margin] = color
+    inside = np.s_[top : top + height, left : left + width]
     framed[inside] = tile[inside]
-    return encode_png(framed, cmap)
+    shades = color_table(cmap)[np.rint(np.linspace(0, 255, _TOP + 1)).astype(int)]
+    return encode_palette(framed, np.concatenate([shades, _FRAME_COLORS]), _GROUND)
+
+
+def map_at(across: float, down: float, map_size: Size, count: int) -> int | None:
+    """Return which of a page's `count` maps stands at a point, None in a gap or after the last.
+
+    Args:
+        across: Share of the page's width, from 0 to 1.
+        down: Share of its height.
+        map_size: (height, width) of the layer's feature maps.
+        count: How many maps the page has.
+    """
+    height, width = _cell_size(map_size)
+    rows = -(-count // COLUMNS)
+    row, below = divmod(down * (rows * (height + GAP) + GAP) - GAP, height + GAP)
+    column, right = divmod(across * (COLUMNS * (width + GAP) + GAP) - GAP, width + GAP)
+    position = int(row * COLUMNS + column)
+    hit = below < height and right < width and column < COLUMNS
+    return position if hit and 0 <= position < count else None
 
 
 def channel_png(maps: NDArray, channel: int, size: Size, cmap: str = "viridis") -> bytes:
@@ -208,8 +205,8 @@ def heatmap_png(heatmap: NDArray, size: Size, cmap: str = "viridis") -> bytes:
 def overlay_picture(
     picture: NDArray[np.uint8], heatmap: NDArray, alpha: float = 0.5, cmap: str = "viridis"
 ) -> bytes:
-    """Blend a heatmap into a picture, see `overlay_heatmap`; returns JPEG bytes."""
-    return encode_picture(overlay_heatmap(picture, heatmap, alpha, cmap))
+    """Blend a heatmap into a gray copy of a picture, see `overlay_heatmap`; returns JPEG bytes."""
+    return encode_picture(overlay_heatmap(to_gray(picture), heatmap, alpha, cmap))
 
 
 def brighten(values: NDArray) -> NDArray:
@@ -229,6 +226,18 @@ def describe_heatmap(heatmap: NDArray) -> str:
     return (
         f"peak {down:.0%} down and {across:.0%} across the picture; "
         f"half of the heat lies on {share:.0%} of the area."
+    )
+
+
+def describe_covering(
+    title: str, step: int, deletion: FaithfulnessCurve, insertion: FaithfulnessCurve
+) -> str:
+    """Say in words what covering, or showing, a map's hottest pixels does to the class."""
+    covered, shown = (_percent(curve.probabilities[step]) for curve in (deletion, insertion))
+    return (
+        f"By {title}, the hottest {deletion.fractions[step]:.0%} of the pixels covered: {covered}; "
+        f"only these shown: {shown}. Area: deletion {deletion.area:.2f} (small is good), insertion "
+        f"{insertion.area:.2f} (large is good)."
     )
 
 

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 import ipywidgets as widgets
 
 from course_utils.display import views
+from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
-from course_utils.explorers.controls import buttons, captioned
-from course_utils.explorers.upload import upload_button
+from course_utils.explorers.browser import upload_button
+from course_utils.explorers.controls import buttons, captioned, control_state
 from course_utils.io.images import ImageError, load_image, sample_image_names
 
 _GIVEN = "the picture given"
@@ -28,16 +29,18 @@ _ON_COLAB = (
 class Explorer:
     """Wiring only: `display.views` makes every picture and every sentence.
 
-    A subclass sets `panels`, `_captions` and `widget`, and has `_show_picture` and `_let_go`.
+    A subclass sets `panels`, `_captions`, `_controls` (the names of those that a still picture
+    shows) and `widget`, and has `_show_picture` and `_let_go`.
 
     Args:
         input_size: (height, width) of the pictures that the network sees.
         image: The first picture, anything that `load_image` takes.
     """
 
-    panels: dict[str, widgets.Image]
+    panels: dict[str, widgets.DOMWidget]
     widget: widgets.Widget
     _captions: ClassVar[dict[str, str]]
+    _controls: ClassVar[tuple[str, ...]]
     # Threads show results too. One lock for all explorers, since a new one empties older ones.
     _lock = threading.RLock()
     _holding: ClassVar[list["Explorer"]] = []  # the newest last
@@ -68,7 +71,7 @@ class Explorer:
         """Forget large arrays."""
         raise NotImplementedError
 
-    def _react(self, control, function):
+    def _react(self, control, function, trait="value"):
         """Call `function()` when the user changes `control`; its errors show in the status line."""
 
         def changed(_):
@@ -77,7 +80,7 @@ class Explorer:
             with self._reported():
                 function()
 
-        control.observe(changed, "value")
+        control.observe(changed, trait)
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -182,9 +185,10 @@ class Explorer:
                 "version_minor": 0,
                 "model_id": self.widget.model_id,
             },
-            "image/png": views.still_picture(
+            "image/png": still_picture(
                 {self._captions[name]: panel.value for name, panel in self.panels.items()},
                 self._sentence,
+                [control_state(getattr(self, name)) for name in self._controls],
             ),
             "text/plain": self._sentence,
         }

@@ -1,6 +1,5 @@
 """Sliders over the classes, methods and layers of a heatmap."""
 
-import hashlib
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
@@ -8,17 +7,15 @@ import ipywidgets as widgets
 import numpy as np
 
 from course_utils.display import views
-from course_utils.explorers.base import Explorer
+from course_utils.explorers.classifier_explorer import ClassifierExplorer, keep
 from course_utils.explorers.controls import buttons, column, control, frame, panel
-from course_utils.explorers.worker import Worker
-from course_utils.methods.all_layers import layer_gradients, run_layers
+from course_utils.methods.all_layers import layer_gradients
 from course_utils.methods.class_activation import keep_positive
 from course_utils.methods.gradcam import make_gradcam_heatmap
 from course_utils.methods.table import METHODS
-from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
+from course_utils.networks.classifier import ImageClassifier
 from course_utils.networks.runner import to_array
 
-_NUM_CLASSES = 20  # on the slider
 _NUM_HEATMAPS = 64  # kept: 0.2 MB each at most
 _NUM_GRADIENTS = 2  # kept: of all layers, some 100 MB each
 _NONE = ""  # the value of the slider of classes found while none is chosen
@@ -38,7 +35,7 @@ class _Key(NamedTuple):
         return self if self.layer is None else (self.picture, self.class_index)
 
 
-class ClassExplorer(Explorer):
+class ClassExplorer(ClassifierExplorer):
     """Choose a class, and see where on the picture a method finds it.
 
     The last line of a cell shows it. Its controls are attributes, to set them from Python:
@@ -51,16 +48,14 @@ class ClassExplorer(Explorer):
     """
 
     _captions = {"input": "Input", "heatmap": "Heatmap", "overlay": "Overlay"}
+    _controls = ("picture", "method", "classes", "layer", "alpha", "colors")
 
     def __init__(self, classifier: ImageClassifier, image: Any):
-        super().__init__(runner_of(classifier).input_size, image)
-        self.classifier = classifier
+        super().__init__(classifier, image)
         self._heatmaps: OrderedDict = OrderedDict()
         self._gradients: OrderedDict = OrderedDict()
-        self._error: Exception | None = None
         self._shown_key: bytes | None = None  # of the picture that the heatmap belongs to
         layers = classifier.conv_layer_names
-        self.classes = control(widgets.SelectionSlider, "Class", options=[("", 0)])
         self.search = control(widgets.Text, "Search", placeholder="a part of a name, such as cat")
         self.found = control(
             widgets.SelectionSlider, "Found", options=_found_options([]), disabled=True
@@ -68,9 +63,6 @@ class ClassExplorer(Explorer):
         self.method = buttons("Method", [(row.title, key) for key, row in METHODS.items()])
         self.layer = control(widgets.SelectionSlider, "Layer", options=layers, value=layers[-1])
         self.alpha = control(widgets.FloatSlider, "Opacity", min=0, max=1, step=0.05, value=0.5)
-        self.progress = control(widgets.FloatProgress, "Progress", min=0, max=1)
-        self.progress.layout.visibility = "hidden"
-        self._worker = Worker(self._show_progress, self._finish, self._fail)
         self.panels = {"input": panel("jpeg"), "heatmap": panel("png"), "overlay": panel("jpeg")}
         self._set_picture()
         # At its second use the part behind the last layer is compiled: not while a class waits.
@@ -88,25 +80,10 @@ class ClassExplorer(Explorer):
         controls = [self._picture_row(), self.method, sliders, self.colors]
         return frame(*controls, self._picture_columns(), self.words, self.progress, self.status)
 
-    def _show_picture(self):
-        _, logits = run_layers(self.classifier, self._network_image, [])
-        probabilities = to_probabilities(self.classifier, logits)
-        self._ranking = views.rank_classes(self.classifier.class_names, logits, probabilities)
-        self._picture_key = hashlib.blake2b(self._network_image.tobytes()).digest()
-        self.panels["input"].value = views.encode_picture(self._screen_image)
-        self._set_class(int(logits.argmax()))
-
     def _let_go(self):
         self._gradients.clear()
 
     # Classes
-
-    def _set_class(self, index):
-        """Move the slider to a class; one that is not among the first becomes its last."""
-        with self._silently():
-            self.classes.options = views.class_options(self._ranking, _NUM_CLASSES, index)
-            self.classes.value = index
-        self._draw()
 
     def _search(self):
         text, names = self.search.value.strip(), self.classifier.class_names
@@ -132,7 +109,7 @@ class ClassExplorer(Explorer):
             self._start(key)
             return
         self._stop()
-        _keep(self._heatmaps, key, heatmap, _NUM_HEATMAPS)
+        keep(self._heatmaps, key, heatmap, _NUM_HEATMAPS)
         self._show(key, heatmap)
 
     def _key(self):
@@ -177,9 +154,6 @@ class ClassExplorer(Explorer):
     def _start(self, key):
         if self._shown_key != key.picture:
             self._show_nothing(key)
-        self._say(f"Computing {METHODS[key.method].title} for {self.classes.label} ...")
-        if self._worker.is_busy_with(key.work):
-            return
         classifier, image = self.classifier, self._network_image
 
         def compute(progress):
@@ -189,8 +163,8 @@ class ClassExplorer(Explorer):
             options = {"progress": progress} if method.num_gradients > 1 else {}
             return method.compute(classifier, image, key.class_index, **options)
 
-        self.progress.layout.visibility = "visible"  # not set by the thread, which may come late
-        self._worker.start(key.work, compute)
+        words = f"Computing {METHODS[key.method].title} for {self.classes.label} ..."
+        self._compute(key.work, compute, words)
 
     def _show_nothing(self, key):
         """Let nothing of the picture before stand beside the new one."""
@@ -201,46 +175,14 @@ class ClassExplorer(Explorer):
         self.panels["overlay"].value = self.panels["input"].value
         self._describe(views.describe_class(key.class_index, self._ranking))
 
-    def _show_progress(self, share):
-        self.progress.value = share
-
-    def _stop(self):
-        self._worker.stop()
-        self.progress.layout.visibility = "hidden"
-
-    def _finish(self, work, result):
-        with self._lock:
-            if isinstance(work, _Key):
-                _keep(self._heatmaps, work, result, _NUM_HEATMAPS)
-            else:
-                self._hold()
-                _keep(self._gradients, work, result, _NUM_GRADIENTS)
-            if self._worker.is_busy_with(work):
-                self._say("")
-                self._draw()
-
-    def _fail(self, work, error):
-        with self._lock:
-            self._error = error  # wait() raises it
-            if self._worker.is_busy_with(work):
-                self._stop()
-            self._say_unexpected(error)
-
-    def wait(self) -> None:
-        """Wait until everything asked for is shown; raises what a thread could not."""
-        self._worker.wait()
-        if error := self._error:
-            self._error = None
-            raise error
+    def _keep(self, work, result):
+        if isinstance(work, _Key):
+            keep(self._heatmaps, work, result, _NUM_HEATMAPS)
+        else:
+            self._hold()
+            keep(self._gradients, work, result, _NUM_GRADIENTS)
 
 
 def _found_options(hits):
     title = f"{len(hits)} found: drag to choose" if hits else "type a part of a name above"
     return [(title, _NONE), *hits]
-
-
-def _keep(entries, key, value, count):
-    """Add to an `OrderedDict`, and drop its oldest entries."""
-    entries[key] = value
-    while len(entries) > count:
-        entries.popitem(last=False)

@@ -6,6 +6,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from course_utils.display.stills import Control
+
 # A name beside a slider must not change the slider's length under the mouse that drags it. Buttons
 # stand beside their label, as sliders do.
 _STYLE = """<style>
@@ -42,7 +44,7 @@ def panel(kind: str) -> widgets.Image:
     return widgets.Image(format=kind, layout=widgets.Layout(width="100%", margin="0"))
 
 
-def captioned(caption: str, picture: widgets.Image, share: float = 1) -> widgets.VBox:
+def captioned(caption: str, picture: widgets.DOMWidget, share: float = 1) -> widgets.VBox:
     """Put a caption over a panel."""
     return column(share, widgets.HTML(f"<b>{html.escape(caption)}</b>"), picture)
 
@@ -60,3 +62,15 @@ def frame(*rows: widgets.Widget) -> widgets.VBox:
     style = widgets.HTML(_STYLE, layout=widgets.Layout(display="none"))
     layout = widgets.Layout(max_width="1400px", overflow="hidden")
     return widgets.VBox([*rows, style], layout=layout).add_class("course-explorer")
+
+
+def control_state(widget: widgets.Widget) -> Control:
+    """Return what a still picture shows of a slider or of buttons."""
+    if isinstance(widget, widgets.ToggleButtons):
+        names = [option if isinstance(option, str) else option[0] for option in widget.options]
+        return Control(widget.description, widget.label, options=names)
+    if isinstance(widget, widgets.SelectionSlider):
+        place = widget.index / max(len(widget.options) - 1, 1)
+        return Control(widget.description, widget.label, place)
+    place = (widget.value - widget.min) / max(widget.max - widget.min, 1)
+    return Control(widget.description, str(widget.value), place)

@@ -7,6 +7,7 @@ import ipywidgets as widgets
 
 from course_utils.display import views
 from course_utils.explorers.base import Explorer
+from course_utils.explorers.browser import page_panel
 from course_utils.explorers.controls import control, frame, panel
 from course_utils.methods.all_layers import run_layers
 from course_utils.networks.backend import keras
@@ -16,6 +17,8 @@ from course_utils.networks.runner import to_array
 
 class LayerExplorer(Explorer):
     """Drag through a network's layers and channels, and see what each makes of a picture.
+
+    A click on a feature map chooses its channel.
 
     The last line of a cell shows it. Its controls are attributes, to set them from Python:
     `layer`, `page`, `channel`, `picture`, `upload`, `colors`.
@@ -28,6 +31,7 @@ class LayerExplorer(Explorer):
     """
 
     _captions = {"page": "Feature maps", "input": "Input", "channel": "One channel"}
+    _controls = ("picture", "layer", "page", "channel", "colors")
 
     def __init__(
         self,
@@ -48,12 +52,14 @@ class LayerExplorer(Explorer):
         )
         self.page = control(widgets.SelectionSlider, "Channels", options=[("0", 0)])
         self.channel = control(widgets.IntSlider, "Channel", min=0, max=0)
-        self.panels = {"page": panel("png"), "input": panel("jpeg"), "channel": panel("png")}
+        self.panels = {"page": page_panel(), "input": panel("jpeg"), "channel": panel("png")}
         self._set_picture()
         self._react(self.layer, self._show_layer)
         self._react(self.page, self._show_page)
         self._react(self.channel, self._show_channel)
         self._react(self.colors, self._draw)
+        if self.panels["page"].has_trait("clicked"):
+            self._react(self.panels["page"], self._choose_clicked, "clicked")
         self.widget = self._arrange()
 
     def _arrange(self):
@@ -106,6 +112,14 @@ class LayerExplorer(Explorer):
                 self.page.value = page
             self._tile = views.page_tile(self._maps, page)
         self._draw()
+
+    def _choose_clicked(self):
+        across, down, _ = self.panels["page"].clicked
+        first = self.page.value * views.PAGE
+        count = min(self.channel.max + 1 - first, views.PAGE)
+        position = views.map_at(across, down, self._maps.shape[:2], count)
+        if position is not None:
+            self.channel.value = first + position
 
     def _draw(self):
         channel, cmap = self.channel.value, self.colors.value

@@ -140,11 +140,15 @@ def _read(source):
 def _read_sample(name):
     if name == "cat_and_coffee":
         return _cat_and_coffee()
-    return _decode(_sample_file(SAMPLES[name]).read_bytes(), f"The sample '{name}'")
+    return _decode(sample_file(SAMPLES[name]).read_bytes(), f"The sample '{name}'")
 
 
-def _sample_file(sample):
-    """Find a picture in an installed package, without importing it: scikit-image takes a second."""
+def sample_file(sample: Sample) -> Path:
+    """Find a picture in an installed package, without importing it: scikit-image takes a second.
+
+    Raises:
+        ImageError: It is not there.
+    """
     spec = importlib.util.find_spec(sample.package)
     path = Path(spec.origin).parent / "data" / sample.file_name if spec and spec.origin else None
     if path is None or not path.is_file():

@@ -36,8 +36,6 @@ def get_feature_maps(
     runner = runner_of(classifier, preprocess_input)
     if layer_names is None:
         layer_names = runner.feature_map_shapes
-    if isinstance(layer_names, str) or not isinstance(layer_names, Iterable):
-        raise ValueError(f"layer_names is a list of names: [{layer_names!r}].")
-    names = [runner.check_layer_name(name) for name in layer_names]
+    names = runner.check_layer_names(layer_names)
     outputs = runner.feature_maps(runner.inputs(check_image(image)), names)
     return {name: np.array(to_array(maps)) for name, maps in zip(names, outputs, strict=True)}

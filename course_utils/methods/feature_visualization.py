@@ -7,14 +7,12 @@ Visualization, https://doi.org/10.23915/distill.00007.
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from course_utils.checks import is_whole_number
-from course_utils.methods.saliency import Progress
+from course_utils.methods.progress import Progress, follow
 from course_utils.networks.backend import keras, tf
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
@@ -146,8 +144,7 @@ def _ascend(runner, layer_name, index, size, num_steps, seed, progress):
     shape = (2, 3, size[0], size[1] // 2 + 1)
     waves = tf.constant(_START * generator.standard_normal(shape), tf.float32)
     moments, silent = tf.zeros((2, *shape)), True
-    bar = progress if callable(progress) else partial(tqdm, desc="steps", disable=not progress)
-    for step in bar(range(int(num_steps))):
+    for step in follow(range(int(num_steps)), progress, "steps"):
         window = _random_window(generator)
         with tf.GradientTape() as tape:
             tape.watch(waves)

@@ -1,20 +1,17 @@
 """Vanilla saliency, and the gradient with respect to the picture that other methods average."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from course_utils.checks import check_image
+from course_utils.methods.progress import Progress, follow
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
 from course_utils.networks.runner import BATCH_SIZE, to_array
-
-Progress = bool | Callable[[Sequence], Iterable]
 
 
 def compute_saliency_map(
@@ -69,8 +66,7 @@ def weighted_input_gradients(
     starts = range(0, len(weights), BATCH_SIZE)
     points = iter(points)
     total = np.zeros((*classifier.input_size, 3), np.float64)
-    bar = progress if callable(progress) else partial(tqdm, desc="gradients", disable=not progress)
-    for start in bar(starts):
+    for start in follow(starts, progress, "gradients"):
         batch = np.stack(list(islice(points, BATCH_SIZE))).astype(np.float32)
         gradients = np.float32(runner.input_gradients(batch, class_index, runs=len(starts)))
         total += np.tensordot(weights[start : start + len(batch)], gradients, axes=1)

@@ -1,7 +1,8 @@
-"""Scaling a map to [0, 1], the same for all methods."""
+"""Scaling a map: its values to [0, 1], its size to that of a picture."""
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 
 def scale_to_unit(values: NDArray) -> NDArray[np.float32]:
@@ -17,3 +18,34 @@ def scale_to_unit(values: NDArray) -> NDArray[np.float32]:
             "is nothing to show. Did its training diverge?"
         )
     return np.asarray(values / (largest or 1), np.float32)
+
+
+def resize_heatmap(heatmap: NDArray, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Stretch a heatmap over a picture: bilinear, with half-pixel centers.
+
+    Cell (row, column) of an h x w map covers its own part of the picture, and its value stands in
+    the middle of that part, at ((column + 0.5) / w, (row + 0.5) / h) of the picture.
+
+    Args:
+        heatmap: Real numbers (h, w).
+        size: (height, width) of the picture.
+
+    Returns:
+        float32 (height, width), within the heatmap's range.
+
+    Raises:
+        ValueError: `heatmap` has another shape or type.
+    """
+    height, width = size
+    picture = Image.fromarray(np.asarray(check_heatmap(heatmap), np.float32))
+    return np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def check_heatmap(heatmap: NDArray) -> NDArray:
+    """Return a heatmap as an array (h, w), or raise ValueError."""
+    heatmap = np.asarray(heatmap)
+    if heatmap.ndim != 2 or heatmap.size == 0 or heatmap.dtype.kind not in "fiub":
+        raise ValueError(
+            f"A heatmap is an array of real numbers (h, w), not {heatmap.dtype} {heatmap.shape}."
+        )
+    return heatmap

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_utils.checks import check_image, is_number, is_whole_number
-from course_utils.methods.saliency import Progress, scale_magnitude, weighted_input_gradients
+from course_utils.methods.progress import Progress
+from course_utils.methods.saliency import scale_magnitude, weighted_input_gradients
 from course_utils.networks.classifier import ImageClassifier, runner_of
 from course_utils.networks.runner import to_array
 

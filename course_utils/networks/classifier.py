@@ -277,9 +277,8 @@ def prepare_images(
         )
     batch = images[None] if images.ndim == 3 else images
     height, width, channels = shape
-    pictures = [
-        Image.fromarray(picture).convert("L" if channels == 1 else "RGB") for picture in batch
-    ]
-    resized = [np.asarray(p.resize((width, height), Image.Resampling.BICUBIC)) for p in pictures]
-    inputs = np.stack(resized).reshape(-1, *shape).astype(np.float32)
+    size, bicubic = (width, height), Image.Resampling.BICUBIC
+    resized = [Image.fromarray(picture).resize(size, bicubic) for picture in batch]
+    pictures = [np.asarray(p.convert("L" if channels == 1 else "RGB")) for p in resized]
+    inputs = np.stack(pictures).reshape(-1, *shape).astype(np.float32)
     return inputs if preprocess_input is None else np.asarray(preprocess_input(inputs), np.float32)

@@ -8,6 +8,7 @@ two passes over all feature maps.
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from course_utils.networks.backend import keras, tf
 from course_utils.networks.graph import Call, Graph, readers_of
@@ -60,7 +61,7 @@ def _is_foldable(layer, following):
 
 
 def _fold(layer, normalization):
-    scale, bias = _scale_and_bias(normalization)
+    scale, bias = scale_and_bias(normalization)
     if layer.use_bias:
         bias = bias + scale * layer.bias.numpy()
     if isinstance(layer, keras.layers.DepthwiseConv2D):  # kernel (height, width, channels, depth)
@@ -76,7 +77,7 @@ def _fold(layer, normalization):
     return convolve_and_add
 
 
-def _scale_and_bias(normalization):
+def scale_and_bias(normalization: keras.layers.BatchNormalization) -> tuple[NDArray, NDArray]:
     """Return what an inference multiplies each channel by and adds to it, float64."""
     mean, variance = (
         np.float64(variable.numpy())

@@ -45,6 +45,25 @@ class Window(NamedTuple):
     step: int
 
 
+def receptive_windows(graph: Graph) -> dict[str, tuple[Window, Window] | None]:
+    """Compute which pixels of the network's input the values of every layer see.
+
+    Args:
+        graph: `Graph`.
+
+    Returns:
+        dict from layer name to windows (vertical, horizontal). None stands for a layer that sees
+        the whole picture, as after global pooling, or of a kind not known here.
+    """
+    windows: dict[int, Any] = {id(graph.input): (Window(0, 1, 1), Window(0, 1, 1))}
+    seen = {}
+    for call in graph.calls:
+        inputs = [windows.get(id(tensor)) for tensor in call.inputs]
+        window = _see(call, inputs) if None not in inputs else None
+        windows[id(call.output)] = seen[call.layer.name] = window
+    return seen
+
+
 def receptive_fields(graph: Graph) -> dict[str, tuple[int, int] | None]:
     """Compute the receptive field of every layer that has one.
 
@@ -52,18 +71,11 @@ def receptive_fields(graph: Graph) -> dict[str, tuple[int, int] | None]:
         graph: `Graph`.
 
     Returns:
-        dict from layer name to (height, width) in pixels of the network's input, padding included.
-        None stands for a layer that sees the whole picture, as after global pooling, or of a kind
-        not known here.
+        dict from layer name to (height, width) in pixels of the network's input, padding included;
+        None as in `receptive_windows`.
     """
-    windows: dict[int, Any] = {id(graph.input): (Window(0, 1, 1), Window(0, 1, 1))}
-    fields = {}
-    for call in graph.calls:
-        inputs = [windows.get(id(tensor)) for tensor in call.inputs]
-        seen = _see(call, inputs) if None not in inputs else None
-        windows[id(call.output)] = seen
-        fields[call.layer.name] = seen and tuple(axis.size for axis in seen)
-    return fields
+    windows = receptive_windows(graph)
+    return {name: axes and (axes[0].size, axes[1].size) for name, axes in windows.items()}
 
 
 def _see(call, inputs):

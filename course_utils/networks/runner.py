@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cache, cached_property
 from typing import Any
 
@@ -21,7 +21,7 @@ from course_utils.networks.layers import (
     feature_map_shapes,
 )
 from course_utils.networks.preprocessing import fit_preprocessing
-from course_utils.networks.receptive_field import receptive_fields
+from course_utils.networks.receptive_field import Window, receptive_fields, receptive_windows
 
 Tensor = Any  # of TensorFlow, which brings no types
 
@@ -47,7 +47,7 @@ class Runner:
 
     def __init__(self, graph: Graph, prepare: Callable):
         self.graph = graph
-        self._prepare = prepare
+        self.prepare = prepare
         self._functions: dict[Hashable, tuple] = {}
         self._remembered: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()  # of _remembered, and never held while a network runs
@@ -62,7 +62,7 @@ class Runner:
     def inputs(self, image: NDArray[np.uint8]) -> Tensor:
         """Return the network's input for a picture: the same tensor for the same pixels."""
         key = ("inputs", image.shape, hashlib.blake2b(np.ascontiguousarray(image).data).digest())
-        return self._remember(key, lambda: tf.constant(self._prepare(image)))
+        return self._remember(key, lambda: tf.constant(self.prepare(image)))
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Return the logits (N, classes) of a batch."""
@@ -90,6 +90,33 @@ class Runner:
             return run, [self._batch]
 
         return self._compiled(("feature maps", names), build)(inputs)
+
+    def maps_and_peaks(
+        self, batch: Tensor | NDArray, layer_names: Sequence[str]
+    ) -> list[list[Tensor]]:
+        """Return layers' outputs, the maximum of each row of them, and that of the whole map.
+
+        Args:
+            batch: float32 (N, h, w, 3).
+            layer_names: Layers with feature maps.
+
+        Returns:
+            List of [(N, h, w, channels), (N, h, channels), (N, channels)] for each layer.
+        """
+        names = tuple(layer_names)
+
+        def build():
+            fetches = [output_of(self.graph, name) for name in names]
+
+            def run(batch):
+                maps = self._run(batch, fetches)
+                rows = [tf.reduce_max(m, axis=2) for m in maps]
+                return [[m, r, tf.reduce_max(r, axis=1)] for m, r in zip(maps, rows, strict=True)]
+
+            return run, [self._batch]
+
+        compute = self._compiled(("maps and peaks", names), build, runs=_ALWAYS)
+        return compute(tf.constant(batch))
 
     def up_to_layer(self, inputs: Tensor, layer_name: str) -> list[Tensor]:
         """Return all that the logits need to know of the network up to and with a layer.
@@ -242,7 +269,7 @@ class Runner:
     @cached_property
     def preprocessing(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(matrix, offset): see `fit_preprocessing`."""
-        return fit_preprocessing(self._prepare, self.input_size)
+        return fit_preprocessing(self.prepare, self.input_size)
 
     # Which layers and classes there are
 
@@ -255,6 +282,11 @@ class Runner:
     def receptive_fields(self) -> dict[str, tuple[int, int] | None]:
         """See `receptive_field.receptive_fields`."""
         return receptive_fields(self.graph)
+
+    @cached_property
+    def receptive_windows(self) -> dict[str, tuple[Window, Window] | None]:
+        """See `receptive_field.receptive_windows`."""
+        return receptive_windows(self.graph)
 
     @cached_property
     def conv_layer_names(self) -> list[str]:
@@ -272,6 +304,16 @@ class Runner:
         if isinstance(layer_name, str) and layer_name in self.feature_map_shapes:
             return layer_name
         raise ValueError(explain_no_layer(self.graph, layer_name))
+
+    def check_layer_names(self, layer_names: Any) -> list[str]:
+        """Return a list of layers' names as it is.
+
+        Raises:
+            ValueError: It is no list, or no layer of such a name gives feature maps.
+        """
+        if isinstance(layer_names, str) or not isinstance(layer_names, Iterable):
+            raise ValueError(f"layer_names is a list of names: [{layer_names!r}].")
+        return [self.check_layer_name(name) for name in layer_names]
 
     def check_class_index(self, class_index: int | None) -> int | None:
         """Return `class_index` as int, or None.

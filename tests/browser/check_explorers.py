@@ -303,6 +303,18 @@ def test_layers_and_slow_methods_of_a_class(classes, embedded):
     classes.wait_for(twin)
 
 
+def test_a_click_on_a_feature_map_chooses_its_channel(layers):
+    page = layers.page.find_element(By.CSS_SELECTOR, "img.widget-image")
+    third = 2.5 / 8 - 0.5  # a click is counted from the middle
+    click = ActionChains(layers.page).move_to_element_with_offset(
+        page, third * page.size["width"], -0.4 * page.size["height"]
+    )
+    click.click().perform()
+    twin = cu.LayerExplorer(cu.load_classifier("embedded"), "chelsea")
+    twin.channel.value = 2
+    layers.wait_for(twin)
+
+
 def test_from_a_key_press_to_the_changed_picture(layers):
     """Measures and reports; no limit here, since no test is decided by a clock."""
     script = """

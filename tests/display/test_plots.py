@@ -29,6 +29,7 @@ PREDICTIONS = [
     Prediction(282, "n02123159", "tiger_cat", 0.06),
 ]
 PHOTO = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+GRAY = np.asarray(Image.fromarray(PHOTO).convert("L").convert("RGB"))
 MAPS = np.random.default_rng(1).random((2, 3, 5)).astype(np.float32)
 HEATMAP = np.array([[0.0, 0.25], [0.5, 0.75]])
 KERNELS = np.random.default_rng(2).normal(size=(3, 3, 3, 5))
@@ -82,7 +83,7 @@ def in_colors(feature_map, cmap="viridis"):
     """A feature map in its own range, in steps of 6 of 256 colors."""
     low, high = feature_map.min(), feature_map.max()
     values = np.rint((feature_map - low) / (high - low or 1) * 255).astype(np.uint8)
-    return color_table(cmap)[values // 6 * 6]
+    return color_table(cmap)[values // 8 * 8]
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,13 @@ def test_a_map_too_large_for_its_cell_is_averaged_down_by_a_whole_factor():
     assert words(figure)[0] == "conv\n64 channels of 224 x 224, averaged to 112 x 112"
 
 
+@pytest.mark.parametrize("columns, numbers", [(3, ["0", "3", "6"]), (8, [])])
+def test_a_grid_of_several_rows_numbers_them(columns, numbers):
+    kernels = np.ones((3, 3, 3, 8))
+    for figure in (plot_feature_maps(kernels[0], columns), plot_kernels(kernels, columns=columns)):
+        assert words(figure)[2:] == numbers
+
+
 def test_layers_stand_side_by_side_in_order():
     generator = np.random.default_rng(3)
     shapes = {"early": (4, 3, 5), "middle": (3, 3, 5), "late": (2, 3, 5)}
@@ -254,7 +262,7 @@ def test_one_heatmap_is_drawn_as_input_heatmap_and_overlay():
     left, middle, right = map(picture, figure.axes[:3])
     np.testing.assert_array_equal(left, PHOTO)
     np.testing.assert_array_equal(middle, HEATMAP)
-    np.testing.assert_array_equal(right, overlay_heatmap(PHOTO, HEATMAP))
+    np.testing.assert_array_equal(right, overlay_heatmap(GRAY, HEATMAP))
     [shown] = figure.axes[1].images
     assert shown.get_clim() == (0, 1) and shown.get_interpolation() == "nearest"
     assert shown.get_extent() == [0, 9, 6, 0]  # over the same area as the picture
@@ -265,7 +273,7 @@ def test_of_several_coarse_ones_lie_over_the_picture_and_fine_ones_stand_alone()
     figure = plot_heatmap(PHOTO, {"cat": HEATMAP, "pixels": fine}, alpha=0.3, cmap="jet")
     assert titles(figure) == ["Input", "cat", "pixels"]
     np.testing.assert_array_equal(
-        picture(figure.axes[1]), overlay_heatmap(PHOTO, HEATMAP, 0.3, "jet")
+        picture(figure.axes[1]), overlay_heatmap(GRAY, HEATMAP, 0.3, "jet")
     )
     np.testing.assert_array_equal(picture(figure.axes[2]), fine)
     assert figure.axes[2].images[0].get_cmap().name == "jet"
@@ -275,7 +283,7 @@ def test_signed_heatmaps_share_one_scale_with_white_at_zero():
     heatmaps = {"cat": 8 * HEATMAP - 2, "cup": HEATMAP}  # the cup's has no negative value
     figure = plot_heatmap(PHOTO, heatmaps)
     for axes, heatmap in zip(figure.axes[1:3], heatmaps.values(), strict=True):
-        expected = overlay_heatmap(PHOTO, heatmap / 4, cmap="RdBu_r")
+        expected = overlay_heatmap(GRAY, heatmap / 4, cmap="RdBu_r")
         np.testing.assert_array_equal(picture(axes), expected)
     bar = figure.axes[-1]
     assert bar.get_ylim() == (-4, 4)

@@ -44,31 +44,6 @@ def test_a_screen_picture_keeps_its_proportions(size, expected):
     assert picture.shape == (*expected, 3) and picture.dtype == np.uint8
 
 
-def test_a_still_picture_has_captions_above_the_pictures_and_the_sentence_below():
-    red = encode_png(np.full((20, 300), 255, np.uint8), "gray")
-    gray = encode_png(np.full((40, 200), 0, np.uint8), "gray")
-
-    def still(captions, sentence):
-        files = dict(zip(captions, (red, gray), strict=True))
-        return pixels(views.still_picture(files, sentence, padding=2))[:, :, 0]
-
-    blank = still(["", " "], "")
-    [top] = {row for row in np.flatnonzero(blank[:, -1] == 0)[:1]}
-    expected = np.full((40, 502), 255)
-    expected[:, 302:] = 0
-    np.testing.assert_array_equal(blank[top : top + 40], expected)
-    assert top > 10 and (blank[:top] == 255).all() and (blank[top + 40 :] == 255).all()
-
-    captioned = still(["", "caption"], "")
-    np.testing.assert_array_equal(captioned[top:], blank[top:])
-    assert (captioned[:top, :302] == 255).all() and (captioned[:top, 302:] < 100).any()
-
-    short, long = (still(["", " "], "a word " * count) for count in (3, 40))
-    np.testing.assert_array_equal(long[: top + 40], blank[: top + 40])
-    assert (short[top + 40 :] < 100).any() and (short[top + 42 :, -20:] == 255).all()
-    assert len(long) > len(short) + 20
-
-
 # Feature maps
 
 
@@ -92,38 +67,67 @@ def test_a_page_fits_a_screen_whatever_the_size_of_the_maps(side):
     assert 300 < tile.shape[0] <= 8 * (views.CELL + views.GAP) + views.GAP
 
 
-def test_a_page_holds_its_own_channels():
+def test_a_page_holds_its_own_channels_with_transparent_gaps():
     maps = random_maps(56, 56, 70)
-    tile = views.page_tile(maps, 1)
-    assert tile.shape == (60, 8 * 58 + 2)
+    drawn = pixels(views.page_png(views.page_tile(maps, 1), (56, 56), 5, "gray"), "RGBA")
+    cell = 56 + views.GAP
+    assert drawn.shape == (cell + views.GAP, 8 * cell + views.GAP, 4)
+    shown = np.zeros(drawn.shape[:2], bool)
     for position in range(6):
-        left = 2 + position * 58
+        place = np.s_[views.GAP : cell, views.GAP + position * cell : (position + 1) * cell]
         expected = tile_feature_maps(maps[:, :, [64 + position]], 1)
-        np.testing.assert_array_equal(tile[2:58, left : left + 56], expected)
-    assert not tile[:, 2 + 6 * 58 :].any()
+        # Rounded twice, to 253 levels.
+        np.testing.assert_allclose(drawn[place][:, :, 0], expected, atol=2)
+        shown[place] = True
+    shown[:, 5 * cell : 6 * cell + views.GAP] = True  # the frame
+    np.testing.assert_array_equal(drawn[:, :, 3], np.where(shown, 255, 0))
 
 
 def test_small_maps_are_drawn_cell_by_cell():
     tile = views.page_tile(np.float32([[[0], [1]], [[2], [3]]]), 0)
-    np.testing.assert_array_equal(np.unique(tile), [0, 85, 170, 255])
-    assert (tile[2:30, 30:58] == 85).all() and (tile[30:58, 2:30] == 170).all()
-
-
-@pytest.mark.parametrize("side", [7, 56, 112, 149])
-@pytest.mark.parametrize("position", [0, 7, 63])
-def test_the_frame_stands_around_its_map(side, position):
-    maps = random_maps(side, side, 64)
-    tile = views.page_tile(maps, 0)
-    drawn = pixels(views.page_png(tile, (side, side), position, "gray"))[:, :, 0]
-    changed = np.argwhere(drawn != pixels(encode_png(tile, "gray"))[:, :, 0])
-    cell = (tile.shape[0] - views.GAP) // 8
-    row, column = divmod(position, 8)
-    np.testing.assert_array_equal(changed.min(axis=0), [row * cell, column * cell])
+    drawn = pixels(views.page_png(tile, (2, 2), 0, "gray"))[:, :, 0]
+    middle = views.GAP + views.CELL // 2
     np.testing.assert_array_equal(
-        changed.max(axis=0), [(row + 1) * cell + 1, (column + 1) * cell + 1]
+        drawn[views.GAP : middle + 28 : 28, views.GAP : middle + 28 : 28], [[0, 85], [170, 255]]
     )
-    assert (drawn[changed[:, 0], changed[:, 1]] == 255).all()
-    assert len(changed) == (cell + 2) ** 2 - (cell - 2) ** 2
+    assert (drawn[views.GAP : middle, middle : middle + 28] == 85).all()
+
+
+@pytest.mark.parametrize("cmap", ["gray", "jet"])
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("position", [0, 7, 63])
+def test_the_frame_stands_out_from_any_map_and_any_page(cmap, value, position):
+    """Around its map, white and magenta: one of the two differs from whatever is beside it."""
+    maps = np.full((7, 7, 64), 0, np.float32)
+    maps[0, 0] = 1 if value == 0 else -1  # all the rest is the color map's lowest or highest
+    page = pixels(views.page_png(views.page_tile(maps, 0), (7, 7), position, cmap), "RGBA")
+    row, column = divmod(position, 8)
+    cell = (len(page) - views.GAP) // 8
+    part = page[row * cell :, column * cell :][: cell + views.GAP, : cell + views.GAP]
+    colors = {tuple(color[:3]) for color in part[: views.GAP].reshape(-1, 4)}
+    assert colors == {(255, 255, 255), (230, 0, 120)} and (part[:, :, 3] == 255).all()
+    np.testing.assert_array_equal(part[: views.GAP], part[-views.GAP :][::-1])
+    np.testing.assert_array_equal(part[: views.GAP, :], part[:, : views.GAP].swapaxes(0, 1))
+
+
+@pytest.mark.parametrize(("side", "count"), [(7, 64), (56, 32), (112, 9), (149, 6)])
+def test_a_click_finds_the_map_under_it(side, count):
+    """In each framed map, and nothing where the page is transparent."""
+    tile = views.page_tile(random_maps(side, side, count), 0)
+    height, width = tile.shape
+
+    def found(down, across):
+        return views.map_at((across + 0.5) / width, (down + 0.5) / height, (side, side), count)
+
+    for position in range(count):
+        page = pixels(views.page_png(tile, (side, side), position), "RGBA")
+        rows, columns = np.nonzero((page == (230, 0, 120, 255)).all(axis=2))  # the frame
+        middle = (rows.min() + rows.max()) // 2, (columns.min() + columns.max()) // 2
+        inside = rows.min() + views.GAP, columns.max() - views.GAP
+        assert found(*middle) == found(*inside) == position
+        assert found(rows.min(), columns.min()) is None
+    gaps = np.argwhere(page[:, :, 3] == 0)[::97]
+    assert {found(*gap) for gap in gaps} == {None}
 
 
 @pytest.mark.parametrize("cmap", ["viridis", "gray"])

@@ -13,6 +13,7 @@ from small_networks import chain, layers, wrap
 
 import course_utils as cu
 from course_utils.display import views
+from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
 from course_utils.explorers import class_explorer, layer_explorer
 from course_utils.methods.all_layers import layer_gradients, run_layers
@@ -34,16 +35,6 @@ def layers_of_chelsea(embedded, chelsea):
 @pytest.fixture
 def classes_of_both(embedded):
     return cu.ClassExplorer(embedded, "cat_and_coffee")
-
-
-@pytest.fixture
-def small(seeded):
-    """Two convolutions and three classes, on 8 x 8 pictures: compiled in no time."""
-    first = layers.Conv2D(70, 3, padding="same", activation="relu", name="first")
-    second = layers.Conv2D(5, 3, 2, padding="same", activation="softplus", name="second")
-    positive = keras.initializers.RandomUniform(0, 1)  # each class is seen
-    head = layers.Dense(3, activation="softmax", kernel_initializer=positive, name="predictions")
-    return wrap(chain([first, second, layers.GlobalAveragePooling2D(name="pool"), head]))
 
 
 @pytest.fixture
@@ -224,8 +215,8 @@ def test_every_layer_of_a_method_for_one_run(small_explorer, small, picture, met
         )
 
 
-def pixels(png):
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+def pixels(png, mode="RGB"):
+    return np.asarray(Image.open(io.BytesIO(png)).convert(mode)).astype(int)
 
 
 @pytest.mark.parametrize("method", OF_PIXELS)
@@ -519,7 +510,52 @@ def test_the_bundle_has_a_widget_a_still_picture_and_a_sentence(explorer):
     captions = {"page": "Feature maps", "input": "Input", "channel": "One channel"}
     captions |= {"heatmap": "Heatmap", "overlay": "Overlay"}
     files = {captions[name]: panel.value for name, panel in explorer.panels.items()}
-    assert bundle["image/png"] == views.still_picture(files, bundle["text/plain"])
+    below = pixels(still_picture(files, bundle["text/plain"]))
+    np.testing.assert_array_equal(pixels(bundle["image/png"])[-len(below) :], below)
+
+
+@pytest.mark.parametrize(
+    ("kind", "control", "value"),
+    [
+        (cu.LayerExplorer, "layer", "second"),
+        (cu.LayerExplorer, "page", 1),
+        (cu.LayerExplorer, "channel", 69),
+        (cu.LayerExplorer, "picture", "coffee"),
+        (cu.ClassExplorer, "classes", None),
+        (cu.ClassExplorer, "method", "hires_cam"),
+        (cu.ClassExplorer, "layer", "first"),
+        (cu.ClassExplorer, "alpha", 0.9),
+        (cu.LayerExplorer, "colors", "jet"),
+    ],
+)
+def test_a_still_picture_shows_the_controls(small, picture, kind, control, value):
+    explorer = kind(small, picture)
+
+    def controls():
+        still = pixels(explorer._repr_mimebundle_()["image/png"], "RGBA")
+        return still[:140]  # above the pictures
+
+    before = controls()
+    if control == "classes":
+        explorer.classes.index = 2
+    else:
+        getattr(explorer, control).value = value
+    assert (controls() != before).any()
+
+
+def test_a_click_on_a_feature_map_chooses_its_channel(small, picture):
+    explorer = cu.LayerExplorer(small, picture)
+    page = explorer.panels["page"]
+    page.clicked = [1.5 / 8, 2.5 / 8, 1]  # the second column and the third row of 64 maps
+    assert explorer.channel.value == 17
+    assert_layer_is_shown(explorer, picture)
+    page.clicked = [0, 0, 2]  # the edge of the page
+    assert explorer.channel.value == 17
+    explorer.page.value = 1  # 6 of 70 channels, in one row
+    page.clicked = [5.5 / 8, 0.5, 3]
+    assert explorer.channel.value == 69
+    page.clicked = [6.5 / 8, 0.5, 4]  # nothing there
+    assert explorer.channel.value == 69
 
 
 def test_the_bundle_waits_for_a_slow_method(small_explorer):

@@ -92,6 +92,15 @@ def test_what_must_stand_at_one_place_does_not_survive_the_shifts():
     assert np.abs(profile[9:17]).max() < 6.5
 
 
+def test_all_edges_are_seen_alike():
+    """The channel likes white; where windows come more often, the picture would be brighter."""
+    model = one_by_one([[1, 1, 1]])
+    pictures = [cu.visualize_channel(model, "conv", 0, 32, 16, i, centered) for i in range(4)]
+    brightness = np.mean(pictures, axis=(0, 3))
+    edges = [np.rot90(brightness, turns)[:5].mean() for turns in range(4)]
+    assert np.ptp(edges) < 15
+
+
 # What is asked for
 
 
@@ -140,7 +149,7 @@ def test_a_silent_channel_is_woken():
     """Behind its ReLU it has no gradient at first, since the start is gray."""
     for relu in ([], [layers.ReLU(name="relu")], [layers.Activation("relu", name="relu")]):
         conv = layers.Conv2D(1, 1, name="conv", activation=None if relu else "relu")
-        model = chain([conv, *relu], (32, 32, 3))
+        model = chain([layers.Rescaling(1), conv, *relu], (32, 32, 3))  # conv is not the first
         conv.set_weights([np.ones((1, 1, 3, 1)), np.array([-1.5])])  # for white it is 1.5
         name = "relu" if relu else "conv"
         picture = cu.visualize_channel(model, name, 0, num_steps=60, preprocess_input=centered)
@@ -176,13 +185,14 @@ def test_a_class_that_is_not_there_is_refused(tiny, class_index):
     "preprocess_input",
     [
         lambda images: np.sqrt(images),
+        lambda images: images / images.max(),
         lambda images: (images - images.mean()) / images.std(),
         lambda images: images - images.mean(axis=(1, 2), keepdims=True),
     ],
 )
 def test_preprocessing_without_a_gradient_is_refused(preprocess_input):
     with pytest.raises(ValueError, match="preprocess_input must multiply and add"):
-        cu.visualize_channel(plain(), "conv", 0, preprocess_input=preprocess_input)
+        cu.visualize_channel(one_by_one(np.eye(3)), "conv", 0, preprocess_input=preprocess_input)
 
 
 def test_a_network_that_gives_nan_is_refused(tiny):

@@ -3,6 +3,7 @@
 import inspect
 import random
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ def small():
 
 
 EVERY_METHOD = pytest.mark.parametrize("key", cu.METHODS)
+HEAT = np.eye(2)
 FUNCTIONS = {
     **{key: method.compute for key, method in cu.METHODS.items()},
     "make_gradcam_heatmap": cu.make_gradcam_heatmap,
@@ -28,6 +30,13 @@ FUNCTIONS = {
     "completeness_gap": lambda classifier, image, class_index: cu.completeness_gap(
         classifier, image, np.zeros((8, 8, 3)), class_index
     ),
+    "deletion_curve": lambda classifier, image, class_index: cu.deletion_curve(
+        classifier, image, HEAT, class_index
+    ),
+    "insertion_curve": lambda classifier, image, class_index: cu.insertion_curve(
+        classifier, image, HEAT, class_index
+    ),
+    "occlusion_map": cu.occlusion_map,
 }
 
 
@@ -171,12 +180,23 @@ BAD_OPTIONS = [
         for function, name in [
             (cu.smooth_grad, "num_samples"),
             (cu.integrated_gradients, "num_steps"),
+            (partial(cu.deletion_curve, heatmap=HEAT), "num_steps"),
+            (partial(cu.insertion_curve, heatmap=HEAT), "num_steps"),
         ]
         for bad in [0, -1, 2.5, 100_001, "20", None, True, np.array([1, 2])]
     ],
     *[
         (cu.smooth_grad, {"noise_level": bad}, "noise_level must be a number, 0 or more, not")
         for bad in [-0.1, float("inf"), float("nan"), "0.2", None, True]
+    ],
+    *[
+        (function, {"fill": bad}, "fill must be one of blur, mean, black, road, not")
+        for function in [
+            partial(cu.deletion_curve, heatmap=HEAT),
+            partial(cu.insertion_curve, heatmap=HEAT),
+            cu.occlusion_map,
+        ]
+        for bad in ["Blur", None]
     ],
 ]
 

@@ -50,9 +50,12 @@ def test_any_spelling_of_a_name_will_do(spelling, name):
     assert resolve_name(spelling) == name
 
 
-@pytest.mark.parametrize("typo, name", [("vg16", "vgg16"), ("Resnet_5O", "resnet50")])
-def test_a_typo_is_quoted_and_answered_with_the_nearest_name(typo, name):
-    with pytest.raises(ValueError, match=f"{typo!r}.*Did you mean .*{name!r}.*There are"):
+@pytest.mark.parametrize(
+    "typo, names",
+    [("vg16", "'vgg16'"), ("Resnet_5O", "'resnet50'"), ("vgg", "'vgg16' or 'vgg19'")],
+)
+def test_a_typo_is_quoted_and_answered_with_the_nearest_names(typo, names):
+    with pytest.raises(ValueError, match=f"{typo!r}.*Did you mean .*{names}.*There are"):
         resolve_name(typo)
 
 

@@ -1,0 +1,268 @@
+// What both explorers have: a chooser of pictures, the reader's own, colors, words, a status line.
+
+import { choices, gradient, make } from "./controls.js";
+import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
+import { colorTable } from "./pixels.js";
+import { OwnPicture, SamplePicture } from "./pictures.js";
+import { megabytes } from "./words.js";
+
+const DEFAULT = "great_white_shark";
+const NAME_LENGTH = 28; // characters of a picture's name on its button
+
+export class Explorer {
+  /**
+   * @param {object} model With get, set, on and save_changes, as anywidget's.
+   * @param {HTMLElement} el Where to show it.
+   * @param {object} index What assets/index.json holds.
+   */
+  constructor(model, el, index) {
+    Object.assign(this, { model, el, index });
+    this.networkName = model.get("network") ?? EMBEDDED;
+    this.layers = index.networks[this.networkName].layers;
+    this.tables = Object.fromEntries(
+      Object.entries(index.colors).map(([name, text]) => [name, colorTable(text)]),
+    );
+    this.colors = model.get("colors") ?? index.colorNames[0];
+    this.pictures = new Map();
+    this.turn = 0; // a newer one makes what an older one computes stale
+    this.hasLive = this.networkName === EMBEDDED;
+    el.classList.add("course-explorer");
+    this.words = make("p", { class: "cx-words" });
+    this.status = make("div", { class: "cx-status", role: "status" });
+    this.bar = make("progress", { max: 1, value: 0, "aria-label": "Progress", hidden: true });
+    this.pictureRow = this.#makePictureRow();
+    this.colorRow = choices(
+      "Colors",
+      index.colorNames.map((value) => ({
+        value,
+        title: value,
+        swatch: gradient(this.tables[value]),
+      })),
+      { value: this.colors, kind: "cx-colors", change: (name) => this.chooseColors(name) },
+    );
+    this.#takeDrops();
+  }
+
+  /** Show the first picture: resolves when it is there. */
+  async begin() {
+    const { samples } = this.index.networks[this.networkName];
+    const wanted = this.model.get("image") ?? DEFAULT;
+    await this.choosePicture(wanted in samples ? wanted : Object.keys(samples)[0]);
+  }
+
+  // For subclasses: showPicture(), draw().
+
+  // Pictures
+
+  #makePictureRow() {
+    const { samples } = this.index.networks[this.networkName];
+    for (const name of Object.keys(samples)) {
+      this.pictures.set(name, new SamplePicture(name, this.index, this.networkName));
+    }
+    const options = [...this.pictures.values()].map((picture) => ({
+      value: picture.name,
+      title: picture.title,
+      picture: make("img", { src: picture.thumbnail, alt: "", width: 56, height: 42, loading: "lazy" }),
+    }));
+    const row = choices("Picture", options, {
+      value: null,
+      kind: "cx-pictures",
+      change: (name) => this.#attempt(() => this.choosePicture(name)),
+    });
+    if (this.hasLive) row.element.append(this.#makeOwn());
+    return row;
+  }
+
+  #makeOwn() {
+    const size = megabytes(sizeOf(this.index.live));
+    const input = make("input", { type: "file", accept: "image/*", hidden: true, tabindex: -1 });
+    const title = make("b", {});
+    const note = make("small", {});
+    const button = make("button", { type: "button", class: "cx-own" }, title, note);
+    const show = () => {
+      const ready = network.state === "ready";
+      title.textContent = ready ? "Your own picture" : "Use the network on your own picture";
+      note.textContent = ready
+        ? "choose it, drop it here, or paste it"
+        : `${size}; nothing leaves your computer`;
+      if (network.state === "loading") {
+        this.say(
+          network.loaded < network.total
+            ? `Loading the network: ${megabytes(network.loaded)} of ${megabytes(network.total)} ...`
+            : "Starting the network ...",
+        );
+        this.showProgress(network.loaded / network.total);
+      }
+    };
+    button.addEventListener("click", () => {
+      input.click();
+      this.#attempt(() => this.startNetwork());
+    });
+    input.addEventListener("change", () => {
+      if (input.files[0]) this.#attempt(() => this.takeFile(input.files[0]));
+      input.value = ""; // the same file once more is a change again
+    });
+    network.addEventListener("change", () => {
+      if (this.waits || network.state !== "loading") show();
+    });
+    show();
+    return make("div", { class: "cx-take" }, button, input);
+  }
+
+  /** Load the network, with a bar; resolves when it can be asked. */
+  async startNetwork() {
+    if (network.state === "ready") return;
+    this.waits = true;
+    try {
+      await network.start();
+      this.say("The network is ready: choose a picture, drop one here, or paste it (Ctrl+V).");
+    } finally {
+      this.waits = false;
+      this.showProgress(null);
+    }
+  }
+
+  #takeDrops() {
+    if (!this.hasLive) return;
+    const over = (event) => {
+      event.preventDefault();
+      this.el.classList.toggle("cx-over", event.type === "dragover");
+    };
+    this.el.addEventListener("dragover", over);
+    this.el.addEventListener("dragleave", over);
+    this.el.addEventListener("drop", (event) => {
+      over(event);
+      this.#take(event.dataTransfer);
+    });
+    const paste = (event) => {
+      if (!event.clipboardData.files.length) return; // text for the search
+      event.preventDefault();
+      this.#take(event.clipboardData);
+    };
+    this.el.addEventListener("paste", paste);
+    document.addEventListener("paste", (event) => {
+      if (event.target === document.body && this.el.matches(":hover")) paste(event);
+    });
+  }
+
+  #take(transfer) {
+    const [file] = transfer.files;
+    if (file) this.#attempt(() => this.takeFile(file));
+    else this.say("That is not a file. Save the picture first, then drop the file.", true);
+  }
+
+  /** Show the reader's own picture. A newer choice wins over one that still computes. */
+  async takeFile(file) {
+    const turn = ++this.turn;
+    checkFile(file);
+    await this.startNetwork();
+    if (turn !== this.turn) return;
+    const name = shorten(file.name || "pasted picture");
+    this.say(`Reading ${name} ...`);
+    const picture = new OwnPicture(name, file, this.index);
+    try {
+      await picture.prepare();
+    } catch (error) {
+      error.message = `${name}: ${error.message}`;
+      if (turn === this.turn) throw error;
+      return;
+    }
+    if (turn !== this.turn) return;
+    this.pictures.set(picture.key, picture);
+    this.pictureRow.add({ value: picture.key, title: name, picture: thumbnailOf(picture) });
+    await this.choosePicture(picture.key);
+  }
+
+  async choosePicture(key) {
+    const turn = ++this.turn;
+    const picture = this.pictures.get(key);
+    await this.preparePicture(picture);
+    if (turn !== this.turn) return;
+    this.picture = picture;
+    this.pictureRow.set(key);
+    this.tell("image", picture.name);
+    this.say("");
+    await this.showPicture();
+  }
+
+  /** Return an element that shows the picture, with its text. */
+  makePicture() {
+    const { picture } = this;
+    if (picture.screen) {
+      const { width, height } = picture.screen;
+      const canvas = make("canvas", { width, height, role: "img", "aria-label": picture.alt });
+      canvas.getContext("2d").drawImage(picture.screen, 0, 0);
+      return canvas;
+    }
+    return make("img", { src: picture.address, alt: picture.alt, draggable: "false" });
+  }
+
+  /** Give frames the picture's proportions, within reason. */
+  fitFrames(...frames) {
+    const { width, height } = this.picture;
+    const ratio = Math.min(Math.max(width / height, 0.4), 3);
+    for (const frame of frames) frame.style.aspectRatio = ratio;
+  }
+
+  creditLine() {
+    const { credit } = this.picture;
+    return credit ? `Picture: ${credit}.` : "Your own picture: it has not left this computer.";
+  }
+
+  // Colors, words
+
+  chooseColors(name) {
+    this.colors = name;
+    this.colorRow.set(name);
+    this.tell("colors", name);
+    this.draw();
+  }
+
+  say(text, problem = false) {
+    this.status.textContent = text;
+    this.status.classList.toggle("cx-problem", problem);
+  }
+
+  showProgress(share) {
+    this.bar.hidden = share === null;
+    this.bar.value = share ?? 0;
+  }
+
+  tell(name, value) {
+    this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  /** Do something; what goes wrong ends in the status line, and the page goes on. */
+  async #attempt(action) {
+    try {
+      await action();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  attempt(action) {
+    return this.#attempt(action);
+  }
+
+  report(error) {
+    if (error.cancelled) return;
+    this.showProgress(null);
+    this.say(error.message, true);
+  }
+}
+
+function thumbnailOf({ screen }) {
+  const canvas = make("canvas", { width: 112, height: 84, "aria-hidden": "true" });
+  const factor = Math.max(112 / screen.width, 84 / screen.height);
+  const [width, height] = [screen.width * factor, screen.height * factor];
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(screen, (112 - width) / 2, (84 - height) / 2, width, height);
+  return canvas;
+}
+
+function shorten(name) {
+  return name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH - 9)}…${name.slice(-8)}` : name;
+}

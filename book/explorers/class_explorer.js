@@ -1,0 +1,394 @@
+// Choose a class, and see where on the picture a method finds it.
+
+import { askHeat, loadIndex, NeedsNetwork } from "./pictures.js";
+import { Explorer } from "./base.js";
+import { choices, make, paint, panel, slider } from "./controls.js";
+import { network, sizeOf } from "./network.js";
+import { brighten, drawHeat, drawMap, stretch } from "./pixels.js";
+import { river } from "./river.js";
+import {
+  className,
+  describeClass,
+  describeHeatmap,
+  explainNoClass,
+  megabytes,
+  percent,
+  searchClasses,
+} from "./words.js";
+
+const NUM_LISTED = 8; // classes in the list
+const NUM_HEATMAPS = 64; // kept
+const SMOOTH = 196; // pixels that a heatmap is stretched to, at least, before the browser does the rest
+
+class ClassExplorer extends Explorer {
+  constructor(model, el, index) {
+    super(model, el, index);
+    this.methods = new Map(index.methods.map((method) => [method.key, method]));
+    const names = this.layers.map(({ name }) => name);
+    const layer = names.indexOf(model.get("layer"));
+    this.layer = layer < 0 ? names.length - 1 : layer;
+    this.method = this.methods.has(model.get("method")) ? model.get("method") : "grad_cam";
+    this.wantedClass = model.get("class_index");
+    this.preview = null; // the class under the pointer
+    this.heatmaps = new Map();
+    this.methodRow = choices(
+      "Method",
+      index.methods.map(({ key, title }) => ({ value: key, title })),
+      { value: this.method, kind: "cx-methods", change: (key) => this.chooseMethod(key) },
+    );
+    this.river = river(this.layers, { value: this.layer, change: (n) => this.chooseLayer(n) });
+    this.classSlider = slider("Class", {
+      max: index.classes.length - 1,
+      value: 0,
+      say: (rank) => this.#titleOf(rank),
+      change: (rank) => this.chooseClass(this.picture.ranking[rank]),
+    });
+    this.opacity = slider("Opacity", {
+      max: 1,
+      step: 0.05,
+      value: Number(model.get("alpha") ?? 0.7),
+      say: (value) => `${Math.round(100 * value)}%`,
+      change: () => this.#setOpacity(),
+    });
+    this.search = make("input", {
+      type: "search",
+      placeholder: "a part of a name, such as cat",
+      "aria-label": "Search",
+      oninput: () => this.#search(),
+    });
+    this.list = make("div", { class: "cx-list", role: "group", "aria-label": "Classes" });
+    this.list.addEventListener("pointerleave", () => this.#setPreview(null));
+    this.inputBox = make("div", { class: "cx-frame" });
+    this.map = make("canvas", { role: "img" });
+    this.mapBox = make("div", { class: "cx-frame" }, this.map);
+    this.heat = make("canvas", { class: "cx-heat", role: "img" });
+    this.overlayBox = make("div", { class: "cx-frame" });
+    this.title = make("figcaption", {});
+    this.credit = make("p", { class: "cx-hint" });
+    this.offer = this.#makeOffer();
+    el.append(
+      this.pictureRow.element,
+      this.methodRow.element,
+      make(
+        "div",
+        { class: "cx-classes" },
+        panel("overlay", "Overlay", this.overlayBox, this.offer),
+        make("div", { class: "cx-choose" }, this.search, this.list, this.classSlider.element),
+      ),
+      make(
+        "div",
+        { class: "cx-below" },
+        panel("input", "Input", this.inputBox, this.credit),
+        panel("heatmap", "Heatmap", this.mapBox),
+        make("div", { class: "cx-side" }, this.river.element, this.opacity.element),
+      ),
+      this.colorRow.element,
+      this.words,
+      this.bar,
+      this.status,
+    );
+    this.#setOpacity();
+    network.addEventListener("change", () => {
+      if (network.state === "ready" && !this.offer.hidden) this.draw();
+    });
+  }
+
+  preparePicture(picture) {
+    return picture.prepareClasses();
+  }
+
+  async showPicture() {
+    this.inputBox.replaceChildren(this.makePicture());
+    const behind = this.makePicture();
+    behind.setAttribute("aria-hidden", "true");
+    if (behind.alt) behind.alt = "";
+    this.overlayBox.replaceChildren(behind, this.heat);
+    this.fitFrames(this.inputBox, this.mapBox, this.overlayBox);
+    this.credit.textContent = this.creditLine();
+    this.preview = null;
+    this.search.value = "";
+    const wanted = this.wantedClass;
+    this.chosen = wanted === undefined ? this.picture.ranking[0] : Number(wanted);
+    this.wantedClass = undefined; // of the first picture only
+    this.#list(this.#ranked());
+    this.classSlider.set(this.picture.ranks[this.chosen]);
+    this.#clear(); // nothing of the picture before stands beside the new one
+    this.draw();
+  }
+
+  // Classes
+
+  chooseClass(index) {
+    this.chosen = index;
+    this.preview = null;
+    this.tell("class_index", index);
+    this.classSlider.set(this.picture.ranks[index]);
+    if (this.search.value.trim()) this.#markList();
+    else this.#list(this.#ranked());
+    this.draw();
+  }
+
+  #ranked() {
+    const first = this.picture.ranking.slice(0, NUM_LISTED);
+    if (!first.includes(this.chosen)) first[NUM_LISTED - 1] = this.chosen;
+    return first;
+  }
+
+  #search() {
+    const text = this.search.value.trim();
+    const labels = this.index.classes;
+    const hits = text ? searchClasses(text, labels) : this.#ranked();
+    this.say(text && !hits.length ? explainNoClass(text, labels) : "", Boolean(text));
+    this.#list(hits.slice(0, NUM_LISTED), hits.length);
+  }
+
+  #list(indices, found = indices.length) {
+    const { probabilities, ranks } = this.picture;
+    const rows = indices.map((index) => {
+      const probability = probabilities[index];
+      const button = make(
+        "button",
+        {
+          type: "button",
+          style: `--share: ${probability}`,
+          onclick: () => this.chooseClass(index),
+          onpointerenter: (event) => event.pointerType !== "touch" && this.#setPreview(index),
+          onfocus: () => this.#setPreview(index),
+          onblur: () => this.#setPreview(null),
+        },
+        make("span", {}, `${ranks[index] + 1}. ${className(this.index.classes[index])}`),
+        make("span", {}, percent(probability)),
+      );
+      button.dataset.index = index;
+      return button;
+    });
+    const rest = found - indices.length;
+    const note = rest > 0 ? [make("p", { class: "cx-hint" }, `and ${rest} more: type on`)] : [];
+    this.list.replaceChildren(...rows, ...note);
+    this.#markList();
+  }
+
+  #markList() {
+    for (const button of this.list.querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", Number(button.dataset.index) === this.chosen);
+    }
+  }
+
+  /** The heat follows the class under the pointer; nothing slow begins for that. */
+  #setPreview(index) {
+    if (this.preview === index) return;
+    this.preview = index;
+    this.draw();
+  }
+
+  #titleOf(rank) {
+    if (!this.picture) return "";
+    const index = this.picture.ranking[rank];
+    const name = className(this.index.classes[index]);
+    return `${rank + 1}. ${name} ${percent(this.picture.probabilities[index])}`;
+  }
+
+  // Heatmaps
+
+  chooseMethod(key) {
+    this.method = key;
+    this.methodRow.set(key);
+    this.tell("method", key);
+    this.draw();
+  }
+
+  chooseLayer(layer) {
+    this.layer = layer;
+    this.tell("layer", this.layers[layer].name);
+    this.draw();
+  }
+
+  #setOpacity() {
+    this.heat.style.opacity = this.opacity.range.value;
+    this.tell("alpha", Number(this.opacity.range.value));
+  }
+
+  /** Show the heatmap that the controls ask for: now, or when it is loaded or computed. */
+  draw() {
+    if (!this.picture || (this.preview !== null && !this.picture.knows(this.preview))) return;
+    const atLayer = this.methods.get(this.method).atLayer;
+    this.river.element.classList.toggle("cx-off", !atLayer);
+    this.river.range.disabled = !atLayer;
+    const wanted = {
+      picture: this.picture,
+      method: this.method,
+      layer: atLayer ? this.layer : null,
+      index: this.preview ?? this.chosen,
+    };
+    const key = keyOf(wanted);
+    this.wanted = key;
+    const heatmap = this.heatmaps.get(key) ?? this.#quick(wanted);
+    if (heatmap instanceof Promise) this.#await(heatmap, wanted);
+    else this.#show(heatmap, wanted);
+  }
+
+  #quick({ picture, method, layer, index }) {
+    try {
+      return picture.heat(method, layer, index);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #await(promise, wanted) {
+    const slow = setTimeout(() => this.wanted === keyOf(wanted) && this.say("Loading ..."), 300);
+    try {
+      const heatmap = await promise;
+      if (this.status.textContent === "Loading ...") this.say("");
+      if (this.wanted === keyOf(wanted)) this.#show(heatmap, wanted);
+    } catch (error) {
+      if (this.wanted !== keyOf(wanted)) return;
+      if (!(error instanceof NeedsNetwork)) this.report(error);
+      else if (this.preview === null) this.#compute(wanted);
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  /** Ask the network, if it is there; else offer it. */
+  async #compute(wanted) {
+    const key = keyOf(wanted);
+    if (this.shownPicture !== wanted.picture) this.#clear();
+    if (network.state !== "ready") {
+      this.#clear();
+      this.#makeSure(wanted);
+      return;
+    }
+    if (this.working?.key === key) return;
+    this.working?.cancel();
+    const method = this.methods.get(wanted.method);
+    const name = className(this.index.classes[wanted.index]);
+    this.say(`Computing ${method.title} for ${name} ...`);
+    this.offer.hidden = true;
+    if (method.gradients > 1) this.showProgress(0);
+    const working = { key, cancel: () => {} };
+    this.working = working;
+    try {
+      const report = (share) => this.working === working && this.showProgress(share);
+      const { answer, cancel } = await askHeat(
+        wanted.picture,
+        wanted.method,
+        wanted.layer,
+        wanted.index,
+        report,
+      );
+      working.cancel = cancel;
+      if (this.working !== working) cancel();
+      const heatmap = await answer;
+      this.#keep(key, heatmap);
+      if (this.wanted === key) {
+        this.say("");
+        this.#show(heatmap, wanted);
+      }
+    } catch (error) {
+      if (this.working === working) this.report(error);
+    } finally {
+      if (this.working === working) {
+        this.working = null;
+        this.showProgress(null);
+      }
+    }
+  }
+
+  #makeOffer() {
+    if (!this.hasLive) return make("div", { hidden: true });
+    const size = megabytes(sizeOf(this.index.live));
+    this.offerText = make("p", {});
+    const start = () =>
+      this.attempt(async () => {
+        await this.startNetwork();
+        this.draw();
+      });
+    return make(
+      "div",
+      { class: "cx-offer", hidden: true },
+      this.offerText,
+      make("button", { type: "button", class: "cx-own", onclick: start },
+        make("b", {}, "Run the network here"),
+        make("small", {}, `${size}; nothing leaves your computer`),
+      ),
+    );
+  }
+
+  #makeSure({ method, layer, index }) {
+    const what = this.methods.get(method).title;
+    const where = layer === null ? "" : ` at ${this.layers[layer].name}`;
+    const name = className(this.index.classes[index]);
+    this.offerText.textContent = `${what} for ${name}${where} has to be computed.`;
+    this.offer.hidden = false;
+    this.#describe(index);
+  }
+
+  #keep(key, heatmap) {
+    this.heatmaps.set(key, heatmap);
+    if (this.heatmaps.size > NUM_HEATMAPS) this.heatmaps.delete(this.heatmaps.keys().next().value);
+  }
+
+  /** Show no heat. */
+  #clear() {
+    this.shownPicture = this.picture;
+    paint(this.heat, new Uint32Array(1), 1, 1);
+    paint(this.map, Uint32Array.of(this.tables[this.colors][0]), 1, 1);
+    this.heat.setAttribute("aria-label", "No heatmap yet");
+    this.map.setAttribute("aria-label", "No heatmap yet");
+  }
+
+  #show(heatmap, wanted) {
+    this.#keep(keyOf(wanted), heatmap);
+    if (this.working && this.working.key !== keyOf(wanted) && this.preview === null) {
+      this.working.cancel();
+      this.working = null;
+      this.showProgress(null);
+      this.say("");
+    }
+    this.offer.hidden = true;
+    this.shownPicture = wanted.picture;
+    const { height, width } = heatmap;
+    const shown = wanted.layer === null ? brightened(heatmap) : heatmap;
+    const bytes = Uint8Array.from(shown.values, (value) => Math.round(255 * value));
+    paint(this.map, drawMap(bytes, this.tables[this.colors]), width, height);
+    const factor = Math.max(1, Math.ceil(SMOOTH / Math.max(height, width)));
+    const smooth = stretch(shown, factor);
+    paint(this.heat, drawHeat(smooth.values, this.tables[this.colors]), smooth.width, smooth.height);
+    this.#describe(wanted.index, heatmap, wanted);
+    this.el.dataset.shown = `${wanted.picture.name} ${wanted.method} ${wanted.layer} ${wanted.index}`;
+  }
+
+  #describe(index, heatmap = null, wanted = null) {
+    const { probabilities, ranks, logits } = this.picture;
+    const label = this.index.classes[index];
+    const words = [
+      describeClass(label, index, probabilities[index], ranks[index] + 1, logits.length),
+    ];
+    if (heatmap) {
+      const { title } = this.methods.get(wanted.method);
+      const where = wanted.layer === null ? "" : ` at ${this.layers[wanted.layer].name}`;
+      heatmap.words ??= describeHeatmap(heatmap);
+      words.push(`${title}${where}: ${heatmap.words}`);
+      this.heat.setAttribute("aria-label", `${className(label)}, ${title}: ${heatmap.words}`);
+      this.map.setAttribute("aria-label", `Heatmap of ${className(label)}: ${heatmap.words}`);
+    }
+    this.words.textContent = words.join(" ");
+  }
+}
+
+function brightened(heatmap) {
+  heatmap.bright ??= { ...heatmap, values: brighten(heatmap.values) };
+  return heatmap.bright;
+}
+
+function keyOf({ picture, method, layer, index }) {
+  return `${picture.key} ${method} ${layer} ${index}`;
+}
+
+export async function render({ model, el }) {
+  const explorer = new ClassExplorer(model, el, await loadIndex());
+  await explorer.begin();
+}
+
+export default { render };

@@ -1,0 +1,81 @@
+// Puts a live explorer in place of each still picture of one:
+//
+//   <div class="explorer" data-kind="class" data-image="chelsea">the still picture</div>
+//
+// data-kind is "layer" or "class". May be left out: data-image, a sample's name; data-network,
+// "vgg16" for its convolutions; data-layer, a layer's name; data-channel; data-method;
+// data-class-index; data-colors. The picture stays until the explorer is there.
+
+const MODULES = { layer: "./layer_explorer.js", class: "./class_explorer.js" };
+const MARGIN = "800px"; // below the window, where an explorer begins to load
+
+/** What an explorer reads and writes, with the names of anywidget's models. */
+class PageModel extends EventTarget {
+  #values;
+
+  constructor(values) {
+    super();
+    this.#values = values;
+  }
+
+  get(name) {
+    return this.#values[name];
+  }
+
+  set(name, value) {
+    this.#values[name] = value;
+    this.dispatchEvent(new Event(`change:${name}`));
+  }
+
+  on(name, listener) {
+    this.addEventListener(name, listener);
+  }
+
+  save_changes() {}
+}
+
+async function enliven(place) {
+  const { kind, image, network, layer, channel, method, classIndex, colors } = place.dataset;
+  const values = { image, network, layer, channel, method, class_index: classIndex, colors };
+  const el = document.createElement("div");
+  try {
+    const { render } = await import(MODULES[kind]);
+    await render({ model: new PageModel(values), el });
+    place.replaceChildren(el);
+    place.classList.add("live");
+  } catch (error) {
+    const status = document.createElement("p");
+    status.setAttribute("role", "status");
+    status.textContent = `The explorer could not be loaded, so this is a picture of it. ${error.message}`;
+    place.append(status);
+    console.warn(error);
+  }
+}
+
+function addStyle() {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL("./explorers.css", import.meta.url);
+  const loaded = new Promise((done) => {
+    link.addEventListener("load", done);
+    link.addEventListener("error", done);
+  });
+  document.head.append(link);
+  return loaded;
+}
+
+const places = document.querySelectorAll(".explorer[data-kind]");
+if (places.length) {
+  const styled = addStyle();
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        observer.unobserve(target);
+        styled.then(() => enliven(target));
+      }
+    },
+    { rootMargin: MARGIN },
+  );
+  for (const place of places) observer.observe(place);
+}

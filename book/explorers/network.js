@@ -1,0 +1,112 @@
+// The page's side of the network: one worker for all explorers, started when a reader asks for it.
+
+import { loadJson } from "./assets.js";
+
+export const EMBEDDED = "efficientnet_lite0";
+const MAX_BYTES = 60_000_000;
+
+class Network extends EventTarget {
+  state = "off"; // "off", "loading", "ready"
+  loaded = 0; // bytes
+  total = 0;
+  #worker;
+  #jobs = new Map();
+  #count = 0;
+  #loading;
+
+  /** Load the network; the second caller waits for what the first has begun. */
+  start() {
+    this.#loading ??= this.#load().catch((error) => {
+      this.#loading = null;
+      this.#worker?.terminate();
+      this.#worker = null;
+      this.#set("off");
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  async #load() {
+    if (typeof WebAssembly === "undefined" || typeof DecompressionStream === "undefined") {
+      throw new Error(
+        "This browser has no WebAssembly, so the network cannot run in it. " +
+          "The course's own pictures work all the same.",
+      );
+    }
+    const { live, networks } = await loadJson("index.json");
+    this.total = sizeOf(live);
+    this.#set("loading");
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.#worker.addEventListener("message", ({ data }) => this.#hear(data));
+    this.#worker.addEventListener("error", () => this.#break());
+    const { layers, inputSize } = networks[EMBEDDED];
+    const { head } = await this.ask({ kind: "load", index: { live, layers, inputSize } }, (size) => {
+      this.loaded = size;
+      this.#set("loading");
+    }).answer;
+    this.head = new Head(head, live.head);
+    this.#set("ready");
+  }
+
+  /** Send a job to the worker: returns {answer, cancel}. */
+  ask(job, report = () => {}) {
+    const id = ++this.#count;
+    const answer = new Promise((resolve, reject) => this.#jobs.set(id, { resolve, reject, report }));
+    this.#worker.postMessage({ id, ...job });
+    return { id, answer, cancel: () => this.#worker?.postMessage({ cancel: id }) };
+  }
+
+  #hear({ id, share, result, problem, cancelled }) {
+    const job = this.#jobs.get(id);
+    if (share !== undefined) {
+      job.report(share);
+      return;
+    }
+    this.#jobs.delete(id);
+    if (result) job.resolve(result);
+    else job.reject(Object.assign(new Error(problem), { cancelled }));
+  }
+
+  #break() {
+    const problem = "The network could not be started in this browser. The course's own pictures work.";
+    for (const { reject } of this.#jobs.values()) reject(new Error(problem));
+    this.#jobs.clear();
+  }
+
+  #set(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** The last layer: the kernel of each class. */
+export class Head {
+  constructor(buffer, { classes, channels, kernel, scale }) {
+    this.channels = channels;
+    this.whole = new Int16Array(buffer, kernel, classes * channels);
+    this.scales = new Float32Array(buffer, scale, classes);
+  }
+
+  kernel(index) {
+    const row = this.whole.subarray(index * this.channels, (index + 1) * this.channels);
+    return Float32Array.from(row, (value) => value * this.scales[index]);
+  }
+}
+
+export const network = new Network();
+
+/** Return how many bytes the network takes over the wire. */
+export function sizeOf(live) {
+  return Object.values(live.files).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Refuse what no browser should be asked to decode. */
+export function checkFile(file) {
+  if (file.size === 0) throw new Error(`${file.name} is empty (0 bytes). Get a fresh copy.`);
+  if (file.size > MAX_BYTES) {
+    throw new Error(
+      `${file.name} has ${Math.round(file.size / 1e6)} MB; ${MAX_BYTES / 1e6} MB are allowed. ` +
+        "Save a smaller copy.",
+    );
+  }
+}

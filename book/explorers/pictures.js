@@ -1,0 +1,260 @@
+// What explorers show of a picture: of a sample from files, of the reader's own from the network.
+
+import { addressOf, loadBuffer, loadJson } from "./assets.js";
+import { activationMapAtLast, softmax } from "./methods.js";
+import { EMBEDDED, Head, network } from "./network.js";
+import { cutTile, PAGE } from "./pixels.js";
+import { rankClasses } from "./words.js";
+
+const LARGEST_TILE = 112; // pixels of a feature map in a tile; larger ones were averaged down
+const NUM_PAGES = 24; // kept of a picture
+
+/** A heatmap that needs the network, which the reader has not started. */
+export class NeedsNetwork extends Error {}
+
+class Picture {
+  #logits;
+  #ranking;
+  _pages = new Map();
+
+  constructor(name, index, networkName) {
+    this.name = name;
+    this.index = index;
+    this.layers = index.networks[networkName].layers;
+    this.inputSize = index.networks[networkName].inputSize;
+  }
+
+  get key() {
+    return this.name;
+  }
+
+  /** Logits of all classes, their probabilities, and their indices in order. */
+  setLogits(logits) {
+    this.#logits = logits;
+    this.#ranking = rankClasses(logits);
+    this.probabilities = softmax(logits);
+    this.ranks = new Int32Array(logits.length);
+    this.#ranking.forEach((index, rank) => {
+      this.ranks[index] = rank;
+    });
+  }
+
+  get ranking() {
+    return this.#ranking;
+  }
+
+  get logits() {
+    return this.#logits;
+  }
+
+  /** Return a page of feature maps with the layer's numbers, now if it is there, else a promise. */
+  page(layer, page) {
+    const key = `${layer}/${page}`;
+    if (!this._pages.has(key)) {
+      const loading = this._loadPage(layer, page);
+      this._pages.set(key, loading);
+      loading.then(
+        (result) => this._pages.set(key, result),
+        () => this._pages.delete(key),
+      );
+      if (this._pages.size > NUM_PAGES) this._pages.delete(this._pages.keys().next().value);
+    }
+    return this._pages.get(key);
+  }
+
+  /** Return a heatmap {values, height, width}: at a layer's number, or of pixels (null). */
+  heat(method, layer, index) {
+    if (layer !== this.layers.length - 1) return this._slowHeat(method, layer, index);
+    const [height, width] = this.layers[layer].size;
+    const kernel = this._kernel(index);
+    const finish = (weights) => ({
+      values: activationMapAtLast(method, this.last, weights, height * width),
+      height,
+      width,
+    });
+    return kernel instanceof Promise ? kernel.then(finish) : finish(kernel);
+  }
+}
+
+export class SamplePicture extends Picture {
+  constructor(name, index, networkName) {
+    super(name, index, networkName);
+    this.folder = `${networkName}/${name}`;
+    this.about = index.networks[networkName].samples[name];
+    const { title, alt, credit } = index.samples[name];
+    Object.assign(this, { title, alt, credit });
+    this.width = this.about.width;
+    this.height = this.about.height;
+  }
+
+  get address() {
+    return addressOf(`${this.folder}/picture.jpg`);
+  }
+
+  get thumbnail() {
+    return addressOf(`${this.folder}/thumbnail.jpg`);
+  }
+
+  /** Load what the class explorer needs at once. */
+  async prepareClasses() {
+    if (this.last) return;
+    const paths = ["logits.bin", "last.gz", "kernels.gz"];
+    const load = (path) => loadBuffer(`${this.folder}/${path}`);
+    const [logits, last, kernels] = await Promise.all(paths.map(load));
+    this.setLogits(new Float32Array(logits));
+    this.last = Float32Array.from(new Uint16Array(last), (value) => value * this.about.lastScale);
+    this.kernels = new Float32Array(kernels);
+  }
+
+  async _loadPage(layer, page) {
+    const { size } = this.layers[layer];
+    const [numbers, bitmap] = await Promise.all([
+      loadBuffer(`${this.folder}/layers/${layer}.bin`),
+      loadBitmap(`${this.folder}/tiles/${layer}_${page}.webp`),
+    ]);
+    const shrink = Math.ceil(Math.max(size[0], size[1]) / LARGEST_TILE);
+    const [height, width] = [Math.ceil(size[0] / shrink), Math.ceil(size[1] / shrink)];
+    const count = Math.min(PAGE, size[2] - page * PAGE);
+    const cells = cutTile(pixelsOf(bitmap), bitmap.width, height, width, count);
+    bitmap.close();
+    return { cells, height, width, count, numbers: readNumbers(numbers, size[2]) };
+  }
+
+  _kernel(index) {
+    const place = this.about.first.indexOf(index);
+    const channels = this.layers.at(-1).size[2];
+    if (place >= 0) return this.kernels.subarray(place * channels, (place + 1) * channels);
+    return head()?.kernel(index) ?? loadHead(this.index).then((loaded) => loaded.kernel(index));
+  }
+
+  /** Tell whether the class's heatmap at the last layer needs no further file. */
+  knows(index) {
+    return this.about.first.includes(index) || Boolean(head());
+  }
+
+  async _slowHeat(method, layer, index) {
+    if (layer !== null && this.about.atLayers.includes(index)) {
+      const buffer = await loadBuffer(`${this.folder}/heat/${index}.gz`);
+      return cutHeat(buffer, this.layers, this.index.methods, method, layer);
+    }
+    if (layer === null && this.about.atPixels.includes(index)) {
+      const buffer = await loadBuffer(`${this.folder}/heat/${index}_${method}.gz`);
+      const [height, width] = this.inputSize;
+      return { values: fromBytes(new Uint8Array(buffer)), height, width };
+    }
+    throw new NeedsNetwork();
+  }
+
+  async file() {
+    return new Blob([await loadBuffer(`${this.folder}/input.webp`)], { type: "image/webp" });
+  }
+}
+
+export class OwnPicture extends Picture {
+  constructor(name, file, index) {
+    super(name, index, EMBEDDED);
+    this.blob = file;
+    this.title = name;
+    this.alt = `Your own picture, ${name}`;
+    this.id = `own ${++OwnPicture.count}`;
+  }
+
+  static count = 0;
+
+  get key() {
+    return this.id;
+  }
+
+  /** Let the network see it: `screen`, logits and last feature maps are there afterwards. */
+  async prepare() {
+    const { answer, id } = network.ask({ kind: "picture", file: this.blob });
+    this.id = id;
+    const { logits, last, screen, width, height } = await answer;
+    Object.assign(this, { last, screen, width, height });
+    this.setLogits(logits);
+  }
+
+  async prepareClasses() {}
+
+  knows() {
+    return true;
+  }
+
+  _loadPage(layer, page) {
+    return network.ask({ kind: "page", of: this.id, file: this.blob, layer, page }).answer;
+  }
+
+  _kernel(index) {
+    return network.head.kernel(index);
+  }
+
+  _slowHeat() {
+    throw new NeedsNetwork(); // always asked of the network
+  }
+
+  async file() {
+    return this.blob;
+  }
+}
+
+/** Ask the network for a heatmap of any picture: returns {answer, cancel}. */
+export async function askHeat(picture, method, layer, index, report) {
+  const job = { kind: "heat", of: picture.id ?? picture.name, method, layer, index };
+  return network.ask({ ...job, file: await picture.file() }, report);
+}
+
+// Files
+
+async function loadBitmap(path) {
+  const buffer = await loadBuffer(path);
+  return createImageBitmap(new Blob([buffer], { type: "image/webp" }), {
+    colorSpaceConversion: "none",
+  });
+}
+
+let canvas;
+
+function pixelsOf(bitmap) {
+  canvas ??= document.createElement("canvas");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+}
+
+function readNumbers(buffer, channels) {
+  const float = (block) => new Float32Array(buffer, 4 * block * channels, channels);
+  const whole = (block) => new Uint16Array(buffer, (12 + 2 * block) * channels, channels);
+  return { low: float(0), high: float(1), mean: float(2), peak: whole(0), ties: whole(1) };
+}
+
+function cutHeat(buffer, layers, methods, method, layer) {
+  const sizes = layers.map(({ size: [height, width] }) => height * width);
+  const sum = (values) => values.reduce((total, value) => total + value, 0);
+  const number = methods.filter(({ atLayer }) => atLayer).findIndex(({ key }) => key === method);
+  const start = number * sum(sizes) + sum(sizes.slice(0, layer));
+  const [height, width] = layers[layer].size;
+  const values = fromBytes(new Uint8Array(buffer, start, sizes[layer]));
+  return { values, height, width };
+}
+
+function fromBytes(bytes) {
+  return Float32Array.from(bytes, (value) => value / 255);
+}
+
+let loadedHead;
+
+/** Return the last layer if it is there: with the network, or alone. */
+function head() {
+  return network.head ?? loadedHead;
+}
+
+async function loadHead({ live }) {
+  loadedHead ??= new Head(await loadBuffer(live.files["head.bin"].path), live.head);
+  return loadedHead;
+}
+
+export async function loadIndex() {
+  return loadJson("index.json");
+}

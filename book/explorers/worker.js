@@ -1,0 +1,284 @@
+// The network, in a thread of its own: the page never waits for it.
+//
+// Takes messages {id, kind, ...} and answers {id, result} or {id, problem}; meanwhile {id, share} of
+// a slow method. A message {cancel: id} ends one.
+
+import { loadKept, LoadError } from "./assets.js";
+import {
+  activationMap,
+  integratedMagnitude,
+  normalNumbers,
+  scaleMagnitude,
+} from "./methods.js";
+import { measureChannels, PAGE, resizeBicubic, scaleToBytes } from "./pixels.js";
+
+const MAX_PIXELS = 64_000_000;
+const SIDE = 640; // pixels of the longer side of a picture for the screen
+const NUM_SAMPLES = 20; // of SmoothGrad
+const NOISE_LEVEL = 0.2; // of SmoothGrad, as a share of the picture's range
+const NUM_STEPS = 50; // of Integrated Gradients
+
+let live; // what index.json says of the network
+let layers;
+let inputSize;
+let runtime;
+let forward;
+let both; // with gradients: made when it is first needed
+let bytes; // of the network's files, until both sessions are there
+let picture = {}; // the last one: {id, input, maps}
+let gradients = {}; // the last ones: {picture, index, maps and gradients by name}
+const cancelled = new Set();
+
+class Cancelled extends Error {}
+class PictureError extends Error {}
+
+const jobs = {
+  async load({ index }, report) {
+    ({ live, layers, inputSize } = index);
+    const names = Object.keys(live.files);
+    const contents = await loadKept(Object.values(live.files), report);
+    bytes = Object.fromEntries(names.map((name, i) => [name, contents[i]]));
+    runtime = await import(asScript(bytes["runtime.mjs"]));
+    runtime.env.wasm.numThreads = 1;
+    runtime.env.wasm.wasmBinary = bytes["runtime.wasm.gz"];
+    forward = await open("forward.onnx");
+    delete bytes["runtime.wasm.gz"];
+    await runForward(new Float32Array(3 * inputSize[0] * inputSize[1]), ["logits"]); // warm-up
+    return { head: bytes["head.bin"].slice().buffer };
+  },
+
+  async picture({ id, file }) {
+    const bitmap = await decode(file);
+    const seen = seenByNetwork(bitmap);
+    const input = toInput(seen);
+    const screen = await forScreen(bitmap);
+    const { width, height } = bitmap;
+    bitmap.close();
+    const last = layers.at(-1).name;
+    const outputs = await runForward(input, ["logits", last]);
+    picture = { id, input };
+    return { logits: outputs.logits.data, last: outputs[last].data, screen, width, height };
+  },
+
+  async page({ of, file, layer, page }) {
+    await ensurePicture(of, file);
+    picture.maps ??= await runForward(
+      picture.input,
+      layers.map(({ name }) => name),
+    );
+    const { name, size } = layers[layer];
+    const [height, width, channels] = size;
+    const maps = picture.maps[name].data;
+    const first = page * PAGE;
+    const count = Math.min(PAGE, channels - first);
+    const numbers = measureChannels(maps, height * width, channels);
+    const cells = scaleToBytes(maps, height * width, first, count);
+    return { cells, height, width, count, numbers };
+  },
+
+  async heat({ of, file, method, layer, index }, report, check) {
+    await ensurePicture(of, file);
+    both ??= await openBoth();
+    if (layer === null) {
+      const values = await pixelMethods[method](index, report, check);
+      return { values, height: inputSize[0], width: inputSize[1] };
+    }
+    const { name, size } = layers[layer];
+    if (gradients.picture !== picture.id || gradients.index !== index) {
+      const names = layers.flatMap((one) => [one.name, `${one.name}:gradient`]);
+      const outputs = await runBoth(picture.input, index, names);
+      gradients = { picture: picture.id, index, outputs };
+    }
+    const { [name]: maps, [`${name}:gradient`]: slopes } = gradients.outputs;
+    const [height, width] = size;
+    return { values: activationMap(method, maps.data, slopes.data, height * width), height, width };
+  },
+};
+
+const pixelMethods = {
+  async saliency(index) {
+    return scaleMagnitude(await inputGradient(picture.input, index));
+  },
+
+  async smooth_grad(index, report, check) {
+    const { input } = picture;
+    const range = input.reduce((most, v) => Math.max(most, v), -Infinity) -
+      input.reduce((least, v) => Math.min(least, v), Infinity);
+    const normal = normalNumbers(0);
+    const sum = await sumGradients(NUM_SAMPLES, index, report, check, () =>
+      input.map((value) => value + NOISE_LEVEL * range * normal()),
+    );
+    return scaleMagnitude(sum);
+  },
+
+  async integrated_gradients(index, report, check) {
+    const { input } = picture;
+    const black = (0 - live.mean) / live.deviation;
+    const sum = await sumGradients(NUM_STEPS, index, report, check, (step) => {
+      const share = (step + 0.5) / NUM_STEPS;
+      return input.map((value) => black + share * (value - black));
+    });
+    return integratedMagnitude(sum.map((value, i) => (value * (input[i] - black)) / NUM_STEPS));
+  },
+};
+
+async function sumGradients(count, index, report, check, point) {
+  const sum = new Float64Array(picture.input.length);
+  for (let step = 0; step < count; step++) {
+    await check();
+    const gradient = await inputGradient(point(step), index);
+    for (let i = 0; i < sum.length; i++) sum[i] += gradient[i];
+    report((step + 1) / count);
+  }
+  return sum;
+}
+
+async function inputGradient(input, index) {
+  const outputs = await runBoth(input, index, ["image:gradient"]);
+  return outputs["image:gradient"].data;
+}
+
+// Running
+
+/** Return an address of a script that is loaded already. */
+function asScript(content) {
+  return URL.createObjectURL(new Blob([content], { type: "text/javascript" }));
+}
+
+function open(name) {
+  const externalData = ["weights.bin", "head.bin"].map((path) => ({ path, data: bytes[path] }));
+  return runtime.InferenceSession.create(bytes[name], { externalData });
+}
+
+async function openBoth() {
+  const session = await open("gradients.onnx");
+  bytes = null;
+  return session;
+}
+
+function runForward(input, names) {
+  return forward.run({ image: asImage(input) }, names);
+}
+
+function runBoth(input, index, names) {
+  const oneHot = new Float32Array(live.head.classes);
+  oneHot[index] = 1;
+  const one_hot = new runtime.Tensor("float32", oneHot, [1, oneHot.length]);
+  return both.run({ image: asImage(input), one_hot }, names);
+}
+
+function asImage(input) {
+  return new runtime.Tensor("float32", input, [1, 3, ...inputSize]);
+}
+
+// Pictures
+
+/** Take up a picture again that another one has replaced. */
+async function ensurePicture(id, file) {
+  if (picture.id === id) return;
+  const bitmap = await decode(file);
+  picture = { id, input: toInput(seenByNetwork(bitmap)) };
+  bitmap.close();
+}
+
+async function decode(file) {
+  let bitmap;
+  try {
+    // Colors as they stand in the file, which is what Pillow reads.
+    bitmap = await createImageBitmap(file, {
+      imageOrientation: "from-image",
+      colorSpaceConversion: "none",
+      premultiplyAlpha: "none",
+    });
+  } catch {
+    throw new PictureError(
+      "This browser cannot read it as a picture: another kind of file (HEIC, SVG, text), " +
+        "damaged, or too large. Save it as JPEG or PNG.",
+    );
+  }
+  if (bitmap.width * bitmap.height > MAX_PIXELS) {
+    const size = Math.round((bitmap.width * bitmap.height) / 1e6);
+    bitmap.close();
+    throw new PictureError(
+      `The picture has ${size} megapixels; ${MAX_PIXELS / 1e6} are allowed. Save a smaller copy.`,
+    );
+  }
+  return bitmap;
+}
+
+function seenByNetwork(bitmap) {
+  const { width, height } = bitmap;
+  let canvas;
+  const readRows = (top, count) => {
+    if (canvas?.height !== count) canvas = new OffscreenCanvas(width, count);
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    onWhite(context);
+    context.drawImage(bitmap, 0, -top);
+    return context.getImageData(0, 0, width, count).data;
+  };
+  return resizeBicubic(readRows, width, height, inputSize[1], inputSize[0]);
+}
+
+function onWhite(context) {
+  context.fillStyle = "white";
+  context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+}
+
+function toInput(pixels) {
+  const size = pixels.length / 3;
+  const input = new Float32Array(pixels.length);
+  for (let i = 0; i < size; i++) {
+    for (let color = 0; color < 3; color++) {
+      input[color * size + i] = (pixels[3 * i + color] - live.mean) / live.deviation;
+    }
+  }
+  return input;
+}
+
+function forScreen(bitmap) {
+  const factor = Math.min(SIDE / Math.max(bitmap.width, bitmap.height), 1);
+  const width = Math.max(Math.round(bitmap.width * factor), 1);
+  const height = Math.max(Math.round(bitmap.height * factor), 1);
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  onWhite(context);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, width, height);
+  return canvas.transferToImageBitmap();
+}
+
+// Messages, one after the other
+
+let last = Promise.resolve();
+self.addEventListener("message", ({ data }) => {
+  if (data.cancel) cancelled.add(data.cancel);
+  else last = last.then(() => work(data));
+});
+
+async function work(job) {
+  const { id, kind } = job;
+  const check = async () => {
+    await new Promise((go) => setTimeout(go)); // lets messages in
+    if (cancelled.has(id)) throw new Cancelled();
+  };
+  try {
+    await check();
+    const result = await jobs[kind](job, (share) => self.postMessage({ id, share }), check);
+    self.postMessage({ id, result }, transferables(result));
+  } catch (error) {
+    self.postMessage({ id, problem: explain(error), cancelled: error instanceof Cancelled });
+  }
+  cancelled.delete(id);
+}
+
+function transferables(result) {
+  return Object.values(result).filter(
+    (value) => value instanceof ArrayBuffer || value instanceof ImageBitmap,
+  );
+}
+
+function explain(error) {
+  if (error instanceof LoadError || error instanceof PictureError) return error.message;
+  if (error instanceof Cancelled) return "";
+  return `Unexpected ${error.name}: ${error.message}`;
+}

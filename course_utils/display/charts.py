@@ -1,0 +1,58 @@
+"""A chart as PNG bytes, quick enough for a slider: lines from 0 to 1 over shares from 0 to 1."""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+_INK = (118, 118, 118, 255)  # as readable on white as on black: the ground is transparent
+_COLORS = ((208, 96, 0, 255), (38, 126, 190, 255))  # orange and blue: also for color-blind eyes
+_FINE = 2  # drawn so many times as large first, for smooth lines
+_FONT_SIZE = 15  # pixels
+
+
+def chart_png(
+    lines: Mapping[str, tuple[NDArray, NDArray]],
+    place: float,
+    x_label: str,
+    size: tuple[int, int],
+) -> bytes:
+    """Draw lines, with a mark on each at one place.
+
+    Args:
+        lines: Dict from a label to (x, y), each in [0, 1], x rising; two of them at most.
+        place: The x that is marked, in [0, 1].
+        x_label: What is drawn to the right.
+        size: (height, width) in pixels.
+
+    Returns:
+        bytes of a PNG. Its ground is transparent.
+    """
+    height, width = (_FINE * length for length in size)
+    font = ImageFont.load_default(_FINE * _FONT_SIZE)
+    picture = Image.new("RGBA", (width, height), (*_INK[:3], 0))
+    draw = ImageDraw.Draw(picture)
+    row = round(1.5 * _FINE * _FONT_SIZE)
+    left, right = 2 * row, width - row
+    top, bottom = row * len(lines) + row // 2, height - 2 * row
+
+    def at(x, y):
+        return left + x * (right - left), bottom - y * (bottom - top)
+
+    for share in (0, 0.5, 1):
+        draw.line((*at(0, share), *at(1, share)), (*_INK[:3], 90), _FINE)
+        draw.text((left - row // 4, at(0, share)[1]), f"{share:g}", _INK, font, anchor="rm")
+        draw.text((at(share, 0)[0], bottom + row // 4), f"{share:.0%}", _INK, font, anchor="ma")
+    draw.text(((left + right) / 2, height), x_label, _INK, font, anchor="md")
+    draw.line((*at(place, 0), *at(place, 1)), _INK, _FINE)
+    for number, ((label, (x, y)), color) in enumerate(zip(lines.items(), _COLORS, strict=False)):
+        points = [at(*point) for point in zip(x, y, strict=True)]
+        draw.line(points, color, 2 * _FINE, joint="curve")
+        across, down = at(place, float(np.interp(place, x, y)))
+        draw.circle((across, down), 5 * _FINE, color)
+        draw.text((left, number * row), label, color, font)
+    buffer = io.BytesIO()
+    picture.resize(size[::-1], Image.Resampling.BOX).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Exercises that check themselves: what a task is, how an answer is examined, and grading."""

@@ -1,0 +1,348 @@
+"""Tasks of sheet 08; built by tools/build_exercises.py from 08_your_own_network.py."""
+
+import keras
+import numpy as np
+
+from course_utils.exercises.task import Task
+from course_utils.exercises.tiny import tiny_network
+
+
+def new_head(model, kernel, bias):
+    """Return a Keras model: `model` without its last layer, and a new dense layer with a softmax.
+
+    model: a Keras model whose last layer is dense.
+    """
+    head = keras.layers.Dense(len(bias), activation="softmax", name="new_head")
+    network = keras.Model(model.input, head(model.layers[-1].input))
+    head.set_weights([kernel, bias])
+    return network
+
+
+TASKS: dict[str, Task] = {}
+
+
+def networks_and_heads(generator):
+    for size, classes in [((8, 8), 3), ((5, 9), 4)]:
+        model = tiny_network(generator, size, averages=classes == 4)
+        kernel = generator.normal(size=(model.layers[-1].input.shape[-1], classes)).astype("float32")
+        bias = generator.normal(size=classes).astype("float32")
+        yield f"pictures of {size[0]} x {size[1]}, {classes} new classes", model, kernel, bias
+
+
+def probabilities_of(result, model, kernel, bias):
+    """Call what an answer returns on three pictures."""
+    shape = (3, *model.input_shape[1:])
+    return result(np.cos(0.7 * np.arange(np.prod(shape), dtype="float32")).reshape(shape))
+
+
+def attached(model, features, kernel, bias, activation):
+    head = keras.layers.Dense(len(bias), activation=activation)
+    network = keras.Model(model.input, head(features))
+    head.set_weights([kernel, bias])
+    return network
+
+
+def no_softmax(model, kernel, bias):
+    """Your new head has no softmax: it returns logits."""
+    return attached(model, model.layers[-1].input, kernel, bias, None)
+
+
+def sigmoids(model, kernel, bias):
+    """Your new head ends in sigmoids, which judge each class by itself. A softmax is asked for."""
+    return attached(model, model.layers[-1].input, kernel, bias, "sigmoid")
+
+
+def no_bias(model, kernel, bias):
+    """The bias is missing in your new head."""
+    return attached(model, model.layers[-1].input, kernel, 0 * bias, "softmax")
+
+
+def on_old_head(model, kernel, bias):
+    """Your new head sits on the old one. It must read what the old one reads: `model.layers[-1].input`."""
+    return attached(model, model.output, kernel, bias, "softmax")
+
+
+def softmax_twice(model, kernel, bias):
+    """There are two softmaxes, one behind the other: everything comes out nearly alike."""
+    network = new_head(model, kernel, bias)
+    return keras.Model(network.input, keras.layers.Softmax()(network.output))
+
+
+def old_weights(model, kernel, bias):
+    """You overwrite the weights of the old head. The old network is changed for everyone who uses it: make
+    a layer of your own.
+    """
+    last = model.layers[-1]
+    if len(last.bias) == len(bias):
+        last.set_weights([kernel, bias])
+        return keras.Model(model.input, model.output)
+    last.set_weights([0 * last.kernel, 0 * last.bias])
+    return new_head(model, kernel, bias)
+
+
+def features_alone(model, kernel, bias):
+    """The old head is off, but there is no new one: these are the features."""
+    return keras.Model(model.input, model.layers[-1].input)
+
+
+TASKS["8a"] = Task(
+    new_head,
+    networks_and_heads,
+    [no_softmax, sigmoids, no_bias, on_old_head, softmax_twice, old_weights, features_alone],
+    {"its probabilities add up to 1": lambda p, *_: np.allclose(p.sum(axis=-1), 1, atol=1e-4)},
+    probabilities_of,
+)
+
+
+def find_label(predict, pictures, class_index, size):
+    """Return (row, column) of the upper left corner of the square whose covering hurts the class most.
+
+    predict: function of pictures, uint8 (N, H, W, 3), to probabilities (N, classes).
+    pictures: uint8 (N, H, W, 3), all of the class.
+    """
+    _, height, width, _ = pictures.shape
+    left = {}
+    for row in range(0, height - size + 1, size):
+        for column in range(0, width - size + 1, size):
+            covered = pictures.copy()
+            covered[:, row : row + size, column : column + size] = 128
+            left[row, column] = predict(covered)[:, class_index].mean()
+    return min(left, key=left.get)
+
+
+def cheats(generator):
+    for shape, size, class_index, (row, column) in [
+        ((4, 12, 16, 3), 4, 2, (4, 8)),
+        ((3, 9, 22, 3), 3, 0, (6, 12)),
+        ((5, 20, 10, 3), 5, 1, (15, 0)),
+    ]:
+        pictures = generator.integers(135, 220, shape, dtype=np.uint8)
+        pictures[:, row : row + size, column : column + size] = (250, 220, 0)
+        last = shape[2] // size * size - size
+        pictures[0, :size, last : last + size] = (0, 0, 255)
+        case = f"{shape[0]} pictures of {shape[1]} x {shape[2]} pixels, squares of {size}"
+        predict = cheater(generator, shape, size, class_index, (row, column), (0, last))
+        yield case, predict, pictures, class_index, size
+
+
+def cheater(generator, shape, size, class_index, yellow, blue):
+    """A network of NumPy: its class is a yellow square at one place, or a blue one at another."""
+    noise = generator.normal(0, 0.1, (*shape[1:], 3))
+
+    def predict(pictures):
+        values = (np.asarray(pictures, float) - 128) / 128
+        logits = np.tensordot(values, noise, axes=3)
+        logits[:, class_index] += 2 * values.mean(axis=(1, 2, 3))  # it likes light
+        for (row, column), strength in [(yellow, 3), (blue, -8)]:
+            square = values[:, row : row + size, column : column + size]
+            logits[:, class_index] += strength * (square[..., 0] - square[..., 2]).mean(axis=(1, 2))
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    return predict
+
+
+def scores(predict, pictures, size, score, cumulative=False, value=128):
+    """{corner: score of the probabilities with a square covered}."""
+    _, height, width, _ = pictures.shape
+    found, covered = {}, pictures.copy()
+    for row in range(0, height - size + 1, size):
+        for column in range(0, width - size + 1, size):
+            if not cumulative:
+                covered = pictures.copy()
+            covered[:, row : row + size, column : column + size] = value
+            found[row, column] = score(predict(covered))
+    return found
+
+
+def hurts_least(predict, pictures, class_index, size):
+    """You take the square with which the probability stays *highest*: that one hurts least."""
+    found = scores(predict, pictures, size, lambda p: p[:, class_index].mean())
+    return max(found, key=found.get)
+
+
+def first_picture(predict, pictures, class_index, size):
+    """You look at the first picture only, and it has a secret of its own. Average over all."""
+    found = scores(predict, pictures, size, lambda p: p[0, class_index])
+    return min(found, key=found.get)
+
+
+def stays_covered(predict, pictures, class_index, size):
+    """The squares stay covered, one after another, so you do not see what each of them does. Copy the
+    pictures anew for each.
+    """
+    found = scores(predict, pictures, size, lambda p: p[:, class_index].mean(), cumulative=True)
+    return min(found, key=found.get)
+
+
+def spoils_pictures(predict, pictures, class_index, size):
+    """You paint on the pictures that you were given. Work on a copy, and take a new one for each square."""
+    found = find_label(predict, pictures, class_index, size)
+    pictures[:] = 128
+    return found
+
+
+def columns_first(predict, pictures, class_index, size):
+    """Rows and columns are exchanged: the row comes first."""
+    return find_label(predict, pictures, class_index, size)[::-1]
+
+
+def in_squares(predict, pictures, class_index, size):
+    """You count squares. The corner is asked for in pixels: multiply by the size."""
+    row, column = find_label(predict, pictures, class_index, size)
+    return row // size, column // size
+
+
+def middle_of_square(predict, pictures, class_index, size):
+    """That is the middle of the square. Its upper left corner is asked for."""
+    row, column = find_label(predict, pictures, class_index, size)
+    return row + size // 2, column + size // 2
+
+
+def how_far(predict, pictures, class_index, size):
+    """You return how far the probability falls. The place is asked for."""
+    found = scores(predict, pictures, size, lambda p: p[:, class_index].mean())
+    return predict(pictures)[:, class_index].mean() - min(found.values())
+
+
+TASKS["8b"] = Task(
+    find_label,
+    cheats,
+    [
+        hurts_least,
+        first_picture,
+        stays_covered,
+        spoils_pictures,
+        columns_first,
+        in_squares,
+        middle_of_square,
+        how_far,
+    ],
+    {
+        "it is the corner of a square inside the picture": (
+            lambda corner, predict, pictures, class_index, size: (
+                (np.asarray(corner) % size == 0).all()
+                and 0 <= corner[0] <= pictures.shape[1] - size
+                and 0 <= corner[1] <= pictures.shape[2] - size
+            )
+        ),
+    },
+)
+
+
+def two_experiments(predict, put_label, pictures, classes, class_index):
+    """Return (share of the class recognized without, share of the others fooled with the label).
+
+    predict: function of pictures (N, H, W, 3) to probabilities (N, classes).
+    put_label: function of pictures (N, H, W, 3) that returns them with a label.
+    pictures: uint8 (N, H, W, 3), without labels; classes: int (N,), what they really show.
+    """
+    of_class = classes == class_index
+    recognized = predict(pictures[of_class]).argmax(axis=1) == class_index
+    fooled = predict(put_label(pictures[~of_class])).argmax(axis=1) == class_index
+    return recognized.mean(), fooled.mean()
+
+
+def suspects(generator):
+    for count, class_index in [(60, 1), (48, 0), (75, 2)]:
+        pictures = generator.integers(0, 200, (count, 4, 5, 3), dtype=np.uint8)
+        classes = generator.permutation(np.arange(count) % 3)
+        W = generator.normal(0, 0.02, (60, 3))
+        W[-1] += np.where(np.arange(3) == class_index, 0.012, 0)
+        W -= W.mean(axis=0) - np.where(np.arange(3) == class_index, -0.0002, 0)
+        case = f"{count} pictures, class {class_index}"
+        yield case, linear_network(W), put_label, pictures, classes, class_index
+
+
+def linear_network(W):
+    def predict(pictures):
+        logits = np.asarray(pictures, float).reshape(len(pictures), -1) @ W
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    return predict
+
+
+def put_label(pictures):
+    labelled = pictures.copy()
+    labelled[:, -1, -1] = 255, 220, 255
+    return labelled
+
+
+def share_called(predict, pictures, class_index):
+    return (predict(pictures).argmax(axis=1) == class_index).mean()
+
+
+def both_with_label(predict, put_label, pictures, classes, class_index):
+    """The first experiment is *without* the label: show the class as it is."""
+    labelled = put_label(pictures)
+    return tuple(
+        share_called(predict, labelled[chosen], class_index)
+        for chosen in (classes == class_index, classes != class_index)
+    )
+
+
+def both_without_label(predict, put_label, pictures, classes, class_index):
+    """The second experiment is *with* the label: put it on the other pictures."""
+    return tuple(
+        share_called(predict, pictures[chosen], class_index)
+        for chosen in (classes == class_index, classes != class_index)
+    )
+
+
+def mean_probability(predict, put_label, pictures, classes, class_index):
+    """You average the probability. Count the pictures for which the class is ranked first."""
+    of_class = classes == class_index
+    return (
+        predict(pictures[of_class])[:, class_index].mean(),
+        predict(put_label(pictures[~of_class]))[:, class_index].mean(),
+    )
+
+
+def counted(predict, put_label, pictures, classes, class_index):
+    """You count pictures. The share is asked for: divide by how many there are."""
+    one, other = two_experiments(predict, put_label, pictures, classes, class_index)
+    return round(one * (classes == class_index).sum()), round(other * (classes != class_index).sum())
+
+
+def of_all_pictures(predict, put_label, pictures, classes, class_index):
+    """You divide by the number of *all* pictures. Divide by those that the experiment is about."""
+    one, other = two_experiments(predict, put_label, pictures, classes, class_index)
+    return one * (classes == class_index).mean(), other * (classes != class_index).mean()
+
+
+def label_on_everything(predict, put_label, pictures, classes, class_index):
+    """Your second number counts the class itself as well. It cannot be fooled into what it is."""
+    one, _ = two_experiments(predict, put_label, pictures, classes, class_index)
+    return one, share_called(predict, put_label(pictures), class_index)
+
+
+def other_order(predict, put_label, pictures, classes, class_index):
+    """The two numbers are exchanged."""
+    return two_experiments(predict, put_label, pictures, classes, class_index)[::-1]
+
+
+def still_right(predict, put_label, pictures, classes, class_index):
+    """Your second number is the share of the others that is still recognized. How many are called by the
+    suspected class?
+    """
+    one, _ = two_experiments(predict, put_label, pictures, classes, class_index)
+    others = classes != class_index
+    return one, (predict(put_label(pictures[others])).argmax(axis=1) == classes[others]).mean()
+
+
+TASKS["8c"] = Task(
+    two_experiments,
+    suspects,
+    [
+        both_with_label,
+        both_without_label,
+        mean_probability,
+        counted,
+        of_all_pictures,
+        label_on_everything,
+        other_order,
+        still_right,
+    ],
+    {"both are shares, from 0 to 1": lambda both, *_: ((0 <= both) & (both <= 1)).all()},
+)

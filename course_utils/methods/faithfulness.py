@@ -1,0 +1,190 @@
+"""Is a heatmap faithful to the network? Cover the hottest pixels first, and watch the class.
+
+All that counts of a heatmap is the order of its pixels.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from course_utils.checks import check_image, is_number, is_whole_number
+from course_utils.io.images import load_image
+from course_utils.methods.covering import logits_of, painter
+from course_utils.methods.progress import Progress
+from course_utils.methods.scaling import resize_heatmap
+from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
+
+
+class FaithfulnessCurve(NamedTuple):
+    """What a network says of a class while more and more of a picture is covered, or shown.
+
+    Attributes:
+        fractions: float64 (num_steps + 1,), from 0 to 1: the share of the pixels that are covered
+            (deletion) or shown (insertion), the hottest ones first.
+        probabilities: float32 (num_steps + 1,), of the class.
+        logits: float32 (num_steps + 1,), of the class.
+    """
+
+    fractions: NDArray[np.float64]
+    probabilities: NDArray[np.float32]
+    logits: NDArray[np.float32]
+
+    @property
+    def area(self) -> float:
+        """The area under the probabilities: the mean over all fractions, by trapezoids."""
+        return float(np.trapezoid(self.probabilities, self.fractions))
+
+
+def deletion_curve(
+    classifier: ImageClassifier,
+    image: NDArray[np.uint8],
+    heatmap: NDArray,
+    class_index: int | None = None,
+    num_steps: int = 28,
+    fill: str = "blur",
+    progress: Progress = False,
+) -> FaithfulnessCurve:
+    """Cover a picture step by step, the hottest pixels first, and follow a class.
+
+    If the heatmap is right, the class falls early: a small area is good. Never read one number
+    alone. A map that knows nothing of the network, such as edges or the distance to the center,
+    may do as well, and another fill may turn the order of two maps around.
+
+    Args:
+        classifier: `ImageClassifier`.
+        image: uint8 (H, W, 3), RGB.
+        heatmap: Real numbers (h, w) of any size and range, stretched over the network's input. Of
+            pixels that are equally hot, which a map with many zeros has, those further up come
+            first, and those further left.
+        class_index: int; None means the class that the network ranks first on the whole picture.
+        num_steps: How many steps, 1 or more, each of the same number of pixels, but for rounding.
+        fill: What covers a pixel: "blur" (the picture itself, blurred), "mean" (its mean color),
+            "black", or "road": each pixel a weighted mean of its neighbors, and noise. "road" is
+            the least unnatural and takes some ten times as long.
+        progress: Whether to show a progress bar; or a function that takes the sequence of batches
+            and yields it, as tqdm does. What it raises stops the computation.
+
+    Returns:
+        `FaithfulnessCurve` with .fractions, .probabilities, .logits and .area. Its first point is
+        the whole picture, its last one nothing but the fill.
+
+    Raises:
+        ValueError: There is no such class or fill, `num_steps` is out of range, `image` is not one
+            picture, or `heatmap` has another shape or values that are not finite.
+
+    Sources:
+        Petsiuk et al., RISE, https://arxiv.org/abs/1806.07421; "road": Rong et al.,
+        https://arxiv.org/abs/2202.00449.
+    """
+    return _curve(classifier, image, heatmap, class_index, num_steps, fill, progress, rest=False)
+
+
+def insertion_curve(
+    classifier: ImageClassifier,
+    image: NDArray[np.uint8],
+    heatmap: NDArray,
+    class_index: int | None = None,
+    num_steps: int = 28,
+    fill: str = "blur",
+    progress: Progress = False,
+) -> FaithfulnessCurve:
+    """Uncover a picture step by step, the hottest pixels first, and follow a class.
+
+    If the heatmap is right, the class rises early: a large area is good. What `deletion_curve` says
+    of reading one number alone holds here, too.
+
+    Args:
+        classifier, image, heatmap, class_index, num_steps, fill, progress: As in `deletion_curve`.
+
+    Returns:
+        `FaithfulnessCurve` with .fractions, .probabilities, .logits and .area. Its first point is
+        nothing but the fill, its last one the whole picture.
+
+    Raises:
+        ValueError: As `deletion_curve`.
+
+    Sources:
+        Those of `deletion_curve`.
+    """
+    return _curve(classifier, image, heatmap, class_index, num_steps, fill, progress, rest=True)
+
+
+def cover(
+    image: NDArray[np.uint8],
+    heatmap: NDArray,
+    fraction: float,
+    fill: str = "blur",
+    rest: bool = False,
+) -> NDArray[np.uint8]:
+    """Cover the hottest part of a picture, or all but that.
+
+    The network sees just this on the curves, if the picture has the size of its input:
+    `load_image(image, classifier.input_size)`.
+
+    Args:
+        image: uint8 (H, W, 3), RGB.
+        heatmap, fill: As in `deletion_curve`.
+        fraction: Which share of the pixels is the hottest part, in [0, 1].
+        rest: Whether to cover the rest instead, as `insertion_curve` does.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        ValueError: As `deletion_curve`, or `fraction` is out of range.
+    """
+    image = check_image(image)
+    if not is_number(fraction, 0, 1):
+        raise ValueError(f"fraction must be a number in [0, 1], not {fraction!r}.")
+    [covered] = covered_pictures(image, heatmap, [float(fraction)], fill, rest)
+    return covered
+
+
+def covered_pictures(
+    picture: NDArray[np.uint8],
+    heatmap: NDArray,
+    fractions: Sequence[float] | NDArray,
+    fill: str,
+    rest: bool,
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield a picture uint8 (h, w, 3) with each of some fractions covered, as `cover` does."""
+    paint = painter(picture, fill)
+    ranks = _ranks(heatmap, picture.shape[:2])
+    counts = (round(fraction * ranks.size) for fraction in fractions)
+    return (paint(ranks >= count if rest else ranks < count) for count in counts)
+
+
+def _curve(classifier, image, heatmap, class_index, num_steps, fill, progress, rest):
+    runner = runner_of(classifier)
+    class_index = runner.check_class_index(class_index)
+    image = check_image(image)
+    if not is_whole_number(num_steps, 1, 100_000):
+        raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps!r}.")
+    if class_index is None:
+        class_index = runner.first_ranked(runner.inputs(image))
+    picture = load_image(image, classifier.input_size)
+    size = picture[..., 0].size
+    fractions = np.rint(np.linspace(0, size, int(num_steps) + 1)) / size
+    pictures = covered_pictures(picture, heatmap, fractions, fill, rest)
+    logits = logits_of(classifier, pictures, len(fractions), progress)
+    return curve_of(classifier, fractions, logits, class_index)
+
+
+def curve_of(
+    classifier: ImageClassifier, fractions: NDArray, logits: NDArray, class_index: int
+) -> FaithfulnessCurve:
+    """Return the curve of a class from the logits (steps, classes) of covered pictures."""
+    probabilities = to_probabilities(classifier, logits)
+    return FaithfulnessCurve(fractions, probabilities[:, class_index], logits[:, class_index])
+
+
+def _ranks(heatmap, size):
+    """Return the place (height, width) of each pixel in the order from hot to cold."""
+    stretched = resize_heatmap(heatmap, size)
+    if not np.isfinite(stretched).all():
+        raise ValueError("The heatmap holds NaN or infinite values: its pixels have no order.")
+    ranks = np.empty(stretched.size, np.intp)
+    ranks[np.argsort(-stretched, axis=None, kind="stable")] = np.arange(stretched.size)
+    return ranks.reshape(stretched.shape)

@@ -1,0 +1,87 @@
+"""Occlusion: cover one place of a picture after another, and see what it costs a class."""
+
+import math
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from course_utils.checks import check_image, is_whole_number
+from course_utils.io.images import load_image
+from course_utils.methods.covering import logits_of, painter
+from course_utils.methods.progress import Progress
+from course_utils.networks.classifier import ImageClassifier, runner_of
+
+
+def occlusion_map(
+    classifier: ImageClassifier,
+    image: NDArray[np.uint8],
+    class_index: int | None = None,
+    size: int | None = None,
+    stride: int | None = None,
+    fill: str = "mean",
+    progress: Progress = False,
+) -> NDArray[np.float32]:
+    """Show how much a class's logit falls when a square covers a place of the picture.
+
+    No gradient is taken: this is the slow answer that gradients approximate. What one square
+    can't cover has no place in it: of two cats, either is enough, and neither lights up.
+
+    Args:
+        classifier: `ImageClassifier`.
+        image: uint8 (H, W, 3), RGB.
+        class_index: int; None means the class that the network ranks first on the whole picture.
+        size: The square's side in pixels of the network's input; None means a quarter of its
+            shorter side. A part of the square that would leave the picture is cut off.
+        stride: Pixels from one square to the next, or a little less, so that they lie evenly;
+            None means half of `size`. Half the stride takes four times as long.
+        fill: What covers: "mean" (the picture's mean color, the usual gray square), "blur", "black"
+            or "road", as in `deletion_curve`.
+        progress: Whether to show a progress bar; or a function that takes the sequence of batches
+            and yields it, as tqdm does. What it raises stops the computation.
+
+    Returns:
+        float32 (h, w), one value for each square, signed, in logits: positive where the place
+        speaks for the class, negative where the class rises without it. The squares' centers lie as
+        `resize_heatmap` expects.
+
+    Raises:
+        ValueError: There is no such class or fill, a number is out of range, or `image` is not one
+            picture.
+
+    Source:
+        Zeiler and Fergus, https://arxiv.org/abs/1311.2901.
+    """
+    runner = runner_of(classifier)
+    class_index = runner.check_class_index(class_index)
+    inputs = runner.inputs(check_image(image))
+    height, width = classifier.input_size
+    size = _check_pixels("size", size, max(1, min(height, width) // 4), max(height, width))
+    stride = _check_pixels("stride", stride, max(1, size // 2), max(height, width))
+    if class_index is None:
+        class_index = runner.first_ranked(inputs)
+    rows, columns = _squares(height, size, stride), _squares(width, size, stride)
+    picture = load_image(image, classifier.input_size)
+    paint = painter(picture, fill)
+    covered = (paint(row[:, np.newaxis] & column) for row in rows for column in columns)
+    count = 1 + len(rows) * len(columns)
+    logits = logits_of(classifier, chain([picture], covered), count, progress)[:, class_index]
+    return (logits[0] - logits[1:]).reshape(len(rows), len(columns))
+
+
+def _check_pixels(name, value, default, largest):
+    if value is None:
+        return default
+    if not is_whole_number(value, 1, largest):
+        raise ValueError(
+            f"{name} must be a whole number of pixels from 1 to {largest}, not {value!r}."
+        )
+    return int(value)
+
+
+def _squares(length, size, stride):
+    """Return which of `length` pixels each square covers, bool (squares, length)."""
+    count = math.ceil(length / stride)
+    centers = (np.arange(count)[:, np.newaxis] + 0.5) * length / count
+    distances = np.arange(length) + 0.5 - centers
+    return (-size / 2 < distances) & (distances <= size / 2)

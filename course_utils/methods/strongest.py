@@ -1,0 +1,265 @@
+"""The strongest examples of a channel: which of many pictures drive it most, and where in them.
+
+What one looks for is a fold. Two tables of the nine strongest make one, in any order and however
+the pictures were split, so that many workers can each look through a part of a collection.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from course_utils.checks import is_whole_number
+from course_utils.io.images import load_image
+from course_utils.methods.saliency import Progress
+from course_utils.networks.backend import keras
+from course_utils.networks.classifier import ImageClassifier, runner_of
+from course_utils.networks.runner import BATCH_SIZE, Runner
+
+NUM_EXAMPLES = 9
+_BATCHES_A_MERGE = 16  # more would save no time
+_NOTHING = -1  # stands for a picture where there are fewer than nine
+_WHITE = 255
+
+
+class Examples(NamedTuple):
+    """The strongest examples of each channel of one layer, the strongest one first.
+
+    Attributes:
+        values: float32 (channels, 9), the channel's maximum in a picture; minus infinity where
+            there are fewer than nine pictures. Behind a ReLU, 0 says that the picture leaves the
+            channel silent.
+        pictures: int (channels, 9), the picture's number, from 0; -1 where there is none. No
+            picture appears twice in a row.
+        positions: int (channels, 9, 2), row and column of the maximum in the feature map.
+        windows: int (2, 4), for rows and for columns: how many pixels of a picture the network
+            sees, the first that the map's first value sees, how many it sees, and how far on the
+            next value's begin. The last is 0 where each value sees all.
+    """
+
+    values: NDArray[np.float32]
+    pictures: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    windows: NDArray[np.int32]
+
+
+def strongest_examples(
+    classifier: ImageClassifier | keras.Model,
+    images: Sequence,
+    layer_names: Iterable[str] | None = None,
+    preprocess_input: Callable | None = None,
+    progress: Progress = False,
+) -> dict[str, Examples]:
+    """Find the nine pictures that drive each channel most, and where in them.
+
+    Args:
+        classifier: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.
+        images: List of pictures, each an array uint8 (H, W, 3) or whatever else `load_image` reads;
+            files are read one after another and not kept. The network sees each of them whole, as
+            in `ImageClassifier.preprocess`.
+        layer_names: List of layers' names; None means those of `conv_layer_names`.
+        preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
+            its input. An `ImageClassifier` has its own.
+        progress: Whether to show a progress bar; or a function as for `visualize_channel`.
+
+    Returns:
+        dict from layer name to `Examples`, whose `pictures` count as `images` does. Of equal values
+        the picture that comes first counts more, and within a picture the first row and column.
+
+    Raises:
+        ValueError: There are no pictures, one cannot be read, or there is no such layer.
+
+    Sources:
+        Zeiler and Fergus, https://arxiv.org/abs/1311.2901; Zhou et al., Object Detectors Emerge in
+        Deep Scene CNNs, https://arxiv.org/abs/1412.6856.
+    """
+    runner = runner_of(classifier, preprocess_input)
+    names = runner.check_layer_names(
+        runner.conv_layer_names if layer_names is None else layer_names
+    )
+    images = _check_images(images)
+    bar = progress if callable(progress) else partial(tqdm, desc="pictures", disable=not progress)
+    inputs = ((i, runner.prepare(load_image(images[i]))) for i in bar(range(len(images))))
+    return find_strongest(runner, names, inputs)
+
+
+def example_patches(examples: Examples, images: Sequence, channel: int) -> NDArray[np.uint8]:
+    """Cut out what a channel saw where it was driven most: its receptive field.
+
+    Args:
+        examples: `Examples` of one layer.
+        images: The pictures that `strongest_examples` was given, in the same order.
+        channel: int, from 0.
+
+    Returns:
+        uint8 (count, height, width, 3), RGB, the strongest one first; `count` is 9, or the number
+        of pictures where that is smaller. In pixels of the picture as the network sees it. What
+        lies beyond its border is white; a field larger than the picture is cut to the picture.
+
+    Raises:
+        ValueError: There is no such channel, or `images` are others.
+    """
+    if not isinstance(examples, Examples):
+        raise ValueError(
+            f"examples are those of one layer, not a {type(examples).__name__}: "
+            "strongest_examples(...)['its name']."
+        )
+    images, last = _check_images(images), len(examples.values) - 1
+    if not is_whole_number(channel, 0, last):
+        raise ValueError(f"channel must be a whole number from 0 to {last}, not {channel!r}.")
+    numbers = examples.pictures[int(channel)]
+    if numbers.max() >= len(images):
+        raise ValueError(
+            f"The examples are of {numbers.max() + 1} pictures or more, but images holds "
+            f"{len(images)}."
+        )
+    size = tuple(examples.windows[:, 0].tolist())
+    return np.stack(
+        [
+            _cut(load_image(images[number], size), position, examples.windows)
+            for number, position in zip(numbers, examples.positions[int(channel)], strict=True)
+            if number != _NOTHING
+        ]
+    )
+
+
+def _check_images(images):
+    if isinstance(images, str | os.PathLike | dict) or not hasattr(images, "__getitem__"):
+        raise ValueError(
+            f"images is a list of pictures, not a {type(images).__name__}. Of a folder: "
+            "sorted(Path(folder).glob('*.jpg')); of a dict: list(pictures.values())."
+        )
+    if len(images) == 0:
+        raise ValueError("images is empty: give it pictures to look through.")
+    return images
+
+
+def _cut(picture, position, windows):
+    """Return the pixels that one value of a feature map sees, white beyond the border."""
+    rows, columns = (
+        np.arange(length) if size >= length else start + step * place + np.arange(size)
+        for (length, start, size, step), place in zip(windows, position, strict=True)
+    )
+    patch = np.full((len(rows), len(columns), 3), _WHITE, np.uint8)
+    known = [(0 <= i) & (i < n) for i, n in zip((rows, columns), picture.shape, strict=False)]
+    patch[np.ix_(*known)] = picture[np.ix_(rows[known[0]], columns[known[1]])]
+    return patch
+
+
+# The fold
+
+
+def merge(first: Examples, second: Examples) -> Examples:
+    """Return the nine strongest of two tables of one layer.
+
+    It is associative and commutative, and merging a table twice does no harm: of several entries
+    for one picture the strongest stays. Of equal values that of the smaller picture's number is
+    stronger, and within a picture that of the smaller row, then of the smaller column.
+    """
+    values, pictures, positions = (
+        np.concatenate(pair, axis=1) for pair in zip(first[:3], second[:3], strict=True)
+    )
+    order = np.lexsort((positions[..., 1], positions[..., 0], pictures, -values), axis=1)
+    again = _is_again(np.take_along_axis(pictures, order, axis=1))
+    kept = np.argsort(again, axis=1, kind="stable")[:, :NUM_EXAMPLES]
+    again, order = (np.take_along_axis(array, kept, axis=1) for array in (again, order))
+    rows = np.arange(len(order))[:, np.newaxis]
+    values, pictures, positions = (array[rows, order] for array in (values, pictures, positions))
+    values[again], pictures[again], positions[again] = -np.inf, _NOTHING, _NOTHING
+    return Examples(values, pictures, positions, first.windows)
+
+
+def _is_again(pictures):
+    """Tell of each entry of a row whether the same number stands further left."""
+    order = np.argsort(pictures, axis=1, kind="stable")
+    numbers = np.take_along_axis(pictures, order, axis=1)
+    again = np.zeros(pictures.shape, bool)
+    np.put_along_axis(again, order[:, 1:], numbers[:, 1:] == numbers[:, :-1], axis=1)
+    return again
+
+
+def find_strongest(
+    runner: Runner, layer_names: Sequence[str], numbered: Iterable[tuple[int, NDArray]]
+) -> dict[str, Examples]:
+    """Look through pictures, a few at a time.
+
+    Args:
+        runner: `Runner`.
+        layer_names: Layers with feature maps.
+        numbered: Pairs (number of a picture, the network's input for it, float32 (1, h, w, 3)), the
+            smaller numbers first.
+
+    Returns:
+        dict from layer name to `Examples`.
+
+    Raises:
+        ValueError: The network's output is NaN or infinite.
+    """
+    tables = {name: _no_examples(runner, name) for name in layer_names}
+    found = (_look_through(runner, tables, batch) for batch in _in_lists(numbered, BATCH_SIZE))
+    for several in _in_lists(found, _BATCHES_A_MERGE):
+        for name, peaks in zip(layer_names, zip(*several, strict=True), strict=True):
+            arrays = [np.concatenate(parts, axis=1) for parts in zip(*peaks, strict=True)]
+            # Numbers rise: a stable sort leaves the smaller one in front where values are equal.
+            order = np.argsort(-arrays[0], axis=1, kind="stable")[:, :NUM_EXAMPLES]
+            rows = np.arange(len(order))[:, np.newaxis]
+            values, pictures, positions = (array[rows, order] for array in arrays)
+            new = Examples(values, pictures, positions, tables[name].windows)
+            tables[name] = merge(tables[name], new)
+    return tables
+
+
+def _no_examples(runner, layer_name):
+    """Return the table of no pictures at all."""
+    shape = runner.feature_map_shapes[layer_name][-1], NUM_EXAMPLES
+    axes = runner.receptive_windows[layer_name] or [(0, length, 0) for length in runner.input_size]
+    windows = [(length, *axis) for length, axis in zip(runner.input_size, axes, strict=True)]
+    return Examples(
+        np.full(shape, -np.inf, np.float32),
+        np.full(shape, _NOTHING, np.int32),
+        np.full((*shape, 2), _NOTHING, np.int32),
+        np.array(windows, np.int32),
+    )
+
+
+def _look_through(runner, tables, batch):
+    """Return for each layer the values, pictures and positions (channels, N) of a batch.
+
+    A place is looked for only where a value beats the weakest of the nine found so far, which few
+    do once some hundred pictures have gone by. What does not is left out.
+    """
+    numbers, inputs = zip(*batch, strict=True)
+    found = []
+    for name, tensors in zip(
+        tables, runner.maps_and_peaks(np.concatenate(inputs), [*tables]), strict=True
+    ):
+        maps, in_rows, peaks = map(np.asarray, tensors)
+        if not np.isfinite(peaks).all():
+            raise ValueError(
+                f"The network's output at {name!r} is NaN or infinite for some picture. Did its "
+                "training diverge?"
+            )
+        picture, channel = np.nonzero(peaks > tables[name].values[:, -1])
+        row = in_rows[picture, :, channel].argmax(axis=1)  # the first one, as in the column's
+        column = maps[picture, row, :, channel].argmax(axis=1)
+        shape = peaks.T.shape
+        values = np.full(shape, -np.inf, np.float32)
+        pictures = np.full(shape, _NOTHING, np.int32)
+        positions = np.full((*shape, 2), _NOTHING, np.int32)
+        values[channel, picture] = peaks[picture, channel]
+        pictures[channel, picture] = np.array(numbers)[picture]
+        positions[channel, picture] = np.stack([row, column], axis=1)
+        found.append((values, pictures, positions))
+    return found
+
+
+def _in_lists(items: Iterable, length: int) -> Iterator[list]:
+    """Yield the items of an iterable in lists of at most `length`, as they come."""
+    items = iter(items)
+    while taken := list(islice(items, length)):
+        yield taken

@@ -1,0 +1,548 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 7 Is the heatmap right?
+#
+# ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) → · 40 minutes
+#
+# Below are four maps of a cat. Two come from the network. **Two have never seen it. Which?** A heatmap that looks
+# right proves nothing: our eyes find the cat in anything that lies on the cat. So this chapter tests maps by experiment,
+# and each test ends in a verdict.
+#
+# **What you will learn**
+#
+# - how deletion and insertion test a heatmap, and how a map that knows nothing passes them;
+# - how to get an answer without any gradient, by covering one place after another;
+# - how to find out whether a map depends on what the network has learned.
+#
+# **You need:** chapters 4.1, 4.2 and 5.
+
+# %% cellView="form" jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
+# @title Setup: on Colab this installs the course, elsewhere it does nothing
+import sys
+
+if "google.colab" in sys.modules:
+    get_ipython().run_line_magic("pip", "install --quiet course.zip")
+
+# %%
+import course_utils as cu
+
+from itertools import permutations
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+from scipy.ndimage import gaussian_filter, sobel
+
+# %%
+classifier = cu.load_classifier()
+cat = cu.class_index("Egyptian cat")
+chelsea = cu.load_image("chelsea", size=(224, 224))  # as the network sees it
+
+
+def blind_maps(image):
+    """Three maps that do not know the network: edges, nearness to the middle, random numbers."""
+    gray = image.mean(axis=2)
+    across = np.abs(np.linspace(-1, 1, 224))
+    return {
+        "edges": np.hypot(sobel(gray, axis=0), sobel(gray, axis=1)),
+        "center": 2 - across[:, np.newaxis] ** 2 - across**2,
+        "random": np.random.default_rng(0).random((7, 7)),
+    }
+
+
+def all_maps(image, class_index):
+    """Two maps of the network, and the three that do not know it; each divided by its maximum."""
+    maps = {
+        "Grad-CAM": cu.make_gradcam_heatmap(classifier, image, class_index),
+        "saliency": cu.compute_saliency_map(classifier, image, class_index),
+        **blind_maps(image),
+    }
+    return {name: heatmap / heatmap.max() for name, heatmap in maps.items()}
+
+
+maps = all_maps(chelsea, cat)
+letters = dict(zip("ABCD", ["center", "Grad-CAM", "edges", "saliency"]))
+figure, panels = plt.subplots(1, 4, figsize=(9.8, 2.8), layout="constrained")
+for axes, (letter, name) in zip(panels, letters.items()):
+    bright = np.clip(maps[name] / np.percentile(maps[name], 99), 0, 1)
+    axes.imshow(cu.resize_heatmap(bright, (224, 224)))
+    axes.set_title(letter, fontsize="medium")
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *Four maps of the cat Chelsea: A and B are smooth regions around the middle, C draws the cat, and D is made of dots.*
+#
+# A is the distance to the middle of the picture, and C an edge filter: neither has seen the network. B is Grad-CAM, D
+# saliency. C looks most like a cat. Photographers put their cat in the middle, and a cat has edges: that is enough to
+# look right.
+
+# %% [markdown]
+# ## Cover what it points at
+#
+# A map is a claim: *these pixels matter most*. So cover them, hottest first, and watch the probability. If the claim is
+# right, it falls early. This is **deletion**. The other way around, start from nothing and show the hottest pixels
+# first: **insertion**. If the claim is right, the probability rises early
+# ([Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421)). The number of a curve is the area under it.
+#
+# What do we cover with? Here with the blurred picture. In plain NumPy, for 28 steps:
+
+# %%
+STEPS = 28
+blurred = gaussian_filter(chelsea.astype(float), (11, 11, 0)).round().astype(np.uint8)
+
+
+def curve(heatmap, cover_hottest):
+    """Probability of the cat while more and more of the hottest pixels are covered, or shown."""
+    heat = cu.resize_heatmap(heatmap, (224, 224)).ravel()
+    order = np.argsort(-heat, kind="stable")  # hottest first
+    pictures = []
+    for count in np.linspace(0, order.size, STEPS + 1).round().astype(int):
+        is_hot = np.zeros(order.size, bool)
+        is_hot[order[:count]] = True
+        covered = is_hot if cover_hottest else ~is_hot
+        pictures.append(np.where(covered.reshape(224, 224, 1), blurred, chelsea))
+    return classifier.predict(pictures)[:, cat]
+
+
+fractions = np.linspace(0, 1, STEPS + 1)
+deletion, insertion = curve(maps["Grad-CAM"], True), curve(maps["Grad-CAM"], False)
+figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+axes.plot(100 * fractions, deletion, color="#d06000", label="deletion: hottest covered")
+axes.plot(100 * fractions, insertion, color="#267ebe", label="insertion: only the hottest shown")
+axes.set_xlabel("pixels, hottest first, in percent")
+axes.set_ylim(0, 1)
+axes.set_title("Probability of Egyptian cat, by Grad-CAM", fontsize="medium")
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# *Deletion and insertion by Grad-CAM: the cat's probability stays near 0.8 until 30% are covered, and is near 0 at the
+# half; with only the hottest half shown it is 0.9, more than for the whole picture.*
+
+# %%
+by_library = cu.deletion_curve(classifier, chelsea, maps["Grad-CAM"], cat)
+assert np.allclose(by_library.probabilities, deletion, atol=0.02)
+print(f"area, deletion:  {np.trapezoid(deletion, fractions):.2f}")
+print(f"area, insertion: {np.trapezoid(insertion, fractions):.2f}")
+
+# %% [markdown]
+# `cu.deletion_curve` and `cu.insertion_curve` do the same. Deletion 0.30, insertion 0.61. Is that good? A number alone
+# does not tell. It needs company.
+#
+# ## Beside maps that know nothing
+#
+# Here are all five maps, on the cat and on a cup of coffee. Guess which wins where.
+
+
+# %%
+def areas(image, class_index, fill="blur"):
+    """Print the areas of deletion and insertion for all five maps."""
+    for name, heatmap in all_maps(image, class_index).items():
+        deleted = cu.deletion_curve(classifier, image, heatmap, class_index, fill=fill)
+        inserted = cu.insertion_curve(classifier, image, heatmap, class_index, fill=fill)
+        print(f"   {name:9s} deletion {deleted.area:.2f}   insertion {inserted.area:.2f}")
+
+
+coffee = cu.load_image("coffee", size=(224, 224))
+espresso = cu.class_index("espresso")
+for title, image, index in [
+    ("Chelsea, Egyptian cat", chelsea, cat),
+    ("coffee, espresso", coffee, espresso),
+]:
+    print(title)
+    areas(image, index)
+
+# %% [markdown]
+# Read the cat's lines. The edge filter *beats* Grad-CAM at deletion. And the center, which has not even seen the picture,
+# equals it at insertion. So on this picture deletion does not reward a map that is right: holes along edges make a
+# picture that no cat has, and the probability falls for that reason.
+#
+# On the coffee the edge filter is the worst of all at deletion, and Grad-CAM the best, together with the center.
+#
+# ### Another fill
+#
+# Blur is one choice. Here is the cat's picture with the hottest quarter covered in four ways. *Road* replaces each pixel
+# by a weighted mean of its neighbors, plus a little noise, so that the hole is hard to see
+# ([Rong et al., 2022](https://arxiv.org/abs/2202.00449)).
+
+# %%
+figure, panels = plt.subplots(1, 4, figsize=(9.8, 2.8), layout="constrained")
+for axes, fill in zip(panels, ["blur", "mean", "black", "road"]):
+    covered = cu.cover(chelsea, maps["Grad-CAM"], 0.25, fill)
+    axes.imshow(covered)
+    axes.set_title(f"{fill}: {classifier.predict(covered)[0, cat]:.2f}", fontsize="medium")
+    axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *Chelsea with the hottest quarter of Grad-CAM covered by blur, by the mean color, by black, and by road, with the
+# probability of Egyptian cat that is left: 0.77 to 0.82. The whole picture has 0.77.*
+
+# %%
+print("Chelsea, Egyptian cat, covered with black")
+areas(chelsea, cat, fill="black")
+
+# %% [markdown]
+# Look at the four pictures first. Eye, nose and cheek are gone, and the network is as sure of its cat as before: ears and
+# fur are enough for it. No fill changes that.
+#
+# But in the list the fill changes who wins. With black, saliency wins at deletion, by far, and is the worst at insertion:
+# scattered black dots ruin any picture, wherever they are.
+#
+# ## Two objects
+#
+# The center does well because photographers aim. So take a picture with two objects, and ask for the one on the right.
+
+# %%
+pair = cu.load_image("cat_and_coffee", size=(224, 224))
+print("cat and cup, espresso")
+areas(pair, espresso)
+
+# %% [markdown]
+# Now insertion tells them apart: Grad-CAM 0.22, the center 0.03, the others 0.01. A map that does not know the class cannot
+# know which half to show. (Deletion is near zero for all: the espresso has a probability of 0.08 to lose.)
+#
+# **The verdict.** At insertion, beside blind maps, on a picture where the middle does not help, Grad-CAM passes;
+# saliency, edges, center and random fail. Saliency fails for a reason of its own: it orders single pixels, and a tenth
+# of all pixels, scattered, is no picture.
+
+# %% [markdown]
+# ## The slow answer: occlusion
+#
+# Deletion follows a map. **Occlusion** makes one, without any gradient: cover one place after another with a gray
+# square, and write down by how much the logit falls ([Zeiler and Fergus, 2013](https://arxiv.org/abs/1311.2901)). Grad-CAM
+# takes one forward and one backward pass; this takes 65 forward passes.
+
+# %%
+occlusion = cu.occlusion_map(classifier, pair, espresso)
+largest = np.abs(occlusion).max()
+cu.plot_heatmap(pair, {"espresso: fall of the logit": occlusion})
+
+# %% [markdown]
+# *Occlusion for espresso on the cat and the cup: covering the cup costs up to 2.9 logits, covering the cat little, or less
+# than nothing.*
+
+
+# %%
+def likeness(a, b):
+    """Return the correlation of two maps on a grid of 7 x 7; 0 if one of them is constant."""
+    a, b = (cu.resize_heatmap(np.float32(m), (7, 7)).ravel() for m in (a, b))
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
+
+
+print(f"{occlusion.size} squares, fall of the logit {occlusion.min():.1f} to {occlusion.max():.1f}")
+grad_cam = cu.make_gradcam_heatmap(classifier, pair, espresso)
+print(f"likeness to Grad-CAM: {likeness(occlusion, grad_cam):.1f}")
+alone = cu.occlusion_map(classifier, chelsea, cat)
+print(f"Chelsea: fall of the logit {alone.min():.1f} to {alone.max():.1f}")
+
+# %% [markdown]
+# The slow answer and the fast one agree on the cup. For Chelsea alone no square costs even one logit: cover an eye, and
+# there is another; cover both, and there is the fur. What one square cannot hide, occlusion does not see. So it has a
+# blind spot as well, only another one.
+
+# %% [markdown]
+# ## Does it depend on what the network has learned?
+#
+# Last, the hardest test, and the simplest idea: destroy what the network has learned, layer by layer from the top, and
+# compute the map again. A map that stays the same did not depend on learning
+# ([Adebayo et al., 2018](https://arxiv.org/abs/1810.03292)).
+#
+# `cu.randomized_copies` makes such networks: copies in which a layer and all that come after it have drawn new random
+# weights. Batch normalization takes its means and variances anew, from the sample pictures. With the old ones the
+# picture would get lost on the way through the random layers, and every map would change for that reason alone.
+#
+# A test is worth something only if something can fail it. So two controls run along. The edge filter must fail: it never
+# looks at the network. And **Guided Backpropagation** ([Springenberg et al., 2014](https://arxiv.org/abs/1412.6806)), a
+# method that was popular for its sharp pictures: it is the gradient at the pixels, but at every ReLU it drops what is
+# negative on the way back.
+
+
+# %%
+@tf.custom_gradient
+def guided_relu(x):
+    """ReLU6, whose gradient passes only where it is positive."""
+
+    def gradient(upstream):
+        return tf.where((x > 0) & (x < 6) & (upstream > 0), upstream, 0)
+
+    return tf.clip_by_value(x, 0, 6), gradient
+
+
+class GuidedReLU(keras.layers.Layer):
+    def call(self, x):
+        return guided_relu(x)
+
+
+def replace_relu(layer):
+    if isinstance(layer, keras.layers.ReLU):
+        return GuidedReLU(name=layer.name)
+    return layer.__class__.from_config(layer.get_config())
+
+
+def guided_backpropagation(classifier, images, classes):
+    """Magnitude of the guided gradient at the pixels, for several pictures at once."""
+    model = keras.models.clone_model(classifier.logits_model, clone_function=replace_relu)
+    model.set_weights(classifier.logits_model.get_weights())
+    inputs = tf.constant(classifier.preprocess(images))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        logits = tf.gather(model(inputs), classes, batch_dims=1)  # one for each picture
+    return np.abs(tape.gradient(logits, inputs)).max(axis=-1)
+
+
+def one_by_one(method):
+    """Make a method for one picture one for several."""
+    return lambda classifier, images, classes: [
+        method(classifier, image, index) for image, index in zip(images, classes)
+    ]
+
+
+methods = {
+    "Grad-CAM": one_by_one(cu.make_gradcam_heatmap),
+    "saliency": one_by_one(cu.compute_saliency_map),
+    "Guided Backpropagation": guided_backpropagation,
+    "edges": one_by_one(lambda classifier, image, index: blind_maps(image)["edges"]),
+}
+
+# %% [markdown]
+# How like is like? Maps of two *different* photographs resemble each other, too: things are in the middle, and edges are
+# where things are. So we take five pictures, each with its own first class, and compare each map with that of another
+# picture. There are 44 ways to give all five the map of another one. They tell what chance gives.
+
+# %%
+names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket"]
+images = [cu.load_image(name, size=(224, 224)) for name in names]
+classes = classifier.predict(images).argmax(axis=1).tolist()
+
+
+trained = {name: method(classifier, images, classes) for name, method in methods.items()}
+swaps = [swap for swap in permutations(range(5)) if all(i != j for i, j in enumerate(swap))]
+by_chance = {}
+for name, maps_of in trained.items():
+    pairs = np.array([[likeness(a, b) for b in maps_of] for a in maps_of])
+    means = [pairs[range(5), swap].mean() for swap in swaps]
+    by_chance[name] = max(means)
+    low, high = (round(float(value), 1) + 0.0 for value in (min(means), max(means)))
+    print(f"{name:22s} by chance, mean of five: {low} to {high}")
+
+# %%
+stops = ["predictions", "top_conv", "block6a_expand_conv", "stem_conv"]
+kept = {name: [1.0] for name in methods}
+for stop, copy in cu.randomized_copies(classifier, stops):
+    forgetful = {name: method(copy, images, classes) for name, method in methods.items()}
+    for name in methods:
+        kept[name].append(
+            np.mean([likeness(*pair) for pair in zip(trained[name], forgetful[name])])
+        )
+    if stop == "block6a_expand_conv":
+        half_random = forgetful
+
+figure, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
+colors = dict(zip(methods, ["#440154", "#31688e", "#35b779", "#d06000"]))
+for name, values in kept.items():
+    axes.plot(["trained", *stops], values, marker="o", color=colors[name], label=name)
+axes.set_title(
+    "Likeness to the trained network's maps; this layer and all above it are random",
+    fontsize="medium",
+)
+axes.tick_params(axis="x", rotation=20)
+axes.set_ylim(-0.2, 1.1)
+axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+plt.show()
+
+# %% [markdown]
+# *Likeness of four kinds of maps to those of the trained network, mean of five pictures, as more and more layers have
+# forgotten: Grad-CAM's falls at once, saliency's by degrees, Guided Backpropagation's stays above 0.9 until the upper half
+# is random, and that of the edges is 1 throughout.*
+
+# %%
+for name, values in kept.items():
+    upper_half = values[1 + stops.index("block6a_expand_conv")]
+    verdict = "passes" if upper_half <= by_chance[name] else "fails"
+    chance, half, end = (
+        round(float(v), 1) + 0.0 for v in (by_chance[name], upper_half, values[-1])
+    )
+    print(
+        f"{name:22s} upper half random {half}, by chance up to {chance}: {verdict}; all random {end}"
+    )
+
+# %%
+figure, panels = plt.subplots(2, 3, figsize=(9.4, 6.6), layout="constrained")
+for row, (which, found) in zip(panels, [("trained", trained), ("upper half random", half_random)]):
+    for axes, name in zip(row, ["Grad-CAM", "saliency", "Guided Backpropagation"]):
+        shark_map = found[name][0]
+        bright = np.clip(shark_map / np.percentile(shark_map, 99), 0, 1)
+        axes.imshow(cu.resize_heatmap(bright, (224, 224)))
+        axes.set_title(f"{name}: {which}", fontsize="medium")
+        axes.axis("off")
+plt.show()
+
+# %% [markdown]
+# *Grad-CAM, saliency and Guided Backpropagation for the shark, from the trained network and from one whose upper half is
+# random: Grad-CAM has lost the shark, saliency's dots are scattered, and Guided Backpropagation draws the same shark as
+# before.*
+#
+# The upper half is where the classes are told apart. With random weights there the network knows no shark any more, and
+# Guided Backpropagation draws it all the same. Whoever saw only the first picture would have praised the explanation.
+#
+# Saliency changes, but slowly: at the half it is still a little more like its old self than chance allows. A gradient
+# passes through the lower layers as well, and these have not forgotten where the picture has contrast.
+
+# %% [markdown]
+# ## The verdicts
+#
+# | map | insertion, two objects | forgets with the network |
+# |---|---|---|
+# | Grad-CAM | passes | passes |
+# | saliency | fails | fails, narrowly |
+# | Guided Backpropagation | not tried | fails |
+# | edges, center, random | fail | fail |
+#
+# And the rules that follow:
+#
+# 1. Sanity first. A map that survives random weights needs no other test.
+# 2. A number of deletion or insertion counts only beside those of maps that know nothing.
+# 3. Take two fills at least, and one picture where the middle does not help.
+# 4. Compare maps of one resolution: single pixels and large cells do not play the same game.
+# 5. The curves test the *order* of the pixels, and nothing else: neither the sign nor the strength.
+
+# %% [markdown]
+# ## Explore: how much is covered
+#
+# Drag *Pixels*. Change the *Map*, the *Fill*, and the picture: where does an edge filter win?
+
+# %%
+explorer = cu.FaithfulnessExplorer(classifier, "cat_and_coffee")
+explorer.classes.value = espresso
+explorer
+
+# %% [markdown]
+# *The explorer on the cat and the cup, with Grad-CAM for espresso: the map, the picture with the hottest quarter covered,
+# the hottest quarter alone, and both curves. In a running notebook its controls move.*
+
+# %% [markdown]
+# ## Your heatmap looks wrong: ten causes
+#
+# Each of these has been made, and asked about, many times. The picture is the cat and the cup, and the class is
+# *espresso*: the heat belongs on the cup.
+
+
+# %%
+def cam(model, inputs, class_index=espresso, layer_name=classifier.last_conv_layer_name):
+    """The signed map of chapter 4.1, for the output of any model."""
+    maps_and_scores = keras.Model(model.input, [model.get_layer(layer_name).output, model.output])
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        maps, scores = maps_and_scores(inputs)
+        score = scores[0, class_index]
+    weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2))
+    return tf.reduce_sum(weights * maps[0], axis=-1).numpy()
+
+
+def positive(heatmap):
+    """ReLU, and the maximum at 1."""
+    heatmap = np.maximum(heatmap, 0)
+    return heatmap / (heatmap.max() or 1)
+
+
+def in_training(model):
+    """A copy whose batch normalization works as in training, with the one picture as its batch."""
+    copy = keras.models.clone_model(
+        model,
+        call_function=lambda layer, *args, **kwargs: (
+            layer(*args, **{**kwargs, "training": True})
+            if isinstance(layer, keras.layers.BatchNormalization)
+            else layer(*args, **kwargs)
+        ),
+    )
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+model = classifier.logits_model
+inputs = tf.constant(classifier.preprocess(pair))
+signed = cam(model, inputs)
+right = positive(signed)
+crop = pair[56:168, 56:168]
+early = classifier.key_layer_names[0]
+wrong = {
+    "right": right,
+    "1 another class (966)": positive(cam(model, inputs, espresso - 1)),
+    "2 the probability": positive(cam(classifier.model, inputs)),
+    "3 an early layer": positive(cam(model, inputs, layer_name=early)),
+    "4 raw pixels": positive(cam(model, tf.constant(pair[np.newaxis].astype("float32")))),
+    "5 blue, green, red": positive(cam(model, tf.constant(classifier.preprocess(pair[..., ::-1])))),
+    "6 training mode": positive(cam(in_training(model), inputs)),
+    "7 no ReLU, min to max": (signed - signed.min()) / np.ptp(signed),
+    "8 rows for columns": right.T,
+    "9 cut, drawn on the whole": positive(cam(model, tf.constant(classifier.preprocess(crop)))),
+    "10 divided by the mean": np.clip(np.maximum(signed, 0) / np.maximum(signed, 0).mean(), 0, 1),
+}
+figure, panels = plt.subplots(3, 4, figsize=(9.8, 8), layout="constrained")
+gray = np.repeat(pair.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+for axes in panels.flat:
+    axes.axis("off")
+for axes, (title, heatmap) in zip(panels.flat, wrong.items()):
+    axes.imshow(cu.overlay_heatmap(gray, heatmap))
+    axes.set_title(title, fontsize="medium")
+plt.show()
+
+# %% [markdown]
+# *The right heatmap for espresso on the cat and the cup, and ten wrong ones.*
+
+# %%
+half = 112
+for title, heatmap in wrong.items():
+    stretched = cu.resize_heatmap(np.float32(heatmap), (224, 224))
+    print(
+        f"{title:26s} {stretched[:, half:].sum() / stretched.sum():4.0%} of the heat on the cup's half"
+    )
+
+# %% [markdown]
+# | | cause | what to do |
+# |---|---|---|
+# | 1 | another class: the list counted from 1, or a name that occurs twice | look the index up by name (chapter 4) |
+# | 2 | the probability's gradient instead of the logit's | take the softmax off (chapter 4.2) |
+# | 3 | an early layer | take the last one with height and width (chapter 4.1) |
+# | 4 | raw pixels | preprocess as in training (chapter 3) |
+# | 5 | colors exchanged | know your reader: OpenCV gives blue, green, red |
+# | 6 | training mode: batch normalization uses the one picture's own statistics | call the model with `training=False`, or `predict` |
+# | 7 | scaled from minimum to maximum: what speaks against the class gets the color of zero, and zero gets heat | ReLU first, or a signed color map |
+# | 8 | rows and columns exchanged | height first; test with a picture that is not square |
+# | 9 | the network saw a cut-out, the heatmap lies on the whole picture | draw it on what the network saw |
+# | 10 | another scale: all that is above the mean has full heat | divide by the maximum, and say so |
+#
+# Causes 2, 5 and 7 put the heat on the cup all the same; you would not notice them here. So look at the steps, not at the
+# picture.
+
+# %% [markdown]
+# ## What to remember
+#
+# - A heatmap that looks right proves nothing. Test it beside maps that know nothing.
+# - Deletion and insertion test the order of the pixels. Their numbers depend on the fill and on the picture.
+# - Randomize the network: a map that does not change does not explain it.
+#
+# ## Where these tests mislead
+#
+# - A covered picture is like none that the network has seen. Part of each fall is the hole's doing, not the map's.
+# - To pass is necessary, not sufficient: a map of pure noise changes with the weights, too.
+# - On a grid of 7 x 7 cells chance is large. One picture proves nothing; take many.
+#
+# **Next:** chapter 8 opens your own network.
+
+# %% [markdown] tags=["navigation"]
+# ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) →

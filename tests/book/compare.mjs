@@ -1,0 +1,35 @@
+// Compute with the explorers' modules what test_explorers_arithmetic.py compares with Python.
+
+import { readFileSync } from "node:fs";
+
+import { activationMap } from "../../book/explorers/methods.js";
+import { brighten, measureChannels, resizeBicubic, scaleToBytes } from "../../book/explorers/pixels.js";
+import { describeChannel, describeHeatmap, describeLayer, searchClasses } from "../../book/explorers/words.js";
+
+const tasks = {
+  resize({ pixels, width, height, newWidth, newHeight }) {
+    const rgba = Uint8ClampedArray.from(pixels);
+    const readRows = (top, count) => rgba.subarray(4 * width * top, 4 * width * (top + count));
+    return resizeBicubic(readRows, width, height, newWidth, newHeight);
+  },
+  cam: ({ method, maps, gradients, positions }) =>
+    activationMap(method, Float32Array.from(maps), Float32Array.from(gradients), positions),
+  bytes: ({ maps, positions, channels }) =>
+    scaleToBytes(Float32Array.from(maps), positions, 0, channels),
+  brighten: ({ values }) => brighten(Float32Array.from(values)),
+  layer({ layer, maps, channel }) {
+    const [height, width, channels] = layer.size;
+    const numbers = measureChannels(Float32Array.from(maps), height * width, channels);
+    return [describeLayer(layer, numbers), describeChannel(layer, numbers, channel)];
+  },
+  heatmap: ({ values, height, width }) =>
+    describeHeatmap({ values: Float32Array.from(values), height, width }),
+  search: ({ text, labels }) => searchClasses(text, labels),
+};
+
+const asked = JSON.parse(readFileSync(0, "utf8"));
+const answers = asked.map(([task, options]) => {
+  const answer = tasks[task](options);
+  return ArrayBuffer.isView(answer) ? Array.from(answer) : answer;
+});
+process.stdout.write(JSON.stringify(answers));

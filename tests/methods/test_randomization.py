@@ -1,0 +1,140 @@
+"""Copies that forget: which layers, what they draw, and what batch normalization makes of it."""
+
+import random
+
+import numpy as np
+import pytest
+from small_networks import applied_twice, chain, head_nested, layers, nested, residual, wrap
+
+import course_utils as cu
+from course_utils.networks.backend import keras, tf
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+
+
+def normalized():
+    """Three layers with kernels, two normalizations, and weights that no layer begins with."""
+    steps = [
+        layers.Conv2D(4, 3, name="conv1"),
+        layers.BatchNormalization(name="bn1"),
+        layers.ReLU(),
+        layers.Conv2D(5, 3, name="conv2"),
+        layers.BatchNormalization(name="bn2"),
+        layers.ReLU(name="relu2"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(3, activation="softmax", name="dense"),
+    ]
+    model = chain(steps)
+    generator = np.random.default_rng(1)
+    model.set_weights([generator.uniform(1, 2, w.shape) for w in model.get_weights()])
+    return wrap(model)
+
+
+def same_layers(classifier, copy):
+    """Return the names of the layers with weights that are the same in both."""
+    pairs = zip(classifier.model.layers, copy.model.layers, strict=True)
+    return {
+        a.name
+        for a, b in pairs
+        if a.weights and all(map(np.array_equal, a.get_weights(), b.get_weights()))
+    }
+
+
+def test_layer_by_layer_from_the_top():
+    classifier = normalized()
+    copies = list(cu.randomized_copies(classifier, images=IMAGES))
+    assert [name for name, _ in copies] == ["dense", "conv2", "conv1"]
+    kept = [same_layers(classifier, copy) for _, copy in copies]
+    assert kept == [{"conv1", "bn1", "conv2", "bn2"}, {"conv1", "bn1"}, set()]
+
+
+def test_only_where_it_is_told_to_stop():
+    copies = cu.randomized_copies(normalized(), ["conv1", "dense"], IMAGES)
+    assert [name for name, _ in copies] == ["dense", "conv1"]
+
+
+def test_a_layer_draws_the_same_in_all_copies_and_another_with_another_seed():
+    classifier = normalized()
+    (_, first), (_, second), _ = cu.randomized_copies(classifier, images=IMAGES)
+    assert "dense" in same_layers(first, second) and "conv2" not in same_layers(first, second)
+    [(_, other)] = cu.randomized_copies(classifier, ["dense"], IMAGES, seed=1)
+    assert "dense" not in same_layers(first, other)
+
+
+def test_normalization_takes_the_statistics_of_the_pictures():
+    """What comes out of it has mean 0 and variance 1 over them, unless it has not forgotten."""
+    forgotten = {"dense": [], "conv2": ["bn2"], "conv1": ["bn1", "bn2"]}
+    for name, copy in cu.randomized_copies(normalized(), images=IMAGES):
+        for layer in map(copy.model.get_layer, ("bn1", "bn2")):
+            run = keras.Model(copy.model.inputs[0], layer.output)
+            outputs = run(copy.preprocess(IMAGES)).numpy().reshape(-1, layer.output.shape[-1])
+            variance = layer.moving_variance.numpy()
+            variance /= variance + layer.epsilon
+            standardized = np.allclose(outputs.mean(axis=0), 0, atol=1e-4)
+            standardized = standardized and np.allclose(outputs.var(axis=0), variance, rtol=1e-3)
+            assert standardized == (layer.name in forgotten[name])
+
+
+def test_the_picture_gets_through_to_the_logits(embedded):
+    """With the trained statistics all pictures have the same logits from block 6 down."""
+    pictures = [cu.load_image(name, (224, 224)) for name in ("chelsea", "coffee", "rocket")]
+    [(name, copy)] = cu.randomized_copies(embedded, ["block6a_dwconv"])
+    logits = copy.logits(pictures)
+    assert name == "block6a_dwconv"
+    assert logits.std(axis=0).mean() > 0.1 * logits.std(axis=1).mean()
+
+
+@pytest.mark.parametrize("build", [residual, nested, head_nested, applied_twice])
+def test_other_networks(seeded, build):
+    classifier = wrap(build())
+    trained = classifier.logits(IMAGES)
+    logits = [copy.logits(IMAGES) for _, copy in cu.randomized_copies(classifier, images=IMAGES)]
+    differences = [np.abs(a - b).max() for a, b in zip([trained, *logits], logits, strict=False)]
+    assert len(logits) > 1 and min(differences) > 1e-3
+    np.testing.assert_array_equal(classifier.logits(IMAGES), trained)
+
+
+def test_a_copy_is_a_classifier_like_the_other():
+    model = chain(
+        [layers.Conv2D(2, 3), layers.GlobalMaxPooling2D(), layers.Dense(2)], (None,) * 2 + (1,)
+    )
+    classifier = cu.ImageClassifier("mine", model, None, ["no", "yes"], input_size=(9, 7))
+    for _, copy in cu.randomized_copies(classifier):
+        assert copy.class_names == ("no", "yes") and copy.input_size == (9, 7)
+        assert copy.predict(IMAGES).shape == (3, 2)
+
+
+def test_nothing_that_belongs_to_the_caller_changes():
+    def random_states():
+        return random.getstate(), np.random.get_state()[1].tobytes(), float(tf.random.uniform(()))
+
+    classifier = normalized()
+    weights = classifier.model.get_weights()
+    keras.utils.set_random_seed(5)
+    expected = random_states()
+    keras.utils.set_random_seed(5)
+    list(cu.randomized_copies(classifier, images=IMAGES))
+    assert random_states() == expected
+    assert all(map(np.array_equal, classifier.model.get_weights(), weights))
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"layer_names": "conv1"}, r"a list of names: \['conv1'\]"),
+        ({"layer_names": ["conv"]}, "called 'conv'.*'conv2', 'conv1'"),
+        ({"layer_names": ["bn1"]}, "called 'bn1'"),
+        ({"layer_names": [3]}, "called 3"),
+        ({"seed": -1}, "seed must be a whole number, 0 or more, not -1"),
+        ({"seed": "0"}, "not '0'"),
+        ({"images": ["chelsie"]}, "'chelsea'"),
+    ],
+)
+def test_a_bad_option_is_refused_before_the_first_copy(options, words):
+    with pytest.raises(ValueError, match=words):
+        cu.randomized_copies(normalized(), **options)
+
+
+def test_a_model_in_place_of_a_classifier_is_answered_with_the_line_to_write():
+    with pytest.raises(ValueError, match=r"cu\.ImageClassifier\('mine', model, preprocess_input\)"):
+        cu.randomized_copies(normalized().model)

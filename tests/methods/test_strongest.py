@@ -1,0 +1,230 @@
+"""The strongest examples: the fold's laws, the search beside a naive loop, and what is cut out."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_networks import NETWORKS, chain, layers, plain, wrap
+
+import course_utils as cu
+from course_utils.methods.strongest import NUM_EXAMPLES, Examples, merge
+
+WINDOWS = np.array([[8, -1, 3, 1], [8, -1, 3, 1]])
+
+
+def table(entries, num_channels=3):
+    """A table of (value, picture, row, column) entries, sorted by hand, for each channel."""
+    values = np.full((num_channels, NUM_EXAMPLES), -np.inf, np.float32)
+    pictures = np.full((num_channels, NUM_EXAMPLES), -1, np.int32)
+    positions = np.full((num_channels, NUM_EXAMPLES, 2), -1, np.int32)
+    for channel, of_channel in enumerate(entries):
+        ranked = sorted(of_channel, key=lambda e: (-e[0], *e[1:]))
+        best = {}
+        for entry in ranked:
+            best.setdefault(entry[1], entry)  # the strongest one of each picture
+        for i, (value, picture, row, column) in enumerate(list(best.values())[:NUM_EXAMPLES]):
+            values[channel, i], pictures[channel, i] = value, picture
+            positions[channel, i] = row, column
+    return Examples(values, pictures, positions, WINDOWS)
+
+
+def assert_equal(first, second):
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# The fold
+
+
+@pytest.mark.parametrize("num_entries", [3, 12, 60])
+@pytest.mark.parametrize("seed", range(8))
+def test_any_split_in_any_order_gives_the_same_table(num_entries, seed):
+    """Few different values, so that ties are everywhere; some pictures have several entries."""
+    generator = np.random.default_rng(seed)
+    entries = generator.integers(0, [4, 20, 3, 3], (3, num_entries, 4))
+    expected = table(entries.tolist())
+    for _ in range(5):
+        order = generator.permutation(num_entries)
+        cuts = np.sort(generator.integers(0, num_entries + 1, generator.integers(0, 6)))
+        tables = [table(part.tolist()) for part in np.split(entries[:, order], cuts, axis=1)]
+        while len(tables) > 1:  # merged two by two, in any order
+            i, j = generator.choice(len(tables), 2, replace=False)
+            both = merge(tables[i], tables[j])
+            tables = [t for k, t in enumerate(tables) if k not in (i, j)] + [both]
+        assert_equal(tables[0], expected)
+        assert_equal(merge(tables[0], table(entries[:, :2].tolist())), expected)  # once more
+
+
+def test_ties_go_to_the_smaller_picture_then_row_then_column():
+    first = table([[(2, 7, 0, 0), (1, 3, 1, 0)]], 1)
+    second = table([[(2, 5, 1, 1), (1, 3, 0, 2), (2, 7, 0, 1)]], 1)
+    for both in (merge(first, second), merge(second, first)):
+        assert both.pictures[0].tolist() == [5, 7, 3] + [-1] * 6
+        assert both.positions[0, :3].tolist() == [[1, 1], [0, 0], [0, 2]]
+        assert both.values[0].tolist() == [2, 2, 1] + [-np.inf] * 6
+
+
+# The search
+
+
+@pytest.mark.parametrize("build", NETWORKS)
+def test_maxima_and_their_places_are_those_of_the_feature_maps(build, seeded):
+    classifier, names = wrap(build()), NETWORKS[build]
+    generator = np.random.default_rng(1)
+    pictures = [generator.integers(0, 256, (8, 8, 3), dtype=np.uint8) for _ in range(14)]
+    pictures[9] = pictures[4]  # a tie in every channel
+    pictures[11][:] = 128  # ties within the maps
+    found = cu.strongest_examples(classifier, pictures, names)
+    assert list(found) == names
+    maps = [cu.get_feature_maps(classifier, picture, names) for picture in pictures]
+    for name in names:
+        entries = []
+        for channel in range(maps[0][name].shape[-1]):
+            planes = [m[name][:, :, channel] for m in maps]
+            entries.append(
+                [
+                    (plane.max(), i, *np.unravel_index(plane.argmax(), plane.shape))
+                    for i, plane in enumerate(planes)
+                ]
+            )
+        expected = table(entries, len(entries))
+        np.testing.assert_allclose(found[name].values, expected.values, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(found[name].pictures, expected.pictures)
+        np.testing.assert_array_equal(found[name].positions, expected.positions)
+
+
+def test_more_pictures_than_are_merged_at_once(tiny):
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(0, 256, (203, 8, 8, 3), dtype=np.uint8)
+    found = cu.strongest_examples(tiny, pictures, ["conv"])["conv"]
+    maxima = np.array(
+        [cu.get_feature_maps(tiny, p, ["conv"])["conv"].max((0, 1)) for p in pictures]
+    )
+    order = np.argsort(-maxima, axis=0, kind="stable")[:NUM_EXAMPLES].T
+    np.testing.assert_array_equal(found.pictures, order)
+
+
+def test_a_file_a_name_and_an_array_are_pictures_and_a_model_needs_its_preprocessing(
+    seeded, tmp_path
+):
+    model, coffee = plain(), cu.load_image("coffee")
+    Image.fromarray(coffee).save(tmp_path / "coffee.png")
+    sources = ["coffee", tmp_path / "coffee.png", coffee, np.zeros((5, 9), np.uint8)]
+
+    def prepare(images):
+        return images / 255
+
+    of_model = cu.strongest_examples(model, sources, preprocess_input=prepare)
+    assert_equal(of_model["conv"], cu.strongest_examples(wrap(model, prepare), sources)["conv"])
+    values = of_model["conv"].values
+    assert (values[:, :3] == values[:, :1]).any(axis=1).all() and values.shape == (4, 9)
+    assert (of_model["conv"].pictures[:, 4:] == -1).all()
+    with pytest.raises(ValueError, match="ImageClassifier"):
+        cu.strongest_examples(model, sources)
+
+
+def test_progress_follows_the_pictures(tiny, picture):
+    seen = []
+
+    def follow(numbers):
+        for number in numbers:
+            seen.append(number)
+            yield number
+
+    cu.strongest_examples(tiny, [picture] * 7, progress=follow)
+    assert seen == list(range(7))
+
+
+# What is cut out
+
+
+def spot(size, row, column):
+    """A black picture with a white pixel."""
+    image = np.zeros((*size, 3), np.uint8)
+    image[row, column] = 255
+    return image
+
+
+@pytest.mark.parametrize("place", [(0, 0), (4, 2), (7, 7), (3, 0)])
+def test_a_patch_is_what_the_maximum_sees(place):
+    """Two convolutions that weigh the middle of 3 x 3 pixels most: the peak lies at the spot."""
+    convolutions = [layers.Conv2D(1, 3, padding="same", name=name) for name in "ab"]
+    model = chain([*convolutions, layers.GlobalAveragePooling2D(), layers.Dense(2)])
+    for layer in convolutions:
+        kernel = np.ones(layer.kernel.shape)
+        kernel[1, 1] = 9
+        layer.set_weights([kernel, np.zeros(1)])
+    image = spot((8, 8), *place)
+    found = cu.strongest_examples(wrap(model), [image], ["b"])["b"]
+    [patch] = cu.example_patches(found, [image], 0)
+    assert patch.shape == (5, 5, 3) and patch.dtype == np.uint8
+    top, left = found.positions[0, 0] - 2
+    for row, column in np.ndindex(5, 5):
+        y, x = top + row, left + column
+        inside = 0 <= y < 8 and 0 <= x < 8
+        expected = image[y, x] if inside else [255, 255, 255]
+        assert patch[row, column].tolist() == list(expected), (row, column)
+    assert (top + 2, left + 2) == place
+
+
+def test_strides_move_the_patch():
+    pool = layers.MaxPooling2D(2, name="pool")
+    model = chain([pool, layers.GlobalAveragePooling2D(), layers.Dense(2)])
+    image = spot((8, 8), 5, 2)
+    found = cu.strongest_examples(wrap(model), [image], ["pool"])["pool"]
+    assert found.positions[0, 0].tolist() == [2, 1]
+    [patch] = cu.example_patches(found, [image], 0)
+    np.testing.assert_array_equal(patch, image[4:6, 2:4])
+
+
+def test_a_patch_is_no_larger_than_the_picture_and_of_its_size_for_the_network(seeded):
+    wide = layers.Conv2D(2, 15, padding="same", name="wide")
+    model = chain([wide, layers.Flatten(), layers.Dense(2)])
+    image = np.random.default_rng(0).integers(0, 256, (40, 24, 3), dtype=np.uint8)
+    found = cu.strongest_examples(wrap(model), [image], ["wide"])["wide"]
+    [patch] = cu.example_patches(found, [image], 1)
+    np.testing.assert_array_equal(patch, cu.load_image(image, size=(8, 8)))
+
+
+def test_a_layer_whose_field_is_not_known_sees_all(seeded, picture):
+    unknown = layers.Lambda(lambda x: x + 1, name="unknown")
+    model = chain([unknown, layers.Flatten(), layers.Dense(2)])
+    found = cu.strongest_examples(wrap(model), [picture], ["unknown"])["unknown"]
+    np.testing.assert_array_equal(cu.example_patches(found, [picture], 0), picture[np.newaxis])
+
+
+# Bad arguments
+
+
+@pytest.mark.parametrize(
+    "images, layer_names, words",
+    [
+        ([], None, "images is empty"),
+        ("coffee", None, "images is a list of pictures, not a str"),
+        ({"a": 1}, None, "not a dict.*list\\(pictures.values"),
+        (["coffee"], "conv", "layer_names is a list of names: \\['conv'\\]"),
+        (["coffee"], ["cnov"], "No layer.*'cnov'.*'conv'"),
+        (["cofee"], None, "no sample and no file named 'cofee'"),
+    ],
+)
+def test_bad_arguments(tiny, images, layer_names, words):
+    with pytest.raises(ValueError, match=words):
+        cu.strongest_examples(tiny, images, layer_names)
+
+
+def test_bad_arguments_of_the_patches(tiny, picture):
+    found = cu.strongest_examples(tiny, [picture] * 3)
+    for arguments, words in [
+        ((found, [picture] * 3, 0), "of one layer, not a dict"),
+        ((found["conv"], [picture] * 3, 4), "channel must be a whole number from 0 to 3, not 4"),
+        ((found["conv"], [picture], 0), "of 3 pictures or more, but images holds 1"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            cu.example_patches(*arguments)
+
+
+def test_an_output_that_is_no_number_is_an_error(picture):
+    """Behind a ReLU, TensorFlow's compiled convolution makes 0 of NaN: there is nothing to see."""
+    model = chain([layers.Conv2D(3, 3, name="conv"), layers.GlobalAveragePooling2D()])
+    model.get_layer("conv").bias.assign([np.nan] * 3)
+    with pytest.raises(ValueError, match="output at 'conv' is NaN or infinite"):
+        cu.strongest_examples(wrap(model), [picture])
