@@ -52,7 +52,7 @@ test-browser: $(INSTALLED) ## drive the explorers in JupyterLab; needs Chromium 
 
 test-book: $(INSTALLED) ## look at every page of the built book; needs Chromium and its driver
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
-	@$(VENV_PYTHON) -m pytest -o addopts= tests/book/check_book.py
+	@$(VENV_PYTHON) -m pytest -o addopts= -s tests/book/check_book.py tests/book/check_explorers.py
 
 test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's versions of everything
 	@.venv-colab/bin/python -m pytest -o addopts= -s tests/colab/check_chapters.py
@@ -73,6 +73,7 @@ exercises: $(INSTALLED) ## build students' and solution notebooks from the sheet
 
 book: $(INSTALLED) ## build the web book from the executed chapters, in build/book; needs npm
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,book]'
+	@$(VENV_PYTHON) tools/build_explorers.py
 	@$(VENV_PYTHON) tools/build_book.py
 
 check: $(INSTALLED) ## say which derived files are stale; check imports, types and style

@@ -86,7 +86,7 @@ def examine(task: Task, function: Any, seed: int, solutions: Iterable[Callable] 
         return Report(TRIED, failed=IS_FUNCTION, hint=hint)
     if _is_the_courses(function):
         return Report(TRIED, failed=IS_OWN, hint=_own_hint(_name(function)))
-    forbidden = {f.__code__ for f in (task.solution, *solutions)}
+    forbidden = [solution.__code__ for solution in (task.solution, *solutions)]
     called: list[str] = []
     found = run(task, function, seed, off=lambda: without_the_course(forbidden, called))
     if called:

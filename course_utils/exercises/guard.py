@@ -28,12 +28,15 @@ def without_the_course(solutions: Collection[CodeType], called: list[str]) -> It
 
     def watch(frame, event, _):
         code = frame.f_code
-        if event != "call" or not (code in solutions or code.co_filename.startswith(_OFF)):
+        is_off = id(code) in numbers or code.co_filename.startswith(_OFF)
+        if event != "call" or not is_off:
             return
         if not _is_import(frame):
             called.append(code.co_name)
             raise OwnFunctionCalled(f"{code.co_name} is the course's own function.")
 
+    # Codes of the same text are equal, and a right answer may have the solution's text.
+    numbers = {id(code) for code in solutions}
     before = sys.getprofile()
     sys.setprofile(watch)
     try:
