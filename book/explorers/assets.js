@@ -76,7 +76,8 @@ async function unpack(bytes) {
 export async function loadKept(files, report) {
   const cache = await openCache();
   const loaded = files.map(() => 0);
-  const contents = await Promise.all(
+  // All are waited for: what has come whole is kept, and a second try loads only the rest.
+  const results = await Promise.allSettled(
     files.map(async ({ path, bytes }, number) => {
       const address = addressOf(path);
       const old = await cache?.match(address);
@@ -95,8 +96,10 @@ export async function loadKept(files, report) {
       return unpack(content);
     }),
   );
+  const failed = results.find(({ status }) => status === "rejected");
+  if (failed) throw failed.reason;
   await forgetOthers(cache, files);
-  return contents;
+  return results.map(({ value }) => value);
 }
 
 async function openCache() {

@@ -506,6 +506,11 @@ def test_a_second_picture_while_the_first_computes(page, site, chelsea_file):
     give(page, classes, chelsea_file, "again.png")
     until(lambda: shows(classes, "again.png"))
     assert status(classes) == ""
+    give(page, classes, chelsea_file, "late.png")
+    classes.find_element(By.CSS_SELECTOR, "button[title='an astronaut']").click()
+    until(lambda: shows(classes, "astronaut"))
+    time.sleep(5)
+    assert shows(classes, "astronaut") and words(classes).startswith("bobsled")
 
 
 def test_missing_files_leave_the_still_picture_and_a_sentence(site):
