@@ -192,6 +192,7 @@ cu.plot_predictions(predictions, rocket)
 # | [4.2 Saliency maps](04_2_saliency_maps.ipynb) | Is it the stripes? |
 # | [5 Conclusion](05_conclusion.ipynb) | Why this name rather than that one? |
 # | [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) | If a channel could wish for a picture, which would it be? |
+# | [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) | Two of these maps have never seen the network. Which? |
 # | [8 Your own network](08_your_own_network.ipynb) | It is right on every test picture. Would you ship it? |
 #
 # <!-- end -->

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 6 What a channel looks for
 #
-# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) → · 30 minutes
+# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) → · 30 minutes
 #
 # So far we had a photograph and asked what the network makes of it. Now we turn the question around. **If a
 # channel could wish for a picture, which would it be?** We let the network paint it. And then we switch the channel
@@ -379,4 +379,4 @@ print(f"channels that no logit would miss by more than 0.1: {(largest < 0.1).mea
 # **Next:** chapter 8 opens your own network.
 
 # %% [markdown] tags=["navigation"]
-# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) →
+# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) →

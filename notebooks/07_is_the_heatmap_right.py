@@ -401,6 +401,7 @@ plt.show()
 #
 # Saliency changes, but slowly: at the half it is still a little more like its old self than chance allows. A gradient
 # passes through the lower layers as well, and these have not forgotten where the picture has contrast.
+# (In the paper, with other networks and compared pixel by pixel, plain gradients pass.)
 
 # %% [markdown]
 # ## The verdicts

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 8 Your own network
 #
-# ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · 30 minutes
+# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · 30 minutes
 #
 # We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
 # **Would you ship it?** A heatmap takes one look and finds that it has learned something else. Then it is your
@@ -283,4 +283,4 @@ cu.ClassExplorer(classifier, gravel)
 # **Next:** your own pictures, and your own questions.
 
 # %% [markdown] tags=["navigation"]
-# ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters)
+# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters)
