@@ -1,7 +1,7 @@
 """The web book's explorers in a browser, beside Python: numbers, times, faults.
 
-Needs Chromium and its driver, selenium and, to build the assets, onnx and npm: the extras `book`
-and `browser`. It prints two tables.
+Needs Chromium, its driver, selenium (the extra `browser`), and what tools/build_explorers.py builds
+(the extra `book`). It takes minutes and prints two tables.
 """
 
 import base64
@@ -9,7 +9,6 @@ import io
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -34,10 +33,11 @@ from course_utils.display.tiles import scale_to_bytes, shrink_maps  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "build/explorers/assets"
-BROWSER, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), None
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs Chromium and chromedriver"),
+    pytest.mark.skipif(not ASSETS.is_dir(), reason="needs what tools/build_explorers.py builds"),
     pytest.mark.filterwarnings("ignore:.*finds nothing:UserWarning"),
 ]
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
@@ -83,18 +83,11 @@ const done = arguments[arguments.length - 1];
 SHOWN_LAYERS = (3, 20, 47)  # an early, a middle and a late one
 
 
-@pytest.fixture(scope="session")
-def assets():
-    if not (ASSETS / "index.json").is_file():
-        subprocess.run([sys.executable, ROOT / "tools/build_explorers.py"], check=True)
-    return ASSETS
-
-
 @pytest.fixture
-def site(assets):
+def site():
     """A server of the explorers' files, and of a page with both explorers at /."""
     with web.serve() as site:
-        for folder, prefix in ((ROOT / "book/explorers", ""), (assets, "assets/")):
+        for folder, prefix in ((ROOT / "book/explorers", ""), (ASSETS, "assets/")):
             for path in folder.rglob("*"):
                 if path.is_file():
                     address = f"/explorers/{prefix}{path.relative_to(folder).as_posix()}"
