@@ -127,12 +127,12 @@ def test_an_explorer_becomes_an_element_around_its_still_picture():
     notebook = chapter()
     page = make_page(notebook, CONTENTS, 0, None, "0.1.0")
     [picture] = page.pictures
-    assert picture.name == "pictures/01_first-1.png"
+    assert picture.name == "pictures/01_first-1.webp"
     assert Image.open(io.BytesIO(picture.contents)).size == (60, 40)
     assert page.explorers == [shown(notebook)]
     assert shown(notebook).startswith(
         '<div class="explorer" data-kind="class" data-network="efficientnet_lite0" '
-        'data-image="great_white_shark"><img src="pictures/01_first-1.png" '
+        'data-image="great_white_shark"><img src="pictures/01_first-1.webp" '
         'alt="A red &lt;sheet&gt;." width="60" height="40"'
     )
 
@@ -210,7 +210,7 @@ def sources(course):
 
 def test_the_front_page_has_the_first_explorer_and_every_chapter_in_order(course):
     front = sources(course)
-    assert front.count('<div class="explorer"') == 1 and "pictures/01_first-1.png" in front
+    assert front.count('<div class="explorer"') == 1 and "pictures/01_first-1.webp" in front
     assert re.findall(r'<li class="chapter-card"><a href="([^"]+)"', front) == [
         "01_first.html",
         "02_second.html",

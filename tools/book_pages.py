@@ -83,6 +83,7 @@ def make_page(notebook, contents, number, address, version, kinds=None):
                 below_picture = True
                 show = picture.html()
                 if explorer:
+                    picture = page.pictures[-1] = as_webp(picture)
                     show = explorer_html(explorer, picture)
                     page.explorers.append(show)
                 output.data, output.metadata = {"text/html": show}, {}
@@ -139,6 +140,14 @@ def as_file(output, name):
             size = Image.open(io.BytesIO(contents)).size
             return Picture(f"{name}.{ending}", contents, alt, *size)
     return None
+
+
+def as_webp(picture):
+    """Return a picture in a fourth of PNG's bytes: many readers see it for a blink only."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(picture.contents)).save(buffer, "WEBP", quality=85, method=6)
+    name = picture.name.rpartition(".")[0] + ".webp"
+    return picture._replace(name=name, contents=buffer.getvalue())
 
 
 def explorer_html(explorer, still):

@@ -4,7 +4,7 @@
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
 of the most probable classes. For the reader's own pictures: the embedded network (`export_network`)
-and ONNX Runtime, from its npm package, a release that is pinned here by its hash.
+and ONNX Runtime, from its npm package, which book/packages.toml pins by its hash.
 
 Binary files are little-endian. Those that end in .gz are unpacked by the page: they are small over
 the wire whatever the server does.
@@ -16,11 +16,10 @@ import hashlib
 import io
 import json
 import shutil
-import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
+import npm_packages
 import numpy as np
 from export_network import export_network
 from PIL import Image
@@ -49,10 +48,7 @@ FOLDER = ROOT / "build/explorers/assets"
 EMBEDDED, VGG16 = "efficientnet_lite0", "vgg16"
 VGG16_SAMPLES = ("great_white_shark", "chelsea", "astronaut")  # its maps are large
 
-RUNTIME = "onnxruntime-web@1.30.0"
-RUNTIME_SHA512 = (
-    "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-)
+RUNTIME = "onnxruntime-web"
 RUNTIME_FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 
 PAGE, COLUMNS = 64, 8  # channels of a tile; in a row
@@ -83,7 +79,10 @@ ALT = {
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     classifier = cu.load_classifier("embedded")
-    live = build_live(FOLDER / "live", classifier)
+    try:
+        live = build_live(FOLDER / "live", classifier)
+    except npm_packages.PackageError as error:
+        sys.exit(str(error))
     networks = {
         EMBEDDED: build_network(FOLDER / EMBEDDED, classifier, cu.sample_image_names()),
         VGG16: build_network(FOLDER / VGG16, load_vgg16(), VGG16_SAMPLES),
@@ -256,30 +255,10 @@ def build_live(folder, classifier):
 
 
 def add_runtime(folder):
-    with tarfile.open(fileobj=io.BytesIO(runtime_package())) as package:
-        script, wasm = (
-            package.extractfile(f"package/dist/{name}").read() for name in RUNTIME_FILES
-        )
+    package = npm_packages.read_packages()[RUNTIME]
+    script, wasm = (npm_packages.read_file(package, f"dist/{name}") for name in RUNTIME_FILES)
     write(folder / "runtime.mjs", script)
     write_gz(folder / "runtime.wasm.gz", wasm)
-
-
-def runtime_package():
-    """Return the bytes of ONNX Runtime's npm package; npm's own check is repeated here."""
-    kept = ROOT / "build/npm" / (RUNTIME.replace("@", "-") + ".tgz")
-    if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        npm = shutil.which("npm")
-        if npm is None:
-            sys.exit("The web book needs npm, which fetches ONNX Runtime: https://nodejs.org.")
-        command = [npm, "pack", RUNTIME, "--ignore-scripts", "--silent"]
-        subprocess.run(command, cwd=kept.parent, check=True, stdout=subprocess.DEVNULL)
-    content = kept.read_bytes()
-    found = base64.b64encode(hashlib.sha512(content).digest()).decode()
-    if found != RUNTIME_SHA512:
-        kept.unlink()
-        sys.exit(f"{RUNTIME} is not the release that is pinned: its sha512 is {found}.")
-    return content
 
 
 # Files

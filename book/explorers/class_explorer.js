@@ -213,6 +213,7 @@ class ClassExplorer extends Explorer {
     if (!this.picture || (this.preview !== null && !this.picture.knows(this.preview))) return;
     const atLayer = this.methods.get(this.method).atLayer;
     this.river.element.classList.toggle("cx-off", !atLayer);
+    this.river.element.setAttribute("aria-disabled", !atLayer);
     this.river.range.disabled = !atLayer;
     const wanted = {
       picture: this.picture,

@@ -56,7 +56,7 @@ export function river(layers, { value, change }) {
   set(value);
   const head = make("div", { class: "cx-head" }, make("span", { class: "cx-label" }, "Layer"), words);
   const strip = make("div", { class: "cx-strip" }, range, drawing);
-  return { element: make("div", { class: "cx-river" }, head, strip), range, set };
+  return { element: make("div", { class: "cx-river", role: "group" }, head, strip), range, set };
 }
 
 function draw(layers, drawing) {
