@@ -198,6 +198,23 @@ def test_an_answer_may_use_what_is_no_method_of_the_course():
     assert examine_answer("7b", uses_a_class_index, seed=3).status == DONE
 
 
+def test_the_courses_own_functions_raise_meanwhile():
+    seen = []
+
+    def catches(maps, gradients):
+        try:
+            return calls_the_course(maps, gradients)
+        except Exception as error:
+            seen.append(str(error))
+
+    assert examine_answer(MAPS, catches, seed=3).status == TRIED
+    assert set(seen) == {"grad_cam is the course's own function."}
+
+
+def test_a_function_of_the_course_is_no_answer_even_where_it_cannot_be_called():
+    assert examine_answer("7b", cu.make_gradcam_heatmap, seed=3).failed == "it is your own work"
+
+
 def test_afterwards_the_course_works_again():
     maps = np.random.default_rng(0).random((3, 3, 2))
     assert examine_answer(MAPS, calls_the_course, seed=3).status == TRIED

@@ -14,7 +14,7 @@ from course_utils.__main__ import main
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs POSIX's limits")
 
 EXERCISES = Path(__file__).parents[2] / "exercises"
-SHEET, TASK = "07_is_it_right", "7b"  # a sheet that needs no TensorFlow
+SHEET, TASK = "07_is_the_heatmap_right", "7b"  # a sheet that needs no TensorFlow
 FIRST = "def area(values):"
 SECONDS = 20
 

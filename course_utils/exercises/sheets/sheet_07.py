@@ -1,4 +1,4 @@
-"""Tasks of sheet 07; built by tools/build_exercises.py from 07_is_it_right.py."""
+"""Tasks of sheet 07; built by tools/build_exercises.py from 07_is_the_heatmap_right.py."""
 
 import numpy as np
 

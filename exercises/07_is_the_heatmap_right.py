@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Exercises 7: Is the heatmap right?
 #
-# To chapter 7. Write the functions; the last cell of each task checks yours on small random arrays, new ones each time,
-# and says which property fails. `cu.check()` alone lists all tasks.
+# To chapter [7](../../notebooks/07_is_the_heatmap_right.ipynb). Write the functions; the last cell of each task checks
+# yours on small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu
