@@ -26,7 +26,7 @@ from course_utils.networks.classifier import runner_of  # noqa: E402
 from course_utils.networks.runner import BATCH_SIZE  # noqa: E402
 
 NETWORK = "embedded"
-TURNS = 5
+TURNS = 3
 PICTURES = 1200
 SHARD = 50  # pictures, so that there are many shards to deal
 _DIFFERENT = 400  # pictures; beyond that, links to them
@@ -64,7 +64,7 @@ def timed(run):
 def overhead(folder, paths):
     """Print what a picture costs: the forward pass alone, with the search, with the files."""
     classifier = cu.load_classifier(NETWORK)
-    runner, pictures = runner_of(classifier), [cu.load_image(path) for path in paths[:100]]
+    runner, pictures = runner_of(classifier), [cu.load_image(path) for path in paths]
     inputs = np.concatenate([classifier.preprocess(picture) for picture in pictures])
     numbered = [(i, inputs[i : i + 1]) for i in range(len(inputs))]
     names = runner.conv_layer_names
@@ -81,15 +81,13 @@ def overhead(folder, paths):
         "forward pass as Keras computes it": as_keras_does,
         "forward pass, normalization folded": forward,
         "search, 49 layers": lambda: survey.find_strongest(runner, names, numbered),
-        "search, from files": lambda: cu.strongest_examples(classifier, paths[:100]),
+        "search, from files": lambda: cu.strongest_examples(classifier, paths),
     }
     seconds = {name: [] for name in calls}
-    for turn in range(TURNS + 2):
+    cu.strongest_examples(classifier, paths[:BATCH_SIZE])  # compiles
+    for _ in range(TURNS):
         for name, call in calls.items():
-            if turn > 1:  # the first compiles, the second is slow, too
-                seconds[name].append(timed(call))
-            else:
-                call()
+            seconds[name].append(timed(call))
     forward_time = median(
         processor for processor, _ in seconds["forward pass, normalization folded"]
     )

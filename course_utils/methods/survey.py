@@ -114,16 +114,14 @@ def run_survey(
         processes = bool(num_workers or scheduler)
         plan = _Plan(str(folder), str(output), network, tuple(layers), one_thread=processes)
         shards = _deal(names)
-        parts = [dask.delayed(_survey_shard)(plan, first, part) for first, part in shards]
-        while len(parts) > 1:
-            groups = range(0, len(parts), _MERGED_AT_ONCE)
-            parts = [dask.delayed(_merge_found)(parts[i : i + _MERGED_AT_ONCE]) for i in groups]
+        work = _as_graph(dask.delayed, plan, shards)
         with _cluster(num_workers, scheduler), _shown(output / _SHARDS, len(shards), progress):
-            [found] = dask.compute(parts[0], scheduler=None if processes else "threads")
+            [found] = dask.compute(work, scheduler=None if processes else "threads")
+        if len(found.skipped) < len(names):
+            _save(output / _RESULT, found)
+        shutil.rmtree(output / _SHARDS)
         if len(found.skipped) == len(names):
             raise ValueError(f"None of {len(names)} pictures could be read: {found.skipped[0]}")
-        _save(output / _RESULT, found)
-        shutil.rmtree(output / _SHARDS)
     return load_survey(output)
 
 
@@ -210,6 +208,15 @@ def _deal(names):
     """Return pairs (number of the first picture, list of names)."""
     size = max(_PICTURES_A_SHARD, -(-len(names) // _MOST_SHARDS))
     return [(first, names[first : first + size]) for first in range(0, len(names), size)]
+
+
+def _as_graph(delayed, plan, shards):
+    """Return the whole work for Dask: look through each shard, merge some tables, merge those."""
+    parts = [delayed(_survey_shard)(plan, first, names) for first, names in shards]
+    while len(parts) > 1:
+        groups = range(0, len(parts), _MERGED_AT_ONCE)
+        parts = [delayed(_merge_found)(parts[i : i + _MERGED_AT_ONCE]) for i in groups]
+    return parts[0]
 
 
 # On a worker
@@ -318,15 +325,15 @@ def _cluster(num_workers: int | None, scheduler: str | None) -> Iterator[None]:
         ):
             yield
         return
-    try:
-        client = distributed.Client(scheduler, timeout=_CONNECT_SECONDS)
-        client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"No Dask cluster with a worker answers at {scheduler!r} within {_CONNECT_SECONDS} "
-            "seconds. 'dask scheduler' prints its address; 'dask worker ADDRESS' joins it."
-        ) from error
-    with client:
+    with contextlib.ExitStack() as stack:
+        try:
+            client = distributed.Client(scheduler, timeout=_CONNECT_SECONDS)
+            stack.enter_context(client).wait_for_workers(1, timeout=_CONNECT_SECONDS)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"No Dask cluster with a worker answers at {scheduler!r} within {_CONNECT_SECONDS} "
+                "seconds. 'dask scheduler' prints its address; 'dask worker ADDRESS' joins it."
+            ) from error
         yield
 
 
