@@ -279,9 +279,9 @@ plt.show()
 # Channel 50 wishes for turquoise dots; it finds turquoise water and bright specks. Channel 5 of `block3_conv3` paints
 # oblique stripes, and finds the rims of cups and a shark's back.
 #
-# And sometimes they do not. Channel 3 paints dark dots on a light ground, but it finds straw and embroidered badges. Which
-# of the two is *the* meaning of the channel? Neither alone. Where both agree, believe them; where they do not, look for
-# more pictures. (A patch that touches the border of a picture is white beyond it.)
+# And sometimes it takes a second look. Channel 3 paints dark dots on a light ground, but it finds straw, embroidered
+# badges and the eye of a fish. Are the gaps between the straws its dots? Nine patches do not tell. Where both kinds of
+# evidence agree, believe them; where they do not, look for more pictures. (A patch that touches the border of a picture is white beyond it.)
 
 # %% [markdown]
 # ## Knock it out
