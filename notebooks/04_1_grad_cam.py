@@ -460,7 +460,7 @@ for name in [middle, layer_name]:
 
 # %%
 explorer = cu.ClassExplorer(classifier, shark)
-explorer.classes.value = white
+explorer.choose(cu.class_index("great white shark"))
 explorer
 
 # %% [markdown]

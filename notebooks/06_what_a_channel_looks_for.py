@@ -376,7 +376,7 @@ print(f"channels that no logit would miss by more than 0.1: {(largest < 0.1).mea
 # - The pictures are as good as the recipe. A network can be built that paints what its maker likes and does something
 #   else on photographs ([Geirhos et al., 2023](https://arxiv.org/abs/2306.04719)). Test with real pictures.
 #
-# **Next:** chapter 8 opens your own network.
+# **Next:** chapter 7 tests whether a heatmap is right.
 
 # %% [markdown] tags=["navigation"]
 # ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) →

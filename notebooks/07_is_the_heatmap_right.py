@@ -37,6 +37,7 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 
+from functools import partial
 from itertools import permutations
 
 import keras
@@ -45,7 +46,8 @@ import numpy as np
 import tensorflow as tf
 from scipy.ndimage import gaussian_filter, sobel
 
-# %%
+# %% jupyter={"source_hidden": true}
+# @title The four maps
 classifier = cu.load_classifier()
 cat = cu.class_index("Egyptian cat")
 chelsea = cu.load_image("chelsea", size=(224, 224))  # as the network sees it
@@ -74,8 +76,10 @@ def all_maps(image, class_index):
 
 maps = all_maps(chelsea, cat)
 letters = dict(zip("ABCD", ["center", "Grad-CAM", "edges", "saliency"]))
-figure, panels = plt.subplots(1, 4, figsize=(9.8, 2.8), layout="constrained")
-for axes, (letter, name) in zip(panels, letters.items()):
+figure, panels = plt.subplots(1, 5, figsize=(9.9, 2.3), layout="constrained")
+panels[0].imshow(chelsea)
+panels[0].axis("off")
+for axes, (letter, name) in zip(panels[1:], letters.items()):
     bright = np.clip(maps[name] / np.percentile(maps[name], 99), 0, 1)
     axes.imshow(cu.resize_heatmap(bright, (224, 224)))
     axes.set_title(letter, fontsize="medium")
@@ -83,7 +87,8 @@ for axes, (letter, name) in zip(panels, letters.items()):
 plt.show()
 
 # %% [markdown]
-# *Four maps of the cat Chelsea: A and B are smooth regions around the middle, C draws the cat, and D is made of dots.*
+# *The cat Chelsea, and four maps of her: A and B are smooth regions around the middle, C draws the cat, and D is made of
+# dots.*
 #
 # A is the distance to the middle of the picture, and C an edge filter: neither has seen the network. B is Grad-CAM, D
 # saliency. C looks most like a cat. Photographers put their cat in the middle, and a cat has edges: that is enough to
@@ -95,7 +100,8 @@ plt.show()
 # A map is a claim: *these pixels matter most*. So cover them, hottest first, and watch the probability. If the claim is
 # right, it falls early. This is **deletion**. The other way around, start from nothing and show the hottest pixels
 # first: **insertion**. If the claim is right, the probability rises early
-# ([Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421)). The number of a curve is the area under it.
+# ([Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421)). We sum up each curve by the area under it: small
+# is good for deletion, large for insertion.
 #
 # What do we cover with? Here with the blurred picture. In plain NumPy, for 28 steps:
 
@@ -148,9 +154,9 @@ print(f"area, insertion: {np.trapezoid(insertion, fractions):.2f}")
 
 
 # %%
-def areas(image, class_index, fill="blur"):
-    """Print the areas of deletion and insertion for all five maps."""
-    for name, heatmap in all_maps(image, class_index).items():
+def areas(image, class_index, fill="blur", **more):
+    """Print the areas of deletion and insertion for all five maps, and more."""
+    for name, heatmap in (all_maps(image, class_index) | more).items():
         deleted = cu.deletion_curve(classifier, image, heatmap, class_index, fill=fill)
         inserted = cu.insertion_curve(classifier, image, heatmap, class_index, fill=fill)
         print(f"   {name:9s} deletion {deleted.area:.2f}   insertion {inserted.area:.2f}")
@@ -167,8 +173,8 @@ for title, image, index in [
 
 # %% [markdown]
 # Read the cat's lines. The edge filter *beats* Grad-CAM at deletion. And the center, which has not even seen the picture,
-# equals it at insertion. So on this picture deletion does not reward a map that is right: holes along edges make a
-# picture that no cat has, and the probability falls for that reason.
+# equals it at insertion. So a good number does not prove that a map knows the network. For the edges our guess is that
+# holes along them make a picture unlike any cat.
 #
 # On the coffee the edge filter is the worst of all at deletion, and Grad-CAM the best, together with the center.
 #
@@ -193,14 +199,14 @@ plt.show()
 
 # %%
 print("Chelsea, Egyptian cat, covered with black")
-areas(chelsea, cat, fill="black")
+areas(chelsea, cat, fill="black", dots=np.random.default_rng(0).random((224, 224)))
 
 # %% [markdown]
-# Look at the four pictures first. Eye, nose and cheek are gone, and the network is as sure of its cat as before: ears and
-# fur are enough for it. No fill changes that.
+# Look at the four pictures first. One eye, a cheek and most of the nose are gone, and the network is as sure of its cat as
+# before: what is left is enough. No fill changes that.
 #
-# But in the list the fill changes who wins. With black, saliency wins at deletion, by far, and is the worst at insertion:
-# scattered black dots ruin any picture, wherever they are.
+# But in the list the fill changes who wins. With black, saliency wins at deletion with 0.03. Random dots get the same:
+# black dots ruin the picture, wherever they are.
 #
 # ## Two objects
 #
@@ -208,28 +214,34 @@ areas(chelsea, cat, fill="black")
 
 # %%
 pair = cu.load_image("cat_and_coffee", size=(224, 224))
-print("cat and cup, espresso")
-areas(pair, espresso)
+saliency = cu.compute_saliency_map(classifier, pair, espresso)
+in_cells = saliency.reshape(7, 32, 7, 32).mean(axis=(1, 3))  # of the same size as Grad-CAM's
+for fill in ["blur", "black"]:
+    print(f"cat and cup, espresso, covered with {fill}")
+    areas(pair, espresso, fill, cells=in_cells)
 
 # %% [markdown]
-# Now insertion tells them apart: Grad-CAM 0.22, the center 0.03, the others 0.01. A map that does not know the class cannot
-# know which half to show. (Deletion is near zero for all: the espresso has a probability of 0.08 to lose.)
+# (*Cells* is saliency, averaged over cells of the size of Grad-CAM's. Deletion is near zero for all: the espresso has a
+# probability of 0.08 to lose.)
 #
-# **The verdict.** At insertion, beside blind maps, on a picture where the middle does not help, Grad-CAM passes;
-# saliency, edges, center and random fail. Saliency fails for a reason of its own: it orders single pixels, and a tenth
-# of all pixels, scattered, is no picture.
+# With blur, Grad-CAM has 0.22 at insertion, the center 0.03, and the other blind maps 0.01. With black, the center comes
+# closer, but stays behind. And saliency has 0.01 in pixels, but in cells it nearly equals Grad-CAM: scattered pixels are no
+# picture, whatever they know.
+#
+# **The verdict.** At insertion, on a picture where the middle does not help, and with two fills, Grad-CAM beats all blind
+# maps. So does saliency in cells; in pixels it fails.
 
 # %% [markdown]
 # ## The slow answer: occlusion
 #
 # Deletion follows a map. **Occlusion** makes one, without any gradient: cover one place after another with a gray
-# square, and write down by how much the logit falls ([Zeiler and Fergus, 2013](https://arxiv.org/abs/1311.2901)). Grad-CAM
-# takes one forward and one backward pass; this takes 65 forward passes.
+# square, and write down by how much the logit drops ([Zeiler and Fergus, 2013](https://arxiv.org/abs/1311.2901)). Grad-CAM
+# takes one forward and one backward pass; this takes 65 forward passes, one for the whole picture and 64 for the squares.
 
 # %%
 occlusion = cu.occlusion_map(classifier, pair, espresso)
 largest = np.abs(occlusion).max()
-cu.plot_heatmap(pair, {"espresso: fall of the logit": occlusion})
+cu.plot_heatmap(pair, {"espresso: drop in the logit": occlusion})
 
 # %% [markdown]
 # *Occlusion for espresso on the cat and the cup: covering the cup costs up to 2.9 logits, covering the cat little, or less
@@ -243,16 +255,19 @@ def likeness(a, b):
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
 
 
-print(f"{occlusion.size} squares, fall of the logit {occlusion.min():.1f} to {occlusion.max():.1f}")
+print(f"{occlusion.size} squares, drop in the logit {occlusion.min():.1f} to {occlusion.max():.1f}")
 grad_cam = cu.make_gradcam_heatmap(classifier, pair, espresso)
 print(f"likeness to Grad-CAM: {likeness(occlusion, grad_cam):.1f}")
 alone = cu.occlusion_map(classifier, chelsea, cat)
-print(f"Chelsea: fall of the logit {alone.min():.1f} to {alone.max():.1f}")
+print(f"Chelsea: drop in the logit {alone.min():.1f} to {alone.max():.1f}")
+without_face = chelsea.copy()
+without_face[60:200, 45:195] = 127  # both eyes and the nose
+print(f"Chelsea without her face: {classifier.predict(without_face)[0, cat]:.2f}")
 
 # %% [markdown]
 # The slow answer and the fast one agree on the cup. For Chelsea alone no square costs even one logit: cover an eye, and
-# there is another; cover both, and there is the fur. What one square cannot hide, occlusion does not see. So it has a
-# blind spot as well, only another one.
+# there is another; cover the whole face, and there is the fur. What one square cannot hide, occlusion does not see. So it
+# has a blind spot as well, only another one.
 
 # %% [markdown]
 # ## Does it depend on what the network has learned?
@@ -261,8 +276,8 @@ print(f"Chelsea: fall of the logit {alone.min():.1f} to {alone.max():.1f}")
 # compute the map again. A map that stays the same did not depend on learning
 # ([Adebayo et al., 2018](https://arxiv.org/abs/1810.03292)).
 #
-# `cu.randomized_copies` makes such networks: copies in which a layer and all that come after it have drawn new random
-# weights. Batch normalization takes its means and variances anew, from the sample pictures. With the old ones the
+# `cu.randomized_copies` makes such networks: copies in which a layer and all that come after it got new random
+# weights. Batch normalization recomputes its means and variances, from the six sample pictures. With the old ones the
 # picture would get lost on the way through the random layers, and every map would change for that reason alone.
 #
 # A test is worth something only if something can fail it. So two controls run along. The edge filter must fail: it never
@@ -293,35 +308,40 @@ def replace_relu(layer):
     return layer.__class__.from_config(layer.get_config())
 
 
-def guided_backpropagation(classifier, images, classes):
-    """Magnitude of the guided gradient at the pixels, for several pictures at once."""
+def guided_backpropagation(classifier):
+    """Return a function from a picture and a class to the magnitude of the guided gradient."""
     model = keras.models.clone_model(classifier.logits_model, clone_function=replace_relu)
     model.set_weights(classifier.logits_model.get_weights())
-    inputs = tf.constant(classifier.preprocess(images))
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(inputs)
-        logits = tf.gather(model(inputs), classes, batch_dims=1)  # one for each picture
-    return np.abs(tape.gradient(logits, inputs)).max(axis=-1)
+
+    def method(image, class_index):
+        inputs = tf.constant(classifier.preprocess(image))
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(inputs)
+            logit = model(inputs)[0, class_index]
+        return np.abs(tape.gradient(logit, inputs)[0]).max(axis=-1)
+
+    return method
 
 
-def one_by_one(method):
-    """Make a method for one picture one for several."""
-    return lambda classifier, images, classes: [
-        method(classifier, image, index) for image, index in zip(images, classes)
-    ]
-
-
-methods = {
-    "Grad-CAM": one_by_one(cu.make_gradcam_heatmap),
-    "saliency": one_by_one(cu.compute_saliency_map),
+methods = {  # for each, a function from a classifier to a function of a picture and a class
+    "Grad-CAM": lambda classifier: partial(cu.make_gradcam_heatmap, classifier),
+    "saliency": lambda classifier: partial(cu.compute_saliency_map, classifier),
     "Guided Backpropagation": guided_backpropagation,
-    "edges": one_by_one(lambda classifier, image, index: blind_maps(image)["edges"]),
+    "edges": lambda classifier: lambda image, class_index: blind_maps(image)["edges"],
 }
 
+
+def five_maps(name, classifier):
+    """Return a method's maps of the five pictures."""
+    return list(map(methods[name](classifier), images, classes))
+
+
 # %% [markdown]
-# How like is like? Maps of two *different* photographs resemble each other, too: things are in the middle, and edges are
+# How similar is similar? Maps of two *different* photographs resemble each other, too: things are in the middle, and edges are
 # where things are. So we take five pictures, each with its own first class, and compare each map with that of another
-# picture. There are 44 ways to give all five the map of another one. They tell what chance gives.
+# picture. There are 44 ways to give all five the map of another one. They tell what chance gives. The
+# rule: a map passes if, with the upper half of the network random, its mean likeness is no higher than the highest of
+# these 44.
 
 # %%
 names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket"]
@@ -329,7 +349,7 @@ images = [cu.load_image(name, size=(224, 224)) for name in names]
 classes = classifier.predict(images).argmax(axis=1).tolist()
 
 
-trained = {name: method(classifier, images, classes) for name, method in methods.items()}
+trained = {name: five_maps(name, classifier) for name in methods}
 swaps = [swap for swap in permutations(range(5)) if all(i != j for i, j in enumerate(swap))]
 by_chance = {}
 for name, maps_of in trained.items():
@@ -343,12 +363,12 @@ for name, maps_of in trained.items():
 stops = ["predictions", "top_conv", "block6a_expand_conv", "stem_conv"]
 kept = {name: [1.0] for name in methods}
 for stop, copy in cu.randomized_copies(classifier, stops):
-    forgetful = {name: method(copy, images, classes) for name, method in methods.items()}
+    forgetful = {name: five_maps(name, copy) for name in methods}
     for name in methods:
         kept[name].append(
             np.mean([likeness(*pair) for pair in zip(trained[name], forgetful[name])])
         )
-    if stop == "block6a_expand_conv":
+    if stop == "block6a_expand_conv":  # the upper half of the network
         half_random = forgetful
 
 figure, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
@@ -366,7 +386,7 @@ plt.show()
 
 # %% [markdown]
 # *Likeness of four kinds of maps to those of the trained network, mean of five pictures, as more and more layers have
-# forgotten: Grad-CAM's falls at once, saliency's by degrees, Guided Backpropagation's stays above 0.9 until the upper half
+# forgotten: Grad-CAM's falls at once, saliency's gradually, Guided Backpropagation's stays above 0.9 until the upper half
 # is random, and that of the edges is 1 throughout.*
 
 # %%
@@ -397,9 +417,10 @@ plt.show()
 # before.*
 #
 # The upper half is where the classes are told apart. With random weights there the network knows no shark any more, and
-# Guided Backpropagation draws it all the same. Whoever saw only the first picture would have praised the explanation.
+# Guided Backpropagation draws it all the same. If you had seen only the first picture, you would have praised the explanation.
 #
-# Saliency changes, but slowly: at the half it is still a little more like its old self than chance allows. A gradient
+# Saliency changes, but slowly. On the shark it forgets, as you see; on the other four pictures it is still a little more
+# like its old self than chance allows. A gradient
 # passes through the lower layers as well, and these have not forgotten where the picture has contrast.
 # (In the paper, with other networks and compared pixel by pixel, plain gradients pass.)
 
@@ -409,13 +430,13 @@ plt.show()
 # | map | insertion, two objects | forgets with the network |
 # |---|---|---|
 # | Grad-CAM | passes | passes |
-# | saliency | fails | fails, narrowly |
+# | saliency | passes in cells, fails in pixels | fails, narrowly |
 # | Guided Backpropagation | not tried | fails |
-# | edges, center, random | fail | fail |
+# | edges, center, random | fail | never look at the network |
 #
 # And the rules that follow:
 #
-# 1. Sanity first. A map that survives random weights needs no other test.
+# 1. Sanity first. A map that stays the same with random weights has failed; no other test can save it.
 # 2. A number of deletion or insertion counts only beside those of maps that know nothing.
 # 3. Take two fills at least, and one picture where the middle does not help.
 # 4. Compare maps of one resolution: single pixels and large cells do not play the same game.
@@ -428,7 +449,7 @@ plt.show()
 
 # %%
 explorer = cu.FaithfulnessExplorer(classifier, "cat_and_coffee")
-explorer.classes.value = espresso
+explorer.choose(cu.class_index("espresso"))
 explorer
 
 # %% [markdown]
@@ -520,15 +541,15 @@ for title, heatmap in wrong.items():
 # | 2 | the probability's gradient instead of the logit's | take the softmax off (chapter 4.2) |
 # | 3 | an early layer | take the last one with height and width (chapter 4.1) |
 # | 4 | raw pixels | preprocess as in training (chapter 3) |
-# | 5 | colors exchanged | know your reader: OpenCV gives blue, green, red |
+# | 5 | color channels swapped | know your reader: OpenCV gives blue, green, red |
 # | 6 | training mode: batch normalization uses the one picture's own statistics | call the model with `training=False`, or `predict` |
 # | 7 | scaled from minimum to maximum: what speaks against the class gets the color of zero, and zero gets heat | ReLU first, or a signed color map |
 # | 8 | rows and columns exchanged | height first; test with a picture that is not square |
 # | 9 | the network saw a cut-out, the heatmap lies on the whole picture | draw it on what the network saw |
 # | 10 | another scale: all that is above the mean has full heat | divide by the maximum, and say so |
 #
-# Causes 2, 5 and 7 put the heat on the cup all the same; you would not notice them here. So look at the steps, not at the
-# picture.
+# Causes 1, 2, 5, 7, 9 and 10 still put 79% or more of the heat on the cup's half; most of them you would not notice. So
+# look at the steps, not at the picture.
 
 # %% [markdown]
 # ## What to remember

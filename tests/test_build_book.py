@@ -91,7 +91,7 @@ def shown(notebook):
             [
                 NETWORK + "images = {name: cu.load_image(name) for name in names}",
                 'e = cu.ClassExplorer(classifier, images["astronaut"])\n'
-                'e.classes.value = cu.class_index("bobsled")\ne.method.value = "saliency"\ne',
+                'e.choose(cu.class_index("bobsled"))\ne.method.value = "saliency"\ne',
             ],
             {
                 "kind": "class",

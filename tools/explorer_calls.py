@@ -45,6 +45,8 @@ class ChapterReader:
                 return
             if isinstance(target, ast.Attribute) and self._set_control(target, statement.value):
                 return
+        if isinstance(statement, ast.Expr) and self._choose_class(statement.value):
+            return
         for node in ast.walk(statement):  # whatever else is assigned is unknown
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self._known.pop(node.id, None)
@@ -57,6 +59,16 @@ class ChapterReader:
                 if isinstance(explorer, dict):
                     key = "class-index" if control == "classes" else control
                     explorer[key] = _setting(value)
+                    return True
+        return False
+
+    def _choose_class(self, call):
+        """Take in `explorer.choose(class_index("..."))`; returns whether it is that."""
+        match call:
+            case ast.Call(ast.Attribute(ast.Name(name), "choose"), [index]):
+                explorer = self._known.get(name)
+                if isinstance(explorer, dict):
+                    explorer["class-index"] = _setting(index)
                     return True
         return False
 

@@ -34,9 +34,7 @@ class Grade(NamedTuple):
     problem: str
 
 
-def grade_folder(
-    folder: Path, seconds: float, gigabytes: float, jobs: int
-) -> Iterator[Grade]:
+def grade_folder(folder: Path, seconds: float, gigabytes: float, jobs: int) -> Iterator[Grade]:
     """Grade everything in a folder, in the order of the names.
 
     Args:

@@ -45,8 +45,18 @@ class ClassifierExplorer(Explorer):
         self.panels["input"].value = views.encode_picture(self._screen_image)
         self._set_class(int(logits.argmax()))
 
+    def choose(self, class_index: int) -> None:
+        """Move the slider to a class; one that is not among the first becomes its last.
+
+        Args:
+            class_index: int.
+
+        Raises:
+            ValueError: There is no such class.
+        """
+        self._set_class(runner_of(self.classifier).check_class_index(class_index))
+
     def _set_class(self, index):
-        """Move the slider to a class; one that is not among the first becomes its last."""
         with self._silently():
             self.classes.options = views.class_options(self._ranking, _NUM_CLASSES, index)
             self.classes.value = index

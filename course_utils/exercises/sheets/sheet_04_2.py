@@ -124,8 +124,17 @@ def samples_needed(smooth, least):
 
 
 def noisy_maps(generator):
-    for size, noise, least in [((9, 9), 2.0, 0.9), ((6, 13), 5.0, 0.8), ((12, 8), 1.0, 0.97), ((7, 7), 9.0, 0.7)]:
-        yield f"maps of {size[0]} x {size[1]}, correlation {least}", smoother(generator, size, noise), least
+    for size, noise, least in [
+        ((9, 9), 2.0, 0.9),
+        ((6, 13), 5.0, 0.8),
+        ((12, 8), 1.0, 0.97),
+        ((7, 7), 9.0, 0.7),
+    ]:
+        yield (
+            f"maps of {size[0]} x {size[1]}, correlation {least}",
+            smoother(generator, size, noise),
+            least,
+        )
 
 
 def smoother(generator, size, noise):
@@ -196,7 +205,9 @@ TASKS["4.2b"] = Task(
     ],
     {
         "it is a power of two": lambda count, *_: count >= 1 and float(np.log2(count)).is_integer(),
-        "with so many samples the maps agree": lambda count, smooth, least: agreement(smooth, int(count)) >= least,
+        "with so many samples the maps agree": lambda count, smooth, least: (
+            agreement(smooth, int(count)) >= least
+        ),
     },
 )
 
@@ -233,7 +244,9 @@ def np_tensor(values):
 
 def path_gradient(model, inputs, baseline, class_index, positions):
     """The mean gradient at these positions of the path."""
-    points = tf.concat([baseline + position * (inputs - baseline) for position in positions], axis=0)
+    points = tf.concat(
+        [baseline + position * (inputs - baseline) for position in positions], axis=0
+    )
     with tf.GradientTape() as tape:
         tape.watch(points)
         logits = model(points)[:, class_index]
