@@ -218,7 +218,7 @@ cu.plot_heatmap(
 # %% [markdown]
 # ## Your own model
 #
-# Ten lines to copy. The names of the classes are in the order of your outputs, and `preprocess_input` is the
+# Some lines to copy. The names of the classes are in the order of your outputs, and `preprocess_input` is the
 # function that you have trained with (leave it `None` if your model takes 0 to 255 as it is).
 #
 # ```python
@@ -235,7 +235,7 @@ cu.plot_heatmap(
 # cu.ClassExplorer(classifier, image)
 # ```
 #
-# What it takes, each tried in the course's tests with every method and both explorers:
+# What it takes, each tried in the course's tests with every method and with the explorers:
 #
 # - a functional model or a `Sequential` one (with a `keras.Input` in front);
 # - a base network nested in it as a layer, as in transfer learning;
@@ -246,7 +246,12 @@ cu.plot_heatmap(
 # - a size left open, (None, None, 3): say `input_size=(224, 224)`;
 # - two classes or 20,000.
 #
-# It rejects two things, with a message: a subclassed model, which has no list of layers to look into (build it as a
+# Three things go wrong most often. If your model scales its pictures itself (a `Rescaling` or `Normalization` layer), leave
+# `preprocess_input` at `None`, or they are scaled twice. The names must be in the order of the outputs:
+# `dataset.class_names` of `image_dataset_from_directory` is. And a classifier remembers what it has computed: when you
+# have trained further, wrap the model anew.
+#
+# It rejects, among others, with a message: a subclassed model, which has no list of layers to look into (build it as a
 # functional one), and pictures whose channels come first. And a Keras model where a classifier belongs gets the line to
 # write:
 

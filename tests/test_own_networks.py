@@ -94,6 +94,28 @@ def test_every_method_takes_it(make, key):
 
 
 @pytest.mark.parametrize("make", NETWORKS)
+def test_integrated_gradients_are_complete(make):
+    classifier = wrap(make, lambda images: images / 255)
+    attributions = cu.integrated_gradients(classifier, IMAGE, 1, num_steps=200)
+    assert cu.completeness_gap(classifier, IMAGE, attributions, 1) < 0.05
+
+
+@pytest.mark.parametrize("make", [one_sigmoid, gray])
+def test_it_paints_a_class(make):
+    classifier = wrap(make, lambda images: images / 255)
+    start, painted = (cu.visualize_class(classifier, 1, num_steps=n) for n in (1, 30))
+    logits = classifier.logits([start, painted])[:, 1]
+    assert painted.ndim == 3 and painted.shape[2] == 3 and logits[1] > logits[0]
+
+
+def test_a_softmax_over_a_single_output_is_refused():
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(1, activation="softmax"))
+    with pytest.raises(ValueError, match="always 1.*activation='sigmoid'"):
+        cu.ImageClassifier("mine", model)
+
+
+@pytest.mark.parametrize("make", NETWORKS)
 @pytest.mark.parametrize("fill", ["blur", "mean", "black", "road"])
 def test_covering_takes_it(make, fill):
     """The whole picture, one of another size, has the logits and probabilities it always has."""

@@ -193,8 +193,8 @@ _PAIR = tf.TensorSpec((2,), tf.int32)
         _PAIR,
         tf.TensorSpec((1, 4), tf.float32),
         _PAIR,
-        tf.TensorSpec((3, 3), tf.float32),
-        tf.TensorSpec((3,), tf.float32),
+        tf.TensorSpec((3, None), tf.float32),
+        tf.TensorSpec((None,), tf.float32),
     ]
 )
 def _look(waves, size, window, view, matrix, offset):

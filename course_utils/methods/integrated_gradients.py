@@ -33,8 +33,8 @@ def integrated_gradients(
         progress: Whether to show a progress bar; or a function, see `weighted_input_gradients`.
 
     Returns:
-        float32 (h, w, 3), signed, in logits, with (h, w) = `classifier.input_size`. Its sum comes
-        close to F(image) - F(baseline), where F is the class's logit.
+        float32 (h, w, 3), or (h, w, 1) for a gray network, signed, in logits, with
+        (h, w) = `classifier.input_size`. Its sum comes close to F(image) - F(baseline), where F is the class's logit.
 
     Raises:
         ValueError: There is no such class, `num_steps` is out of range, or `image` or `baseline` is

@@ -60,16 +60,16 @@ def weighted_input_gradients(
             and yields it, as tqdm does. What it raises stops the computation.
 
     Returns:
-        float32 (h, w, 3), signed, in logits for each unit of the preprocessed picture.
+        float32 (h, w, channels), signed, in logits for each unit of the preprocessed picture.
     """
     runner = runner_of(classifier)
     starts = range(0, len(weights), BATCH_SIZE)
     points = iter(points)
-    total = np.zeros((*classifier.input_size, 3), np.float64)
+    total: NDArray = np.zeros((), np.float64)
     for start in follow(starts, progress, "gradients"):
         batch = np.stack(list(islice(points, BATCH_SIZE))).astype(np.float32)
         gradients = np.float32(runner.input_gradients(batch, class_index, runs=len(starts)))
-        total += np.tensordot(weights[start : start + len(batch)], gradients, axes=1)
+        total = total + np.tensordot(weights[start : start + len(batch)], gradients, axes=1)
     return total.astype(np.float32)
 
 

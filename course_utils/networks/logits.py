@@ -57,7 +57,16 @@ def build_logits_model(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: The network is of another kind, or ends in another activation.
     """
-    logits = _build_logits_model(as_functional(model))
+    functional = as_functional(model)
+    if (
+        functional.outputs[0].shape[-1] == 1
+        and _last_activation(model) is keras.activations.softmax
+    ):
+        raise ValueError(
+            "A softmax over a single output is always 1. Train the network with "
+            "Dense(1, activation='sigmoid') at its end."
+        )
+    logits = _build_logits_model(functional)
     if len(logits.outputs[0].shape) == 2 and logits.outputs[0].shape[-1] == 1:
         return keras.Model(logits.inputs[0], TwoClasses()(logits.outputs[0]), name=model.name)
     return logits
@@ -65,12 +74,16 @@ def build_logits_model(model: keras.Model) -> keras.Model:
 
 def ends_in_sigmoid(model: keras.Model) -> bool:
     """Tell whether each class has a probability of its own: sigmoids, or a single output."""
-    model = as_functional(model)
-    last = model.operations[-1]
+    is_sigmoid = _last_activation(model) is keras.activations.sigmoid
+    return is_sigmoid or as_functional(model).outputs[0].shape[-1] == 1
+
+
+def _last_activation(model):
+    """Return the activation of the last layer, also of one in a nested head; None has none."""
+    last = as_functional(model).operations[-1]
     while is_network(last):
         last = as_functional(last).operations[-1]
-    is_sigmoid = getattr(last, "activation", None) is keras.activations.sigmoid
-    return is_sigmoid or model.outputs[0].shape[-1] == 1
+    return getattr(last, "activation", None)
 
 
 def _build_logits_model(model):

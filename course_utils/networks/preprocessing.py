@@ -13,12 +13,13 @@ def fit_preprocessing(
 
     Args:
         prepare: Function from a picture, uint8 (h, w, 3), to the network's input, float32
-            (1, h, w, 3).
+            (1, h, w, channels).
         size: (h, w), at which it does not resize.
 
     Returns:
-        Tuple (matrix (3, 3), offset (3,)), float32: colors in [0, 1], RGB, become
-        colors @ matrix + offset. The matrix holds the order of the channels, too.
+        Tuple (matrix (3, channels), offset (channels,)), float32: colors in [0, 1], RGB, become
+        colors @ matrix + offset. The matrix holds the order of the channels, too, or the weights
+        that make gray of them.
 
     Raises:
         ValueError: The preprocessing is not of this form: it looks at more than a pixel's color, or
@@ -27,10 +28,12 @@ def fit_preprocessing(
     bright = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     pictures = [bright, bright // 2]  # one alone would fit a scale that depends on the picture
     colors = np.concatenate([picture.reshape(-1, 3) for picture in pictures]) / 255
-    inputs = np.concatenate([np.reshape(prepare(picture), (-1, 3)) for picture in pictures])
+    inputs = np.concatenate([prepare(picture)[0] for picture in pictures])
+    inputs = inputs.reshape(len(colors), -1)
     with_one = np.column_stack([colors, np.ones(len(colors))])
     solution = np.linalg.lstsq(with_one, inputs, rcond=None)[0]
-    if np.abs(with_one @ solution - inputs).max() > 1e-3 * np.ptp(inputs):
+    # A gray picture is rounded to whole levels, half of 1/255 at most.
+    if np.abs(with_one @ solution - inputs).max() > 3e-3 * np.ptp(inputs):
         raise ValueError(
             "preprocess_input must multiply and add, the same for every pixel, so that a gradient "
             "can go through it. This one does something else: a curve, or a scale that depends on "
