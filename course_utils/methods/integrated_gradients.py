@@ -34,7 +34,8 @@ def integrated_gradients(
 
     Returns:
         float32 (h, w, 3), or (h, w, 1) for a gray network, signed, in logits, with
-        (h, w) = `classifier.input_size`. Its sum comes close to F(image) - F(baseline), where F is the class's logit.
+        (h, w) = `classifier.input_size`. Its sum comes close to F(image) - F(baseline), where F is
+        the class's logit.
 
     Raises:
         ValueError: There is no such class, `num_steps` is out of range, or `image` or `baseline` is

@@ -234,13 +234,13 @@ class Runner:
         return compute(_index_tensor(class_index), tf.constant(batch))
 
     def mean_gradient(self, inputs: Tensor, layer_name: str | None, index: int) -> Tensor:
-        """Return the gradient (1, H, W, 3) of a channel's mean, or of a logit, at the input.
+        """Return the gradient (1, H, W, C) of a channel's mean, or of a logit, at the input.
 
         A channel's negative values count a twentieth, also where a ReLU makes them 0: a channel
         that is silent at first could not be woken otherwise.
 
         Args:
-            inputs: float32 (1, H, W, 3), of any size that the layers can take.
+            inputs: float32 (1, H, W, C), of any size that the layers can take.
             layer_name: The channel's layer; None means the logits.
             index: The channel, or the class.
         """
@@ -261,7 +261,8 @@ class Runner:
                     mean = tf.reduce_mean(values)
                 return tape.gradient(mean, inputs, unconnected_gradients="zero")
 
-            return gradient, [_INDEX, tf.TensorSpec((1, None, None, 3), tf.float32)]
+            channels = self.graph.input.shape[-1]
+            return gradient, [_INDEX, tf.TensorSpec((1, None, None, channels), tf.float32)]
 
         compute = self._compiled(("mean gradient", layer_name), build, runs=_ALWAYS)
         return compute(_index_tensor(index), inputs)
