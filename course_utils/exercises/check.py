@@ -35,7 +35,8 @@ def check(task: str | None = None, function: Any = None, seed: int | None = None
     if seed is None:
         seed = secrets.randbits(32)
     report = examine_answer(task, function, seed)
-    _status[task] = report.status
+    if _status.get(task) != DONE:  # what is done stays done, whatever is tried later
+        _status[task] = report.status
     print(format_report(task, report, seed))
 
 

@@ -26,6 +26,12 @@ LEAVES = "it leaves what it is given as it is"
 SHAPE = "the result has the right shape"
 VALUES = "the values are right"
 
+_NO_GRADIENT = (
+    "The gradient is None: the tape has not seen how one depends on the other. Call `tape.watch` "
+    "on a tensor before the model runs, compute inside `with` (`model(x)`, not "
+    "`model.predict(x)`), and take the gradient by that very tensor."
+)
+
 
 class Report(NamedTuple):
     """What an examination has found.
@@ -53,7 +59,8 @@ class Outcome(NamedTuple):
         arguments: What the answer was called with.
         values: The result as an array; None after an error.
         error: What was raised, or why the result is no array of numbers; None if all went well.
-        changed: The name of an argument that the call has changed, or "".
+        changed: The name of an argument that the call has changed, "settings of" it if the weights
+            of a model are as before, or "".
         returned: Whether the result is an argument, unchanged.
     """
 
@@ -135,9 +142,9 @@ def _call(task, function, off, case, arguments):
     except Exception as caught:
         error = caught
     changed = [
-        name
+        change
         for name, argument, old in zip(names, arguments, before, strict=True)
-        if not _same(_snapshot(argument), old)
+        if (change := _find_change(name, argument, old))
     ]
     if values is not None and not task.use:
         arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
@@ -150,6 +157,18 @@ def _snapshot(value):
     if hasattr(value, "get_weights") and hasattr(value, "get_config"):
         return [str(value.get_config()), *map(np.array, value.get_weights())]
     return copy.deepcopy(value) if isinstance(value, np.ndarray | list | dict) else None
+
+
+def _find_change(name, value, old):
+    """Return the name of what a call has changed, or ""."""
+    try:
+        new = _snapshot(value)
+    except Exception:  # Keras cannot write down each setting: `activation = None` makes it raise
+        return f"settings of {name}"
+    if _same(new, old):
+        return ""
+    is_model = hasattr(value, "get_weights")
+    return f"settings of {name}" if is_model and _same(new[1:], old[1:]) else name
 
 
 def _same(one, other):
@@ -179,15 +198,17 @@ def _compare(task, found, expected, seed):
     passed: list[str] = []
     for sentence in sentences:
         for number, (outcome, right) in enumerate(zip(found, expected, strict=True)):
-            if not _holds(task, sentence, outcome, right):
-                hint = _diagnose(task, found, number, seed) or _plain_hint(sentence, outcome, right)
+            verdict = _look_at(task, sentence, outcome, right)
+            if verdict is not True:
+                hint = verdict or _diagnose(task, found, number, seed)
+                hint = hint or _plain_hint(sentence, outcome, right)
                 return Report(TRIED, tuple(passed), sentence, outcome.case, hint)
         passed.append(sentence)
     return Report(DONE, tuple(passed))
 
 
-def _holds(task, sentence, outcome, right):
-    """Tell whether a property holds; those before it in the list do."""
+def _look_at(task, sentence, outcome, right):
+    """Tell whether a property holds; those before it in the list do. A text is a hint: it fails."""
     if sentence == RUNS:
         return outcome.error is None
     if sentence == LEAVES:
@@ -196,7 +217,8 @@ def _holds(task, sentence, outcome, right):
         return outcome.values.shape == right.values.shape
     if sentence == VALUES:
         return _close(outcome.values, right.values)
-    return bool(task.properties[sentence](np.asarray(outcome.values, float), *right.arguments))
+    verdict = task.properties[sentence](np.asarray(outcome.values, float), *outcome.arguments)
+    return verdict if isinstance(verdict, str) else bool(verdict)
 
 
 def _close(values, right):
@@ -220,6 +242,8 @@ def _diagnose(task, found, number, seed):
         if not _alike(found[number], _run_quietly(task, wrong, seed, number + 1)[-1]):
             continue
         count = sum(map(_alike, found, _run_quietly(task, wrong, seed)))
+        if found[number].error and count < len(found):
+            continue  # many slips raise the same error
         if count > best:
             best, hint = count, " ".join((inspect.getdoc(wrong) or "").split())
         if count == len(found):
@@ -231,7 +255,7 @@ def _diagnose(task, found, number, seed):
 
 def _is_constant(found):
     values = [outcome.values for outcome in found]
-    if any(v is None for v in values):
+    if any(v is None or not np.isfinite(v).all() for v in values):
         return False
     return len({v.tobytes() for v in values}) == 1 or len(np.unique(np.concatenate(
         [np.ravel(v) for v in values]
@@ -254,7 +278,7 @@ def _plain_hint(sentence, outcome, right):
     if sentence == RUNS:
         if isinstance(outcome.error, NoNumbers):
             return str(outcome.error)
-        return _raised(outcome.error)
+        return _no_gradient_hint(outcome.error) or _raised(outcome.error)
     if sentence == LEAVES:
         return f"It changes {outcome.changed!r}, which others still need. Work on a copy."
     if sentence == SHAPE:
@@ -271,6 +295,16 @@ def _raised(error):
     where = f" (in the line: {own[-1]})" if own and own[-1] else ""
     message = (str(error).splitlines() or [""])[0][:200]
     return f"It raises {type(error).__name__}: {message}{where}"
+
+
+def _no_gradient_hint(error):
+    """Return a hint if an answer that takes a gradient has stopped on a None, or ""."""
+    if "None" not in str(error):
+        return ""
+    _, *frames = traceback.walk_tb(error.__traceback__)
+    own = [frame.f_code for frame, _ in frames]
+    own = [code for code in own if code.co_filename == own[0].co_filename]
+    return _NO_GRADIENT if any("gradient" in code.co_names for code in own) else ""
 
 
 def _is_the_courses(function):

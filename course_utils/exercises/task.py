@@ -20,7 +20,8 @@ class Task(NamedTuple):
         wrong: Typical wrong answers, functions of the same arguments. The docstring of each is the
             hint for whoever has written something that behaves like it.
         properties: {sentence that is true of a right result: function (result, *arguments) to
-            bool}, in the order in which they are looked at, before the values.
+            bool, or to the hint if it is not true}, in the order in which they are looked at,
+            before the values. The arguments are those that the answer was called with.
         use: Function (model, *arguments) to an array, where the answer returns a model: calls it.
     """
 

@@ -50,7 +50,7 @@ def test_a_notebook_runs_from_top_to_bottom(path, kind, status, capsys, monkeypa
 @pytest.mark.parametrize("task", INDEX)
 def test_each_wrong_answer_fails_with_its_own_hint(sheets, task):
     wrong = sheets[task]["TASKS"][task].wrong
-    assert 5 <= len(wrong) <= 9
+    assert 5 <= len(wrong) <= 16  # each of them costs a run of all cases
     for answer in wrong:
         report = examine_answer(task, answer, seed=3)
         assert (report.status, report.hint) == (TRIED, hint_of(answer)), answer.__name__

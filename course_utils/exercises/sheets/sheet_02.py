@@ -140,9 +140,7 @@ TASKS["2b"] = Task(
     {
         "no value is below 0": lambda patches, kernels: patches.min() >= -1e-6,
         "no value is above 1": lambda patches, kernels: patches.max() <= 1 + 1e-6,
-        "some value is 0 or 1": lambda patches, kernels: np.isclose(
-            np.abs(patches - 0.5).max(), 0.5
-        ),
+        "some value is 0 or 1": lambda patches, kernels: np.isclose(np.abs(patches - 0.5).max(), 0.5),
     },
 )
 
@@ -250,9 +248,5 @@ TASKS["2c"] = Task(
         larger_first,
         flat_index,
     ],
-    {
-        "they are two filters": lambda pair, kernels: (
-            ((0 <= pair) & (pair < kernels.shape[-1])).all() and pair[0] != pair[1]
-        )
-    },
+    {"they are two filters": lambda pair, kernels: ((0 <= pair) & (pair < kernels.shape[-1])).all() and pair[0] != pair[1]},
 )

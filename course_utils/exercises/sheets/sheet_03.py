@@ -271,9 +271,5 @@ TASKS["3c"] = Task(
         largest_magnitude,
         rounded_up,
     ],
-    {
-        "every value stands in the maps": lambda pooled, maps: np.isin(
-            np.float32(pooled), np.float32(maps)
-        ).all()
-    },
+    {"every value stands in the maps": lambda pooled, maps: np.isin(np.float32(pooled), np.float32(maps)).all()},
 )

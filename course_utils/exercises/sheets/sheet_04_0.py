@@ -166,14 +166,7 @@ def relu_behind(model):
 TASKS["4.0b"] = Task(
     without_softmax,
     classifiers,
-    [
-        off_for_everyone,
-        logarithm_behind,
-        cut_too_early,
-        bias_forgotten,
-        still_a_softmax,
-        relu_behind,
-    ],
+    [off_for_everyone, logarithm_behind, cut_too_early, bias_forgotten, still_a_softmax, relu_behind],
     {
         "its softmax gives the probabilities of the model": lambda logits, model: np.allclose(
             softmax(logits), logits_of(model, model), atol=1e-4

@@ -271,9 +271,7 @@ def corner_to_corner(heatmap, height, width):
     """
     if heatmap.sum() == 0:
         return height / 2, width / 2
-    rows, columns = (
-        np.linspace(0, n, k) for n, k in zip((height, width), heatmap.shape, strict=True)
-    )
+    rows, columns = (np.linspace(0, n, k) for n, k in zip((height, width), heatmap.shape, strict=True))
     return center_with(heatmap, rows, columns)
 
 

@@ -124,39 +124,53 @@ def samples_needed(smooth, least):
 
 
 def noisy_maps(generator):
-    for size, noise, least in [
-        ((9, 9), 2.0, 0.9),
-        ((6, 13), 5.0, 0.8),
-        ((12, 8), 1.0, 0.97),
-        ((7, 7), 9.0, 0.7),
-    ]:
-        yield (
-            f"maps of {size[0]} x {size[1]}, correlation {least}",
-            smoother(generator, size, noise),
-            least,
-        )
+    for size, noise, least in [((9, 9), 2.0, 0.9), ((6, 13), 5.0, 0.8), ((12, 8), 1.0, 0.97), ((7, 7), 9.0, 0.7)]:
+        yield f"maps of {size[0]} x {size[1]}, correlation {least}", Smoother(generator, size, noise), least
+    smooth = Smoother(generator, (8, 10), 12.0)
+    smooth.signal += np.linspace(0, 8, 10)  # its rows are alike
+    yield "maps that grow to the right", smooth, 0.9
+    yield "maps that agree at once", Smoother(generator, (8, 6), 0.1), 0.9
+    smooth = Smoother(generator, (7, 9), 20.0)
+    smooth.chances[1] = -smooth.chances[0]
+    yield "maps that are nearly each other's negative at first", smooth, 0.8
 
 
-def smoother(generator, size, noise):
+class Smoother:
     """A method whose chance part falls with the root of the number of samples, as SmoothGrad's does."""
-    signal = generator.random(size) + np.linspace(0, 2, size[0])[:, None]
-    chances = [0.5 * noise * generator.normal(size=size) for _ in range(2)]
 
-    def smooth(num_samples, seed):
-        if num_samples > 2**20:
-            raise RuntimeError("More than a million samples: your loop does not end.")
-        return signal + chances[seed % 2] / np.sqrt(num_samples)
+    def __init__(self, generator, size, noise):
+        self.signal = generator.random(size) + np.linspace(0, 2, size[0])[:, None]
+        self.chances = [0.5 * noise * generator.normal(size=size) for _ in range(2)]
+        self.seeds = []  # of all calls
 
-    return smooth
+    def __call__(self, num_samples, seed):
+        if len(self.seeds) == 100:
+            raise RuntimeError("100 calls and no end: does your number of samples grow?")
+        self.seeds.append(int(seed))
+        return self.compute(num_samples, seed)
+
+    def compute(self, num_samples, seed):
+        """Return the map, and count nothing."""
+        return self.signal + self.chances[seed % 2] / np.sqrt(num_samples)
 
 
 def agreement(smooth, num_samples):
     return np.corrcoef(smooth(num_samples, 0).ravel(), smooth(num_samples, 1).ravel())[0, 1]
 
 
-def same_seed(smooth, least):
-    """Both maps have the same seed, so they always agree: that says nothing about chance."""
-    return 1
+def has_both_seeds(count, smooth, least):
+    if len(set(smooth.seeds)) == 1:
+        return "Both maps have the same seed, so they always agree: that says nothing about chance."
+    return set(smooth.seeds) == {0, 1}
+
+
+def wastes_no_call(count, smooth, least):
+    """Each call is expensive. An answer that ends too early or too late is none of our business here."""
+    most, calls = 2 * (int(np.log2(samples_needed(smooth.compute, least))) + 1), len(smooth.seeds)
+    return calls <= most or (
+        f"You call `smooth` {calls} times; {most} would do. Keep both maps in variables, and stop at the first "
+        "agreement."
+    )
 
 
 def the_correlation(smooth, least):
@@ -187,8 +201,26 @@ def first_rows(smooth, least):
     num_samples = 1
     while np.corrcoef(smooth(num_samples, 0), smooth(num_samples, 1))[0, 1] < least:
         num_samples *= 2
-        if num_samples > 2**20:
-            return -1
+    return num_samples
+
+
+def never_grows(smooth, least):
+    """You ask for the same number of samples again and again: double it in the loop, `num_samples *= 2`."""
+    while agreement(smooth, 1) < least:
+        pass
+    return 1
+
+
+def begins_with_two(smooth, least):
+    """You begin with 2 samples. A single one may be enough: begin with 1."""
+    return max(2, samples_needed(smooth, least))
+
+
+def without_the_sign(smooth, least):
+    """Maps that are each other's negative don't agree: keep the sign."""
+    num_samples = 1
+    while abs(agreement(smooth, num_samples)) < least:
+        num_samples *= 2
     return num_samples
 
 
@@ -196,18 +228,22 @@ TASKS["4.2b"] = Task(
     samples_needed,
     noisy_maps,
     [
-        same_seed,
         the_correlation,
         one_too_far,
         one_too_few,
         counted_by_one,
         first_rows,
+        never_grows,
+        begins_with_two,
+        without_the_sign,
     ],
     {
+        "it compares the seeds 0 and 1": has_both_seeds,
         "it is a power of two": lambda count, *_: count >= 1 and float(np.log2(count)).is_integer(),
-        "with so many samples the maps agree": lambda count, smooth, least: (
-            agreement(smooth, int(count)) >= least
+        "with so many samples the maps agree": (
+            lambda count, smooth, least: agreement(smooth.compute, int(count)) >= least
         ),
+        "it makes no call more than needed": wastes_no_call,
     },
 )
 
@@ -244,9 +280,7 @@ def np_tensor(values):
 
 def path_gradient(model, inputs, baseline, class_index, positions):
     """The mean gradient at these positions of the path."""
-    points = tf.concat(
-        [baseline + position * (inputs - baseline) for position in positions], axis=0
-    )
+    points = tf.concat([baseline + position * (inputs - baseline) for position in positions], axis=0)
     with tf.GradientTape() as tape:
         tape.watch(points)
         logits = model(points)[:, class_index]

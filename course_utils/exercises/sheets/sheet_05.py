@@ -18,11 +18,7 @@ TASKS: dict[str, Task] = {}
 
 
 def two_classes(generator):
-    for shape, classes, one, other in [
-        ((7, 7, 6), 4, 2, 0),
-        ((4, 9, 5), 6, 1, 5),
-        ((6, 6, 3), 3, 0, 2),
-    ]:
+    for shape, classes, one, other in [((7, 7, 6), 4, 2, 0), ((4, 9, 5), 6, 1, 5), ((6, 6, 3), 3, 0, 2)]:
         maps, W = np.abs(generator.normal(size=shape)), generator.normal(size=(shape[-1], classes))
         yield "{} x {} places and {} channels".format(*shape), maps, W, one, other
     maps = -generator.random((3, 5, 4)) - 0.1

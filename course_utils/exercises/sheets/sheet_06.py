@@ -96,10 +96,7 @@ def channels_to_flip(maps, W, b):
 
 def rivals(generator):
     for size, channels, count in [((4, 4), 60, 8), ((3, 7), 40, 5), ((5, 2), 50, 12)]:
-        yield (
-            f"{size[0]} x {size[1]} places and {channels} channels",
-            *a_close_race(generator, size, channels, count),
-        )
+        yield f"{size[0]} x {size[1]} places and {channels} channels", *a_close_race(generator, size, channels, count)
     maps, W = generator.random((4, 4, 6)), generator.random((6, 3))
     yield "an answer that never changes", maps, W, np.array([9.0, 0, 0])
 
@@ -166,15 +163,7 @@ def without_bias(maps, W, b):
     return channels_to_flip(maps, W, 0 * b)
 
 
-WAYS = [
-    by_activation,
-    by_weight,
-    weakest_first,
-    by_magnitude,
-    one_too_few,
-    one_at_a_time,
-    without_bias,
-]
+WAYS = [by_activation, by_weight, weakest_first, by_magnitude, one_too_few, one_at_a_time, without_bias]
 TASKS["6b"] = Task(channels_to_flip, rivals, WAYS)
 
 

@@ -32,14 +32,7 @@ def pictures_with_heatmaps(generator):
         yield case, network(generator, shape), image, heatmap, fill, num_steps
     image, fill = generator.random((2, 4, 6, 3))
     heatmap = -generator.random((4, 6)) - 0.1
-    yield (
-        "a heatmap that is negative everywhere",
-        network(generator, (4, 6)),
-        image,
-        heatmap,
-        fill,
-        3,
-    )
+    yield "a heatmap that is negative everywhere", network(generator, (4, 6)), image, heatmap, fill, 3
 
 
 def network(generator, shape):
@@ -233,11 +226,7 @@ def before_and_after(generator):
     before = generator.normal(size=(6, 8))
     yield "maps with both signs", before, before**3 + generator.normal(size=(6, 8))
     yield "a map that only gets brighter", before, np.exp(2 * before)
-    yield (
-        "maps that are negative everywhere",
-        -np.exp(before),
-        -np.exp(generator.normal(size=(6, 8))),
-    )
+    yield "maps that are negative everywhere", -np.exp(before), -np.exp(generator.normal(size=(6, 8)))
 
 
 def ranks_of(heatmap):

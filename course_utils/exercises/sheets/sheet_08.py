@@ -24,9 +24,7 @@ TASKS: dict[str, Task] = {}
 def networks_and_heads(generator):
     for size, classes in [((8, 8), 3), ((5, 9), 4)]:
         model = tiny_network(generator, size, averages=classes == 4)
-        kernel = generator.normal(size=(model.layers[-1].input.shape[-1], classes)).astype(
-            "float32"
-        )
+        kernel = generator.normal(size=(model.layers[-1].input.shape[-1], classes)).astype("float32")
         bias = generator.normal(size=classes).astype("float32")
         yield f"pictures of {size[0]} x {size[1]}, {classes} new classes", model, kernel, bias
 
@@ -304,9 +302,7 @@ def mean_probability(predict, put_label, pictures, classes, class_index):
 def counted(predict, put_label, pictures, classes, class_index):
     """You count pictures. The share is asked for: divide by how many there are."""
     one, other = two_experiments(predict, put_label, pictures, classes, class_index)
-    return round(one * (classes == class_index).sum()), round(
-        other * (classes != class_index).sum()
-    )
+    return round(one * (classes == class_index).sum()), round(other * (classes != class_index).sum())
 
 
 def of_all_pictures(predict, put_label, pictures, classes, class_index):
