@@ -14,7 +14,8 @@
 # # Exercises 2: Layers and weights
 #
 # To chapter [2](../../notebooks/02_accessing_layers_and_weights.ipynb). Write the functions; the last cell of each task
-# checks yours on random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
+# checks yours on random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu

@@ -14,8 +14,8 @@
 # # Exercises 4.0: Logits and probabilities
 #
 # To chapter [4](../../notebooks/04_0_methods_for_interpretation.ipynb). Write the functions; the last cell of each task
-# checks yours on small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all
-# tasks.
+# checks yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu

@@ -14,7 +14,8 @@
 # # Exercises 4.1: Grad-CAM
 #
 # To chapter [4.1](../../notebooks/04_1_grad_cam.ipynb). Write the functions; the last cell of each task checks yours on
-# small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
+# small random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
+# the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu

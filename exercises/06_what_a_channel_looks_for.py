@@ -14,8 +14,8 @@
 # # Exercises 6: What a channel looks for
 #
 # To chapter [6](../../notebooks/06_what_a_channel_looks_for.ipynb). Write the functions; the last cell of each task
-# checks yours on small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all
-# tasks.
+# checks yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu

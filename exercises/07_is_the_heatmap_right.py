@@ -14,7 +14,8 @@
 # # Exercises 7: Is the heatmap right?
 #
 # To chapter [7](../../notebooks/07_is_the_heatmap_right.ipynb). Write the functions; the last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Exercises 8: Your own network
 #
-# To chapter [8](../../notebooks/08_your_own_network.ipynb). Write the functions; the last cell of each task checks yours
-# on small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
+# To chapter [8](../../notebooks/08_your_own_network.ipynb). Write the functions; the last cell of each task checks
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu
