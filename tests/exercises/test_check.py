@@ -263,6 +263,15 @@ def forgets_to_watch(model, inputs, class_index):
     return np.abs(tape.gradient(logit, inputs)[0])
 
 
+def predicts(model, inputs, class_index):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        logit = model.predict(inputs, verbose=0)[0, class_index]
+    return np.abs(tape.gradient(logit, inputs)[0])
+
+
 def head_without_weights(model, kernel, bias):
     import keras
 
@@ -289,6 +298,7 @@ def the_same_filter(kernels):
         ("4.0a", all_nan, "all values are numbers", "Some values are NaN"),
         ("4.0b", softmax_off_for_everyone, LEAVES, "You have taken the softmax off"),
         ("4.2a", forgets_to_watch, RUNS, "The gradient is None: .* `tape.watch`"),
+        ("4.2a", predicts, RUNS, r"The tape follows tensors only\. `model.predict"),
         ("4.2b", samples_from_one_seed, "it compares the seeds", "Both maps have the same seed"),
         ("4.2b", samples_in_many_calls, "it makes no call more", r"`smooth` \d+ times; \d+ would"),
         ("4.2b", samples_without_end, RUNS, "100 calls and no end"),
