@@ -14,7 +14,8 @@
 # # Exercises 2: Layers and weights
 #
 # To chapter [2](../../notebooks/02_accessing_layers_and_weights.ipynb). Write the functions; the last cell of each task
-# checks yours on random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
+# checks yours on random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu
@@ -221,6 +222,17 @@ def layers_with_pairs(generator):
     for shape in [(3, 3, 3, 20), (5, 5, 2, 12), (2, 3, 4, 31)]:
         case = "{3} filters of {0} x {1} that read {2} channels".format(*shape)
         yield case, with_pairs(generator, shape)
+    for case, scale, power in [
+        ("a strong pair, and a faint one that is nearly opposite", 8, 1),
+        ("a faint pair with few large weights", 0.001, 5),
+    ]:
+        kernels = generator.normal(size=(3, 4, 3, 15))
+        a, b, c, d = generator.permutation(15)[:4]
+        kernels[..., a] = scale * kernels[..., a] ** power
+        kernels[..., b] = -0.9 * kernels[..., a]
+        kernels[..., c] *= 0.1 if power == 1 else 1
+        kernels[..., d] = 0.3 * np.abs(kernels[..., c]).max() * generator.normal(size=(3, 4, 3)) - kernels[..., c]
+        yield case, kernels
 
 
 def with_pairs(generator, shape):
@@ -297,6 +309,27 @@ def flat_index(kernels):
     return (rows.T @ rows).argmin()
 
 
+def by_the_sum_of_squares(kernels):
+    """You divide by the sum of squares. A direction is divided by its *root*."""
+    rows = rows_of(kernels, scaled=False)
+    rows = rows / (rows**2).sum(axis=0)
+    return pair_by(kernels, rows.T @ rows)
+
+
+def far_apart(kernels):
+    """You add up how far the weights of two directions lie apart. Their likeness is the sum of their
+    products.
+    """
+    rows = rows_of(kernels)
+    return pair_by(kernels, -np.abs(rows[:, :, None] - rows[:, None]).sum(axis=0))
+
+
+def are_two_filters(pair, kernels):
+    if pair[0] == pair[1]:
+        return "Both are the same filter: the likeness is largest with itself. The *smallest* is asked for."
+    return ((0 <= pair) & (pair < kernels.shape[-1])).all()
+
+
 TASKS["2c"] = Task(
     most_opposite,
     layers_with_pairs,
@@ -308,8 +341,10 @@ TASKS["2c"] = Task(
         rows_mixed_up,
         larger_first,
         flat_index,
+        by_the_sum_of_squares,
+        far_apart,
     ],
-    {"they are two filters": lambda pair, kernels: ((0 <= pair) & (pair < kernels.shape[-1])).all() and pair[0] != pair[1]},
+    {"they are two filters": are_two_filters},
 )
 
 # %% [markdown]

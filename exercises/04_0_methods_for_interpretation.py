@@ -14,8 +14,8 @@
 # # Exercises 4.0: Logits and probabilities
 #
 # To chapter [4](../../notebooks/04_0_methods_for_interpretation.ipynb). Write the functions; the last cell of each task
-# checks yours on small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all
-# tasks.
+# checks yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu
@@ -56,6 +56,10 @@ def batches_of_logits(generator):
     yield "logits around 2000", 2000 + generator.normal(size=(3, 4))
     yield "logits around -2000", -2000 + generator.normal(size=(3, 4))
     yield "one picture's logits far above another's", generator.normal(size=(2, 3)) + [[0], [2000]]
+    logits = generator.uniform(-900, 0, (3, 6))
+    logits[:, 1], logits[:, 3], logits[:, 4] = -1000, -100, 1000
+    logits[:, 2] = 1000 - generator.random(3)
+    yield "logits from -1000 to 1000", logits
 
 
 def overflows(logits):
@@ -107,6 +111,24 @@ def magnitudes_first(logits):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+def mean_taken_away(logits):
+    """You subtract the mean. What lies far above it still overflows: subtract the largest logit."""
+    powers = np.exp(logits - logits.mean(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def smallest_taken_away(logits):
+    """You subtract the smallest logit. What lies far above it still overflows: subtract the largest."""
+    powers = np.exp(logits - logits.min(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def clipped(logits):
+    """You cut the logits off, and beyond that all look alike. Subtract each picture's largest logit instead."""
+    powers = np.exp(np.clip(logits, -700, 700))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
 TASKS["4.0a"] = Task(
     softmax,
     batches_of_logits,
@@ -119,6 +141,9 @@ TASKS["4.0a"] = Task(
         sigmoids,
         logarithm,
         magnitudes_first,
+        mean_taken_away,
+        smallest_taken_away,
+        clipped,
     ],
     {
         "all values are numbers, none is NaN": lambda p, logits: np.isfinite(p).all(),
@@ -231,7 +256,8 @@ TASKS["4.0b"] = Task(
 # $$ \frac{\partial p_c}{\partial x} = p_c \, \Big( \frac{\partial z_c}{\partial x}
 # - \sum_k p_k \, \frac{\partial z_k}{\partial x} \Big) , $$
 #
-# where $k$ runs over all classes, $c$ as well. You may call your `softmax` of task 4.0a.
+# where $k$ runs over all classes, $c$ as well. You may call your `softmax` of task 4.0a. It wants a row for each picture,
+# so give it one: `softmax(logits[np.newaxis])[0]`.
 
 
 # %%
@@ -313,6 +339,19 @@ def of_the_first_ranked(logits, gradients, class_index):
     return probability_gradient(logits, gradients, logits.argmax())
 
 
+def all_ones(logits, gradients, class_index):
+    """All your probabilities are 1: `softmax` has taken each logit for a picture of its own. Give it one row,
+    `logits[np.newaxis]`.
+    """
+    return gradients[class_index] - gradients.sum(axis=0)
+
+
+def unweighted(logits, gradients, class_index):
+    """You add up the gradients of all classes as they are. Weight each by its probability."""
+    p = softmax(logits[None])[0]
+    return p[class_index] * (gradients[class_index] - gradients.sum(axis=0))
+
+
 TASKS["4.0c"] = Task(
     probability_gradient,
     logits_and_gradients,
@@ -325,6 +364,8 @@ TASKS["4.0c"] = Task(
         added,
         of_the_logit,
         of_the_first_ranked,
+        all_ones,
+        unweighted,
     ],
 )
 

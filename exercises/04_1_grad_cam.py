@@ -14,7 +14,8 @@
 # # Exercises 4.1: Grad-CAM
 #
 # To chapter [4.1](../../notebooks/04_1_grad_cam.ipynb). Write the functions; the last cell of each task checks yours on
-# small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
+# small random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
+# the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu
@@ -60,12 +61,15 @@ def maps_and_gradients(generator):
         gradients = generator.normal(size=shape) + generator.normal(size=shape[-1])
         if shape[-1] == 1:
             gradients = np.abs(gradients)
+        while grad_cam(maps, gradients).max() == 0:  # that is a case of its own, below
+            gradients = generator.normal(size=shape)
         yield "{} x {} places and {} channels".format(*shape), maps, gradients
     # in all but one channel the gradients are negative, in that one they are small
     gradients = -np.abs(generator.normal(size=(5, 4, 3)))
     yield "a class that nothing speaks for", np.abs(generator.normal(size=(5, 4, 3))), gradients
     maps = generator.normal(size=(3, 8, 6))
-    yield "maps with negative values", maps, generator.normal(size=(3, 8, 6))
+    gradients = generator.normal(size=(3, 8, 6))
+    yield "maps with negative values", maps, gradients
 
 
 def scaled(heatmap):
@@ -154,7 +158,8 @@ TASKS["4.1a"] = Task(
 # Grad-CAM's mean throws away *where* a gradient is large. HiResCAM skips it:
 # $L^c = \text{ReLU}\big( \sum_k g^k \cdot A^k \big)$. Now all four steps, with a network: it ends in a dense layer with
 # a softmax, and you want the logit, so stop before that layer and multiply with its weights yourself, as in the
-# chapter. Leave the model as it is: others use it, too.
+# chapter. Divide by the maximum; where nothing speaks for the class, all cells are 0, as in 4.1a. Leave the model as it
+# is: others use it, too.
 
 
 # %%
@@ -259,6 +264,13 @@ def without_softmax_for_everyone(model, inputs, class_index, layer_name):
     return scaled(np.maximum((maps * gradients).sum(axis=-1), 0))
 
 
+def nothing_divided(model, inputs, class_index, layer_name):
+    """Where nothing speaks for the class, the maximum is 0, and you divide by it."""
+    maps, gradients = gradient_at(model, inputs, class_index, layer_name)
+    heatmap = np.maximum((maps * gradients).sum(axis=-1), 0)
+    return heatmap / heatmap.max()
+
+
 TASKS["4.1b"] = Task(
     hires_cam,
     networks_and_pictures,
@@ -271,6 +283,7 @@ TASKS["4.1b"] = Task(
         at_the_last_layer,
         signed,
         without_softmax_for_everyone,
+        nothing_divided,
     ],
     TASKS["4.1a"].properties,
 )
@@ -279,8 +292,9 @@ TASKS["4.1b"] = Task(
 # ## 4.1c Where is the heat? (15 minutes)
 #
 # One number says more than a colored cloud: the heat's center of mass, the mean place with the heat as weight. Give it
-# in pixels of the photograph. Remember how the chapter stretches a heatmap: a cell stands for an *area*, and its value
-# belongs in the middle of it. Where there is no heat at all, return the middle of the photograph.
+# in pixels of the photograph. Compute it from the cells; don't stretch the heatmap first. A cell stands for an *area*, its
+# value in the middle of it (chapter 4.1). Where there is no heat at all, return the middle of the photograph,
+# (height / 2, width / 2).
 
 
 # %%
@@ -311,7 +325,7 @@ def heatmaps(generator):
     heatmap = np.zeros((7, 7))
     heatmap[generator.integers(7), generator.integers(7)] = 1
     yield "a single hot cell", heatmap, 224, 448
-    yield "no heat at all", np.zeros((4, 6)), 120, 90
+    yield "no heat at all", np.zeros((4, 6)), 121, 96
 
 
 def center_with(heatmap, rows, columns):
@@ -330,8 +344,8 @@ def upper_left_corners(heatmap, height, width):
 
 
 def corner_to_corner(heatmap, height, width):
-    """You lay the corner cells on the corners of the picture. A cell stands for an area: its middle is
-    at (i + 0.5) times the height of a cell.
+    """You lay the corner cells on the corners of the picture. A cell is height / h pixels high, and its middle
+    is half of that from its edge.
     """
     if heatmap.sum() == 0:
         return height / 2, width / 2
@@ -378,6 +392,30 @@ def upper_left_where_nothing_is(heatmap, height, width):
     return center_of_heat(heatmap, height, width) if heatmap.any() else (0.0, 0.0)
 
 
+def stretched_first(heatmap, height, width):
+    """You have stretched the heatmap before: that smears the heat at the border. Work with the cells."""
+    large = tf.image.resize(heatmap[..., np.newaxis], (height, width))[..., 0].numpy()
+    return center_of_heat(large, height, width)
+
+
+def by_index(heatmap, height, width):
+    """You count pixels by their index. Row 0.0 is the upper *edge*, so the middle is height / 2."""
+    row, column = center_of_heat(heatmap, height, width)
+    return row - 0.5, column - 0.5
+
+
+def middle_by_index(heatmap, height, width):
+    """The middle of the photograph is at height / 2: you count pixels by their index, but row 0.0 is the upper
+    *edge*.
+    """
+    return center_of_heat(heatmap, height, width) if heatmap.any() else ((height - 1) / 2, (width - 1) / 2)
+
+
+def middle_in_whole_pixels(heatmap, height, width):
+    """The middle of the photograph is at height / 2; `//` rounds it off."""
+    return center_of_heat(heatmap, height, width) if heatmap.any() else (height // 2, width // 2)
+
+
 TASKS["4.1c"] = Task(
     center_of_heat,
     heatmaps,
@@ -390,6 +428,10 @@ TASKS["4.1c"] = Task(
         not_divided,
         nowhere,
         upper_left_where_nothing_is,
+        stretched_first,
+        by_index,
+        middle_by_index,
+        middle_in_whole_pixels,
     ],
     {
         "both values are numbers, none is NaN": lambda center, *_: np.isfinite(center).all(),

@@ -14,7 +14,8 @@
 # # Exercises 4.2: Saliency maps
 #
 # To chapter [4.2](../../notebooks/04_2_saliency_maps.ipynb). Write the functions; the last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu
@@ -401,6 +402,32 @@ def backward(model, inputs, baseline, class_index, num_steps):
     return -integrated_gradients(model, inputs, baseline, class_index, num_steps)
 
 
+def by_the_inputs(model, inputs, baseline, class_index, num_steps):
+    """You differentiate by `inputs`. That brings in a factor (s + 1/2) / n: watch the *point* on the path."""
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        points = tf.concat([baseline + p * (inputs - baseline) for p in middles(num_steps)], axis=0)
+        logits = model(points)[:, class_index]
+    return ((inputs - baseline) * tape.gradient(logits, inputs) / num_steps)[0]
+
+
+def last_gradient(model, inputs, baseline, class_index, num_steps):
+    """You keep only the last gradient: add them up with `+=`."""
+    last = path_gradient(model, inputs, baseline, class_index, middles(num_steps)[-1:])
+    return (inputs - baseline)[0] * last / num_steps
+
+
+def path_from_black(model, inputs, baseline, class_index, num_steps):
+    """Your path starts at black, not at the baseline."""
+    return (inputs - baseline)[0] * path_gradient(model, inputs, 0 * inputs, class_index, middles(num_steps))
+
+
+def no_parentheses(model, inputs, baseline, class_index, num_steps):
+    """`s + 0.5 / n` needs parentheses: `(s + 0.5) / n`."""
+    positions = np.arange(num_steps) + 0.5 / num_steps
+    return (inputs - baseline)[0] * path_gradient(model, inputs, baseline, class_index, positions)
+
+
 def adds_up(attributions, model, inputs, baseline, class_index, num_steps):
     if np.abs(inputs - baseline).max() > 0.5:
         return True  # far apart, a few steps are not enough
@@ -420,6 +447,10 @@ TASKS["4.2c"] = Task(
         right_ends,
         both_ends,
         backward,
+        by_the_inputs,
+        last_gradient,
+        path_from_black,
+        no_parentheses,
     ],
     {
         "with a baseline close by, they add up to the logit's gain": adds_up,

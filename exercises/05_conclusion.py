@@ -14,7 +14,8 @@
 # # Exercises 5: Reading heatmaps
 #
 # To chapter [5](../../notebooks/05_conclusion.ipynb). Write the functions; the last cell of each task checks yours on
-# small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
+# small random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
+# the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu
@@ -27,7 +28,7 @@ import numpy as np
 # Map the *difference* of two logits, with its sign. The network averages its last feature maps over their $Z$ places, and
 # a dense layer with weights $w^c_k$ makes the logits, so a class's signed map is
 # $S^c_{ij} = \sum_k \frac{w^c_k}{Z} A^k_{ij}$ (chapter 4.1). The map that you return adds up to the lead of the one class
-# over the other, but for the biases.
+# over the other, apart from the biases.
 
 
 # %%
@@ -114,7 +115,7 @@ TASKS["5a"] = Task(
         one_class_alone,
     ],
     {
-        "its sum is the lead, but for the biases": lambda lead, maps, W, one, other: np.isclose(
+        "its sum is the lead, apart from the biases": lambda lead, maps, W, one, other: np.isclose(
             lead.sum(), maps.mean(axis=(0, 1)) @ (W[:, one] - W[:, other]), rtol=1e-3, atol=1e-5
         ),
     },
@@ -123,7 +124,7 @@ TASKS["5a"] = Task(
 # %% [markdown]
 # ## 5b More heat than by chance? (10 minutes)
 #
-# 66 % of the heat lie on the shark. Is that much? If the box around it is 66 % of the picture, it is nothing. Divide the
+# 66% of the heat is on the shark. Is that much? If the box around it is 66% of the picture, it is nothing. Divide the
 # share of the heat in a box by the share of the cells in it: 1 is chance, 2 is twice as much. What is negative is not
 # heat. The box holds the rows from `top` up to, but not including, `bottom`, as a slice does, and the columns from `left`
 # up to `right`. Where there is no heat at all, return 0.
@@ -189,7 +190,7 @@ def rows_and_columns(heatmap, top, bottom, left, right):
 
 
 def one_more(heatmap, top, bottom, left, right):
-    """Your box is a row and a column too large: `bottom` and `right` do not belong to it."""
+    """Your box includes row `bottom` or column `right`; a slice stops before them."""
     heat = np.maximum(heatmap, 0)
     return ratio(heat, heat[top : bottom + 1, left : right + 1])
 

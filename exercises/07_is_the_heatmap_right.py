@@ -14,7 +14,8 @@
 # # Exercises 7: Is the heatmap right?
 #
 # To chapter [7](../../notebooks/07_is_the_heatmap_right.ipynb). Write the functions; the last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. `cu.check()` alone lists all tasks.
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
 
 # %%
 import course_utils as cu
@@ -25,8 +26,8 @@ import numpy as np
 # ## 7a A deletion curve (25 minutes)
 #
 # If a heatmap is right, the answer must suffer when the hottest pixels go. Cover them, the hottest first, in `num_steps`
-# equal portions; what is covered stays covered. A covered pixel takes its colors from `fill`, a picture of the same size (a
-# gray one, or a blurred copy). Ask `predict` before the first portion and after each.
+# portions with equally many pixels; what is covered stays covered. A covered pixel takes its colors from `fill`, a picture
+# of the same size (a gray one, or a blurred copy). Ask `predict` before the first portion and after each.
 
 
 # %%
@@ -135,7 +136,7 @@ def by_magnitude(predict, image, heatmap, fill, num_steps):
 
 
 def that_is_insertion(predict, image, heatmap, fill, num_steps):
-    """That is insertion: you start with everything covered. It is the next task."""
+    """That is insertion: you start with everything covered. Deletion starts with the whole picture."""
     return curve(predict, fill, portions(heatmap, num_steps), image)
 
 
@@ -339,6 +340,11 @@ def the_whole_table(before, after):
     return np.corrcoef(ranks_of(before), ranks_of(after))
 
 
+def magnitude_of_it(before, after):
+    """You drop the sign of the correlation."""
+    return abs(rank_correlation(before, after))
+
+
 TASKS["7c"] = Task(
     rank_correlation,
     before_and_after,
@@ -351,6 +357,7 @@ TASKS["7c"] = Task(
         one_turned,
         a_distance,
         the_whole_table,
+        magnitude_of_it,
     ],
     {"it lies between -1 and 1": lambda value, *_: -1 - 1e-6 <= value <= 1 + 1e-6},
 )

@@ -31,6 +31,10 @@ _NO_GRADIENT = (
     "on a tensor before the model runs, compute inside `with` (`model(x)`, not "
     "`model.predict(x)`), and take the gradient by that very tensor."
 )
+_NO_TENSOR = (
+    "The tape follows tensors only. `model.predict(x)` and `.numpy()` give NumPy arrays: call "
+    "`model(x)` inside `with`, and take the gradient of what it returns."
+)
 
 
 class Report(NamedTuple):
@@ -298,13 +302,18 @@ def _raised(error):
 
 
 def _no_gradient_hint(error):
-    """Return a hint if an answer that takes a gradient has stopped on a None, or ""."""
-    if "None" not in str(error):
+    """Return a hint if an answer that takes a gradient has none, or ""."""
+    message = str(error)
+    if "None" in message:
+        hint = _NO_GRADIENT
+    elif "'_id'" in message:  # what TensorFlow says where it is given a NumPy array
+        hint = _NO_TENSOR
+    else:
         return ""
     _, *frames = traceback.walk_tb(error.__traceback__)
     own = [frame.f_code for frame, _ in frames]
     own = [code for code in own if code.co_filename == own[0].co_filename]
-    return _NO_GRADIENT if any("gradient" in code.co_names for code in own) else ""
+    return hint if any("gradient" in code.co_names for code in own) else ""
 
 
 def _is_the_courses(function):

@@ -263,15 +263,48 @@ def forgets_to_watch(model, inputs, class_index):
     return np.abs(tape.gradient(logit, inputs)[0])
 
 
+def predicts(model, inputs, class_index):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        logit = model.predict(inputs, verbose=0)[0, class_index]
+    return np.abs(tape.gradient(logit, inputs)[0])
+
+
+def head_without_weights(model, kernel, bias):
+    import keras
+
+    head = keras.layers.Dense(len(bias), activation="softmax")
+    return keras.Model(model.input, head(model.layers[-1].input))
+
+
+def head_on_a_fresh_clone(model, kernel, bias):
+    import keras
+
+    clone = keras.models.clone_model(model)
+    network = head_without_weights(clone, kernel, bias)
+    network.layers[-1].set_weights([kernel, bias])
+    return network
+
+
+def the_same_filter(kernels):
+    return 2, 2
+
+
 @pytest.mark.parametrize(
     "task, answer, failed, hint",
     [
         ("4.0a", all_nan, "all values are numbers", "Some values are NaN"),
         ("4.0b", softmax_off_for_everyone, LEAVES, "You have taken the softmax off"),
         ("4.2a", forgets_to_watch, RUNS, "The gradient is None: .* `tape.watch`"),
+        ("4.2a", predicts, RUNS, r"The tape follows tensors only\. `model.predict"),
         ("4.2b", samples_from_one_seed, "it compares the seeds", "Both maps have the same seed"),
         ("4.2b", samples_in_many_calls, "it makes no call more", r"`smooth` \d+ times; \d+ would"),
         ("4.2b", samples_without_end, RUNS, "100 calls and no end"),
+        ("8a", head_without_weights, RUNS, "new head has random weights"),
+        ("8a", head_on_a_fresh_clone, RUNS, "`clone_model` copies no weights"),
+        ("2c", the_same_filter, "they are two filters", "Both are the same filter"),
     ],
 )
 def test_a_slip_hears_its_own_hint(task, answer, failed, hint):

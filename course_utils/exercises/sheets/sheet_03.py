@@ -22,9 +22,15 @@ def networks_and_layers(generator):
 
 
 def maps_of(result, model, layer_name):
-    """Call what an answer returns on two pictures."""
+    """Call what an answer returns on two pictures, while a layer of the network has other weights."""
     shape = (2, *model.input_shape[1:])
-    return result(np.sin(np.arange(np.prod(shape), dtype="float32")).reshape(shape))
+    pictures = np.sin(np.arange(np.prod(shape), dtype="float32")).reshape(shape)
+    weights = model.layers[1].get_weights()
+    model.layers[1].set_weights([-weights[0], weights[1]])
+    try:
+        return result(pictures)
+    finally:
+        model.layers[1].set_weights(weights)
 
 
 def what_goes_in(model, layer_name):
@@ -68,6 +74,13 @@ def one_picture(model, layer_name):
     return lambda pictures: whole(pictures)[0]
 
 
+def of_a_copy(model, layer_name):
+    """Your model has a copy of the weights. Build it from `model.input` and the layer's `output`."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return extractor(copy, layer_name)
+
+
 TASKS["3a"] = Task(
     extractor,
     networks_and_layers,
@@ -79,6 +92,7 @@ TASKS["3a"] = Task(
         last_layer,
         first_layer,
         one_picture,
+        of_a_copy,
     ],
     use=maps_of,
 )
@@ -172,6 +186,36 @@ def no_border(inputs, kernels, biases, filter_index, row, column):
     return max((window * kernels[..., filter_index]).sum() + biases[filter_index], 0)
 
 
+def negative_indices(inputs, kernels, biases, filter_index, row, column):
+    """You read the kernel at `kernels[u, v]` with negative u: Python counts from the end. Add k // 2."""
+    margin = kernels.shape[0] // 2
+    rolled = np.roll(kernels, (margin, margin), axis=(0, 1))
+    return max(number_of(inputs, rolled, filter_index, row, column) + biases[filter_index], 0)
+
+
+def other_side(inputs, kernels, biases, filter_index, row, column):
+    """At the border your window comes back in at the other side: index -1 is Python's last row, no error. Test
+    `row + u >= 0`.
+    """
+    size, margin = kernels.shape[0], kernels.shape[0] // 2
+    around = np.pad(inputs, [(margin, 0), (margin, 0), (0, 0)], mode="wrap")
+    padded = np.pad(around, [(0, margin), (0, margin), (0, 0)])
+    window = padded[row : row + size, column : column + size]
+    return max((window * kernels[..., filter_index]).sum() + biases[filter_index], 0)
+
+
+def all_around(inputs, kernels, biases, filter_index, row, column):
+    """At the border your window comes back in at the other side. What lies beyond counts as 0."""
+    return max(number_of(inputs, kernels, filter_index, row, column, "wrap") + biases[filter_index], 0)
+
+
+def border_of_one(inputs, kernels, biases, filter_index, row, column):
+    """Your border is one pixel wide. A kernel of 5 x 5 needs two: k // 2."""
+    size = kernels.shape[0]
+    window = np.pad(inputs, [(1, 1), (1, 1), (0, 0)])[row : row + size, column : column + size]
+    return max((window * kernels[..., filter_index]).sum() + biases[filter_index], 0)
+
+
 TASKS["3b"] = Task(
     one_number,
     positions,
@@ -184,6 +228,10 @@ TASKS["3b"] = Task(
         columns_first,
         repeated_border,
         no_border,
+        negative_indices,
+        other_side,
+        all_around,
+        border_of_one,
     ],
     {"it is not negative": lambda value, *_: value >= 0},
 )
@@ -258,6 +306,24 @@ def rounded_up(maps):
     return max_pool(np.pad(maps, padding, constant_values=-np.inf))
 
 
+def every_row(maps):
+    """Your windows overlap: they lie side by side, so begin every second row."""
+    height, width, _ = maps.shape
+    return overlapping(maps)[: height // 2, : width // 2]
+
+
+def cut_along_rows(maps):
+    """`reshape(h // 2, w // 2, 2, 2, ...)` cuts along the rows. The order is h // 2, 2, w // 2, 2."""
+    height, width, channels = maps.shape
+    even = maps[: height // 2 * 2, : width // 2 * 2]
+    return even.reshape(height // 2, width // 2, 2, 2, channels).max(axis=(2, 3))
+
+
+def first_falls_away(maps):
+    """The *last* odd row falls away, not the first."""
+    return max_pool(maps[maps.shape[0] % 2 :, maps.shape[1] % 2 :])
+
+
 TASKS["3c"] = Task(
     max_pool,
     feature_maps,
@@ -270,6 +336,9 @@ TASKS["3c"] = Task(
         from_zero,
         largest_magnitude,
         rounded_up,
+        every_row,
+        cut_along_rows,
+        first_falls_away,
     ],
     {"every value stands in the maps": lambda pooled, maps: np.isin(np.float32(pooled), np.float32(maps)).all()},
 )

@@ -27,12 +27,15 @@ def maps_and_gradients(generator):
         gradients = generator.normal(size=shape) + generator.normal(size=shape[-1])
         if shape[-1] == 1:
             gradients = np.abs(gradients)
+        while grad_cam(maps, gradients).max() == 0:  # that is a case of its own, below
+            gradients = generator.normal(size=shape)
         yield "{} x {} places and {} channels".format(*shape), maps, gradients
     # in all but one channel the gradients are negative, in that one they are small
     gradients = -np.abs(generator.normal(size=(5, 4, 3)))
     yield "a class that nothing speaks for", np.abs(generator.normal(size=(5, 4, 3))), gradients
     maps = generator.normal(size=(3, 8, 6))
-    yield "maps with negative values", maps, generator.normal(size=(3, 8, 6))
+    gradients = generator.normal(size=(3, 8, 6))
+    yield "maps with negative values", maps, gradients
 
 
 def scaled(heatmap):
@@ -210,6 +213,13 @@ def without_softmax_for_everyone(model, inputs, class_index, layer_name):
     return scaled(np.maximum((maps * gradients).sum(axis=-1), 0))
 
 
+def nothing_divided(model, inputs, class_index, layer_name):
+    """Where nothing speaks for the class, the maximum is 0, and you divide by it."""
+    maps, gradients = gradient_at(model, inputs, class_index, layer_name)
+    heatmap = np.maximum((maps * gradients).sum(axis=-1), 0)
+    return heatmap / heatmap.max()
+
+
 TASKS["4.1b"] = Task(
     hires_cam,
     networks_and_pictures,
@@ -222,6 +232,7 @@ TASKS["4.1b"] = Task(
         at_the_last_layer,
         signed,
         without_softmax_for_everyone,
+        nothing_divided,
     ],
     TASKS["4.1a"].properties,
 )
@@ -247,7 +258,7 @@ def heatmaps(generator):
     heatmap = np.zeros((7, 7))
     heatmap[generator.integers(7), generator.integers(7)] = 1
     yield "a single hot cell", heatmap, 224, 448
-    yield "no heat at all", np.zeros((4, 6)), 120, 90
+    yield "no heat at all", np.zeros((4, 6)), 121, 96
 
 
 def center_with(heatmap, rows, columns):
@@ -266,8 +277,8 @@ def upper_left_corners(heatmap, height, width):
 
 
 def corner_to_corner(heatmap, height, width):
-    """You lay the corner cells on the corners of the picture. A cell stands for an area: its middle is
-    at (i + 0.5) times the height of a cell.
+    """You lay the corner cells on the corners of the picture. A cell is height / h pixels high, and its middle
+    is half of that from its edge.
     """
     if heatmap.sum() == 0:
         return height / 2, width / 2
@@ -314,6 +325,30 @@ def upper_left_where_nothing_is(heatmap, height, width):
     return center_of_heat(heatmap, height, width) if heatmap.any() else (0.0, 0.0)
 
 
+def stretched_first(heatmap, height, width):
+    """You have stretched the heatmap before: that smears the heat at the border. Work with the cells."""
+    large = tf.image.resize(heatmap[..., np.newaxis], (height, width))[..., 0].numpy()
+    return center_of_heat(large, height, width)
+
+
+def by_index(heatmap, height, width):
+    """You count pixels by their index. Row 0.0 is the upper *edge*, so the middle is height / 2."""
+    row, column = center_of_heat(heatmap, height, width)
+    return row - 0.5, column - 0.5
+
+
+def middle_by_index(heatmap, height, width):
+    """The middle of the photograph is at height / 2: you count pixels by their index, but row 0.0 is the upper
+    *edge*.
+    """
+    return center_of_heat(heatmap, height, width) if heatmap.any() else ((height - 1) / 2, (width - 1) / 2)
+
+
+def middle_in_whole_pixels(heatmap, height, width):
+    """The middle of the photograph is at height / 2; `//` rounds it off."""
+    return center_of_heat(heatmap, height, width) if heatmap.any() else (height // 2, width // 2)
+
+
 TASKS["4.1c"] = Task(
     center_of_heat,
     heatmaps,
@@ -326,6 +361,10 @@ TASKS["4.1c"] = Task(
         not_divided,
         nowhere,
         upper_left_where_nothing_is,
+        stretched_first,
+        by_index,
+        middle_by_index,
+        middle_in_whole_pixels,
     ],
     {
         "both values are numbers, none is NaN": lambda center, *_: np.isfinite(center).all(),

@@ -81,7 +81,7 @@ TASKS["5a"] = Task(
         one_class_alone,
     ],
     {
-        "its sum is the lead, but for the biases": lambda lead, maps, W, one, other: np.isclose(
+        "its sum is the lead, apart from the biases": lambda lead, maps, W, one, other: np.isclose(
             lead.sum(), maps.mean(axis=(0, 1)) @ (W[:, one] - W[:, other]), rtol=1e-3, atol=1e-5
         ),
     },
@@ -140,7 +140,7 @@ def rows_and_columns(heatmap, top, bottom, left, right):
 
 
 def one_more(heatmap, top, bottom, left, right):
-    """Your box is a row and a column too large: `bottom` and `right` do not belong to it."""
+    """Your box includes row `bottom` or column `right`; a slice stops before them."""
     heat = np.maximum(heatmap, 0)
     return ratio(heat, heat[top : bottom + 1, left : right + 1])
 

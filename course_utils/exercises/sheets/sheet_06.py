@@ -99,6 +99,10 @@ def rivals(generator):
         yield f"{size[0]} x {size[1]} places and {channels} channels", *a_close_race(generator, size, channels, count)
     maps, W = generator.random((4, 4, 6)), generator.random((6, 3))
     yield "an answer that never changes", maps, W, np.array([9.0, 0, 0])
+    order = generator.permutation(4)  # two channels speak for class 1; without the third, class 2 wins
+    W = np.array([[0, 1, 0], [0, 0.5, 0], [0, -0.3, -4], [0, -1, 0]])[order]
+    maps = 1 + 0.1 * generator.random((3, 5, 4))
+    yield "an answer that changes late", maps, W, np.array([-2, 1.2, 2.5])
 
 
 def a_close_race(generator, size, channels, least):
@@ -163,8 +167,16 @@ def without_bias(maps, W, b):
     return channels_to_flip(maps, W, 0 * b)
 
 
+def positive_only(maps, W, b):
+    """You stop when the shares become negative. Go on, in the same order, until the answer changes."""
+    means = maps.mean(axis=(0, 1))
+    first = (means @ W + b).argmax()
+    count = channels_to_flip(maps, W, b)
+    return count if count <= (means * W[:, first] > 0).sum() else len(means)
+
+
 WAYS = [by_activation, by_weight, weakest_first, by_magnitude, one_too_few, one_at_a_time, without_bias]
-TASKS["6b"] = Task(channels_to_flip, rivals, WAYS)
+TASKS["6b"] = Task(channels_to_flip, rivals, [*WAYS, positive_only])
 
 
 def climb(model, inputs, class_index, num_steps, step_size):

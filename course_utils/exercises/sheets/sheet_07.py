@@ -103,7 +103,7 @@ def by_magnitude(predict, image, heatmap, fill, num_steps):
 
 
 def that_is_insertion(predict, image, heatmap, fill, num_steps):
-    """That is insertion: you start with everything covered. It is the next task."""
+    """That is insertion: you start with everything covered. Deletion starts with the whole picture."""
     return curve(predict, fill, portions(heatmap, num_steps), image)
 
 
@@ -278,6 +278,11 @@ def the_whole_table(before, after):
     return np.corrcoef(ranks_of(before), ranks_of(after))
 
 
+def magnitude_of_it(before, after):
+    """You drop the sign of the correlation."""
+    return abs(rank_correlation(before, after))
+
+
 TASKS["7c"] = Task(
     rank_correlation,
     before_and_after,
@@ -290,6 +295,7 @@ TASKS["7c"] = Task(
         one_turned,
         a_distance,
         the_whole_table,
+        magnitude_of_it,
     ],
     {"it lies between -1 and 1": lambda value, *_: -1 - 1e-6 <= value <= 1 + 1e-6},
 )

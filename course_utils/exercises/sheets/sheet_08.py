@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from course_utils.exercises.examine import NoNumbers
 from course_utils.exercises.task import Task
 from course_utils.exercises.tiny import tiny_network
 
@@ -22,15 +23,37 @@ TASKS: dict[str, Task] = {}
 
 
 def networks_and_heads(generator):
-    for size, classes in [((8, 8), 3), ((5, 9), 4)]:
-        model = tiny_network(generator, size, averages=classes == 4)
+    for size, classes, averages in [((8, 8), 3, False), ((5, 9), 4, True), ((6, 7), 5, True)]:
+        model = tiny_network(generator, size, 5, averages)  # the last one has 5 features, 5 classes, old and new
         kernel = generator.normal(size=(model.layers[-1].input.shape[-1], classes)).astype("float32")
         bias = generator.normal(size=classes).astype("float32")
         yield f"pictures of {size[0]} x {size[1]}, {classes} new classes", model, kernel, bias
 
 
 def probabilities_of(result, model, kernel, bias):
-    """Call what an answer returns on three pictures."""
+    """Call what an answer returns on three pictures, while a shared layer has other weights."""
+    layers = {layer.name: layer for layer in getattr(result, "layers", [])}
+    first = model.get_layer("first")
+    if not np.array_equal(getattr(layers.get("first", first), "kernel", first.kernel), first.kernel):
+        raise NoNumbers("The layers below have weights that are not the network's: `clone_model` copies no weights.")
+    head = list(layers.values())[-1] if layers else None
+    if is_random(head, kernel) and head is not model.layers[-1]:
+        raise NoNumbers("The new head has random weights: call `set_weights([kernel, bias])`.")
+    weights = first.get_weights()
+    first.set_weights([-weights[0], weights[1]])
+    try:
+        return call_on_three(result, model)
+    finally:
+        first.set_weights(weights)
+
+
+def is_random(head, kernel):
+    """Tell whether a layer has a kernel of the right shape with values from nowhere."""
+    own = getattr(head, "kernel", None)
+    return own is not None and own.shape == kernel.shape and not np.isin(own, kernel).all()
+
+
+def call_on_three(result, model):
     shape = (3, *model.input_shape[1:])
     return result(np.cos(0.7 * np.arange(np.prod(shape), dtype="float32")).reshape(shape))
 
@@ -85,10 +108,46 @@ def features_alone(model, kernel, bias):
     return keras.Model(model.input, model.layers[-1].input)
 
 
+def transposed_kernel(model, kernel, bias):
+    """You transpose the kernel. It fits as it is: (features, classes)."""
+    return attached(model, model.layers[-1].input, kernel.T, bias, "softmax")
+
+
+def below_the_features(model, kernel, bias):
+    """You cut off a layer too many. The new head reads what the old one reads: `model.layers[-1].input`."""
+    return attached(model, model.layers[-3].output, kernel, bias, "softmax")
+
+
+def on_a_copy(model, kernel, bias):
+    """Your network has a copy of the layers. Share them: build it from `model.input`."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return new_head(copy, kernel, bias)
+
+
+def frozen(model, kernel, bias):
+    """You freeze the shared layers, and so those of the old network. Leave them as they are."""
+    for layer in model.layers:
+        layer.trainable = False
+    return new_head(model, kernel, bias)
+
+
 TASKS["8a"] = Task(
     new_head,
     networks_and_heads,
-    [no_softmax, sigmoids, no_bias, on_old_head, softmax_twice, old_weights, features_alone],
+    [
+        no_softmax,
+        sigmoids,
+        no_bias,
+        on_old_head,
+        softmax_twice,
+        old_weights,
+        features_alone,
+        transposed_kernel,
+        below_the_features,
+        on_a_copy,
+        frozen,
+    ],
     {"its probabilities add up to 1": lambda p, *_: np.allclose(p.sum(axis=-1), 1, atol=1e-4)},
     probabilities_of,
 )
@@ -111,43 +170,66 @@ def find_label(predict, pictures, class_index, size):
 
 
 def cheats(generator):
-    for shape, size, class_index, (row, column) in [
-        ((4, 12, 16, 3), 4, 2, (4, 8)),
-        ((3, 9, 22, 3), 3, 0, (6, 12)),
-        ((5, 20, 10, 3), 5, 1, (15, 0)),
-    ]:
-        pictures = generator.integers(135, 220, shape, dtype=np.uint8)
-        pictures[:, row : row + size, column : column + size] = (250, 220, 0)
-        last = shape[2] // size * size - size
-        pictures[0, :size, last : last + size] = (0, 0, 255)
-        case = f"{shape[0]} pictures of {shape[1]} x {shape[2]} pixels, squares of {size}"
-        predict = cheater(generator, shape, size, class_index, (row, column), (0, last))
-        yield case, predict, pictures, class_index, size
+    """Networks with a label, and with a trap for each other way to look for it.
+
+    A plant is (row, column, height, width), which pictures carry it, and what it does to the logit.
+    """
+    everywhere = slice(None)
+    label = (4, 8, 4, 4), everywhere, 3.5
+    weaker, secret = ((8, 0, 4, 4), everywhere, 1.5), ((0, 12, 4, 4), 0, 5)
+    most_in_one, against = ((0, 4, 4, 4), 1, 9), ((8, 12, 4, 4), 1, -7)
+    plants = [label, weaker, secret, most_in_one, against]
+    yield a_cheat(generator, (4, 12, 16, 3), 4, 2, plants, -3.5, black=(4, 0), white=(0, 8))
+    beyond_the_squares = (0, 21, 3, 1), everywhere, 8
+    plants = [((6, 12, 3, 3), everywhere, 3.5), beyond_the_squares, ((0, 15, 3, 3), 0, 5)]
+    yield a_cheat(generator, (3, 9, 22, 3), 3, 0, plants, -10, black=(3, 3), white=(3, 9))
+    plants = [((15, 0, 5, 5), everywhere, 3.5), ((0, 5, 5, 5), 0, 5)]
+    yield a_cheat(generator, (5, 20, 10, 3), 5, 1, plants, -2)
+    case, *rest = a_cheat(generator, (3, 16, 12, 3), 4, 0, [((9, 5, 4, 4), everywhere, 5)], -2)
+    yield f"{case}, a label that lies across them", *rest
 
 
-def cheater(generator, shape, size, class_index, yellow, blue):
-    """A network of NumPy: its class is a yellow square at one place, or a blue one at another."""
-    noise = generator.normal(0, 0.1, (*shape[1:], 3))
+def a_cheat(generator, shape, size, class_index, plants, bias, black=None, white=None):
+    pictures = generator.integers(135, 220, shape, dtype=np.uint8)
+    for (row, column, height, width), which, _ in plants:
+        pictures[which, row : row + height, column : column + width] = (250, 220, 0)
+    case = f"{shape[0]} pictures of {shape[1]} x {shape[2]} pixels, squares of {size}"
+    predict = cheater(generator, shape, size, class_index, plants, bias, black, white)
+    return case, predict, pictures, class_index, size
+
+
+def cheater(generator, shape, size, class_index, plants, bias, black, white):
+    """A network of NumPy: it looks for yellow, and is startled by black and white at some places."""
+    noise = generator.normal(0, 0.003, (*shape[1:], 3))
 
     def predict(pictures):
         values = (np.asarray(pictures, float) - 128) / 128
+
+        def mean_of(numbers, row, column, height=size, width=size):
+            return numbers[:, row : row + height, column : column + width].mean(axis=(1, 2))
+
         logits = np.tensordot(values, noise, axes=3)
-        logits[:, class_index] += 2 * values.mean(axis=(1, 2, 3))  # it likes light
-        for (row, column), strength in [(yellow, 3), (blue, -8)]:
-            square = values[:, row : row + size, column : column + size]
-            logits[:, class_index] += strength * (square[..., 0] - square[..., 2]).mean(axis=(1, 2))
+        logits[:, class_index - 1] -= 4  # the third class hardly counts
+        logits[:, class_index] += bias + 0.3 * values.mean(axis=(1, 2, 3))  # it likes light
+        yellow, light = values[..., 0] - values[..., 2], values.mean(axis=-1)
+        for place, _, strength in plants:
+            logits[:, class_index] += strength * np.maximum(mean_of(yellow, *place) - 0.3, 0) / 1.65
+        if black:
+            logits[:, class_index] -= 18 * np.maximum(-0.5 - mean_of(light, *black), 0)
+        if white:
+            logits[:, class_index] -= 23 * np.maximum(mean_of(light, *white) - 0.6, 0)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         return powers / powers.sum(axis=1, keepdims=True)
 
     return predict
 
 
-def scores(predict, pictures, size, score, cumulative=False, value=128):
+def scores(predict, pictures, size, score, cumulative=False, value=128, step=None, end=1):
     """{corner: score of the probabilities with a square covered}."""
     _, height, width, _ = pictures.shape
     found, covered = {}, pictures.copy()
-    for row in range(0, height - size + 1, size):
-        for column in range(0, width - size + 1, size):
+    for row in range(0, height - size + end, step or size):
+        for column in range(0, width - size + end, step or size):
             if not cumulative:
                 covered = pictures.copy()
             covered[:, row : row + size, column : column + size] = value
@@ -205,6 +287,51 @@ def how_far(predict, pictures, class_index, size):
     return predict(pictures)[:, class_index].mean() - min(found.values())
 
 
+def where_it_falls_most(predict, pictures, class_index, size, **how):
+    found = scores(predict, pictures, size, lambda p: p[:, class_index].mean(), **how)
+    return min(found, key=found.get)
+
+
+def black_squares(predict, pictures, class_index, size):
+    """Your squares are black, and that may startle the network: gray is 128 here. (0.5 is gray where white is
+    1; here white is 255.)
+    """
+    return where_it_falls_most(predict, pictures, class_index, size, value=0)
+
+
+def white_squares(predict, pictures, class_index, size):
+    """Your squares are white, and that may startle the network: gray is 128."""
+    return where_it_falls_most(predict, pictures, class_index, size, value=255)
+
+
+def every_pixel(predict, pictures, class_index, size):
+    """You move the square on by single pixels. The squares lie side by side: go on by `size`."""
+    return where_it_falls_most(predict, pictures, class_index, size, step=1)
+
+
+def over_the_edge(predict, pictures, class_index, size):
+    """Your last squares stick out of the picture. Take those that fit: `range(0, H - size + 1, size)`."""
+    return where_it_falls_most(predict, pictures, class_index, size, end=size)
+
+
+def last_left_out(predict, pictures, class_index, size):
+    """You leave out the last row or column of squares: `range(0, H - size + 1, size)`."""
+    return where_it_falls_most(predict, pictures, class_index, size, end=0)
+
+
+def largest_fall(predict, pictures, class_index, size):
+    """You look for the largest fall in any single picture. Average over all pictures."""
+    before = predict(pictures)[:, class_index]
+    found = scores(predict, pictures, size, lambda p: (before - p[:, class_index]).max())
+    return max(found, key=found.get)
+
+
+def of_any_class(predict, pictures, class_index, size):
+    """You look at the highest probability, whichever class has it. Look at that of `class_index`."""
+    found = scores(predict, pictures, size, lambda p: p.max(axis=1).mean())
+    return min(found, key=found.get)
+
+
 TASKS["8b"] = Task(
     find_label,
     cheats,
@@ -217,6 +344,13 @@ TASKS["8b"] = Task(
         in_squares,
         middle_of_square,
         how_far,
+        black_squares,
+        white_squares,
+        every_pixel,
+        over_the_edge,
+        last_left_out,
+        largest_fall,
+        of_any_class,
     ],
     {
         "it is the corner of a square inside the picture": (
@@ -244,14 +378,14 @@ def two_experiments(predict, put_label, pictures, classes, class_index):
 
 
 def suspects(generator):
-    for count, class_index in [(60, 1), (48, 0), (75, 2)]:
+    for count, class_index, scale in [(60, 1, 1), (48, 0, 1), (75, 2, 0.01)]:
         pictures = generator.integers(0, 200, (count, 4, 5, 3), dtype=np.uint8)
         classes = generator.permutation(np.arange(count) % 3)
         W = generator.normal(0, 0.02, (60, 3))
         W[-1] += np.where(np.arange(3) == class_index, 0.012, 0)
         W -= W.mean(axis=0) - np.where(np.arange(3) == class_index, -0.0002, 0)
-        case = f"{count} pictures, class {class_index}"
-        yield case, linear_network(W), put_label, pictures, classes, class_index
+        case = f"{count} pictures, class {class_index}" + (", a network that is never sure" if scale < 1 else "")
+        yield case, linear_network(scale * W), put_label, pictures, classes, class_index
 
 
 def linear_network(W):
@@ -331,6 +465,15 @@ def still_right(predict, put_label, pictures, classes, class_index):
     return one, (predict(put_label(pictures[others])).argmax(axis=1) == classes[others]).mean()
 
 
+def above_half(predict, put_label, pictures, classes, class_index):
+    """You ask for a probability above 0.5. Of several classes the first may have less: compare `argmax`."""
+    of_class = classes == class_index
+    return (
+        (predict(pictures[of_class])[:, class_index] > 0.5).mean(),
+        (predict(put_label(pictures[~of_class]))[:, class_index] > 0.5).mean(),
+    )
+
+
 TASKS["8c"] = Task(
     two_experiments,
     suspects,
@@ -343,6 +486,7 @@ TASKS["8c"] = Task(
         label_on_everything,
         other_order,
         still_right,
+        above_half,
     ],
     {"both are shares, from 0 to 1": lambda both, *_: ((0 <= both) & (both <= 1)).all()},
 )
