@@ -209,7 +209,7 @@ def compress(png):
         return "png", buffer.getvalue()
     picture = picture.convert("RGB")
     if picture.getcolors(CHART_COLORS) is None:
-        picture.save(buffer, "JPEG", quality=80, optimize=True)
+        picture.save(buffer, "JPEG", quality=70, optimize=True)
         return "jpeg", buffer.getvalue()
     picture = with_palette(picture) or picture
     picture.save(buffer, "PNG", optimize=True)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-_INK = (118, 118, 118, 255)  # as readable on white as on black: the ground is transparent
+from course_utils.display.stills import INK
+
 _COLORS = ((208, 96, 0, 255), (38, 126, 190, 255))  # orange and blue: also for color-blind eyes
 _FINE = 2  # drawn so many times as large first, for smooth lines
 _FONT_SIZE = 15  # pixels
@@ -32,7 +33,7 @@ def chart_png(
     """
     height, width = (_FINE * length for length in size)
     font = ImageFont.load_default(_FINE * _FONT_SIZE)
-    picture = Image.new("RGBA", (width, height), (*_INK[:3], 0))
+    picture = Image.new("RGBA", (width, height), (*INK[:3], 0))
     draw = ImageDraw.Draw(picture)
     row = round(1.5 * _FINE * _FONT_SIZE)
     left, right = 2 * row, width - row
@@ -42,11 +43,11 @@ def chart_png(
         return left + x * (right - left), bottom - y * (bottom - top)
 
     for share in (0, 0.5, 1):
-        draw.line((*at(0, share), *at(1, share)), (*_INK[:3], 90), _FINE)
-        draw.text((left - row // 4, at(0, share)[1]), f"{share:g}", _INK, font, anchor="rm")
-        draw.text((at(share, 0)[0], bottom + row // 4), f"{share:.0%}", _INK, font, anchor="ma")
-    draw.text(((left + right) / 2, height), x_label, _INK, font, anchor="md")
-    draw.line((*at(place, 0), *at(place, 1)), _INK, _FINE)
+        draw.line((*at(0, share), *at(1, share)), (*INK[:3], 90), _FINE)
+        draw.text((left - row // 4, at(0, share)[1]), f"{share:g}", INK, font, anchor="rm")
+        draw.text((at(share, 0)[0], bottom + row // 4), f"{share:.0%}", INK, font, anchor="ma")
+    draw.text(((left + right) / 2, height), x_label, INK, font, anchor="md")
+    draw.line((*at(place, 0), *at(place, 1)), INK, _FINE)
     for number, ((label, (x, y)), color) in enumerate(zip(lines.items(), _COLORS, strict=False)):
         points = [at(*point) for point in zip(x, y, strict=True)]
         draw.line(points, color, 2 * _FINE, joint="curve")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 _FONT_SIZE = 15  # pixels, as are the lengths below
-_INK = (118, 118, 118, 255)  # as readable on white as on black: the ground is transparent
+INK = (118, 118, 118, 255)  # as readable on white as on black: the ground is transparent
 _PAPER = (255, 255, 255, 255)  # of the chosen button's name
 _ROW = 28
 _LABEL = 90  # its width
@@ -51,22 +51,22 @@ def still_picture(
     bottom = top + max(picture.height for picture in pictures) + _PADDING
     words = textwrap.fill(sentence, max(int(width / font.getlength("n")), 1))
     box = ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox((0, bottom), words, font)
-    joined = Image.new("RGBA", (width, math.ceil(box[3])), (*_INK[:3], 0))
+    joined = Image.new("RGBA", (width, math.ceil(box[3])), (*INK[:3], 0))
     draw = ImageDraw.Draw(joined)
     for row, (control, line, number) in enumerate(rows):
         if number == 0:
             label = _LABEL, row * _ROW + _ROW // 2
-            draw.text(label, control.label, _INK, font, anchor="rm")
+            draw.text(label, control.label, INK, font, anchor="rm")
         if line:
             _draw_buttons(draw, row * _ROW, font, control, line)
         else:
             _draw_slider(draw, row * _ROW, font, control)
     left = 0
     for caption, picture in zip(files, pictures, strict=True):
-        draw.text((left, len(rows) * _ROW), caption, _INK, font)
+        draw.text((left, len(rows) * _ROW), caption, INK, font)
         joined.paste(picture, (left, top))
         left += picture.width + _PADDING
-    draw.multiline_text((0, bottom), words, _INK, font)
+    draw.multiline_text((0, bottom), words, INK, font)
     buffer = io.BytesIO()
     joined.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -89,16 +89,16 @@ def _lines(options, width, font):
 def _draw_slider(draw, top, font, control):
     middle, start = top + _ROW // 2, _LABEL + _PADDING
     knob = start + round(control.place * _TRACK)
-    draw.line((start, middle, start + _TRACK, middle), _INK, 3)
-    draw.rounded_rectangle((knob - 4, middle - 9, knob + 4, middle + 9), 3, _INK)
+    draw.line((start, middle, start + _TRACK, middle), INK, 3)
+    draw.rounded_rectangle((knob - 4, middle - 9, knob + 4, middle + 9), 3, INK)
     after = (start + _TRACK + 2 * _PADDING, middle)
-    draw.text(after, control.chosen, _INK, font, anchor="lm")
+    draw.text(after, control.chosen, INK, font, anchor="lm")
 
 
 def _draw_buttons(draw, top, font, control, line):
     for option, left, length in line:
         chosen = option == control.chosen
         box = (left, top + 2, left + length, top + _ROW - 3)
-        draw.rounded_rectangle(box, 3, _INK if chosen else None, _INK)
-        color = _PAPER if chosen else _INK
+        draw.rounded_rectangle(box, 3, INK if chosen else None, INK)
+        color = _PAPER if chosen else INK
         draw.text((left + length / 2, top + _ROW // 2), option, color, font, anchor="mm")
