@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help install lab test test-browser test-book test-colab notebooks exercises book check bench pictures stamp constraints clean
+.PHONY: help install lab test test-browser test-book test-colab notebooks exercises live book check bench pictures stamp constraints clean
 
 help: ## list these commands
 	@echo "Commands (PYTHON=python3.12 chooses another Python for the set-up):"
@@ -71,6 +71,9 @@ notebooks: $(INSTALLED) stamp ## build the .ipynb chapters from the .py files an
 exercises: $(INSTALLED) ## build students' and solution notebooks from the sheets in exercises/
 	@$(VENV_PYTHON) tools/build_exercises.py build
 
+live: $(INSTALLED) ## build the live notebooks and the lecturer's pages from chapters and live/notes
+	@$(VENV_PYTHON) tools/build_live.py build
+
 book: $(INSTALLED) ## build the web book from the executed chapters, in build/book; needs npm
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,book]'
 	@$(VENV_PYTHON) tools/build_explorers.py
@@ -81,6 +84,7 @@ check: $(INSTALLED) ## say which derived files are stale; check imports, types a
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
 	$(VENV_PYTHON) tools/build_pictures.py check || status=1; \
 	$(VENV_PYTHON) tools/build_exercises.py check || status=1; \
+	$(VENV_PYTHON) tools/build_live.py check || status=1; \
 	found=$$(.venv/bin/lint-imports) || { echo "$$found"; status=1; }; \
 	$(VENV_PYTHON) -m mypy || status=1; \
 	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status

@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import derived
 import nbformat
 import stamp
 from build_notebooks import cell_ids, read_source, serialize
@@ -237,23 +238,14 @@ def orphans(root, files):
 def build(root):
     """Write what has changed, and remove what no sheet makes any more; say which."""
     files = built(root)
-    for path, contents in files.items():
-        if not path.exists() or path.read_bytes() != contents:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(contents)
-            print(f"{path.relative_to(root)}: written")
-    for path in orphans(root, files):
-        path.unlink()
-        print(f"{path.relative_to(root)}: removed")
+    derived.write(root, files, orphans(root, files))
     return 0
 
 
 def check(root):
     """Print what is stale; returns the number of lines."""
     files = built(root)
-    stale = [p for p, contents in files.items() if not p.exists() or p.read_bytes() != contents]
-    findings = [f"{path.relative_to(root)}: stale; {_REMEDY}" for path in stale]
-    findings += [f"{p.relative_to(root)}: has no sheet; {_REMEDY}" for p in orphans(root, files)]
+    findings = derived.findings(root, files, orphans(root, files), _REMEDY)
     print("\n".join(findings) or "exercises/: everything is in step")
     return len(findings)
 

@@ -1,0 +1,197 @@
+"""Build the live edition and the lecturer's pages from the executed chapters and live/notes.
+
+    python tools/build_live.py build    write everything that is made from them
+    python tools/build_live.py check    one line for each file that is stale
+
+From notebooks/NN_name.py comes live/NN_name.ipynb, the chapter in which the cells tagged `live`
+hold their first comment, the prompt, and nothing else. From live/notes/NN_name.toml (see
+lessons.py) and the chapter come live/pages/NN_name.md, for the lecturer's second screen, and
+live/plans.md.
+"""
+
+import argparse
+import sys
+import tomllib
+from pathlib import Path
+
+import build_exercises
+import derived
+import stamp
+from build_notebooks import cell_ids, read_source, serialize
+from lessons import (
+    PLANS,
+    LiveError,
+    check_plans,
+    comment_of,
+    is_live,
+    predictions,
+    read_lesson,
+    shown,
+    to_type,
+    total,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+MAX_LINES = 8  # to type in a cell
+_REMEDY = "run 'make live'"
+
+
+def live_notebook(chapter):
+    """Return the chapter as it is opened in front of a class; nothing is executed.
+
+    Raises:
+        LiveError: A cell tagged `live` has no prompt, or more lines than one types.
+    """
+    notebook = read_source(chapter)
+    for cell in filter(is_live, notebook.cells):
+        prompt, lines = comment_of(cell.source), to_type(cell.source)
+        if not prompt or len(lines) > MAX_LINES:
+            raise LiveError(
+                f"{chapter.stem}: a live cell begins with a comment and has at most {MAX_LINES} "
+                f"lines to type, not {len(lines)}:\n{cell.source}"
+            )
+        cell.source = "\n".join(prompt)
+    for cell, cell_id in zip(notebook.cells, cell_ids(notebook.cells), strict=True):
+        cell.id = cell_id
+    return notebook
+
+
+def clock(minutes):
+    """Return minutes as 0:07."""
+    return f"{minutes // 60}:{minutes % 60:02d}"
+
+
+def step_lines(cell, step, start, prediction):
+    """Return the lines of one step on the lecturer's page."""
+    plans = " · ".join(name for plan, name in PLANS.items() if step.plan <= plan).lower()
+    yield f"### {clock(start)} {shown(step)}"
+    yield f"*{step.minutes} min · {'type' if is_live(cell) else 'run'} · {plans}*"
+    question, answer = prediction or (step.ask, "")
+    if question:
+        yield f"**Ask:** {question}"
+    replies = [f"- {reply}" for reply in step.expect]
+    if replies:
+        yield "**Expect:**\n\n" + "\n".join(replies)
+    if answer:
+        yield f"**Answer, after the run:** {answer}"
+    if is_live(cell):
+        code = "\n".join(cell.source.splitlines()[len(comment_of(cell.source)) :]).strip("\n")
+        yield f"```python\n{code}\n```"
+    if step.see:
+        yield "**Must appear:** " + ", ".join(f"`{text}`" for text in step.see)
+    if step.otherwise:
+        yield f"**If not:** {step.otherwise}"
+
+
+def page_of(lesson):
+    """Return the lecturer's page of a chapter, as Markdown."""
+    chapter, file = lesson.chapter, lesson.chapter.file
+    times = ", ".join(
+        f"{name.lower()}: {total(lesson.steps, plan) or 'not'}" for plan, name in PLANS.items()
+    )
+    lines = [
+        f"# {chapter.title}: lecturer's page",
+        f"Open [the live notebook](../{file}.ipynb) in front of the class, and this page on your "
+        f"own screen. With its results: [{chapter.title}](../../notebooks/{file}.ipynb)."
+        f" Minutes in the plans ([which](../plans.md)): {times}.",
+    ]
+    if lesson.before:
+        lines.append(f"**Before:** {lesson.before}")
+    start, boxes = 0, predictions(lesson.notebook)
+    for cell, step in zip(lesson.cells, lesson.steps, strict=True):
+        lines += step_lines(cell, step, start, boxes.get(cell.id))
+        start += step.minutes
+    return "\n\n".join(lines) + "\n"
+
+
+def plan_lines(lessons, plan, tasks):
+    """Yield the lines of one plan: when each chapter begins, its steps, what is left out."""
+    minutes = sum(total(lesson.steps, plan) for lesson in lessons)
+    yield f"## {PLANS[plan]}"
+    practice = plan == max(PLANS)
+    told = f"{minutes} minutes of steps"
+    if practice:
+        minutes += sum(task.minutes for task in tasks.values())
+        told += (
+            f", and after each chapter the shortest task of its sheet: {clock(minutes)} hours. "
+            "With breaks that is a day."
+        )
+    else:
+        told += "; the rest is for questions."
+    yield told
+    rows, start = ["| from | chapter | steps |", "|---|---|---|"], 0
+    for lesson in lessons:
+        kept = [step for step in lesson.steps if step.plan <= plan]
+        if not kept:
+            continue
+        title, file = lesson.chapter.title, lesson.chapter.file
+        steps = " · ".join(map(shown, kept)) if len(kept) < len(lesson.steps) else "all"
+        rows.append(f"| {clock(start)} | [{title}](pages/{file}.md) | {steps} |")
+        start += total(lesson.steps, plan)
+        if practice and (task := tasks.get(file)):
+            link = f"[{task.task} {task.title}](../exercises/student/{file}.ipynb)"
+            rows.append(f"| {clock(start)} | exercise | {link} |")
+            start += task.minutes
+    yield "\n".join(rows)
+    gone = [lesson.chapter.title for lesson in lessons if not total(lesson.steps, plan)]
+    if gone:
+        yield f"**Left out:** {', '.join(gone)}."
+
+
+def plans_of(lessons, tasks):
+    """Return the page with the plans, as Markdown; tasks: {chapter: its shortest task}."""
+    lines = [
+        "# Plans",
+        "For a lecture of 45 minutes, one of 90, and a day. Each leaves out steps of the next, "
+        "never one that a later step needs: run the cells named here, in order, skip the others.",
+    ]
+    for plan in PLANS:
+        lines += plan_lines(lessons, plan, tasks)
+    return "\n\n".join(lines) + "\n"
+
+
+def shortest_tasks(root):
+    """Return {chapter: the shortest task of its sheet, the first of them}."""
+    return {
+        path.stem: min(
+            build_exercises.tasks_of(read_source(path), path), key=lambda task: task.minutes
+        )
+        for path in sorted((root / "exercises").glob("*.py"))
+    }
+
+
+def built(root):
+    """Return {path: bytes as they should be} of all that is made."""
+    contents, folder = stamp.read_contents(root), root / "live"
+    lessons = [read_lesson(root, chapter) for chapter in contents]
+    check_plans(lessons)
+    files = {folder / "plans.md": plans_of(lessons, shortest_tasks(root)).encode()}
+    for lesson in lessons:
+        file = lesson.chapter.file
+        notebook = live_notebook(root / "notebooks" / f"{file}.py")
+        files[folder / f"{file}.ipynb"] = serialize(notebook)
+        files[folder / "pages" / f"{file}.md"] = page_of(lesson).encode()
+    return files
+
+
+def main(arguments=None, root=ROOT):
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("command", choices=["build", "check"])
+    options = parser.parse_args(arguments)
+    try:
+        files = built(root)
+    except (LiveError, FileNotFoundError, TypeError, tomllib.TOMLDecodeError) as error:
+        print(f"live/: {error}", file=sys.stderr)
+        return 1
+    made = {*root.glob("live/*.ipynb"), *root.glob("live/pages/*.md")}
+    orphans = sorted(made - set(files))
+    if options.command == "build":
+        derived.write(root, files, orphans)
+        return 0
+    findings = derived.findings(root, files, orphans, _REMEDY)
+    print("\n".join(findings) or "live/: everything is in step")
+    return int(bool(findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
