@@ -120,7 +120,7 @@ print(f"maps {maps.shape}, logit {logit:.2f}, gradients {gradients.shape}")
 #
 # <details><summary>Answer</summary>
 #
-# Nowhere. In each map all 49 are equal: the spread is 0.0000, where the weights go up to 0.0043. The network averages
+# Nowhere. In each map all are equal: the spread is 0.0000, where the weights go up to 0.0043. The network averages
 # its maps before it decides, so a detector counts the same at every place. The gradient says *which* detectors
 # count (572 of them for the tiger shark, the others against it), and only the maps say *where*.
 #
