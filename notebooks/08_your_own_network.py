@@ -126,12 +126,12 @@ print(train_averages.shape)
 
 # %% tags=["live"]
 # Train a dense layer with three outputs on them, and put it on the network
-def train_head(averages, classes):
+def train_head(inputs, classes):
     keras.utils.set_random_seed(0)
     head = keras.layers.Dense(3, activation="softmax", name="textures")
     alone = keras.Sequential([keras.Input((1280,)), head])
     alone.compile("adam", "sparse_categorical_crossentropy")
-    alone.fit(averages, classes, epochs=40, verbose=0)
+    alone.fit(inputs, classes, epochs=40, verbose=0)
     model = keras.Model(embedded.model.input, head(embedded.model.get_layer("avg_pool").output))
     return cu.ImageClassifier("textures", model, embedded.preprocess_input, list(textures))
 
