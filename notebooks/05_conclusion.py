@@ -130,6 +130,7 @@ for (name, picture), left in zip(painted.items(), [0, 102]):
     print(f"{name}: {best.label} {best.probability:.2f}")
 
 # %%
+# Both paintings
 figure, panels = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
 for axes, (name, picture) in zip(panels, painted.items()):
     axes.imshow(picture)
