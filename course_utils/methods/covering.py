@@ -9,8 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from course_utils.methods.imputation import impute, noise_like
 from course_utils.methods.progress import Progress, follow
-from course_utils.networks.classifier import ImageClassifier
-from course_utils.networks.runner import BATCH_SIZE
+from course_utils.networks.classifier import ImageClassifier, runner_of
 
 Mask = NDArray[np.bool_]  # (h, w), True where the picture is covered
 _BLUR = 1 / 20  # the blur's standard deviation, as a share of the picture's shorter side
@@ -74,7 +73,7 @@ def logits_of(
 
     They are taken when their batch is due. `progress` is as in `follow`.
     """
-    pictures = iter(pictures)
-    batches = follow(range(0, count, BATCH_SIZE), progress, "pictures")
-    logits = [classifier.logits(list(islice(pictures, BATCH_SIZE))) for _ in batches]
+    pictures, size = iter(pictures), runner_of(classifier).batch_size
+    batches = follow(range(0, count, size), progress, "pictures")
+    logits = [classifier.logits(list(islice(pictures, size))) for _ in batches]
     return np.concatenate(logits)

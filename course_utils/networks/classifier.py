@@ -15,7 +15,7 @@ from course_utils.networks.backend import keras, tf
 from course_utils.networks.graph import as_functional, trace_calls
 from course_utils.networks.layers import key_layer_names
 from course_utils.networks.logits import build_logits_model, ends_in_sigmoid
-from course_utils.networks.runner import BATCH_SIZE, Runner
+from course_utils.networks.runner import Runner
 
 
 class Prediction(NamedTuple):
@@ -130,8 +130,8 @@ class ImageClassifier:
     def logits(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
         """Return the network's logits, float32 (N, classes), for pictures as in `preprocess`."""
         inputs = self.preprocess(images)
-        starts = range(0, len(inputs), BATCH_SIZE)
-        batches = (tf.constant(inputs[start : start + BATCH_SIZE]) for start in starts)
+        size = self._runner.batch_size
+        batches = (tf.constant(inputs[i : i + size]) for i in range(0, len(inputs), size))
         return np.concatenate([np.float32(self._runner.logits(batch)) for batch in batches])
 
     def predict(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
