@@ -125,7 +125,8 @@ class ImageClassifier:
             float32 (N, h, w, 3); N is 1 for a single picture.
 
         Raises:
-            ValueError: Another shape or type.
+            ValueError: Another shape or type; or `preprocess_input` changes the shape, or makes
+                values that are NaN or infinite.
         """
         shape = self.logits_model.input_shape[1:]
         return prepare_images(images, shape, self.preprocess_input)
