@@ -189,8 +189,8 @@ def runner_of(
     raise ValueError(
         f"classifier must be an ImageClassifier, not {type(network).__name__}. Wrap a Keras model "
         "first: cu.ImageClassifier('mine', model, preprocess_input). What needs no classes can "
-        "be had from any model: get_feature_maps, visualize_channel and LayerExplorer take a model "
-        "and preprocess_input=..., too."
+        "be had from any model: get_feature_maps, visualize_channel and LayerExplorer take its "
+        "preprocess_input, too."
     )
 
 
