@@ -72,8 +72,17 @@ def logits_of(
     """Return the logits, float32 (count, classes), of `count` pictures uint8 (h, w, 3).
 
     They are taken when their batch is due. `progress` is as in `follow`.
+
+    Raises:
+        ValueError: Some are NaN or infinite.
     """
     pictures, size = iter(pictures), runner_of(classifier).batch_size
     batches = follow(range(0, count, size), progress, "pictures")
-    logits = [classifier.logits(list(islice(pictures, size))) for _ in batches]
-    return np.concatenate(logits)
+    logits = np.concatenate([classifier.logits(list(islice(pictures, size))) for _ in batches])
+    if not np.isfinite(logits).all():
+        raise ValueError(
+            "The network's output is NaN or infinite for a covered picture. Does a layer divide by "
+            "the picture's own deviation? That of a black picture is 0: take fill='blur', or let "
+            "the layer divide by the deviation plus 0.001. Or did the training diverge?"
+        )
+    return logits
