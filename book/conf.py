@@ -11,13 +11,14 @@ templates_path = ["_templates"]
 
 nb_execution_mode = "off"  # the chapters come with their outputs
 nb_code_prompt_show, nb_code_prompt_hide = "Show the {type}", "Hide the {type}"
-myst_enable_extensions = ["attrs_block", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "dollarmath"]
 myst_dmath_double_inline = True
 
 html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_use_index = False

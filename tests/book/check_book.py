@@ -23,7 +23,11 @@ import stamp  # noqa: E402
 from jupyter_page import chromium, console_errors, find_chromium, wait_until  # noqa: E402
 
 SITE = ROOT / "build/book"
-PAGES = sorted(path.name for path in SITE.glob("*.html"))
+PAGES = sorted(
+    path.relative_to(SITE).as_posix()
+    for folder in (".", "exercises", "live")
+    for path in (SITE / folder).glob("*.html" if folder == "." else "**/*.html")
+)
 CHAPTERS = [f"{chapter.file}.html" for chapter in stamp.read_contents(ROOT)]
 FRONT_PAGE_BYTES = 1_500_000  # as they are, not compressed
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
@@ -174,7 +178,7 @@ def test_formulas_are_there_to_be_typeset(page, address):
 
 def test_the_front_page_leads_to_every_chapter_in_order(page, address):
     open_page(page, f"{address}/index.html")
-    links = page.find_elements(By.CSS_SELECTOR, ".chapter-card a")
+    links = page.find_elements(By.CSS_SELECTOR, ".chapter-card > a")
     assert [link.get_attribute("href").rpartition("/")[2] for link in links] == CHAPTERS
 
 
@@ -206,6 +210,32 @@ def test_a_setup_cell_is_folded_and_opens(page, address):
     assert code.is_displayed() and "google.colab" in code.text
 
 
+def test_a_solution_is_folded_and_is_copied_by_a_button(page, address):
+    open_page(page, f"{address}/exercises/{CHAPTERS[1]}")
+    solution = page.find_elements(By.CSS_SELECTOR, "section > details")[0]
+    code = solution.find_element(By.TAG_NAME, "pre")
+    assert not code.is_displayed()
+    solution.find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
+    assert code.is_displayed() and code.text.startswith("def ")
+    assert solution.find_elements(By.CSS_SELECTOR, ".copybtn")
+
+
+def test_on_a_phone_a_figure_opens_at_its_full_size(page, address):
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    open_page(page, f"{address}/{CHAPTERS[4]}")
+    button = page.find_elements(By.CSS_SELECTOR, "button.enlarge")[0]
+    picture = button.find_element(By.TAG_NAME, "img")
+    assert picture.size["width"] < 390
+    button.send_keys(Keys.ENTER)
+    large = page.find_element(By.CSS_SELECTOR, "dialog[open] img")
+    assert large.size["width"] == int(picture.get_dom_attribute("width")) > 500
+    assert large.get_attribute("alt") == picture.get_attribute("alt")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+    page.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not page.find_elements(By.CSS_SELECTOR, "dialog[open]")
+    assert page.switch_to.active_element == button
+
+
 def test_code_is_copied_and_output_has_no_button(page, address):
     permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
     page.execute_cdp_cmd(
@@ -229,6 +259,9 @@ def test_search_opens_by_keyboard_and_finds(page, address):
     ActionChains(page).key_down(Keys.CONTROL).send_keys("k").key_up(Keys.CONTROL).perform()
     page.switch_to.active_element.send_keys("saliency", Keys.ENTER)
     wait_until(page, "return document.querySelectorAll('#search-results li').length > 2")
+    wait_until(page, "return !!document.querySelector('#search-results .context')")
+    found = page.find_element(By.ID, "search-results").text
+    assert "System Settings" not in found and "On this page" not in found
     assert faults_of_requests(page, address) == []
 
 
