@@ -58,7 +58,9 @@ def chapter(number=0, source=NETWORK + SHARK + "cu.ClassExplorer(classifier, sha
                 metadata={"jupyter": {"source_hidden": True}},
             ),
             new_code_cell(source, outputs=[picture_output("A red <sheet>.")]),
-            new_markdown_cell("*A red sheet.*\n\nThen *more* text."),
+            new_markdown_cell(
+                "*A red sheet. In a running notebook its\ncontrols move.*\n\nThen *more* text."
+            ),
             new_markdown_cell(links, metadata={"tags": ["navigation"]}),
         ]
     )
@@ -158,6 +160,12 @@ def test_links_give_way_to_what_can_be_done_setup_is_folded_and_a_caption_is_one
     assert setup.metadata["tags"] == ["hide-input"]
     assert setup.metadata["mystnb"]["code_prompt_show"] == "Setup: installs"
     assert text.source.startswith("{.caption}\n*A red sheet.*\n\nThen")
+
+
+def test_the_caption_of_an_explorer_that_stays_a_picture_says_so():
+    notebook = chapter(source="cu.ClassExplorer(mine, shark)")
+    make_page(notebook, CONTENTS, 0, None, "0.1.0")
+    assert "its\ncontrols move.*\n\nThen" in notebook.cells[3].source
 
 
 def test_with_an_address_a_page_opens_on_colab_and_binder():

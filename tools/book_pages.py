@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
+_OF_STILL = re.compile(r"\s+In a running notebook its\s+controls move\.")  # here they do
 
 
 class PageError(Exception):
@@ -67,11 +68,13 @@ def make_page(notebook, contents, number, address, version, kinds=None, links=()
     cells = [cell for cell in notebook.cells if "navigation" not in _tags(cell)]
     lead = replace_head(cells[0], contents, number, address, version, links)
     reader, page = ChapterReader(), Page(inline(lead), [], [])
-    below_picture = False
+    below_picture, explorer = False, None
     for cell in cells:
         if cell.cell_type != "code":
             if below_picture and caption_of(cell):
                 cell.source = "{.caption}\n" + cell.source
+                if explorer:
+                    cell.source = _OF_STILL.sub("", cell.source, count=1)
             below_picture = False
             continue
         fold(cell)
