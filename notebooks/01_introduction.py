@@ -37,9 +37,6 @@ if "google.colab" in sys.modules:
 # %%
 import course_utils as cu
 
-import json
-from importlib.resources import files
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -54,9 +51,10 @@ plt.show()
 # %% [markdown]
 # *A great white shark among smaller fish (photograph: Terry Goss, CC BY 2.5).*
 
-# %%
-print("shape:", shark.shape, " type:", shark.dtype, " range:", shark.min(), "to", shark.max())
-print("the pixel at the top left:", shark[0, 0], "– red, green, blue")
+# %% tags=["live"]
+# Ask what the photograph is for Python: its shape, its type, its range, one pixel
+print(shark.shape, shark.dtype, shark.min(), "to", shark.max())
+print("the pixel at the top left:", shark[0, 0])
 
 # %% [markdown]
 # For Python the photograph is an array of whole numbers from 0 to 255: 501 rows, 720 columns, and three
@@ -69,32 +67,32 @@ print("the pixel at the top left:", shark[0, 0], "– red, green, blue")
 # thing that it can name. The network of this course is EfficientNet-Lite0. It is small (19 MB), it is part
 # of the course, and it needs no internet connection.
 
-# %%
+# %% tags=["live"]
+# Load the network and see how large it is, what goes in and what comes out
 classifier = cu.load_classifier()
 model = classifier.model  # an ordinary Keras model
-print(
-    f"{type(model).__name__} with {len(model.layers)} layers and {model.count_params():,} weights"
-)
+print(f"{len(model.layers)} layers, {model.count_params():,} weights")
 print("input:", model.input_shape, " output:", model.output_shape)
 
 # %% [markdown]
 # The model wants pictures of 224 x 224 pixels, and numbers from about -1 to 1 instead of 0 to 255. We give
 # it a batch of one picture and sort what it returns.
 
-# %%
+# %% tags=["live"]
+# Resize, rescale, run, sort, and print the five most probable classes
 small = cu.load_image("great_white_shark", size=(224, 224))
 inputs = (small[np.newaxis].astype("float32") - 127) / 128
 probabilities = model(inputs).numpy()[0]
 
-names = json.loads((files("course_utils") / "data/imagenet_class_index.json").read_text())
 for index in np.argsort(-probabilities)[:5]:
-    print(f"{index:4d}  {names[str(index)][1]:18s} {probabilities[index]:.2f}")
+    print(f"{probabilities[index]:.2f} {cu.class_label(index)}")
 
 # %% [markdown]
-# That is all there is to a prediction: resize, rescale, run, sort. `top_predictions` does the same in one
-# line, and `plot_predictions` draws it.
+# That is all there is to a prediction. `top_predictions` does the same in one line, and `plot_predictions`
+# draws it.
 
-# %%
+# %% tags=["live"]
+# Do the same in one line, and draw it
 predictions = classifier.top_predictions(shark, k=5)
 cu.plot_predictions(predictions, shark)
 
@@ -109,8 +107,18 @@ cu.plot_predictions(predictions, shark)
 #
 # A heatmap does. The next cell asks for the evidence for *tiger shark* and for *great white shark*. Chapter 4.1
 # explains every step; for now, look.
+#
+# **Predict, then run.** Does the heat for *tiger shark* lie on another part of the animal than the heat for *great
+# white shark*?
+#
+# <details><summary>Answer</summary>
+#
+# Hardly. Both cover much the same part of it; they differ in where they are strongest.
+#
+# </details>
 
-# %%
+# %% tags=["live"]
+# Draw one heatmap for each of the two names
 tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
 heatmaps = {
     "for tiger shark": cu.make_gradcam_heatmap(classifier, shark, tiger),
@@ -137,7 +145,8 @@ for name, heatmap in heatmaps.items():
 #
 # Try other classes. Drag *Class*, or type a part of a name into *Search*.
 
-# %%
+# %% tags=["live"]
+# Open the explorer: a heatmap for any class
 cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
@@ -148,22 +157,32 @@ cu.ClassExplorer(classifier, shark)
 # ## A network must answer
 #
 # Here is a rocket on its launch pad. The 1000 classes have a *missile*, a *projectile* and a *space
-# shuttle*, but no rocket. What will it say? Guess, then run.
+# shuttle*, but no rocket.
+#
+# **Predict, then run.** What will it say, and how sure will it be?
+#
+# <details><summary>Answer</summary>
+#
+# *Drilling platform*, with 0.56. *Missile* comes second, with 0.06.
+#
+# </details>
 
-# %%
+# %% tags=["live"]
+# Ask the network about a thing that it has no name for
 rocket = cu.load_image("rocket")
 predictions = classifier.top_predictions(rocket, k=5)
+for prediction in predictions[:3]:
+    print(f"{prediction.probability:.2f} {prediction.label}")
 print("sum of all 1000 probabilities:", round(float(classifier.predict(rocket).sum()), 3))
-print("first three:", ", ".join(f"{p.label} {p.probability:.2f}" for p in predictions[:3]))
 cu.plot_predictions(predictions, rocket)
 
 # %% [markdown]
 # *The rocket's five most probable classes: drilling platform 0.56, then missile, crane, projectile and
 # space shuttle with 0.06 or less each.*
 #
-# It says *drilling platform*. The network has no way to say "none of these": its probabilities always sum
-# to 1, so the nearest name gets them. Nearest in what? Look at the photograph and guess which part of it
-# decides for the oil rig. Chapter 5 shows it.
+# The network has no way to say "none of these": its probabilities always sum to 1, so the nearest name
+# gets them. Nearest in what? Look at the photograph and guess which part of it decides for the oil rig.
+# Chapter 5 shows it.
 #
 # A probability says how the network divides its belief among the names that it knows. It is no promise:
 # 0.69 was the wrong shark. Only in a *calibrated* network are 69% of the answers given with 0.69 correct.

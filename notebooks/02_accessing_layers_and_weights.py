@@ -45,14 +45,15 @@ import numpy as np
 # ## Load VGG16
 #
 # VGG16 comes with Keras ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556)). Its trained
-# weights are a file of 553 MB, of which 90% belong to its last three layers. `include_top=False` leaves
-# these out, and what remains, all thirteen convolutions, is part of this course (26 MB). So the next line
-# needs no download. From chapter 4 on we need the names of classes, which only the last layers know, and
-# another network will take over.
+# weights are a file of 553 MB. `include_top=False` leaves out its last three layers, and what remains, all
+# thirteen convolutions, is part of this course. So the next cell needs no download. From chapter 4 on we need
+# the names of classes, which only the last layers know, and another network will take over.
 
-# %%
+# %% tags=["live"]
+# Load VGG16 with its trained weights, without its last three layers
 weights = cu.weights_path("vgg16_no_top")
 model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
+print(len(model.layers), "layers")
 
 # %% [markdown]
 # `summary()` lists a network's layers: name and type, the shape of the output, the number of parameters.
@@ -87,7 +88,8 @@ print(f"{layer.name}: {layer.filters} filters of {layer.kernel_size[0]} x {layer
 # `get_weights()` returns them as NumPy arrays: the *kernels*, also called filters, and the *bias*, one
 # number for each filter.
 
-# %%
+# %% tags=["live"]
+# Take the weights out of the first convolution, and look at their shapes
 W, b = model.layers[1].get_weights()
 W.shape, b.shape
 
@@ -105,7 +107,8 @@ W.shape, b.shape
 # The size of the picture is not in the formula: the same filter serves every position. What does the
 # summary say for `block1_conv1`? Count first.
 
-# %%
+# %% tags=["live"]
+# Count the parameters of the layer by the formula, and ask Keras
 height, width, channels_in, channels_out = W.shape
 by_hand = (height * width * channels_in + 1) * channels_out
 print(f"by hand: {by_hand:,}   Keras: {layer.count_params():,}")
@@ -117,24 +120,36 @@ assert by_hand == layer.count_params()
 # `block1_conv1` reads three colors. So each of its filters is a color picture of 3 x 3 pixels, and we can
 # look at it. Two things have to be put right first.
 #
-# **The order of the colors.** VGG16 was trained on blue, green, red. Keras's `preprocess_input` swaps the
-# channels of a picture, and the weights have the same order. A red picture shows it:
+# **The order of the colors.** Keras's `preprocess_input` prepares a picture for VGG16, and the weights fit the
+# prepared picture.
+#
+# **Predict, then run.** A red pixel is (255, 0, 0). Prepared for VGG16, which of its three numbers is the large one?
+#
+# <details><summary>Answer</summary>
+#
+# The last, 131.3. VGG16 was trained on blue, green, red, so `preprocess_input` swaps the channels.
+#
+# </details>
 
-# %%
+# %% tags=["live"]
+# Prepare one red pixel for VGG16
 red = np.full((1, 1, 1, 3), (255, 0, 0), "float32")
-print("red, prepared for VGG16:", keras.applications.vgg16.preprocess_input(red)[0, 0, 0].round(1))
+print(keras.applications.vgg16.preprocess_input(red)[0, 0, 0].round(1))
 
 # %% [markdown]
-# The large number is last: channel 2 is red. (From each channel the mean of the training pictures has
-# been subtracted.) `W[:, :, ::-1]` turns the order around.
+# Channel 2 is red. (From each channel the mean of the training pictures has been subtracted.) `W[:, :, ::-1]`
+# turns the order around.
 #
 # **The sign.** A weight can be negative, a color cannot. We put a weight of 0 at mid-gray and use one scale
 # for all 64 kernels.
 
-# %%
+# %% tags=["live"]
+# Turn the colors around, and make a weight of 0 mid-gray
 kernels = W[:, :, ::-1]  # red, green, blue
 patches = 0.5 + 0.5 * kernels / np.abs(kernels).max()  # -max .. 0 .. max becomes 0 .. 0.5 .. 1
+print(patches.min().round(2), "to", patches.max().round(2))
 
+# %%
 figure, panels = plt.subplots(1, 4, figsize=(6, 1.8))
 for axes, index in zip(panels, [1, 12, 45, 62]):
     axes.imshow(patches[:, :, :, index])
@@ -149,22 +164,33 @@ plt.show()
 # Now all of them. `plot_kernels` does the same with the 64 in a grid; kernel 0 is the first, and the grid
 # is read row by row.
 
-# %%
+# %% tags=["live"]
+# Draw all 64 kernels
 cu.plot_kernels(kernels, "Kernels of block1_conv1")
 
 # %% [markdown]
 # *The 64 kernels of VGG16's first layer. Some are one plain color, the others are patterns of bright and
 # dark.*
 #
-# Guess before you run the next cell: how many of them are mostly one color? We call a kernel *plain* if a
-# patch of its mean color would have more than half of its energy (the sum of its squared weights).
+# We call a kernel *plain* if a patch of its mean color would have more than half of its energy (the sum of its
+# squared weights).
+#
+# **Predict, then run.** How many of the 64 are plain?
+#
+# <details><summary>Answer</summary>
+#
+# 22, a third. The other 42 are patterns.
+#
+# </details>
 
-# %%
+# %% tags=["live"]
+# Count the plain kernels: compare the energy of the mean color with the whole energy
 energy = np.square(kernels).sum(axis=(0, 1, 2))
 mean_color = kernels.mean(axis=(0, 1))
 is_plain = 3 * 3 * np.square(mean_color).sum(axis=0) > energy / 2
-print(f"{is_plain.sum()} kernels are plain colors, {(~is_plain).sum()} are patterns")
+print(is_plain.sum(), "kernels are plain,", (~is_plain).sum(), "are patterns")
 
+# %%
 directions = kernels.reshape(27, 64) / np.sqrt(energy)
 likeness = directions.T @ directions  # 1: the same kernel, -1: its negative
 one, other = np.unravel_index(likeness.argmin(), likeness.shape)
@@ -173,8 +199,8 @@ has_opposite = (likeness < -0.9).any(axis=0) & ~is_plain
 print(f"patterns with an opposite, below -0.9: {has_opposite.sum()} of {(~is_plain).sum()}")
 
 # %% [markdown]
-# 22 kernels look for a color, 42 for a pattern: bright beside dark, at every angle. Such a kernel responds
-# to a border between the two, an *edge*. Most have an opposite, one for bright above dark and one for dark above
+# Plain kernels look for a color, the others for a pattern: bright beside dark, at every angle. Such a kernel
+# responds to a border between the two, an *edge*. Most have an opposite, one for bright above dark and one for dark above
 # bright. One kernel cannot serve both, because behind each convolution comes a *ReLU*, which replaces every
 # negative number by 0.
 #
@@ -222,9 +248,18 @@ for index in silent:
 # The thirteen convolutions are loaded. The three dense layers behind them are not, but we can count them on
 # paper: a dense layer connects each of its inputs with each of its outputs, so it has
 # $(n_\text{in} + 1) \cdot n_\text{out}$ parameters. The first one reads the 7 x 7 x 512 numbers that come out
-# of the last pooling. Guess which share of VGG16 sits in its convolutions.
+# of the last pooling.
+#
+# **Predict, then run.** How much of VGG16 sits in its thirteen convolutions: 11%, 50% or 89%?
+#
+# <details><summary>Answer</summary>
+#
+# 11%. The first dense layer alone, fc1, has 74%.
+#
+# </details>
 
-# %%
+# %% tags=["live"]
+# Count the dense layers on paper, and compare them with the convolutions
 counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
 inputs = 7 * 7 * 512
 for name, units in [("fc1", 4096), ("fc2", 4096), ("predictions", 1000)]:
@@ -232,10 +267,8 @@ for name, units in [("fc1", 4096), ("fc2", 4096), ("predictions", 1000)]:
     inputs = units
 
 total = sum(counts.values())
-in_convolutions = model.count_params()
-print(f"VGG16: {total:,} parameters")
-print(f"thirteen convolutions: {in_convolutions:,} ({in_convolutions / total:.0%})")
-print(f"fc1 alone:            {counts['fc1']:,} ({counts['fc1'] / total:.0%})")
+print(f"convolutions: {model.count_params() / total:.0%} of {total:,} parameters")
+print(f"fc1 alone: {counts['fc1'] / total:.0%}")
 
 # %%
 shares = 100 * np.array(list(counts.values())) / total

@@ -67,11 +67,11 @@ plt.show()
 # And VGG16 was trained on numbers of another range: `preprocess_input` turns red, green, blue around
 # and subtracts the mean color of the training pictures.
 
-# %%
+# %% tags=["live"]
+# Put the picture into a batch of one, and prepare its numbers for VGG16
 batch = np.expand_dims(array, axis=0)
 inputs = preprocess_input(batch.copy())  # it changes the array that it is given
-print("batch: ", batch.shape, f"{batch.min():.0f} to {batch.max():.0f}")
-print("inputs:", inputs.shape, f"{inputs.min():.1f} to {inputs.max():.1f}")
+print(inputs.shape, f"{inputs.min():.1f} to {inputs.max():.1f}")
 
 # %% [markdown]
 # From here on `cu.load_image("great_white_shark", size=(224, 224))` stands for the first two lines. It takes
@@ -83,7 +83,8 @@ print("inputs:", inputs.shape, f"{inputs.min():.1f} to {inputs.max():.1f}")
 # A Keras layer knows its `output`, a placeholder for what it will compute. A model from the network's
 # inputs to a dictionary of *all* these outputs returns everything at once. It has no weights of its own.
 
-# %%
+# %% tags=["live"]
+# Build a model that returns the output of every layer, and run it
 weights = cu.weights_path("vgg16_no_top")
 model = VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 
@@ -97,7 +98,8 @@ print(list(features.keys()))
 # and 64 channels. A *channel* of it is a **feature map**, also called an activation: a picture of where one
 # filter matches.
 
-# %%
+# %% tags=["live"]
+# Look at the shape of the first layer's output, and draw one of its maps
 print(features["block1_conv1"].shape)
 channel = 45
 
@@ -122,7 +124,8 @@ plt.show()
 # where $u$ and $v$ run over -1, 0, 1. We take the place where this map is brightest, cut the 3 x 3 pixels
 # around it out of the input, multiply, and add.
 
-# %%
+# %% tags=["live"]
+# Compute the brightest number of this map by hand
 feature_map = features["block1_conv1"][0, :, :, channel].numpy()
 row, column = np.unravel_index(feature_map.argmax(), feature_map.shape)
 W, b = model.get_layer("block1_conv1").get_weights()
@@ -142,7 +145,8 @@ assert np.isclose(by_hand, feature_map[row, column], rtol=1e-4)
 # The tutorial draws all 64 in a loop over `plt.subplot(8, 8, i)`. `plot_feature_maps` draws the same grid,
 # cell by cell, so that no row of a map gets lost. Each map is scaled to its own range.
 
-# %%
+# %% tags=["live"]
+# Turn all outputs into NumPy arrays, and draw the first layer's 64 maps
 feature_maps = {name: values[0].numpy() for name, values in features.items()}
 cu.plot_feature_maps({"block1_conv1": feature_maps["block1_conv1"]}, columns=8)
 
@@ -220,17 +224,14 @@ plt.show()
 # %% [markdown]
 # *The same part of map 60 before and after the pooling: the fin keeps its shape, in blocks of twice the size.*
 #
-# One window, followed by hand:
+# One window, the one in row 92 and column 23, followed by hand:
 
-# %%
+# %% tags=["live"]
+# Compare the four values of one window with what the pooling makes of them
 before, after = feature_maps["block1_conv2"][:, :, 60], feature_maps["block1_pool"][:, :, 60]
 windows = before.reshape(112, 2, 112, 2)  # row, row in window, column, column in window
-row, column = np.unravel_index(np.ptp(windows, axis=(1, 3)).argmax(), after.shape)
-print(f"window in row {row}, column {column}:")
-print(windows[row, :, column].round())
-print(
-    "largest:", windows[row, :, column].max().round(), " block1_pool:", after[row, column].round()
-)
+print(windows[92, :, 23].round())
+print("block1_pool:", after[92, 23].round())
 assert np.array_equal(windows.max(axis=(1, 3)), after)
 
 # %% [markdown]
@@ -242,7 +243,8 @@ assert np.array_equal(windows.max(axis=(1, 3)), after)
 #
 # Now three depths side by side: 16 channels each, those that vary most on this picture.
 
-# %%
+# %% tags=["live"]
+# Draw the 16 maps that vary most, in an early, a middle and a late layer
 key_layers = ["block1_conv2", "block3_conv3", "block5_conv3"]
 liveliest = {}
 for name in key_layers:
@@ -278,8 +280,16 @@ print(
 # small map, to see it large. Then choose another picture: do the same channels light up?
 #
 # The sentence under the pictures gives the *receptive field* of a layer: how large a part of the input,
-# in pixels, one of its values can depend on. For `block1_conv1` it is 3 x 3. Before you drag: how large is
-# it for `block5_conv3`, when the picture has 224 x 224?
+# in pixels, one of its values can depend on. For `block1_conv1` it is 3 x 3.
+#
+# **Predict, then run.** `block3_conv3` is the seventh convolution, behind two poolings. Is its receptive field
+# 9 x 9, 15 x 15 or 40 x 40 pixels?
+#
+# <details><summary>Answer</summary>
+#
+# 40 x 40. Each convolution adds a step on every side, and behind a pooling a step is twice as wide.
+#
+# </details>
 
 # %%
 shark = cu.load_image("great_white_shark")
@@ -299,6 +309,14 @@ explorer
 #
 # Three numbers for each layer: the height of its maps, the number of its channels, and its *sparsity*, the
 # share of its values that are exactly zero.
+#
+# **Predict, then run.** Of the values of the first layer 45% are zero. In the last convolution: fewer or more?
+#
+# <details><summary>Answer</summary>
+#
+# More: 91%. The late channels look for something particular, and in most places it is not there.
+#
+# </details>
 
 # %%
 names = [layer.name for layer in model.layers[1:]]
@@ -317,28 +335,34 @@ for axes, values, title in zip(
 panels[-1].tick_params(axis="x", rotation=90)
 plt.show()
 
-# %% [markdown]
-# *Height, channels and zeros of all 18 layers: height falls in steps from 224 to 7, channels rise from 64 to 512, and
-# zeros rise from 45% in the first layer to 91% in block5_conv3, with a dip at each pooling.*
-
-# %%
-silent = (feature_maps["block5_conv3"].max(axis=(0, 1)) == 0).sum()
-print(
-    f"zeros: block1_conv1 {sparsity[0]:.0f}%, block5_conv3 {sparsity[names.index('block5_conv3')]:.0f}%"
-)
+last = feature_maps["block5_conv3"]
+silent = (last.max(axis=(0, 1)) == 0).sum()
+print(f"zeros: block1_conv1 {sparsity[0]:.0f}%, block5_conv3 {100 * (last == 0).mean():.0f}%")
 print(f"block5_conv3: {silent} of 512 channels are silent on this picture")
 
 # %% [markdown]
-# The network trades *where* for *what*: few places, many detectors, and most of them silent. The zeros
-# drop at each pooling, because a window is zero only where all four of its values are.
+# *Height, channels and zeros of all 18 layers: height falls in steps from 224 to 7, channels rise from 64 to 512, and
+# zeros rise from 45% in the first layer to 91% in block5_conv3, with a dip at each pooling.*
+#
+# The network trades *where* for *what*: few places, many detectors, each of them silent at most places. The
+# zeros drop at each pooling, because a window is zero only where all four of its values are.
 
 # %% [markdown]
 # ## What happens without preprocessing
 #
 # The tutorial feeds the raw pixels to its feature extractor. Nothing complains: the shape is right. What
 # do the layers make of it? We compare each layer's output with the right one; 1.00 would be the same.
+#
+# **Predict, then run.** Which layer suffers most: the first, the middle or the last?
+#
+# <details><summary>Answer</summary>
+#
+# The first: -0.20. The middle one is at 0.79, the last at 0.75: further up the network recovers a part.
+#
+# </details>
 
-# %%
+# %% tags=["live"]
+# Run the extractor on raw pixels, and compare three layers with the right outputs
 raw = feature_extractor(batch)
 for name in ["block1_conv1", "block3_conv3", "block5_conv3"]:
     likeness = np.corrcoef(raw[name].numpy().ravel(), feature_maps[name].ravel())[0, 1]
@@ -365,8 +389,8 @@ print(f"channel 45: correlation {likeness:.2f}")
 print(f"channel 1, raw: largest value {wrong[:, :, 1].max():.0f}")
 
 # %% [markdown]
-# Red and blue are exchanged, so the blue kernel goes silent; edges stay edges. Further up the network recovers a part.
-# That makes the mistake a nasty one. Most maps look fine, and they are wrong.
+# Red and blue are exchanged, so the blue kernel goes silent; edges stay edges. That makes the mistake a nasty one.
+# Most maps look fine, and they are wrong.
 
 # %% [markdown]
 # ## What to remember
