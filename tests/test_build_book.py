@@ -168,6 +168,16 @@ def test_the_caption_of_an_explorer_that_stays_a_picture_says_so():
     assert "its\ncontrols move.*\n\nThen" in notebook.cells[3].source
 
 
+def test_a_question_and_its_folded_answer_are_one_box():
+    notebook = chapter()
+    question = (
+        "**Predict, then run.** How many?\n\n<details><summary>Answer</summary>\n\n3\n\n</details>"
+    )
+    notebook.cells[3].source = f"*A red sheet.*\n\n{question}"
+    make_page(notebook, CONTENTS, 0, None, "0.1.0")
+    assert notebook.cells[3].source == f"{{.caption}}\n*A red sheet.*\n\n{{.predict}}\n{question}"
+
+
 def test_with_an_address_a_page_opens_on_colab_and_binder():
     notebook = chapter(1, address=ADDRESS)
     make_page(notebook, CONTENTS, 1, ADDRESS, "0.1.0")

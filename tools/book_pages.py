@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
+_PREDICT = re.compile(r"^\*\*Predict, then run\.\*\*", re.MULTILINE)
 _OF_STILL = re.compile(r"\s+In a running notebook its\s+controls move\.")  # here they do
 
 
@@ -71,6 +72,7 @@ def make_page(notebook, contents, number, address, version, kinds=None, links=()
     below_picture, explorer = False, None
     for cell in cells:
         if cell.cell_type != "code":
+            cell.source = _PREDICT.sub(r"{.predict}\n\g<0>", cell.source)
             if below_picture and caption_of(cell):
                 cell.source = "{.caption}\n" + cell.source
                 if explorer:
