@@ -187,7 +187,7 @@ def explorer_html(explorer, still):
 
 
 def cards(contents, pictures, exercises):
-    """Return the front page's list of chapters.
+    """Return the front page's chapters, items of a list.
 
     Args:
         contents: List of `stamp.Chapter`.
@@ -205,7 +205,7 @@ def cards(contents, pictures, exercises):
             f'<span class="question">{inline(chapter.question)}</span></a>'
             f'<span class="minutes">{" · ".join(about)}</span></li>'
         )
-    return '<ul class="chapter-cards">' + "".join(items) + "</ul>"
+    return "\n".join(items)
 
 
 def inline(text):
