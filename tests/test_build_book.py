@@ -206,7 +206,7 @@ def test_a_cards_picture_is_the_part_that_was_asked_for():
 
 SHEET = """\
 # %% [markdown]
-# # Exercises 2: Second
+# # Exercises 2: Counting
 #
 # To chapter [2](../../notebooks/02_second.ipynb). Write the functions.
 
@@ -330,7 +330,7 @@ def test_a_sheet_becomes_a_page_with_its_solutions_folded(course):
     page = nbformat.read(course / "source/exercises/02_second.ipynb", 4)
     head, setup, _, task, stub, check, solution, last = [cell.source for cell in page.cells]
     assert head.startswith(
-        '# Exercises 2: Second\n\n<ul class="chapter-bar of-sheet"><li>5 minutes'
+        '# Exercises 2: Counting\n\n<ul class="chapter-bar of-sheet"><li>5 minutes'
     )
     assert '<a href="student/02_second.ipynb" download>' in head
     assert "To chapter [2](../02_second.ipynb)." in head and "`cu.check` needs Python" in head
@@ -353,7 +353,7 @@ def test_chapters_and_sheets_lead_to_each_other(course):
     assert "xercise" not in (course / "source/01_first.ipynb").read_text()
     index = (course / "source/exercises/index.md").read_text(encoding="utf-8")
     assert '<a href="02_second.html#task-2-1a">Count</a>' in index
-    assert index.endswith(":hidden:\n\n2 Second <02_second>\n```\n") and "<!--" not in index
+    assert index.endswith(":hidden:\n\n2 Counting <02_second>\n```\n") and "<!--" not in index
 
 
 def test_a_sheet_opens_on_colab_and_binder_once_there_is_an_address(course):

@@ -32,7 +32,7 @@ class Sheet(NamedTuple):
     """A sheet of exercises."""
 
     file: str  # without its ending; the same as its chapter's
-    title: str  # its chapter's
+    title: str  # with its number
     tasks: list  # of `build_exercises.Listed`
     source: nbformat.NotebookNode
 
@@ -49,7 +49,9 @@ def read_sheets(root, contents):
         if path.exists():
             source = read_source(path)
             tasks = build_exercises.tasks_of(source, path)
-            sheets[chapter.file] = Sheet(chapter.file, chapter.title, tasks, source)
+            heading = source.cells[0].source.partition("\n")[0]
+            title = heading.removeprefix("# Exercises ").replace(": ", " ", 1)
+            sheets[chapter.file] = Sheet(chapter.file, title, tasks, source)
     return sheets
 
 
