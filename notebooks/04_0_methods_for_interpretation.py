@@ -45,6 +45,7 @@ import numpy as np
 import tensorflow as tf
 
 # %%
+# Six photographs, each with the first answer
 classifier = cu.load_classifier()
 names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket", "cat_and_coffee"]
 images = {name: cu.load_image(name) for name in names}
@@ -62,6 +63,7 @@ plt.show()
 # espresso, a bobsled (an astronaut), a drilling platform (a rocket), and a tiger cat (a cat and a cup).*
 
 # %%
+# The first three answers to each
 for name, image in images.items():
     top = [f"{p.label} {p.probability:.2f}" for p in classifier.top_predictions(image, k=3)]
     print(f"{name:18s} {', '.join(top)}")
@@ -85,22 +87,32 @@ for name, image in images.items():
 # Keras keeps the list in a small JSON file: index, WordNet ID, label.
 
 # %%
+# Keras's list of the classes
 path = files("course_utils") / "data/imagenet_class_index.json"
 CLASS_INDEX = json.loads(path.read_text())
 print(path.read_text()[:91], "...")
 print(len(CLASS_INDEX), "classes; number 282 is", CLASS_INDEX["282"])
 
 # %% [markdown]
-# The list is uneven. More than a hundred classes are breeds of dogs. There is no giraffe, no rocket, and no
-# astronaut; of people it has three kinds, a ballplayer, a groom, and a scuba diver. The shuttle behind her is in the
-# list, but she is not: for an astronaut no right answer was on offer.
+# **Predict, then run.** Giraffe, rocket, astronaut: which of the three has a class of its own among the 1000?
+#
+# <details><summary>Answer</summary>
+#
+# None of them: the search finds nothing. But 118 classes are breeds of dogs.
+#
+# </details>
 
-# %%
-first, last = cu.class_index("Chihuahua"), cu.class_index("Mexican hairless")
-print(f"classes {first} to {last} are dogs: {last - first + 1} of them")
+# %% tags=["live"]
+# Search the labels for some names, and count the dogs
 for text in ["giraffe", "rocket", "astronaut", "ballplayer", "shark"]:
     found = [c.label for c in cu.search_classes(text)]
-    print(f"search {text!r}: {', '.join(found) or 'nothing'}")
+    print(f"{text}: {', '.join(found) or 'nothing'}")
+first, last = cu.class_index("Chihuahua"), cu.class_index("Mexican hairless")
+print(f"dogs: classes {first} to {last}, {last - first + 1} of them")
+
+# %% [markdown]
+# The list is uneven. Of people it has three kinds, a ballplayer, a groom, and a scuba diver. The shuttle behind the
+# astronaut is in the list, but she is not: for her no right answer was on offer.
 
 # %% [markdown]
 # ## From a name to an index, and back
@@ -108,25 +120,36 @@ for text in ["giraffe", "rocket", "astronaut", "ballplayer", "shark"]:
 # The network's output has no names, only 1000 positions. To ask about the great white shark we need its
 # index. The tutorial turns the file around, with a dictionary from label to index:
 
-# %%
+# %% tags=["live"]
+# Turn the list around, from label to index, and count the entries
 class2index = {label: int(index) for index, (wnid, label) in CLASS_INDEX.items()}
 print("great_white_shark:", class2index["great_white_shark"])
 print(f"{len(CLASS_INDEX)} classes, but {len(class2index)} entries")
 
 # %% [markdown]
-# Two are missing. Guess why, then run the next cell.
+# **Predict, then run.** Two classes are missing, without an error. Why?
+#
+# <details><summary>Answer</summary>
+#
+# Two labels stand for two classes each: crane, 134 and 517, and maillot, 638 and 639. A dictionary has one place for
+# a key. It keeps the second of each pair and loses the first.
+#
+# </details>
 
-# %%
-labels = [CLASS_INDEX[str(index)][1] for index in range(1000)]
-for label in sorted({label for label in labels if labels.count(label) > 1}):
-    print(f"{label}: {[index for index, other in enumerate(labels) if other == label]}")
+# %% tags=["live"]
+# Find the labels that occur more than once
+labels = [label for wnid, label in CLASS_INDEX.values()]
+for label in sorted(set(labels)):
+    if labels.count(label) > 1:
+        print(label, [index for index, other in enumerate(labels) if other == label])
 
 # %% [markdown]
-# A *crane* is a bird and a machine; the two *maillots* are, in WordNet, a dancer's tights and a swimsuit. The dictionary keeps the
-# second of each pair and loses the first, without a word. `cu.class_index` refuses to guess, helps with
-# typing errors, and takes spaces and capital letters as they come. `cu.class_label` is the way back.
+# A *crane* is a bird and a machine; the two *maillots* are, in WordNet, a dancer's tights and a swimsuit.
+# `cu.class_index` refuses to guess, helps with typing errors, and takes spaces and capital letters as they come.
+# `cu.class_label` is the way back.
 
 # %%
+# Names with capitals, with a typing error, and of two classes
 print(cu.class_index("Great White Shark"), cu.class_label(2))
 for name in ["great white shrak", "crane"]:
     try:
@@ -140,6 +163,7 @@ for name in ["great white shrak", "crane"]:
 # its neighbor is a cat too.
 
 # %%
+# Off by one
 print("tabby is", cu.class_index("tabby"), "and 282 is", cu.class_label(282))
 
 # %% [markdown]
@@ -150,6 +174,7 @@ print("tabby is", cu.class_index("tabby"), "and 282 is", cu.class_label(282))
 # is the *bobsled*?
 
 # %%
+# Drag Class
 cu.ClassExplorer(classifier, images["astronaut"])
 
 # %% [markdown]
@@ -166,36 +191,40 @@ cu.ClassExplorer(classifier, images["astronaut"])
 #
 # $$ p_c = \frac{e^{z_c}}{\sum_k e^{z_k}} . $$
 
-# %%
-image = images["great_white_shark"]
-logits = classifier.logits(image)[0]
-by_hand = np.exp(logits) / np.exp(logits).sum()
-probabilities = classifier.predict(image)[0]
-assert np.allclose(by_hand, probabilities, atol=1e-6)
 
-for index in np.argsort(-logits)[:3]:
-    print(
-        f"{cu.class_label(index):18s} logit {logits[index]:5.2f}   probability {probabilities[index]:.2f}"
-    )
-
-# %% [markdown]
-# The tiger shark leads by 1.26 logits, and its probability is $e^{1.26} = 3.5$ times the great white's.
-# Softmax looks at differences only: add 10 to every logit, and nothing changes. And a probability depends on
-# *all* logits. Take the great white's evidence away, and the tiger shark gains, although nothing about
-# tiger sharks has changed.
-
-# %%
-tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
-
-
+# %% tags=["live"]
+# Write softmax, and turn the logits of the shark into probabilities
 def softmax(z):
     return np.exp(z) / np.exp(z).sum()
 
 
-without_white = np.where(np.arange(1000) == white, logits.min(), logits)
-print(f"p(tiger shark):                {softmax(logits)[tiger]:.2f}")
-print(f"10 added to every logit:       {softmax(logits + 10)[tiger]:.2f}")
-print(f"the great white's logit lowest: {softmax(without_white)[tiger]:.2f}")
+image = images["great_white_shark"]
+logits = classifier.logits(image)[0]
+assert np.allclose(softmax(logits), classifier.predict(image)[0], atol=1e-6)
+for index in np.argsort(-logits)[:3]:
+    print(f"{cu.class_label(index):18s} {logits[index]:5.2f} {softmax(logits)[index]:5.2f}")
+
+# %% [markdown]
+# The tiger shark leads by 1.26 logits, and its probability is $e^{1.26} = 3.5$ times the great white's.
+#
+# **Predict, then run.** What happens to the tiger shark's probability if we add 10 to every logit? And if we take only
+# the great white's evidence away, and leave the tiger shark's logit as it is?
+#
+# <details><summary>Answer</summary>
+#
+# It stays at 0.69: softmax looks at differences only. And it rises to 0.86, although nothing about tiger sharks has
+# changed: a probability depends on *all* logits.
+#
+# </details>
+
+# %% tags=["live"]
+# Add 10 to every logit; then set only the great white's to the lowest of all
+tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
+without_white = logits.copy()
+without_white[white] = logits.min()
+print(f"as it is: {softmax(logits)[tiger]:.2f}")
+print(f"10 added to every logit: {softmax(logits + 10)[tiger]:.2f}")
+print(f"the great white's lowest: {softmax(without_white)[tiger]:.2f}")
 
 # %% [markdown]
 # ## Why explanations start from logits
@@ -204,6 +233,7 @@ print(f"the great white's logit lowest: {softmax(without_white)[tiger]:.2f}")
 # the probability of a class as its logit grows, and its derivative.
 
 # %%
+# A probability and its derivative
 z = np.linspace(-8, 8, 200)
 p = 1 / (1 + np.exp(-z))
 sure = float(classifier.predict(images["coffee"])[0].max())
@@ -224,6 +254,7 @@ plt.show()
 # that is highest in the middle. The coffee picture, with p = 0.90, lies on the right slope of the bell.*
 
 # %%
+# The same in numbers
 for name in ["coffee", "great_white_shark", "cat_and_coffee"]:
     p = float(classifier.predict(images[name])[0].max())
     print(f"{name:18s} p = {p:.2f}   p (1 - p) = {p * (1 - p):.2f}")
@@ -249,6 +280,7 @@ for name in ["coffee", "great_white_shark", "cat_and_coffee"]:
 # to its logits, on the same weights. Chapter 4.2 shows how to build it.
 
 # %%
+# The network up to its logits
 inputs = classifier.preprocess(image)
 from_logits = tf.nn.softmax(classifier.logits_model(inputs)).numpy()[0]
 assert np.allclose(from_logits, classifier.model(inputs).numpy()[0], atol=1e-6)

@@ -42,6 +42,7 @@ import tensorflow as tf
 from scipy.ndimage import label, zoom
 
 # %%
+# The network, the photograph, and the answer
 classifier = cu.load_classifier()
 shark = cu.load_image("great_white_shark")
 cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
@@ -73,7 +74,7 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 # 3. **Average.** Take the mean over all places:
 #    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
 #    *Why?* Each detector gets one weight: how much it counts on average over the picture. The map itself says
-#    where. (In this network the gradient is the same at every place, so the mean loses nothing.)
+#    where.
 # 4. **Sum.** Add the maps with these weights and keep what is positive:
 #    $\displaystyle L^c = \text{ReLU}\Big( \sum_k \alpha^c_k A^k \Big)$ .
 #    *Why the ReLU?* What is negative speaks against the class. Grad-CAM shows what speaks for it; below
@@ -81,48 +82,64 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 #
 # ## In plain Keras and TensorFlow
 #
-# The network ends in a dense layer with a softmax. We want what goes *into* the softmax, so we stop before
-# that layer and multiply with its weights ourselves. No library, nothing of this course:
+# No library, nothing of this course. First the layer: we want the last one that still has height and width.
 
-
-# %%
-def signed_map(model, inputs, class_index, layer_name):
-    """Steps 1 to 4 before the ReLU, for one preprocessed picture and a model that ends in softmax."""
-    last = model.layers[-1]
-    layer = model.get_layer(layer_name)
-    maps_and_features = keras.Model(model.input, [layer.output, last.input])
-    with tf.GradientTape(watch_accessed_variables=False) as tape:  # no weights' gradients
-        tape.watch(inputs)
-        maps, features = maps_and_features(inputs)
-        logits = features @ last.kernel + last.bias
-        logit = logits[0, class_index]  # 1 forward
-    gradients = tape.gradient(logit, maps)  # 2 backward
-    weights = tf.reduce_mean(gradients, axis=(1, 2))  # 3 average
-    return tf.reduce_sum(weights * maps[0], axis=-1).numpy(), float(logit)  # 4 sum
-
-
-def grad_cam(model, inputs, class_index, layer_name):
-    """Grad-CAM in [0, 1] of one preprocessed picture."""
-    heatmap, _ = signed_map(model, inputs, class_index, layer_name)
-    heatmap = np.maximum(heatmap, 0)  # ReLU
-    return heatmap / (heatmap.max() or 1)  # all zeros if nothing speaks for the class
-
-
-# %% [markdown]
-# The layer: the last one that still has height and width. In the list of layers it comes before the averaging.
-
-# %%
+# %% tags=["live"]
+# Print the last five layers with their shapes: where do height and width end?
 model = classifier.model
 for layer in model.layers[-5:]:
-    print(f"{layer.name:20s} {type(layer).__name__:23s} {layer.output.shape}")
+    print(f"{layer.name:16s} {layer.output.shape}")
 
-# %%
-layer_name = classifier.last_conv_layer_name
+# %% [markdown]
+# `avg_pool` averages the places away, so we take the layer before it. The dense layer at the end computes the logits and
+# their softmax in one go. We want what goes *into* the softmax. So we stop before that layer, and multiply with its
+# weights ourselves.
+
+# %% tags=["live"]
+# Build a model with two outputs, the last maps and what the dense layer reads; prepare the shark
+last = model.layers[-1]
+layer = model.get_layer(classifier.last_conv_layer_name)
+maps_and_features = keras.Model(model.input, [layer.output, last.input])
 inputs = tf.constant(classifier.preprocess(shark))
-tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
+print([output.shape for output in maps_and_features.outputs])
 
-by_hand = grad_cam(model, inputs, tiger, layer_name)
-print(f"{layer_name}: a heatmap of {by_hand.shape[0]} x {by_hand.shape[1]} cells")
+# %% tags=["live"]
+# Record maps and logit on a tape (1), and take the gradient of the logit at the maps (2)
+tiger = cu.class_index("tiger shark")
+with tf.GradientTape(watch_accessed_variables=False) as tape:  # no weights' gradients
+    tape.watch(inputs)
+    maps, features = maps_and_features(inputs)
+    logits = features @ last.kernel + last.bias
+    logit = logits[0, tiger]
+gradients = tape.gradient(logit, maps)
+print(f"maps {maps.shape}, logit {logit:.2f}, gradients {gradients.shape}")
+
+# %% [markdown]
+# **Predict, then run.** Each map now has 49 gradients, one for each place. Where are they largest: on the shark, in the
+# middle of the picture, at its border?
+#
+# <details><summary>Answer</summary>
+#
+# Nowhere. In each map all are equal: the spread is 0.0000, where the weights go up to 0.0043. The network averages
+# its maps before it decides, so a detector counts the same at every place. The gradient says *which* detectors
+# count (572 of them for the tiger shark, the others against it), and only the maps say *where*.
+#
+# </details>
+
+# %% tags=["live"]
+# Average the gradients over the places (3): one weight for each map
+weights = tf.reduce_mean(gradients, axis=(1, 2)).numpy()
+spread = np.ptp(gradients, axis=(1, 2))
+print(f"weights {weights.shape}, from {weights.min():.4f} to {weights.max():.4f}")
+print(f"spread over the places: {spread.max():.4f}")
+print(f"{np.sum(weights > 0)} of {weights.size} are positive")
+
+# %% tags=["live"]
+# Sum the maps with these weights (4), keep what is positive, divide by the maximum
+signed = tf.reduce_sum(weights * maps[0], axis=-1).numpy()
+heatmap = np.maximum(signed, 0)
+by_hand = heatmap / heatmap.max()
+print(by_hand.shape, "cells above one half:", np.sum(by_hand > 0.5))
 cu.plot_heatmap(shark, {"tiger shark": by_hand})
 
 # %% [markdown]
@@ -134,10 +151,31 @@ cu.plot_heatmap(shark, {"tiger shark": by_hand})
 # are. One of the hottest cells, row 2, column 5, holds no shark at all. A cell is large, and it has seen more of the
 # picture than its own square.
 #
+# The four steps in one function. It stops before the ReLU, because we need the sign below.
+
+
+# %%
+def signed_map(inputs, class_index):
+    """Steps 1 to 4 before the ReLU, for one preprocessed picture: the map, and the logit."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        maps, features = maps_and_features(inputs)
+        logits = features @ last.kernel + last.bias
+        logit = logits[0, class_index]
+    weights = tf.reduce_mean(tape.gradient(logit, maps), axis=(1, 2))
+    return tf.reduce_sum(weights * maps[0], axis=-1).numpy(), float(logit)
+
+
+again, logit = signed_map(inputs, tiger)
+assert np.allclose(again, signed, atol=1e-5)
+print(f"the same map; logit {logit:.2f}")
+
+# %% [markdown]
 # `cu.make_gradcam_heatmap` is the same computation, compiled, for any network. It remembers the feature maps
 # of a picture, so that the next class takes a few milliseconds.
 
 # %%
+# The course's own function, and by hand
 fast = cu.make_gradcam_heatmap(classifier, shark, tiger)
 assert np.allclose(fast, by_hand, atol=1e-4)
 print(f"largest difference: {np.abs(fast - by_hand).max():.0e}")
@@ -194,32 +232,29 @@ print(f"largest difference: {np.abs(fast - by_hand).max():.0e}")
 # So the signed map shares out the logit, cell by cell, and nothing is lost. Grad-CAM here is the older CAM
 # ([Zhou et al., 2015](https://arxiv.org/abs/1512.04150)). Does it hold?
 
-# %%
+# %% tags=["live"]
+# Add up what speaks for the cat and against it, and what the cup's side says about it
 pair = cu.load_image("cat_and_coffee")
 pair_inputs = tf.constant(classifier.preprocess(pair))
-cat, cup = cu.class_index("Egyptian cat"), cu.class_index("espresso")
-bias = model.layers[-1].bias.numpy()
-
-signed_maps = {}
-for name, index in [("Egyptian cat", cat), ("espresso", cup)]:
-    signed, logit = signed_map(model, pair_inputs, index, layer_name)
-    signed_maps[name] = signed
-    print(
-        f"{name:13s} for {signed[signed > 0].sum():5.2f}, against {signed[signed < 0].sum():5.2f}, "
-        f"together with the bias {signed.sum() + bias[index]:5.2f}; logit {logit:5.2f}; "
-        f"the cup's side (three columns) {signed[:, 4:].sum():5.2f}"
-    )
-print(f"mean of all 1000 logits: {classifier.logits(pair).mean():.2f}")
-
-# %%
-cu.plot_heatmap(pair, {"Egyptian cat": signed_maps["Egyptian cat"]})
+cat = cu.class_index("Egyptian cat")
+for_cat, logit = signed_map(pair_inputs, cat)
+print(f"for {for_cat[for_cat > 0].sum():.2f}, against {for_cat[for_cat < 0].sum():.2f}")
+print(f"sum and bias {for_cat.sum() + last.bias[cat]:.2f}, logit {logit:.2f}")
+print(f"cup's side (three columns) {for_cat[:, 4:].sum():.2f}")
+cu.plot_heatmap(pair, {"Egyptian cat": for_cat})
 
 # %% [markdown]
 # *Signed map for Egyptian cat; red speaks for the class, blue against it. The cat's side is red, the cup's side pale
 # blue.*
 
 # %%
-cu.plot_heatmap(pair, {"espresso": signed_maps["espresso"]})
+# The same picture, another class
+cup = cu.class_index("espresso")
+for_cup, logit = signed_map(pair_inputs, cup)
+print(f"sum and bias {for_cup.sum() + last.bias[cup]:.2f}, logit {logit:.2f}")
+print(f"cup's side (three columns) {for_cup[:, 4:].sum():.2f}")
+print(f"mean of all 1000 logits: {classifier.logits(pair).mean():.2f}")
+cu.plot_heatmap(pair, {"espresso": for_cup})
 
 # %% [markdown]
 # *Signed map for espresso: the cup's side speaks for it, and the cat's side says almost nothing.*
@@ -236,18 +271,16 @@ cu.plot_heatmap(pair, {"espresso": signed_maps["espresso"]})
 # ## Which part says *tiger*?
 #
 # Now we can answer the question of this chapter. The network chose between two names, so we look at the
-# *difference* of their signed maps. Its sum is the lead of the tiger shark: 1.26 logits, of which 0.05 are
-# the difference of the biases.
+# *difference* of their signed maps. Its sum, 1.21, is the lead of the tiger shark, 1.26 logits, without the
+# difference of the biases.
 
-# %%
-difference = (
-    signed_map(model, inputs, tiger, layer_name)[0]
-    - signed_map(model, inputs, white, layer_name)[0]
-)
-lead = classifier.logits(shark)[0, tiger] - classifier.logits(shark)[0, white]
-print(f"lead {lead:.2f}: map {difference.sum():.2f}, biases {bias[tiger] - bias[white]:.2f}")
-print(f"three columns on the left (head):  {difference[:, :3].sum():5.2f}")
-print(f"four columns on the right (body behind the gills, tail): {difference[:, 3:].sum():5.2f}")
+# %% tags=["live"]
+# Subtract the signed map of the great white from that of the tiger shark, and add up both ends
+white = cu.class_index("great white shark")
+difference = signed_map(inputs, tiger)[0] - signed_map(inputs, white)[0]
+print(f"lead {logits[0, tiger] - logits[0, white]:.2f}, map {difference.sum():.2f}")
+print(f"head (three columns) {difference[:, :3].sum():.2f}")
+print(f"body and tail (four columns) {difference[:, 3:].sum():.2f}")
 cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
 
 # %% [markdown]
@@ -263,16 +296,24 @@ cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
 # %% [markdown]
 # ## A heatmap is not a probability
 #
-# Each heatmap is divided by its own maximum. So it says nothing about how much the network believes in the
-# class. Here is the shark's heatmap for *missile* beside that for *tiger shark*. Guess first: will it be fainter?
+# **Predict, then run.** Ask the shark's heatmap for *missile*. The network does not believe in a missile here. Is that
+# heatmap fainter than the one for *tiger shark*?
+#
+# <details><summary>Answer</summary>
+#
+# No. The logits are 9.2 and -0.4, but each heatmap is divided by its own maximum, so the hottest cell of both is 1. For
+# *missile* it lies in the water at the right edge. A heatmap says nothing about how much the network believes in
+# the class.
+#
+# </details>
 
-# %%
-logits = classifier.logits(shark)[0]
-heatmaps = {
-    f"{name}, logit {logits[index]:.1f}": cu.make_gradcam_heatmap(classifier, shark, index)
-    for name in ["tiger shark", "missile"]
-    for index in [cu.class_index(name)]
-}
+# %% tags=["live"]
+# Draw the heatmaps of tiger shark and missile side by side, with their logits
+heatmaps = {}
+for name in ["tiger shark", "missile"]:
+    index = cu.class_index(name)
+    heatmaps[name] = cu.make_gradcam_heatmap(classifier, shark, index)
+    print(f"{name}: logit {logits[0, index]:.1f}, hottest cell {heatmaps[name].max():.1f}")
 cu.plot_heatmap(shark, heatmaps)
 
 # %% [markdown]
@@ -303,6 +344,7 @@ print(cam.shape)
 # Its Grad-CAM is called in the same way. A model without a softmax needs no modifier and no copy.
 
 # %%
+# Two maps of the library beside ours
 plain = Gradcam(classifier.logits_model, clone=False)
 plain_cam = plain(CategoricalScore(tiger), inputs, penultimate_layer=-1)
 
@@ -342,6 +384,7 @@ assert correlation(theirs, ours) > 0.9999
 # with one hot cell, in row 2 and column 6 (counted from 1), to 224 x 224:
 
 # %%
+# One hot cell, stretched in two ways
 grid = np.zeros((7, 7))
 grid[1, 5] = 1
 for name, stretched in [
@@ -360,31 +403,33 @@ print(f"{'where it belongs':18s} peak at row {1.5 * 32:5.1f}, column {5.5 * 32:5
 # %% [markdown]
 # ## Which layer?
 #
-# Any layer with feature maps will do for the computation. Here are an early, a middle and the last one.
-# Guess first: what will the early one show?
+# Any layer with feature maps will do for the computation. Why be content with 7 x 7 cells?
+#
+# **Predict, then run.** An early layer of this network has maps of 112 x 112 cells. Does it draw the shark more
+# sharply?
+#
+# <details><summary>Answer</summary>
+#
+# No: it draws everything. Its heatmap is a relief of the photograph, above 0.6 in 155 separate places; the middle
+# layer's in 17, the last one's in 1.
+#
+# </details>
 
-# %%
-by_layer = {
-    name: cu.make_gradcam_heatmap(classifier, shark, tiger, name)
-    for name in classifier.key_layer_names
-}
+# %% tags=["live"]
+# Compute the heatmap at an early, a middle and the last layer; count its places above 0.6
+by_layer = {}
+for name in classifier.key_layer_names:
+    by_layer[name] = cu.make_gradcam_heatmap(classifier, shark, tiger, name)
+    places = label(by_layer[name] > 0.6)[1]
+    print(f"{name:26s} {by_layer[name].shape}, places: {places}")
 cu.plot_heatmap(shark, by_layer)
 
 # %% [markdown]
 # *Grad-CAM for tiger shark at an early, a middle and the last layer: first a relief of the whole photograph, then
 # small patches, many of them off the shark, then one region on the shark.*
-
-# %%
-for name, heatmap in by_layer.items():
-    hot = heatmap > 0.5
-    print(
-        f"{name:16s} {heatmap.shape[0]:3d} x {heatmap.shape[1]:<3d}  places above half of the maximum: "
-        f"{label(hot)[1]}"
-    )
-
-# %% [markdown]
-# From 233 places to one. An early layer's maps are edges and colors, which are everywhere, and one weight for a
-# whole map says little there. That is why Grad-CAM is used with the last feature maps.
+#
+# An early layer's maps are edges and colors, which are everywhere, and one weight for a whole map says little
+# there. That is why Grad-CAM is used with the last feature maps.
 
 # %% [markdown]
 # ## Grad-CAM's relatives
@@ -416,6 +461,7 @@ for name, heatmap in by_layer.items():
 # shows the difference. We ask it for the cup.
 
 # %%
+# Four methods at a middle layer, for the cup
 middle = classifier.key_layer_names[1]
 methods = {row.title: key for key, row in cu.METHODS.items() if row.formula}
 cu.plot_heatmap(
@@ -439,7 +485,7 @@ def share_on_cup(heatmap):
     return float(stretched[:, pair.shape[1] // 2 :].sum() / stretched.sum())
 
 
-for name in [middle, layer_name]:
+for name in [middle, layer.name]:
     shares = [
         f"{title} {share_on_cup(cu.make_gradcam_heatmap(classifier, pair, cup, name, key)):.0%}"
         for title, key in methods.items()
@@ -459,6 +505,7 @@ for name in [middle, layer_name]:
 # toward the beginning, and change the *Method*.
 
 # %%
+# Drag Class, Layer and Method
 explorer = cu.ClassExplorer(classifier, shark)
 explorer.choose(cu.class_index("great white shark"))
 explorer

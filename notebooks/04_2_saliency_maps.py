@@ -44,10 +44,12 @@ import tensorflow as tf
 from scipy.ndimage import gaussian_filter1d
 
 # %%
+# The network, the photograph, and the two classes
 classifier = cu.load_classifier()
 shark = cu.load_image("great_white_shark")
 tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
 inputs = tf.constant(classifier.preprocess(shark))
+print(f"photograph {shark.shape}, inputs {inputs.shape}, classes {tiger} and {white}")
 
 # %% [markdown]
 # ## Take the softmax off
@@ -55,16 +57,14 @@ inputs = tf.constant(classifier.preprocess(shark))
 # We explain the logit, not the probability (chapter 4). The model ends in a dense layer that computes both in
 # one go. So we cut it in front of that layer, and attach a new one with the same weights and no softmax.
 
-# %%
+# %% tags=["live"]
+# Attach a new last layer with the same weights and no softmax, and compare
 model = classifier.model
 last = model.layers[-1]
-print(f"{last.name}: {type(last).__name__} with activation {last.activation.__name__}")
-
 without_softmax = keras.layers.Dense(last.units, name="logits")
 logits_model = keras.Model(model.input, without_softmax(last.input))
 without_softmax.set_weights(last.get_weights())
-
-logits = logits_model(inputs).numpy()
+logits = logits_model(inputs)
 assert np.allclose(tf.nn.softmax(logits), model(inputs), atol=1e-6)
 print(f"logits: tiger shark {logits[0, tiger]:.2f}, great white shark {logits[0, white]:.2f}")
 
@@ -85,34 +85,28 @@ print(f"logits: tiger shark {logits[0, tiger]:.2f}, great white shark {logits[0,
 # pass, and no choice of a layer.
 
 
-# %%
-def saliency_map(model, inputs, class_index):
-    """Vanilla saliency of one preprocessed picture; `model` ends in logits."""
+# %% tags=["live"]
+# Write the gradient of a class's logit at the pixels as a function, and call it for the shark
+def gradient_at(point, class_index):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(inputs)
-        logit = model(inputs)[0, class_index]
-    gradient = tape.gradient(logit, inputs)[0]
-    magnitude = tf.reduce_max(tf.abs(gradient), axis=-1)
-    return (magnitude / tf.reduce_max(magnitude)).numpy()
+        tape.watch(point)
+        logit = logits_model(point)[0, class_index]
+    return tape.gradient(logit, point)
 
 
-def correlation(a, b):
-    """Return Pearson's correlation of two maps."""
-    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
+gradient = gradient_at(inputs, tiger)
+print(f"gradient {gradient.shape}, positive in {np.mean(gradient > 0):.1f} of its numbers")
 
 
-by_hand = saliency_map(logits_model, inputs, tiger)
-saliency = cu.compute_saliency_map(classifier, shark, tiger)
-assert correlation(by_hand, saliency) > 0.9999
-print(f"{saliency.shape[0]} x {saliency.shape[1]} values, as many as the network sees pixels")
-
-
-# %%
+# %% tags=["live"]
+# Keep the magnitude, the largest of the three colors; draw the brightest 1% at full strength
 def brighten(values):
-    """Scale a map for drawing: the brightest 1% are all 1."""
     return np.clip(values / np.percentile(np.abs(values), 99), -1, 1)
 
 
+magnitude = tf.reduce_max(tf.abs(gradient[0]), axis=-1).numpy()
+saliency = magnitude / magnitude.max()
+print(f"{saliency.shape}, largest {saliency.max():.0f}, mean {saliency.mean():.2f}")
 cu.plot_heatmap(shark, {"Saliency for tiger shark": brighten(saliency)})
 
 # %% [markdown]
@@ -121,30 +115,44 @@ cu.plot_heatmap(shark, {"Saliency for tiger shark": brighten(saliency)})
 #
 # A few pixels stand out so far that all others look dark beside them. So we draw the brightest 1% at full
 # strength and scale the rest to them; the numbers stay as they are. Even so, it is hard to find the shark.
+# `cu.compute_saliency_map` is the same computation.
+
+
+# %%
+def correlation(a, b):
+    """Return Pearson's correlation of two maps."""
+    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
+
+
+by_helper = cu.compute_saliency_map(classifier, shark, tiger)
+print(f"correlation with the map above: {correlation(by_helper, saliency):.4f}")
+assert correlation(by_helper, saliency) > 0.9999
 
 # %% [markdown]
 # ### Why it is noisy
 #
-# Add a little noise to the photograph, too little to see. The answer stays. Does the map? Guess.
+# **Predict, then run.** Add a little noise to the photograph, too little to see. The answer stays. How alike are the two
+# saliency maps: is their correlation 1.0, 0.9, or less?
+#
+# <details><summary>Answer</summary>
+#
+# Less: 0.6, although the photographs correlate at 0.999. Grad-CAM's maps stay the same, at 1.00.
+#
+# </details>
 
-# %%
-generator = np.random.default_rng(0)
-noisy = shark + generator.normal(0, 3, shark.shape)
+# %% tags=["live"]
+# Add noise to the photograph, ask again, and correlate the photographs, saliency maps, and Grad-CAMs
+noisy = shark + np.random.default_rng(0).normal(0, 3, shark.shape)
 noisy = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-
-for name, picture in [("photograph", shark), ("with noise", noisy)]:
-    best = classifier.top_predictions(picture, k=1)[0]
-    print(f"{name}: {best.label} {best.probability:.1f}")
-print(f"correlation of the photographs:    {correlation(shark, noisy):.3f}")
-print(
-    f"correlation of their saliency:     {correlation(saliency, cu.compute_saliency_map(classifier, noisy, tiger)):.1f}"
-)
+print(classifier.top_predictions(noisy, k=1)[0].label)
+print(f"photographs {correlation(shark, noisy):.3f}")
+noisy_saliency = cu.compute_saliency_map(classifier, noisy, tiger)
+print(f"saliency {correlation(saliency, noisy_saliency):.1f}")
 grad_cams = [cu.make_gradcam_heatmap(classifier, picture, tiger) for picture in (shark, noisy)]
-print(f"correlation of their Grad-CAM:     {correlation(*grad_cams):.2f}")
+print(f"Grad-CAM {correlation(*grad_cams):.2f}")
 
 # %% [markdown]
-# The photographs are the same to the eye, and Grad-CAM's maps are, too. The saliency maps are not. A network of ReLUs is
-# *piecewise linear*. It is made of many small pieces: within a piece the gradient is constant, and at its border the
+# Why do two pictures that look the same have such different maps? A network of ReLUs is *piecewise linear*. It is made of many small pieces: within a piece the gradient is constant, and at its border the
 # gradient jumps. A tiny step leads to another piece. So the gradient at one point says little about its surroundings.
 
 # %% [markdown]
@@ -165,17 +173,18 @@ print(f"correlation of their Grad-CAM:     {correlation(*grad_cams):.2f}")
 # answer: compute the map
 # twice, with other random numbers, and compare. What differs is chance.
 
-# %%
+# %% tags=["live"]
+# Compute SmoothGrad with more and more samples, each with two seeds, and correlate the two maps
 counts = [1, 5, 20, 80, 320]
-maps = {
-    n: [cu.smooth_grad(classifier, shark, tiger, n, noise_level=0.1, seed=seed) for seed in (0, 1)]
-    for n in counts
-}
-agreement = [correlation(*maps[n]) for n in counts]
-for n, value in zip(counts, agreement):
-    print(f"{n:3d} samples: correlation of two seeds {value:.1f}")
+maps, agreement = {}, []
+for n in counts:
+    maps[n] = cu.smooth_grad(classifier, shark, tiger, n, noise_level=0.1, seed=0)
+    again = cu.smooth_grad(classifier, shark, tiger, n, noise_level=0.1, seed=1)
+    agreement.append(correlation(maps[n], again))
+    print(f"{n} samples: correlation of two seeds {agreement[-1]:.1f}")
 
 # %%
+# The same as a curve
 figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
 axes.plot(counts, agreement, marker="o", color="#31688e")
 axes.set_xscale("log")
@@ -194,7 +203,8 @@ plt.show()
 # here some eight seconds.
 
 # %%
-cu.plot_heatmap(shark, {f"SmoothGrad, n = {n}": brighten(maps[n][0]) for n in [1, 20, 320]})
+# One sample, 20, and 320
+cu.plot_heatmap(shark, {f"SmoothGrad, n = {n}": brighten(maps[n]) for n in [1, 20, 320]})
 
 # %% [markdown]
 # *SmoothGrad with 1, 20 and 320 samples: the dots gather into lines; with 320 the water is darkest, and the outline of
@@ -238,38 +248,39 @@ assert correlation(theirs, saliency) > 0.9999
 #
 # Its attributions are in logits and have a sign. And they are *complete*: they sum to
 # $F(x) - F(x')$, what the picture has gained over the baseline. That can be checked.
+#
+# **Predict, then run.** We take ten steps from black to the photograph. How close does the sum of the attributions come
+# to the gain of the logit, 8.4?
+#
+# <details><summary>Answer</summary>
+#
+# Not at all: the sum is 58.8, seven times the gain of 8.4. The computation is right. Ten steps are too few.
+#
+# </details>
 
-
-# %%
-def integrated_gradients(model, inputs, baseline, class_index, num_steps):
-    """Integrated Gradients of one preprocessed picture, by the midpoint rule."""
-    total = tf.zeros_like(inputs)
-    for step in range(num_steps):
-        point = baseline + (step + 0.5) / num_steps * (inputs - baseline)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(point)
-            logit = model(point)[0, class_index]
-        total += tape.gradient(logit, point)
-    return ((inputs - baseline) * total / num_steps)[0].numpy()
-
-
+# %% tags=["live"]
+# Walk from black to the photograph in ten steps, add up the gradients, and compare sum and gain
 black = tf.constant(classifier.preprocess(np.zeros_like(shark)))
-by_hand = integrated_gradients(logits_model, inputs, black, tiger, num_steps=10)
-attributions = cu.integrated_gradients(classifier, shark, tiger, num_steps=10)
-assert correlation(by_hand, attributions) > 0.999
-print(f"10 steps: both agree, correlation {correlation(by_hand, attributions):.3f}")
+total = tf.zeros_like(inputs)
+for step in range(10):
+    point = black + (step + 0.5) / 10 * (inputs - black)
+    total += gradient_at(point, tiger)
+by_hand = ((inputs - black) * total / 10)[0].numpy()
+gain = float(logits_model(inputs)[0, tiger] - logits_model(black)[0, tiger])
+print(f"attributions {by_hand.shape}: sum {by_hand.sum():.1f}, gain {gain:.1f}")
 
 # %% [markdown]
-# ### Are ten steps enough?
+# ### How many steps are enough?
 #
-# The integral is replaced by a sum. `completeness_gap` compares what the attributions sum to with what they
-# should, $F(x) - F(x')$: a gap of 0.05 means that 5% is missing or too much.
+# The integral is replaced by a sum, so more steps must help. `cu.integrated_gradients` is the same computation, and
+# `cu.completeness_gap` compares what the attributions sum to with what they should, $F(x) - F(x')$: a gap of 0.05
+# means that 5% is missing or too much.
 
 # %%
-gain = float(logits_model(inputs)[0, tiger] - logits_model(black)[0, tiger])
-print(f"F(x) - F(x') = {gain:.1f} logits")
-steps = [10, 30, 100, 300]
+# More and more steps
+steps = [10, 50, 100, 300]
 runs = {n: cu.integrated_gradients(classifier, shark, tiger, num_steps=n) for n in steps}
+assert correlation(runs[10], by_hand) > 0.999
 for n in steps:
     gap = cu.completeness_gap(classifier, shark, runs[n], tiger)
     print(f"{n:3d} steps: sum {runs[n].sum():5.1f}   gap {gap:.0%}")
@@ -278,9 +289,12 @@ for n in steps:
 # With ten steps the sum is wrong several times over. Why? Walk along the path and look.
 
 # %%
+# The logit along the path
 positions = np.linspace(0, 1, 21) ** 2  # closer together near the start
 path = [black + np.float32(p) * (inputs - black) for p in positions]
 along = np.array([logits_model(point)[0, tiger] for point in path])
+half = positions[np.argmax(along - along[0] > gain / 2)]
+print(f"half of the gain is reached at {half:.2f}")
 
 figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
 axes.plot(positions, along, marker="o", markersize=4, color="#31688e")
@@ -292,12 +306,7 @@ plt.show()
 # %% [markdown]
 # *The logit of tiger shark from black to the photograph: it rises steeply near black and is flat from there
 # on.*
-
-# %%
-half = positions[np.argmax(along - along[0] > gain / 2)]
-print(f"half of the gain is reached at {half:.2f}")
-
-# %% [markdown]
+#
 # Most of the gain comes while the picture is still nearly black. Ten equal steps put one point on that rise,
 # or none. Three hundred put enough there. And look at the right end: that is where the photograph itself lies,
 # where plain saliency takes its gradient. The network is *saturated* there: the shark is already recognized, and more
@@ -309,18 +318,16 @@ print(f"half of the gain is reached at {half:.2f}")
 # ### What it shows
 
 # %%
+# For and against, pixel by pixel
 attributions = runs[300].sum(axis=-1)  # the three colors of a pixel together
+positive, negative = attributions[attributions > 0].sum(), attributions[attributions < 0].sum()
+print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positive + negative:+.1f}")
 cu.plot_heatmap(shark, {"Integrated Gradients": brighten(attributions)})
 
 # %% [markdown]
 # *Integrated Gradients for tiger shark: dots for and against the class lie side by side all over the shark's
 # body.*
-
-# %%
-positive, negative = attributions[attributions > 0].sum(), attributions[attributions < 0].sum()
-print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positive + negative:+.1f}")
-
-# %% [markdown]
+#
 # The sum is right, and the map lies on the shark. But read the numbers. Hundreds of logits speak for the tiger
 # shark, hundreds against it, and nine are left. What is for and what is against changes from pixel to pixel.
 # Pixels do not speak for a shark one by one; only their sum over an area means something. The gap checks only the
@@ -330,12 +337,13 @@ print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positiv
 # ## Regions and pixels, side by side
 
 # %%
+# Four maps of one decision
 cu.plot_heatmap(
     shark,
     {
         "Grad-CAM": grad_cams[0],
         "Saliency": brighten(saliency),
-        "SmoothGrad, 320 samples": brighten(maps[320][0]),
+        "SmoothGrad, 320 samples": brighten(maps[320]),
         "Integrated Gradients, magnitude": brighten(np.abs(attributions)),
     },
 )
@@ -348,11 +356,38 @@ cu.plot_heatmap(
 # ## Is it the stripes?
 #
 # A map can only raise a suspicion. An experiment can test it: take the stripes away and ask again. On the
-# flank the light draws *vertical* strokes. Blurring along the rows wipes them out. To compare, we blur the head in
-# the same way; the flank along its columns, which leaves the strokes standing; and the whole picture.
+# flank the light draws *vertical* strokes. Blurring along the rows wipes them out.
+#
+# **Predict, then run.** The network says *tiger shark*, 9.21 against 7.95. What does it say when the flank has lost its
+# strokes?
+#
+# <details><summary>Answer</summary>
+#
+# *Great white shark*, 9.31 against 8.04, and that is right. So it was the stripes? Not so fast: read on.
+#
+# </details>
+
+# %% tags=["live"]
+# Blur the flank along its rows, so that the strokes vanish, and ask again
+flank = np.s_[150:300, 300:560]
+blurred = shark.copy()
+blurred[flank] = gaussian_filter1d(shark, 8, axis=1)[flank]
+for picture in (shark, blurred):
+    values = classifier.logits(picture)[0]
+    print(f"tiger shark {values[tiger]:.2f}, great white {values[white]:.2f}")
+cu.plot_predictions(classifier.top_predictions(blurred, k=3), blurred)
+
+# %% [markdown]
+# *The photograph with its flank blurred along the rows: the strokes behind the head are gone, and great white shark
+# ranks first.*
+#
+# Something else may have made the difference. Blurring wipes out more than strokes, and any blur may confuse a network. So
+# we compare: the head, blurred in the same way; the flank along its columns, which leaves the strokes standing; and
+# the whole picture along the rows, which leaves none.
 
 
 # %%
+# The same, and three comparisons
 def blur(image, part, axis):
     """Blur a part of a picture along its rows (axis 1) or its columns (axis 0)."""
     blurred = image.copy()
@@ -362,9 +397,9 @@ def blur(image, part, axis):
 
 pictures = {
     "photograph": shark,
-    "flank, along the rows": blur(shark, np.s_[150:300, 300:560], axis=1),
+    "flank, along the rows": blurred,
     "head, along the rows": blur(shark, np.s_[150:300, 40:300], axis=1),
-    "flank, along the columns": blur(shark, np.s_[150:300, 300:560], axis=0),
+    "flank, along the columns": blur(shark, flank, axis=0),
     "all, along the rows": blur(shark, np.s_[:, :], axis=1),
 }
 leads = {}
@@ -375,6 +410,7 @@ for name, picture in pictures.items():
     print(f"{name:25s} tiger shark {values[tiger]:5.2f}, great white {values[white]:5.2f}")
 
 # %%
+# The five pictures, each with the answer
 figure, panels = plt.subplots(2, 3, figsize=(9.6, 5.4), layout="constrained")
 for axes in panels.flat:
     axes.axis("off")
@@ -404,6 +440,7 @@ plt.show()
 # class: how much of the map changes with it?
 
 # %%
+# Drag Class, with a pixel method
 explorer = cu.ClassExplorer(classifier, shark)
 explorer.method.value = "saliency"
 explorer

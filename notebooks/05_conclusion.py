@@ -51,35 +51,35 @@ from IPython.display import Markdown
 # lead of the first class, apart from the biases. Note what it hides: what speaks for both classes cancels out.
 
 # %%
+# The signed map of chapter 4.1: Grad-CAM before its ReLU
 classifier = cu.load_classifier()
 logits_model = classifier.logits_model
 layer = logits_model.get_layer(classifier.last_conv_layer_name)
 maps_and_logits = keras.Model(logits_model.input, [layer.output, logits_model.output])
 
 
-def signed_map(image, class_index):
-    """Grad-CAM before its ReLU, as in chapter 4.1."""
+def signed_map(image, name):
     inputs = tf.constant(classifier.preprocess(image))
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         maps, logits = maps_and_logits(inputs)
-        logit = logits[0, class_index]
+        logit = logits[0, cu.class_index(name)]
     weights = tf.reduce_mean(tape.gradient(logit, maps), axis=(1, 2))
     return tf.reduce_sum(weights * maps[0], axis=-1).numpy()
-
-
-def rather_than(image, name, other):
-    """Return the signed map of one class minus that of another."""
-    return signed_map(image, cu.class_index(name)) - signed_map(image, cu.class_index(other))
 
 
 # %% [markdown]
 # ### The rocket
 #
-# The network says *drilling platform* with 0.56, and *missile* with 0.06. Look at the photograph and guess
-# where each of them comes from.
+# The network says *drilling platform* with 0.56, and *missile* with 0.06. Where does each of them come from?
 
-# %%
+
+# %% tags=["live"]
+# Subtract two signed maps of the rocket: drilling platform rather than missile
+def rather_than(image, name, other):
+    return signed_map(image, name) - signed_map(image, other)
+
+
 rocket = cu.load_image("rocket")
 difference = rather_than(rocket, "drilling platform", "missile")
 cu.plot_heatmap(rocket, {"drilling platform minus missile": difference})
@@ -87,95 +87,110 @@ cu.plot_heatmap(rocket, {"drilling platform minus missile": difference})
 # %% [markdown]
 # *Signed difference for the rocket, drilling platform minus missile: the towers on both sides, and the sky and the masts
 # beside them, speak for drilling platform; the rocket in the middle speaks for missile.*
+#
+# **Predict, then run.** Here the rocket in the middle speaks for *missile*. In the signed map of *drilling platform*
+# alone: does the middle speak for it or against it?
+#
+# <details><summary>Answer</summary>
+#
+# For it, with 4.0 logits, nearly as much as the sides. But it speaks for *missile* still more, by 0.7: that is all the
+# difference shows. The sides decide; they bring 2.9.
+#
+# </details>
 
-# %%
-sides = np.delete(difference, [2, 3, 4], axis=1)
-alone = signed_map(rocket, cu.class_index("drilling platform"))
-print(f"drilling platform leads by {difference.sum():.1f} logits:")
-print(
-    f"two columns at each side (towers) {sides.sum():+.1f}, "
-    f"three in the middle (rocket) {difference.sum() - sides.sum():+.1f}"
-)
-print(
-    f"drilling platform alone: sides {np.delete(alone, [2, 3, 4], axis=1).sum():+.1f}, "
-    f"middle {alone[:, 2:5].sum():+.1f}"
-)
+# %% tags=["live"]
+# Sum up the middle and the sides, of the difference and of drilling platform alone
+alone = signed_map(rocket, "drilling platform")
+for title, signed in {"difference": difference, "drilling platform alone": alone}.items():
+    middle = signed[:, 2:5].sum()
+    sides = signed.sum() - middle
+    print(f"{title}: sides {sides:+.1f}, middle {middle:+.1f}, together {signed.sum():+.1f}")
 
 # %% [markdown]
-# The last line shows what the difference hides: the middle speaks for *drilling platform* as well, with four logits.
-# But it speaks for *missile* a little more, by 0.7. So the sides decide. Is it the towers, steel lattices against the
-# sky? Paint them out. To compare, paint out strips of the same width beside them. Guess both answers.
+# Is it the towers, steel lattices against the sky? An experiment tells: paint them out. To compare, paint out strips of
+# the same width beside them.
+#
+# **Predict, then run.** What does the network say without the towers? And without the strips?
+#
+# <details><summary>Answer</summary>
+#
+# Without the towers *missile*, with 0.26; without the strips still *drilling platform*, with 0.36. So it is the towers.
+# The heatmap has pointed to them, and to the sky beside them: its cells are large.
+#
+# </details>
+
+# %% tags=["live"]
+# Paint out the towers, then strips beside them, in the color of the sky
+sky = np.median(rocket[:40], axis=(0, 1))
+painted = {"without towers": rocket.copy(), "without strips": rocket.copy()}
+for (name, picture), left in zip(painted.items(), [0, 102]):
+    picture[:, left : left + 102] = sky
+    picture[:, 538 - left : 640 - left] = sky
+    best = classifier.top_predictions(picture, k=1)[0]
+    print(f"{name}: {best.label} {best.probability:.2f}")
 
 # %%
-sky = np.median(rocket[:40].reshape(-1, 3), axis=0)
-width = rocket.shape[1]
+# Both paintings
 figure, panels = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
-for axes, (name, start) in zip(panels, {"without towers": 0, "without strips": 0.16}.items()):
-    painted = rocket.copy()
-    left, right = int(start * width), int((start + 0.16) * width)
-    painted[:, left:right] = painted[:, width - right : width - left] = sky
-    best = classifier.top_predictions(painted, k=1)[0]
-    label = best.label.replace("_", " ")
-    print(f"{name}: {label} {best.probability:.2f}")
-    axes.imshow(painted)
-    axes.set_title(f"{name}: {label}", fontsize="medium")
+for axes, (name, picture) in zip(panels, painted.items()):
+    axes.imshow(picture)
+    axes.set_title(name, fontsize="medium")
     axes.axis("off")
 plt.show()
 
 # %% [markdown]
-# *The rocket without its two large towers is a missile; without strips of the same width beside them it stays a drilling
-# platform.*
-#
-# So the towers say *drilling platform*. The heatmap has pointed to them, and to the sky beside them: its cells are large.
+# *The rocket without its two large towers, a missile for the network, and without strips of the same width beside them,
+# still a drilling platform.*
 
 # %% [markdown]
 # ### The astronaut
 #
 # *Bobsled* has 0.20, *football helmet* 0.17. Why does she get either?
+#
+# **Predict, then run.** Which thing in the photograph looks more like a bobsled than like a football helmet: the
+# helmet, the suit, or the flag?
+#
+# <details><summary>Answer</summary>
+#
+# No single one. The helmet's corner speaks for *football helmet*, with 2.0 logits. The 40 other cells bring *bobsled* 2.1, none of
+# them more than 0.16. To the network a little of everything looks like a bobsled, and the small amounts add up.
+#
+# </details>
 
-# %%
+# %% tags=["live"]
+# Ask the same of the astronaut: bobsled rather than football helmet
 astronaut = cu.load_image("astronaut")
 difference = rather_than(astronaut, "bobsled", "football helmet")
+helmet = difference[4:, 4:].sum()
+print(f"helmet's corner, 9 cells {helmet:+.1f}; 40 others {difference.sum() - helmet:+.1f}")
+print(f"largest cell {difference.max():+.2f}")
 cu.plot_heatmap(astronaut, {"bobsled minus football helmet": difference})
 
 # %% [markdown]
 # *Signed difference for the astronaut, bobsled minus football helmet: the helmet in the lower right corner
 # speaks for football helmet, the flag and the suit a little for bobsled rather than for football helmet.*
-
-# %%
-helmet = difference[4:, 4:]
-print(
-    f"the helmet's corner (9 cells): {helmet.sum():+.1f}, the other 40 cells: {difference.sum() - helmet.sum():+.1f}"
-)
-print(f"largest cell of the other 40: {difference.max():+.2f}")
-
-# %% [markdown]
+#
 # Alone, *bobsled* is hot between the suit and the helmet (chapter 4). But there *football helmet* is as strong or
-# stronger. What is left for *bobsled* is spread thinly over the flag, the suit and the background, nowhere more than
-# 0.2, and it ends a hair ahead. No single thing in the picture looks like a bobsled to us. To the network a little of
-# everything does, and the small amounts add up.
+# stronger. What is left for *bobsled* is spread thinly over the flag, the suit and the background.
 
 # %% [markdown]
 # ### The cat and the cup
 #
 # In the picture with two objects *Egyptian cat* has 0.16 and *espresso* 0.08.
 
-# %%
+# %% tags=["live"]
+# Ask it of the cat and the cup: Egyptian cat rather than espresso
 pair = cu.load_image("cat_and_coffee")
 difference = rather_than(pair, "Egyptian cat", "espresso")
+cat, seam, cup = difference[:, :3].sum(), difference[:, 3].sum(), difference[:, 4:].sum()
+print(f"cat's side {cat:+.1f}, the seam {seam:+.1f}, cup's side {cup:+.1f}")
+print(f"together {difference.sum():+.1f}")
 cu.plot_heatmap(pair, {"Egyptian cat minus espresso": difference})
 
 # %% [markdown]
 # *Signed difference for the cat and the cup, Egyptian cat minus espresso: all of the cat's side speaks for the
 # cat, all of the cup's side for the espresso.*
-
-# %%
-print(
-    f"cat's side (three columns) {difference[:, :3].sum():+.1f}, the seam {difference[:, 3].sum():+.1f}, "
-    f"cup's side {difference[:, 4:].sum():+.1f}, together {difference.sum():+.1f}"
-)
-
-# %% [markdown]
+#
 # Each side votes for its own object, with about seven logits, and the cat wins by less than one. That is why
 # the probabilities were low: the network is not lost, it sees both, and softmax makes it choose.
 
@@ -187,6 +202,7 @@ print(
 # they need to converge (chapter 4.2).
 
 # %%
+# All methods of the table, for tiger shark
 shark = cu.load_image("great_white_shark")
 tiger = cu.class_index("tiger shark")
 enough = {
@@ -206,7 +222,8 @@ cu.plot_heatmap(shark, bright)
 # pixel maps, SmoothGrad draws the animal, saliency and Integrated Gradients are scattered dots on it.*
 
 # %%
-inside = np.s_[80:320, 130:690]  # rows and columns of the photograph: a box around the shark
+# How much of each map lies in a box around the shark: rows and columns of the photograph
+inside = np.s_[80:320, 130:690]
 area = np.zeros(shark.shape[:2])
 area[inside] = 1
 print(f"the box around the shark is {area.mean():.0%} of the picture; on it lies of")
@@ -222,6 +239,7 @@ for title, heatmap in heatmaps.items():
 # good the map is. A map may be right to look at the water, if the network does.
 
 # %%
+# What each method answers, gets wrong, and costs
 rows = ["| method | it answers | it gets wrong | gradients |", "|---|---|---|---|"]
 rows += [
     f"| [{m.title}]({m.paper}) | {m.answers} | {m.misleads} | {m.num_gradients} |"

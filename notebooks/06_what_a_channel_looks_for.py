@@ -49,44 +49,58 @@ import tensorflow as tf
 # rises. So we start with a gray picture, change it a little, take the gradient again, and go on: *gradient
 # ascent*. We ask for a strawberry.
 
-# %%
+# %% tags=["live"]
+# Write the strawberry's logit as a function of a picture in [0, 1], and ask it of gray
 classifier = cu.load_classifier()
 strawberry = cu.class_index("strawberry")
-SIZE = 224
 
 
 @tf.function
 def logit(pictures):
-    """The class's logit, for RGB in [0, 1]; this network was trained on (x - 127) / 128."""
     return classifier.logits_model((255 * pictures - 127) / 128)[0, strawberry]
 
 
-def climb(parameters, draw, look=lambda picture: picture, num_steps=60):
-    """Gradient ascent: parameters -> draw -> picture -> look -> network -> logit."""
-    parameters = tf.Variable(parameters)
-    optimizer = keras.optimizers.Adam(0.1)
-    for _ in range(num_steps):
-        with tf.GradientTape() as tape:
-            loss = -logit(look(draw(parameters)))
-        optimizer.apply_gradients([(tape.gradient(loss, parameters), parameters)])
-    return draw(parameters)[0].numpy()
+generator = np.random.default_rng(0)
+start = np.float32(0.01 * generator.standard_normal((1, 224, 224, 3)))
+print(f"a gray picture: logit {logit(tf.sigmoid(start)):.1f}")
+
+# %% [markdown]
+# (This network was trained on $(x - 127) / 128$. The sigmoid makes a color in [0, 1] of any number.)
 
 
 # %%
-def report(title, picture):
-    """Print what the network says of a picture in [0, 1]."""
-    best = classifier.top_predictions(np.uint8(np.round(255 * picture)), 1)[0]
+# Draw a picture, and print what the network says of it
+def show(title, picture):
+    best = classifier.top_predictions(picture, 1)[0]
     print(f"{title}: {best.label}, probability {best.probability:.1f}")
+    _, axes = plt.subplots(figsize=(3.6, 3.8), layout="constrained")
+    axes.imshow(picture)
+    axes.set_title(title, fontsize="medium")
+    axes.axis("off")
+    plt.show()
 
-
-generator = np.random.default_rng(0)
-start = np.float32(0.01 * generator.standard_normal((1, SIZE, SIZE, 3)))
-from_pixels = climb(start, tf.sigmoid)  # sigmoid: any number becomes a color in [0, 1]
-report("pixels", from_pixels)
 
 # %% [markdown]
-# The network is sure: *strawberry*. What does a strawberry look like, then? Guess, and scroll down to the first of
-# the four pictures below.
+# **Predict, then run.** After sixty steps the network is sure: *strawberry*. What does the picture show?
+#
+# <details><summary>Answer</summary>
+#
+# Colored noise. The probability is 1.0 all the same: the network is as sure of this as of any photograph.
+#
+# </details>
+
+# %% tags=["live"]
+# Climb: sixty times, change the pixels so that the logit rises
+pixels = tf.Variable(start)
+optimizer = keras.optimizers.Adam(0.1)
+for _ in range(60):
+    with tf.GradientTape() as tape:
+        loss = -logit(tf.sigmoid(pixels))
+    optimizer.apply_gradients([(tape.gradient(loss, pixels), pixels)])
+show("pixels", np.uint8(255 * tf.sigmoid(pixels)[0]))
+
+# %% [markdown]
+# *What the climb makes of the pixels of a gray picture, for strawberry: colored noise.*
 #
 # ## Three ideas
 #
@@ -96,6 +110,17 @@ report("pixels", from_pixels)
 
 
 # %%
+# The same climb for any parameters: parameters -> draw -> picture -> look -> network -> logit
+def climb(parameters, draw, look=lambda picture: picture, num_steps=60):
+    parameters = tf.Variable(parameters)
+    optimizer = keras.optimizers.Adam(0.1)
+    for _ in range(num_steps):
+        with tf.GradientTape() as tape:
+            loss = -logit(look(draw(parameters)))
+        optimizer.apply_gradients([(tape.gradient(loss, parameters), parameters)])
+    return np.uint8(255 * draw(parameters)[0])
+
+
 def start_waves(size):
     """Return random waves of three colors: real and imaginary parts."""
     noise = np.random.default_rng(0).standard_normal((2, 3, size, size // 2 + 1))
@@ -111,16 +136,21 @@ def add_up(waves):
     return tf.transpose(colors, [1, 2, 0])[tf.newaxis]
 
 
-from_waves = climb(start_waves(SIZE), lambda waves: tf.sigmoid(add_up(waves)))
-report("waves", from_waves)
+# %% tags=["live"]
+# Climb in waves instead of pixels
+from_waves = climb(start_waves(224), lambda waves: tf.sigmoid(add_up(waves)))
+show("waves", from_waves)
 
 # %% [markdown]
+# *The climb in waves: pink and green blots.*
+#
 # **Colors as they come.** In photographs red, green and blue rise and fall together; most differences are light
 # against dark. So the waves get colors of their own: light against dark, orange against blue, and, weakest,
 # magenta against green. (The numbers are those of Lucid, measured on ImageNet's photographs:
 # [Olah et al., 2017](https://distill.pub/2017/feature-visualization).)
 
 # %%
+# Give the waves the colors of photographs
 COLORS = np.float32([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46
 
 
@@ -128,63 +158,47 @@ def draw(waves):
     return tf.sigmoid(add_up(waves) @ COLORS.T)
 
 
-with_colors = climb(start_waves(SIZE), draw)
-report("waves and colors", with_colors)
+show("waves and colors", climb(start_waves(224), draw))
 
 # %% [markdown]
+# *The climb in waves with colors of their own: pale blots, two of them reddish and dotted.*
+#
 # **Another window each time.** A strawberry is one a little to the left as well, or a little larger. A trick of
 # single pixels is not. So the network sees the picture each time through another window.
 
 
-# %%
+# %% tags=["live"]
+# Let the network look through another window each time
 def through_a_window(picture):
-    """Return a random part of the picture, scaled to the network's size."""
     side = generator.uniform(0.5, 0.85)
     corner = generator.uniform(0, 1 - side, 2)
     window = np.float32([[*corner, *(corner + side)]])
-    return tf.image.crop_and_resize(picture, window, [0], [SIZE, SIZE])
+    return tf.image.crop_and_resize(picture, window, [0], [224, 224])
 
 
-with_windows = climb(start_waves(SIZE * 3 // 2), draw, through_a_window)
-report("waves, colors and windows", with_windows)
-
-# %%
-four = {
-    "pixels": from_pixels,
-    "waves": from_waves,
-    "+ colors": with_colors,
-    "+ windows": with_windows,
-}
-figure, panels = plt.subplots(2, 2, figsize=(8, 8.4), layout="constrained")
-for axes, (title, picture) in zip(panels.flat, four.items()):
-    axes.imshow(picture)
-    axes.set_title(title, fontsize="medium")
-    axes.axis("off")
-plt.show()
+with_windows = climb(start_waves(336), draw, through_a_window)
+show("waves, colors and windows", with_windows)
 
 # %% [markdown]
-# *Four pictures that the network calls a strawberry: colored noise; pink and green blots; pale blots, one with the
-# dots of a strawberry; and dotted, rounded lumps, some of them red, beside something green and stringy.*
+# *The climb in waves, with colors and windows: dotted, rounded lumps, some of them red, beside something green and
+# stringy.*
 #
-# All four have a probability of 1.0. The first is noise, and the network is as sure of it as of any photograph.
-# With each idea the picture gets closer to something we know. Nobody would take the last one for a photograph. But
-# now we see what the class is made of for the network: rounded, dotted, some red, some green.
+# All four pictures have a probability of 1.0. With each idea they get closer to something we know. Nobody would take
+# the last one for a photograph. But now we see what the class is made of for the network: rounded, dotted, some red,
+# some green.
 
 # %% [markdown]
 # ## Two more classes
 #
-# `cu.visualize_class` does the same, compiled. Cover the titles and guess.
+# `cu.visualize_class` does the same, compiled.
 
 # %%
-wishes = {}
-for name, seed in [("tabby", 1), ("flamingo", 0)]:
-    index = cu.class_index(name)
-    wishes[name] = cu.visualize_class(classifier, index, num_steps=80, seed=seed)
-    print(f"{name}: probability above 0.9: {classifier.predict(wishes[name])[0, index] > 0.9}")
-
-# %%
+# Paint what the network wishes for when it says tabby, and flamingo
 figure, panels = plt.subplots(1, 2, figsize=(9, 4.8), layout="constrained")
-for axes, (name, picture) in zip(panels, wishes.items()):
+for axes, (name, seed) in zip(panels, [("tabby", 1), ("flamingo", 0)]):
+    index = cu.class_index(name)
+    picture = cu.visualize_class(classifier, index, num_steps=80, seed=seed)
+    print(f"{name}: probability above 0.9: {classifier.predict(picture)[0, index] > 0.9}")
     axes.imshow(picture)
     axes.set_title(name, fontsize="medium")
     axes.axis("off")
@@ -204,6 +218,7 @@ plt.show()
 # receptive field (chapter 3), so early channels get small pictures, and are quick.
 
 # %%
+# Paint what fifteen channels of VGG16 wish for, three each of five layers
 weights = cu.weights_path("vgg16_no_top")
 model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 preprocess_input = keras.applications.vgg16.preprocess_input
@@ -249,6 +264,7 @@ plt.show()
 # `python -m course_utils survey FOLDER` looks through any folder.
 
 # %%
+# Six channels' wishes, and the nine places that drive each most
 crops = list(cu.sample_crops().values())
 chosen = {"block2_conv2": [20, 33, 50], "block3_conv3": [3, 5, 9]}
 examples = cu.strongest_examples(model, crops, chosen, preprocess_input)
@@ -287,42 +303,44 @@ plt.show()
 # ## Knock it out
 #
 # A picture that a channel likes does not say what the channel is *for*. An experiment does: set the channel to zero
-# and look at the logits. At the last feature maps that is one line. Which channel matters most for the tiger
-# shark? The weights of the last layer times the channel's mean tell (chapter 4.1).
+# and look at the logits. This network averages its last maps and multiplies the means by the weights of its last layer.
+# So each channel has a share in a logit (chapter 4.1), and the largest one tells which channel matters most for the
+# tiger shark.
 
-# %%
-shark = cu.load_image("great_white_shark")
+# %% tags=["live"]
+# Multiply means of the shark's last maps by weights: each channel's share in tiger shark
+shark, tiger = cu.load_image("great_white_shark"), cu.class_index("tiger shark")
 layer_name = classifier.last_conv_layer_name
 maps = cu.get_feature_maps(classifier, shark, [layer_name])[layer_name]
+means = maps.mean(axis=(0, 1))
 W, b = classifier.model.layers[-1].get_weights()
-
-
-def logits_without(channel=None):
-    """Return the logits for the shark with one channel of the last maps set to zero."""
-    means = maps.mean(axis=(0, 1))  # what the network makes of its last maps
-    if channel is not None:
-        means[channel] = 0
-    return means @ W + b
-
-
-tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
-share = maps.mean(axis=(0, 1)) * W[:, tiger]
+share = means * W[:, tiger]
 channel = int(share.argmax())
-whole, without = logits_without(), logits_without(channel)
-print(
-    f"channel {channel}: tiger shark {whole[tiger]:.2f} -> {without[tiger]:.2f}, "
-    f"great white {whole[white]:.2f} -> {without[white]:.2f}"
-)
+print(f"channel {channel}: {share[channel]:.2f} of {(means @ W + b)[tiger]:.2f}")
+
+# %% [markdown]
+# **Predict, then run.** Switch off this channel, the most important one for the tiger shark. Which class loses most?
+#
+# <details><summary>Answer</summary>
+#
+# *Library* and *ping-pong ball*, with 0.5. The tiger shark loses 0.3 of 9.2, and the great white gains 0.01. Classes
+# that have nothing to do with sharks lose more, or gain as much: a channel has no class of its own. It is a word that
+# many classes use.
+#
+# </details>
+
+# %% tags=["live"]
+# Set that channel to zero: which logits fall most, which rise most?
+without = means.copy()
+without[channel] = 0
+change = without @ W - means @ W
+for name in ["tiger shark", "great white shark"]:
+    print(f"{name} {change[cu.class_index(name)]:+.2f}")
+for title, order in {"lose most": np.argsort(change), "gain most": np.argsort(-change)}.items():
+    print(f"{title}:", ", ".join(f"{cu.class_label(i)} {change[i]:+.1f}" for i in order[:5]))
 
 # %%
-change = without - whole
-for title, indices in [
-    ("lose most", np.argsort(change)[:5]),
-    ("gain most", np.argsort(-change)[:5]),
-]:
-    print(f"{title}:", ", ".join(f"{cu.class_label(i)} {change[i]:+.1f}" for i in indices))
-
-# %%
+# Where the channel fires on the shark, and what it wishes for
 picture = cu.visualize_channel(classifier, layer_name, channel, num_steps=40)
 cell = maps[:, :, channel] / maps[:, :, channel].max()
 figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
@@ -337,29 +355,34 @@ plt.show()
 # %% [markdown]
 # *Two kinds of evidence about one channel: where it fires on the shark, and the picture that drives it most.*
 #
-# It fires all over the shark and above its back, and wishes for bodies with a scaly skin. It was the most important one,
-# and the tiger shark lost 0.3 of 9.2 logits. The great white did not notice. Other classes, which have nothing to do
-# with sharks, lost more, or gained as much: a channel has no class of its own. It is a word that many classes use.
+# It fires all over the shark and above its back, and wishes for bodies with a scaly skin.
 
 # %% [markdown]
-# How many channels does the answer rest on? Set the strongest ones to zero, one after another, until *tiger shark*
-# is no longer first.
+# **Predict, then run.** Now set the strongest channels to zero, one after another. How many of the 1280 does it take
+# until *tiger shark* is no longer first?
+#
+# <details><summary>Answer</summary>
+#
+# Eleven; then it is *great white shark*. No single channel holds the answer, and no hundreds do.
+#
+# </details>
+
+# %% tags=["live"]
+# Set the strongest channels to zero, one after another, until tiger shark is not first
+left, order, count = means.copy(), np.argsort(-share), 0
+while (left @ W + b).argmax() == tiger:
+    left[order[count]] = 0
+    count += 1
+print(f"after {count} of {len(means)} channels: {cu.class_label((left @ W + b).argmax())}")
 
 # %%
-order = np.argsort(-share)
-means = maps.mean(axis=(0, 1))
-for count in range(1, 1281):
-    means[order[count - 1]] = 0
-    logits = means @ W + b
-    if logits.argmax() != tiger:
-        break
-print(f"after {count} of 1280 channels the answer is {cu.class_label(int(logits.argmax()))}")
-largest = np.abs(maps.mean(axis=(0, 1))[:, np.newaxis] * W).max(axis=1)  # over 1000 classes
+# How many channels would no class miss?
+largest = np.abs(means[:, np.newaxis] * W).max(axis=1)  # over 1000 classes
 print(f"channels that no logit would miss by more than 0.1: {(largest < 0.1).mean():.0%}")
 
 # %% [markdown]
-# Without its eleven strongest channels the tiger shark loses first place. And nine of ten channels could be removed, one
-# at a time, without moving any of the 1000 logits by more than 0.1, on this picture.
+# Nine of ten channels could be removed, one at a time, without moving any of the 1000 logits by more than 0.1, on this
+# picture.
 #
 # ## What to remember
 #

@@ -44,6 +44,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 from scipy.ndimage import gaussian_filter, sobel
 
 # %% jupyter={"source_hidden": true}
@@ -103,28 +104,47 @@ plt.show()
 # ([Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421)). We sum up each curve by the area under it: small
 # is good for deletion, large for insertion.
 #
-# What do we cover with? Here with the blurred picture. In plain NumPy, for 28 steps:
+# What do we cover with? Here with the blurred picture.
+#
+# **Predict, then run.** The network says *Egyptian cat* with 0.77. Cover the quarter of the pixels that Grad-CAM finds
+# hottest. What is left of the 0.77?
+#
+# <details><summary>Answer</summary>
+#
+# All of it: 0.80. One eye, a cheek and most of the nose are gone, and the network is as sure of its cat as before.
+# What is left is enough.
+#
+# </details>
+
+# %% tags=["live"]
+# Cover the hottest quarter of the pixels with the blurred picture
+blurred = gaussian_filter(chelsea.astype(float), (11.2, 11.2, 0)).round().astype(np.uint8)
+heat = cu.resize_heatmap(maps["Grad-CAM"], (224, 224))
+rank = np.argsort(np.argsort(-heat, axis=None, kind="stable")).reshape(224, 224, 1)
+covered = np.where(rank < rank.size / 4, blurred, chelsea)
+print(f"whole {classifier.predict(chelsea)[0, cat]:.2f}")
+print(f"without the hottest quarter {classifier.predict(covered)[0, cat]:.2f}")
+Image.fromarray(covered)
+
+# %% [markdown]
+# *Chelsea without the quarter of the pixels that Grad-CAM finds hottest: blur covers one eye, a cheek and most of the
+# nose.*
+#
+# `rank` is 0 for the hottest pixel, 1 for the next, and so on. Now the same in 28 steps, from none of the pixels to all.
+
+# %% tags=["live"]
+# Cover more and more of the hottest pixels (deletion); show only these (insertion)
+fractions = np.linspace(0, 1, 29)
+is_hot = [rank < fraction * rank.size for fraction in fractions]
+deletion = classifier.predict([np.where(hot, blurred, chelsea) for hot in is_hot])[:, cat]
+insertion = classifier.predict([np.where(hot, chelsea, blurred) for hot in is_hot])[:, cat]
+print(f"area, deletion:  {np.trapezoid(deletion, fractions):.2f}")
+print(f"area, insertion: {np.trapezoid(insertion, fractions):.2f}")
 
 # %%
-STEPS = 28
-blurred = gaussian_filter(chelsea.astype(float), (11, 11, 0)).round().astype(np.uint8)
-
-
-def curve(heatmap, cover_hottest):
-    """Probability of the cat while more and more of the hottest pixels are covered, or shown."""
-    heat = cu.resize_heatmap(heatmap, (224, 224)).ravel()
-    order = np.argsort(-heat, kind="stable")  # hottest first
-    pictures = []
-    for count in np.linspace(0, order.size, STEPS + 1).round().astype(int):
-        is_hot = np.zeros(order.size, bool)
-        is_hot[order[:count]] = True
-        covered = is_hot if cover_hottest else ~is_hot
-        pictures.append(np.where(covered.reshape(224, 224, 1), blurred, chelsea))
-    return classifier.predict(pictures)[:, cat]
-
-
-fractions = np.linspace(0, 1, STEPS + 1)
-deletion, insertion = curve(maps["Grad-CAM"], True), curve(maps["Grad-CAM"], False)
+# Both curves; cu.deletion_curve and cu.insertion_curve compute the same
+by_library = cu.deletion_curve(classifier, chelsea, maps["Grad-CAM"], cat)
+assert np.allclose(by_library.probabilities, deletion, atol=0.02)
 figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.plot(100 * fractions, deletion, color="#d06000", label="deletion: hottest covered")
 axes.plot(100 * fractions, insertion, color="#267ebe", label="insertion: only the hottest shown")
@@ -137,46 +157,43 @@ plt.show()
 # %% [markdown]
 # *Deletion and insertion by Grad-CAM: the cat's probability stays near 0.8 until 30% are covered, and is near 0 at the
 # half; with only the hottest half shown it is 0.9, more than for the whole picture.*
-
-# %%
-by_library = cu.deletion_curve(classifier, chelsea, maps["Grad-CAM"], cat)
-assert np.allclose(by_library.probabilities, deletion, atol=0.02)
-print(f"area, deletion:  {np.trapezoid(deletion, fractions):.2f}")
-print(f"area, insertion: {np.trapezoid(insertion, fractions):.2f}")
-
-# %% [markdown]
-# `cu.deletion_curve` and `cu.insertion_curve` do the same. Deletion 0.30, insertion 0.61. Is that good? A number alone
-# does not tell. It needs company.
+#
+# Deletion 0.30, insertion 0.61. Is that good? A number alone does not tell. It needs company.
 #
 # ## Beside maps that know nothing
 #
-# Here are all five maps, on the cat and on a cup of coffee. Guess which wins where.
+# Here are all five maps, on the cat and on a cup of coffee.
+#
+# **Predict, then run.** On the cat: does Grad-CAM beat the edge filter at deletion? And the center at insertion?
+#
+# <details><summary>Answer</summary>
+#
+# Neither. The edge filter, which has never seen the network, has 0.13 at deletion, and Grad-CAM 0.30 (small is good).
+# The center, which has not even seen the picture, has 0.62 at insertion, and Grad-CAM 0.61. So a good number does not
+# prove that a map knows the network.
+#
+# </details>
 
 
-# %%
+# %% tags=["live"]
+# Compute both areas for all five maps, on the cat
 def areas(image, class_index, fill="blur", **more):
-    """Print the areas of deletion and insertion for all five maps, and more."""
     for name, heatmap in (all_maps(image, class_index) | more).items():
         deleted = cu.deletion_curve(classifier, image, heatmap, class_index, fill=fill)
         inserted = cu.insertion_curve(classifier, image, heatmap, class_index, fill=fill)
-        print(f"   {name:9s} deletion {deleted.area:.2f}   insertion {inserted.area:.2f}")
+        print(f"{name:9s} deletion {deleted.area:.2f}   insertion {inserted.area:.2f}")
 
 
-coffee = cu.load_image("coffee", size=(224, 224))
-espresso = cu.class_index("espresso")
-for title, image, index in [
-    ("Chelsea, Egyptian cat", chelsea, cat),
-    ("coffee, espresso", coffee, espresso),
-]:
-    print(title)
-    areas(image, index)
+areas(chelsea, cat)
+
+# %% tags=["live"]
+# The same on a cup of coffee
+coffee, espresso = cu.load_image("coffee", size=(224, 224)), cu.class_index("espresso")
+areas(coffee, espresso)
 
 # %% [markdown]
-# Read the cat's lines. The edge filter *beats* Grad-CAM at deletion. And the center, which has not even seen the picture,
-# equals it at insertion. So a good number does not prove that a map knows the network. For the edges our guess is that
-# holes along them make a picture unlike any cat.
-#
-# On the coffee the edge filter is the worst of all at deletion, and Grad-CAM the best, together with the center.
+# For the edges on the cat our guess is that holes along them make a picture unlike any cat. On the coffee the edge filter
+# is the worst of all at deletion, and Grad-CAM the best, together with the center.
 #
 # ### Another fill
 #
@@ -185,6 +202,7 @@ for title, image, index in [
 # ([Rong et al., 2022](https://arxiv.org/abs/2202.00449)).
 
 # %%
+# The hottest quarter of Grad-CAM, covered in four ways
 figure, panels = plt.subplots(1, 4, figsize=(9.8, 2.8), layout="constrained")
 for axes, fill in zip(panels, ["blur", "mean", "black", "road"]):
     covered = cu.cover(chelsea, maps["Grad-CAM"], 0.25, fill)
@@ -198,26 +216,24 @@ plt.show()
 # probability of Egyptian cat that is left: 0.77 to 0.82. The whole picture has 0.77.*
 
 # %%
-print("Chelsea, Egyptian cat, covered with black")
+# The areas for the cat again, with black
 areas(chelsea, cat, fill="black", dots=np.random.default_rng(0).random((224, 224)))
 
 # %% [markdown]
-# Look at the four pictures first. One eye, a cheek and most of the nose are gone, and the network is as sure of its cat as
-# before: what is left is enough. No fill changes that.
-#
-# But in the list the fill changes who wins. With black, saliency wins at deletion with 0.03. Random dots get the same:
-# black dots ruin the picture, wherever they are.
+# No fill lowers the probability: what is left is enough. But in the list the fill changes who wins. With black, saliency
+# wins at deletion with 0.03. Random dots get the same: black dots ruin the picture, wherever they are.
 #
 # ## Two objects
 #
 # The center does well because photographers aim. So take a picture with two objects, and ask for the one on the right.
 
 # %%
+# The areas for espresso on the cat and the cup, with two fills
 pair = cu.load_image("cat_and_coffee", size=(224, 224))
 saliency = cu.compute_saliency_map(classifier, pair, espresso)
 in_cells = saliency.reshape(7, 32, 7, 32).mean(axis=(1, 3))  # of the same size as Grad-CAM's
 for fill in ["blur", "black"]:
-    print(f"cat and cup, espresso, covered with {fill}")
+    print(f"covered with {fill}")
     areas(pair, espresso, fill, cells=in_cells)
 
 # %% [markdown]
@@ -238,9 +254,10 @@ for fill in ["blur", "black"]:
 # square, and write down by how much the logit drops ([Zeiler and Fergus, 2013](https://arxiv.org/abs/1311.2901)). Grad-CAM
 # takes one forward and one backward pass; this takes 65 forward passes, one for the whole picture and 64 for the squares.
 
-# %%
+# %% tags=["live"]
+# Cover one square after another with gray: by how much does the logit drop?
 occlusion = cu.occlusion_map(classifier, pair, espresso)
-largest = np.abs(occlusion).max()
+print(f"{occlusion.size} squares, {occlusion.min():.1f} to {occlusion.max():.1f}")
 cu.plot_heatmap(pair, {"espresso: drop in the logit": occlusion})
 
 # %% [markdown]
@@ -249,20 +266,23 @@ cu.plot_heatmap(pair, {"espresso: drop in the logit": occlusion})
 
 
 # %%
+# How much is the slow answer like the fast one?
 def likeness(a, b):
     """Return the correlation of two maps on a grid of 7 x 7; 0 if one of them is constant."""
     a, b = (cu.resize_heatmap(np.float32(m), (7, 7)).ravel() for m in (a, b))
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
 
 
-print(f"{occlusion.size} squares, drop in the logit {occlusion.min():.1f} to {occlusion.max():.1f}")
 grad_cam = cu.make_gradcam_heatmap(classifier, pair, espresso)
 print(f"likeness to Grad-CAM: {likeness(occlusion, grad_cam):.1f}")
+
+# %% tags=["live"]
+# Ask the same about Chelsea alone; then cover her whole face
 alone = cu.occlusion_map(classifier, chelsea, cat)
-print(f"Chelsea: drop in the logit {alone.min():.1f} to {alone.max():.1f}")
+print(f"{alone.size} squares, {alone.min():.1f} to {alone.max():.1f}")
 without_face = chelsea.copy()
 without_face[60:200, 45:195] = 127  # both eyes and the nose
-print(f"Chelsea without her face: {classifier.predict(without_face)[0, cat]:.2f}")
+print(f"without her face: {classifier.predict(without_face)[0, cat]:.2f}")
 
 # %% [markdown]
 # The slow answer and the fast one agree on the cup. For Chelsea alone no square costs even one logit: cover an eye, and
@@ -287,6 +307,7 @@ print(f"Chelsea without her face: {classifier.predict(without_face)[0, cat]:.2f}
 
 
 # %%
+# The methods to test: two of this course, Guided Backpropagation, and the edge filter
 @tf.custom_gradient
 def guided_relu(x):
     """ReLU6, whose gradient passes only where it is positive."""
@@ -331,11 +352,6 @@ methods = {  # for each, a function from a classifier to a function of a picture
 }
 
 
-def five_maps(name, classifier):
-    """Return a method's maps of the five pictures."""
-    return list(map(methods[name](classifier), images, classes))
-
-
 # %% [markdown]
 # How similar is similar? Maps of two *different* photographs resemble each other, too: things are in the middle, and edges are
 # where things are. So we take five pictures, each with its own first class, and compare each map with that of another
@@ -344,9 +360,15 @@ def five_maps(name, classifier):
 # these 44.
 
 # %%
+# What chance gives: the likeness of maps of two different pictures
 names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket"]
 images = [cu.load_image(name, size=(224, 224)) for name in names]
 classes = classifier.predict(images).argmax(axis=1).tolist()
+
+
+def five_maps(name, classifier):
+    """Return a method's maps of the five pictures."""
+    return list(map(methods[name](classifier), images, classes))
 
 
 trained = {name: five_maps(name, classifier) for name in methods}
@@ -359,22 +381,39 @@ for name, maps_of in trained.items():
     low, high = (round(float(value), 1) + 0.0 for value in (min(means), max(means)))
     print(f"{name:22s} by chance, mean of five: {low} to {high}")
 
-# %%
-stops = ["predictions", "top_conv", "block6a_expand_conv", "stem_conv"]
-kept = {name: [1.0] for name in methods}
-for stop, copy in cu.randomized_copies(classifier, stops):
-    forgetful = {name: five_maps(name, copy) for name in methods}
-    for name in methods:
-        kept[name].append(
-            np.mean([likeness(*pair) for pair in zip(trained[name], forgetful[name])])
-        )
-    if stop == "block6a_expand_conv":  # the upper half of the network
-        half_random = forgetful
+# %% [markdown]
+# **Predict, then run.** The upper half of the network gets random weights. Which of the four methods gives maps like
+# before: Grad-CAM, saliency, Guided Backpropagation, edges?
+#
+# <details><summary>Answer</summary>
+#
+# The edges, of course, with a likeness of 1.0. And Guided Backpropagation, with 0.9: whatever its sharp pictures show, it
+# is not what the upper half has learned. Grad-CAM has forgotten all, 0.0. Saliency has 0.6, a little more than chance.
+#
+# </details>
 
+# %% tags=["live"]
+# Let the network forget, from the top down, and compute all maps again
+stops = ["predictions", "top_conv", "block6a_expand_conv", "stem_conv"]
+forgotten = {"trained": trained}
+for stop, copy in cu.randomized_copies(classifier, stops):
+    forgotten[stop] = {name: five_maps(name, copy) for name in methods}
+half_random = forgotten["block6a_expand_conv"]  # the upper half of the network
+for name in methods:
+    kept = np.mean([likeness(a, b) for a, b in zip(trained[name], half_random[name])])
+    print(f"{name:22s} {kept:z.1f}, {'passes' if kept <= by_chance[name] else 'fails'}")
+
+# %%
+# The same at all four stops
 figure, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
 colors = dict(zip(methods, ["#440154", "#31688e", "#35b779", "#d06000"]))
-for name, values in kept.items():
-    axes.plot(["trained", *stops], values, marker="o", color=colors[name], label=name)
+for name in methods:
+    kept = [
+        np.mean([likeness(a, b) for a, b in zip(trained[name], found[name])])
+        for found in forgotten.values()
+    ]
+    print(f"{name:22s} all random {kept[-1]:z.1f}")
+    axes.plot(list(forgotten), kept, marker="o", color=colors[name], label=name)
 axes.set_title(
     "Likeness to the trained network's maps; this layer and all above it are random",
     fontsize="medium",
@@ -390,17 +429,7 @@ plt.show()
 # is random, and that of the edges is 1 throughout.*
 
 # %%
-for name, values in kept.items():
-    upper_half = values[1 + stops.index("block6a_expand_conv")]
-    verdict = "passes" if upper_half <= by_chance[name] else "fails"
-    chance, half, end = (
-        round(float(v), 1) + 0.0 for v in (by_chance[name], upper_half, values[-1])
-    )
-    print(
-        f"{name:22s} upper half random {half}, by chance up to {chance}: {verdict}; all random {end}"
-    )
-
-# %%
+# Three methods' maps of the shark, before and after
 figure, panels = plt.subplots(2, 3, figsize=(9.4, 6.6), layout="constrained")
 for row, (which, found) in zip(panels, [("trained", trained), ("upper half random", half_random)]):
     for axes, name in zip(row, ["Grad-CAM", "saliency", "Guided Backpropagation"]):
@@ -448,6 +477,7 @@ plt.show()
 # Drag *Pixels*. Change the *Map*, the *Fill*, and the picture: where does an edge filter win?
 
 # %%
+# The explorer, for espresso on the cat and the cup
 explorer = cu.FaithfulnessExplorer(classifier, "cat_and_coffee")
 explorer.choose(cu.class_index("espresso"))
 explorer
@@ -464,6 +494,7 @@ explorer
 
 
 # %%
+# The right heatmap for espresso, and ten wrong ones
 def cam(model, inputs, class_index=espresso, layer_name=classifier.last_conv_layer_name):
     """The signed map of chapter 4.1, for the output of any model."""
     maps_and_scores = keras.Model(model.input, [model.get_layer(layer_name).output, model.output])
@@ -527,6 +558,7 @@ plt.show()
 # *The right heatmap for espresso on the cat and the cup, and ten wrong ones.*
 
 # %%
+# How much of the heat is on the cup's half?
 half = 112
 for title, heatmap in wrong.items():
     stretched = cu.resize_heatmap(np.float32(heatmap), (224, 224))

@@ -119,9 +119,9 @@ def test_the_plans_say_what_to_leave_out_and_give_the_shortest_task(course, monk
     monkeypatch.setattr(tool, "shortest_tasks", lambda root: tasks)
     tool.main(["build"], course)
     short, medium, day = (course / "live/plans.md").read_text().split("\n## ")[1:]
-    assert "| 0:00 | [1 Sums](pages/01_sums.md) | Add one and two |" in short
-    assert "| all |" in medium and "7 minutes" in medium
-    assert "| 0:07 | exercise | [1b Short](../exercises/student/01_sums.ipynb) |" in day
+    assert "- **0:00** [1 Sums](pages/01_sums.md)\n  - Add one and two\n" in short
+    assert "01_sums.md), all" in medium and "7 minutes" in medium
+    assert "- **0:07** exercise [1b Short](../exercises/student/01_sums.ipynb)" in day
     assert "0:12 hours" in day
 
 

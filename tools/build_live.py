@@ -119,18 +119,20 @@ def plan_lines(lessons, plan, tasks):
     else:
         told += "; the rest is for questions."
     yield told
-    rows, start = ["| from | chapter | steps |", "|---|---|---|"], 0
+    rows, start = [], 0
     for lesson in lessons:
         kept = [step for step in lesson.steps if step.plan <= plan]
         if not kept:
             continue
         title, file = lesson.chapter.title, lesson.chapter.file
-        steps = " · ".join(map(shown, kept)) if len(kept) < len(lesson.steps) else "all"
-        rows.append(f"| {clock(start)} | [{title}](pages/{file}.md) | {steps} |")
+        whole = len(kept) == len(lesson.steps)
+        link = f"[{title}](pages/{file}.md)"
+        rows.append(f"- **{clock(start)}** {link}" + (", all" if whole else ""))
+        rows += [] if whole else [f"  - {shown(step)}" for step in kept]
         start += total(lesson.steps, plan)
         if practice and (task := tasks.get(file)):
             link = f"[{task.task} {task.title}](../exercises/student/{file}.ipynb)"
-            rows.append(f"| {clock(start)} | exercise | {link} |")
+            rows.append(f"- **{clock(start)}** exercise {link}")
             start += task.minutes
     yield "\n".join(rows)
     gone = [lesson.chapter.title for lesson in lessons if not total(lesson.steps, plan)]

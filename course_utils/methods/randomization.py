@@ -1,5 +1,6 @@
 """Sanity check: does a heatmap change when the network forgets what it has learned?"""
 
+import gc
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -78,6 +79,7 @@ def _layers_with_kernel(model):
 
 def _randomized_from(layer_name, classifier, inputs, seed):
     """Return a copy in which a layer and all that come after it are as before training."""
+    gc.collect()  # a network is a circle of references: the copies before the last would stay
     with random_state_kept():
         # Keras draws the seeds of initializers from it. A number alone might be what the network
         # was seeded with before its training: it would go back to where it began.

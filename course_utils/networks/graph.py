@@ -108,15 +108,37 @@ def run_calls(calls: Iterable[Call], feeds: Iterable, fetches: Iterable) -> list
         List of the values of `fetches`.
     """
     values = {id(tensor): value for tensor, value in feeds}
+    calls, fetches = list(calls), list(fetches)
+    last_uses = _last_uses(calls, fetches)
 
     def value_of(leaf):
         return values[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
 
-    for call in calls:
+    for number, call in enumerate(calls):
         args, kwargs = keras.tree.map_structure(value_of, (call.args, call.kwargs))
         outputs = keras.tree.flatten(call.function(*args, **kwargs))
+        del args, kwargs
         values.update(zip(map(id, keras.tree.flatten(call.output)), outputs, strict=True))
+        for key in last_uses.get(number, ()):
+            del values[key]
     return [values[id(tensor)] for tensor in fetches]
+
+
+def _last_uses(calls, fetches):
+    """Return {number of a call: ids of the tensors that nobody needs behind it}.
+
+    A network's layers together are many times as large as the largest of them.
+    """
+    last: dict[int, int] = {}
+    for number, call in enumerate(calls):
+        leaves = keras.tree.flatten((call.args, call.kwargs, call.output))
+        last |= {id(leaf): number for leaf in leaves if isinstance(leaf, keras.KerasTensor)}
+    for tensor in fetches:
+        last.pop(id(tensor), None)
+    numbers: dict[int, list[int]] = {}
+    for key, number in last.items():
+        numbers.setdefault(number, []).append(key)
+    return numbers
 
 
 def rebuild(model: keras.Model, call: Callable) -> keras.Model:
