@@ -48,12 +48,15 @@ mathjax4_config = {"loader": {"paths": {"mathjax-newcm": "[mathjax]/../mathjax-n
 copybutton_selector = "div.cell_input pre, .bd-article > section div.highlight-python pre"
 
 
-def name_folds(app, pagename, templatename, context, doctree):
-    """Let a folded cell be called what is written on it, also by a screen reader."""
+def mend_page(app, pagename, templatename, context, doctree):
+    """Name folded cells by what is written on them; let the footer's link start from the page."""
+    footer = app.config.html_theme_options["extra_footer"]
+    notice = context["pathto"]("notice")
+    context["theme_extra_footer"] = footer.replace('"notice.html"', f'"{notice}"')
     if "body" in context:
         context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
 
 
 def setup(app):
     """Called by Sphinx."""
-    app.connect("html-page-context", name_folds)
+    app.connect("html-page-context", mend_page)

@@ -6,9 +6,11 @@ Not part of `pytest` alone: it needs build/book/, Chromium and its driver, and t
 import functools
 import http.server
 import json
+import re
 import sys
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,19 @@ def test_a_page_is_whole_and_for_everyone(page, address, axe, name):
     time.sleep(0.6)  # the theme waits for the end of a resize to make what scrolls reachable by Tab
     assert page.execute_async_script(_AXE) == [], "on a phone"
     assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_within_the_site_lead_somewhere(name):
+    page = SITE / name
+    for href in re.findall(r'<a [^>]*?href="([^"]+)"', page.read_text(encoding="utf-8")):
+        if re.match(r"\w+:", href):
+            continue
+        path, _, anchor = urllib.parse.unquote(href).partition("#")
+        target = page.parent / path if path else page
+        assert target.is_file(), href
+        if anchor and target.suffix == ".html":
+            assert f'id="{anchor}"' in target.read_text(encoding="utf-8"), href
 
 
 def test_formulas_are_there_to_be_typeset(page, address):
