@@ -3,7 +3,7 @@
     python tools/build_explorers.py             needs onnx, and npm for ONNX Runtime
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
-of the most probable classes. For the reader's own pictures: the embedded network (`export_network`)
+of the most probable classes, and curves of pictures that are covered step by step. For the reader's own pictures: the embedded network (`export_network`)
 and ONNX Runtime, from its npm package, which book/packages.toml pins by its hash.
 
 Binary files are little-endian. Those that end in .gz are unpacked by the page: they are small over
@@ -34,9 +34,11 @@ from course_utils.display.tiles import (
     shrink_maps,
 )
 from course_utils.display.views import network_picture
+from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS, MAPS, START
 from course_utils.io.imagenet import imagenet_classes
 from course_utils.io.images import SAMPLES
 from course_utils.methods.all_layers import layer_gradients, run_layers
+from course_utils.methods.blind import BLIND_MAPS, random_map
 from course_utils.methods.class_activation import keep_positive
 from course_utils.methods.table import METHODS
 from course_utils.networks.backend import keras
@@ -57,6 +59,7 @@ LARGEST_LOSSLESS = 28  # pixels; more are photographs rather than patterns of fe
 NUM_RANKED = 20  # classes whose heatmaps at the last layer need no further file
 NUM_AT_LAYERS = 5  # classes that have heatmaps at all layers
 NUM_AT_PIXELS = 2  # classes that have maps of pixels, which take seconds each
+COVERED_TOO = {"cat_and_coffee": "espresso"}  # classes with curves beside the most probable ones
 SIDE, THUMBNAIL = 640, 112  # pixels of a picture's longer side
 TITLES = {
     "chelsea": "a cat",
@@ -112,6 +115,13 @@ def index(networks, live):
              "gradients": row.num_gradients, "answers": row.answers}
             for key, row in METHODS.items()
         ],
+        "covering": {
+            "steps": len(FRACTIONS) - 1,
+            "start": START,
+            "fills": FILLS,
+            "maps": [{"value": key, "title": title} for title, key in MAPS.items()],
+            "random": random_map(np.zeros((1, 1, 3), np.uint8)).tolist(),
+        },
         "samples": {
             name: {"title": TITLES[name], "alt": ALT[name], "credit": SAMPLES[name].license}
             for name in SAMPLES
@@ -140,6 +150,7 @@ def build_network(folder, network, samples):
             write_layer(folder / sample, number, values)
         if not preprocess:
             described[sample] |= write_classes(folder / sample, classifier, image, logits, maps)
+            described[sample] |= write_curves(folder / sample, classifier, image, logits)
         print(f"{folder.name}: {sample}")
     layers = [
         {
@@ -206,7 +217,8 @@ def write_classes(folder, classifier, image, logits, maps):
     write_gz(folder / "last.gz", np.rint(last.transpose(2, 0, 1) / scale).astype(np.uint16))
     write(folder / "logits.bin", np.float32(logits))
     first = np.argsort(-logits, kind="stable")[:NUM_RANKED]
-    at_layers, at_pixels = first[:NUM_AT_LAYERS], first[:NUM_AT_PIXELS]
+    at_layers = first[:NUM_AT_LAYERS]
+    at_pixels = list(dict.fromkeys([*first[:NUM_AT_PIXELS], *covered_classes(folder, logits)]))
     for class_index in map(int, at_layers):
         pairs = layer_gradients(classifier, image, class_index)
         pairs = [tuple(map(to_array, pair)) for pair in pairs.values()]
@@ -228,9 +240,41 @@ def write_classes(folder, classifier, image, logits, maps):
         "lastScale": scale,
         "first": first.tolist(),
         "atLayers": at_layers.tolist(),
-        "atPixels": at_pixels.tolist(),
+        "atPixels": [int(class_index) for class_index in at_pixels],
         "probability": round(float(to_probabilities(classifier, logits)[best]), 4),
     }
+
+
+def write_curves(folder, classifier, image, logits):
+    """Write what the network says of covered pictures; return what the index says of it.
+
+    `curves/C.bin` holds, for class C, float32 probabilities: for each map, each fill, deletion and
+    then insertion, one after the other.
+    """
+    seen = network_picture(image, classifier.input_size)
+    classes = covered_classes(folder, logits)
+    for class_index in classes:
+        heatmaps = [
+            BLIND_MAPS[key](seen) if key in BLIND_MAPS
+            else METHODS[key].compute(classifier, seen, class_index)
+            for key in MAPS.values()
+        ]  # fmt: skip
+        curves = [
+            curve(classifier, seen, heatmap, class_index, len(FRACTIONS) - 1, fill).probabilities
+            for heatmap in heatmaps
+            for fill in FILLS
+            for curve in (cu.deletion_curve, cu.insertion_curve)
+        ]
+        write(folder / f"curves/{class_index}.bin", np.float32(curves).tobytes())
+    return {"curves": classes}
+
+
+def covered_classes(folder, logits):
+    """Return the classes of a sample that have curves."""
+    classes = [int(logits.argmax())]
+    if folder.name in COVERED_TOO:
+        classes.append(cu.class_index(COVERED_TOO[folder.name]))
+    return classes
 
 
 def to_bytes(heatmap):

@@ -1,4 +1,4 @@
-// What both explorers have: a chooser of pictures, the reader's own, colors, words, a status line.
+// What all explorers have: a chooser of pictures, the reader's own, colors, words, a status line.
 
 import { choices, gradient, make } from "./controls.js";
 import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
@@ -7,6 +7,7 @@ import { OwnPicture, SamplePicture } from "./pictures.js";
 import { megabytes } from "./words.js";
 
 const DEFAULT = "great_white_shark";
+const STARTING = "Starting the network ...";
 const NAME_LENGTH = 28; // characters of a picture's name on its button
 
 export class Explorer {
@@ -89,7 +90,7 @@ export class Explorer {
         this.say(
           network.loaded < network.total
             ? `Loading the network: ${megabytes(network.loaded)} of ${megabytes(network.total)} ...`
-            : "Starting the network ...",
+            : STARTING,
         );
         this.showProgress(network.loaded / network.total);
       }
@@ -115,11 +116,34 @@ export class Explorer {
     this.waits = true;
     try {
       await network.start();
+      if (this.status.textContent !== STARTING) return; // what waited for it has begun
       this.say("The network is ready: choose a picture, drop one here, or paste it (Ctrl+V).");
     } finally {
       this.waits = false;
       this.showProgress(null);
     }
+  }
+
+  /** Make a place that offers the network where something has to be computed: see `offerText`. */
+  makeOffer() {
+    if (!this.hasLive) return make("div", { hidden: true });
+    this.offerText = make("p", {});
+    const start = () => this.#attempt(() => this.startNetwork());
+    const offer = make(
+      "div",
+      { class: "cx-offer", hidden: true },
+      this.offerText,
+      make(
+        "button",
+        { type: "button", class: "cx-own", onclick: start },
+        make("b", {}, "Run the network here"),
+        make("small", {}, `${megabytes(sizeOf(this.index.live))}; nothing leaves your computer`),
+      ),
+    );
+    network.addEventListener("change", () => {
+      if (network.state === "ready" && !offer.hidden) this.draw();
+    });
+    return offer;
   }
 
   #takeDrops() {

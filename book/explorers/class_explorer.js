@@ -3,7 +3,7 @@
 import { askHeat, loadIndex, NeedsNetwork } from "./pictures.js";
 import { Explorer } from "./base.js";
 import { choices, make, paint, panel, slider } from "./controls.js";
-import { network, sizeOf } from "./network.js";
+import { network } from "./network.js";
 import { brighten, drawHeat, drawMap, stretch } from "./pixels.js";
 import { river } from "./river.js";
 import {
@@ -11,7 +11,6 @@ import {
   describeClass,
   describeHeatmap,
   explainNoClass,
-  megabytes,
   percent,
   searchClasses,
 } from "./words.js";
@@ -65,7 +64,7 @@ class ClassExplorer extends Explorer {
     this.overlayBox = make("div", { class: "cx-frame" });
     this.title = make("figcaption", {});
     this.credit = make("p", { class: "cx-hint" });
-    this.offer = this.#makeOffer();
+    this.offer = this.makeOffer();
     el.append(
       this.pictureRow.element,
       this.methodRow.element,
@@ -88,9 +87,6 @@ class ClassExplorer extends Explorer {
       this.status,
     );
     this.#setOpacity();
-    network.addEventListener("change", () => {
-      if (network.state === "ready" && !this.offer.hidden) this.draw();
-    });
   }
 
   preparePicture(picture) {
@@ -294,26 +290,6 @@ class ClassExplorer extends Explorer {
         this.showProgress(null);
       }
     }
-  }
-
-  #makeOffer() {
-    if (!this.hasLive) return make("div", { hidden: true });
-    const size = megabytes(sizeOf(this.index.live));
-    this.offerText = make("p", {});
-    const start = () =>
-      this.attempt(async () => {
-        await this.startNetwork();
-        this.draw();
-      });
-    return make(
-      "div",
-      { class: "cx-offer", hidden: true },
-      this.offerText,
-      make("button", { type: "button", class: "cx-own", onclick: start },
-        make("b", {}, "Run the network here"),
-        make("small", {}, `${size}; nothing leaves your computer`),
-      ),
-    );
   }
 
   #makeSure({ method, layer, index }) {

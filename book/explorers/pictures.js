@@ -74,6 +74,13 @@ class Picture {
     });
     return kernel instanceof Promise ? kernel.then(finish) : finish(kernel);
   }
+
+  /** Return the picture as the network sees it: {pixels, height, width}, RGB bytes. */
+  async seen() {
+    const [height, width] = this.inputSize;
+    this.pixels ??= await this._readSeen();
+    return { pixels: this.pixels, height, width };
+  }
 }
 
 export class SamplePicture extends Picture {
@@ -148,6 +155,22 @@ export class SamplePicture extends Picture {
   async file() {
     return new Blob([await loadBuffer(`${this.folder}/input.webp`)], { type: "image/webp" });
   }
+
+  async _readSeen() {
+    const bitmap = await loadBitmap(`${this.folder}/input.webp`);
+    const rgba = pixelsOf(bitmap);
+    bitmap.close();
+    return rgba.filter((_, i) => i % 4 < 3);
+  }
+
+  async curves(map, index, fill) {
+    if (!this.about.curves.includes(index)) throw new NeedsNetwork();
+    const { steps, maps, fills } = this.index.covering;
+    const values = new Float32Array(await loadBuffer(`${this.folder}/curves/${index}.bin`));
+    const row = maps.findIndex(({ value }) => value === map) * fills.length + fills.indexOf(fill);
+    const curve = (number) => values.subarray(number * (steps + 1), (number + 1) * (steps + 1));
+    return { deletion: curve(2 * row), insertion: curve(2 * row + 1) };
+  }
 }
 
 export class OwnPicture extends Picture {
@@ -169,8 +192,8 @@ export class OwnPicture extends Picture {
   async prepare() {
     const { answer, id } = network.ask({ kind: "picture", file: this.blob });
     this.id = id;
-    const { logits, last, screen, width, height } = await answer;
-    Object.assign(this, { last, screen, width, height });
+    const { logits, last, seen, screen, width, height } = await answer;
+    Object.assign(this, { last, screen, width, height, pixels: seen });
     this.setLogits(logits);
   }
 
@@ -195,11 +218,26 @@ export class OwnPicture extends Picture {
   async file() {
     return this.blob;
   }
+
+  async _readSeen() {
+    return this.pixels;
+  }
+
+  async curves() {
+    throw new NeedsNetwork(); // always asked of the network
+  }
 }
 
 /** Ask the network for a heatmap of any picture: returns {answer, cancel}. */
 export async function askHeat(picture, method, layer, index, report) {
   const job = { kind: "heat", of: picture.id ?? picture.name, method, layer, index };
+  return network.ask({ ...job, file: await picture.file() }, report);
+}
+
+/** Ask the network for the curves of a class while a map covers a picture: {answer, cancel}. */
+export async function askCurves(picture, heatmap, index, fill, report) {
+  const { steps } = picture.index.covering;
+  const job = { kind: "cover", of: picture.id ?? picture.name, heatmap, index, fill, steps };
   return network.ask({ ...job, file: await picture.file() }, report);
 }
 

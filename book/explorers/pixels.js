@@ -320,6 +320,15 @@ export function drawHeat(values, colors) {
   return pixels;
 }
 
+/** Turn RGB bytes to pixels of a canvas. */
+export function opaque(bytes) {
+  const pixels = new Uint32Array(bytes.length / 3);
+  for (let i = 0, at = 0; i < pixels.length; i++, at += 3) {
+    pixels[i] = (255 << 24) | (bytes[at + 2] << 16) | (bytes[at + 1] << 8) | bytes[at];
+  }
+  return pixels;
+}
+
 /** Scale a map of pixels for the eye: its brightest 1 % are all 1. */
 export function brighten(values) {
   const sorted = Float32Array.from(values).sort();

@@ -4,11 +4,13 @@
 // a slow method. A message {cancel: id} ends one.
 
 import { loadKept, LoadError } from "./assets.js";
+import { backgroundOf, cover, rankPixels } from "./covering.js";
 import {
   activationMap,
   integratedMagnitude,
   normalNumbers,
   scaleMagnitude,
+  softmax,
 } from "./methods.js";
 import { measureChannels, PAGE, resizeBicubic, scaleToBytes } from "./pixels.js";
 
@@ -25,7 +27,7 @@ let runtime;
 let forward;
 let both; // with gradients: made when it is first needed
 let bytes; // of the network's files, until both sessions are there
-let picture = {}; // the last one: {id, input, maps}
+let picture = {}; // the last one: {id, seen, input, maps}
 let gradients = {}; // the last ones: {picture, index, maps and gradients by name}
 const cancelled = new Set();
 
@@ -56,8 +58,8 @@ const jobs = {
     bitmap.close();
     const last = layers.at(-1).name;
     const outputs = await runForward(input, ["logits", last]);
-    picture = { id, input };
-    return { logits: outputs.logits.data, last: outputs[last].data, screen, width, height };
+    picture = { id, seen, input };
+    return { logits: outputs.logits.data, last: outputs[last].data, seen, screen, width, height };
   },
 
   async page({ of, file, layer, page }) {
@@ -92,6 +94,28 @@ const jobs = {
     const { [name]: maps, [`${name}:gradient`]: slopes } = gradients.outputs;
     const [height, width] = size;
     return { values: activationMap(method, maps.data, slopes.data, height * width), height, width };
+  },
+
+  /** Follow a class while more and more is covered, and while more and more is shown. */
+  async cover({ of, file, heatmap, fill, index, steps }, report, check) {
+    await ensurePicture(of, file);
+    const [height, width] = inputSize;
+    const seen = { pixels: picture.seen, height, width };
+    const background = await backgroundOf(seen, fill);
+    const ranks = rankPixels(heatmap, height);
+    const curves = { deletion: new Float32Array(steps + 1), insertion: new Float32Array(steps + 1) };
+    let done = 0;
+    for (const [name, curve] of Object.entries(curves)) {
+      for (let step = 0; step <= steps; step++) {
+        await check();
+        const count = Math.round((step / steps) * ranks.length);
+        const covered = cover(seen, background, ranks, count, name === "insertion");
+        const { logits } = await runForward(toInput(covered), ["logits"]);
+        curve[step] = softmax(logits.data)[index];
+        report(++done / (2 * steps + 2));
+      }
+    }
+    return curves;
   },
 };
 
@@ -177,7 +201,8 @@ function asImage(input) {
 async function ensurePicture(id, file) {
   if (picture.id === id) return;
   const bitmap = await decode(file);
-  picture = { id, input: toInput(seenByNetwork(bitmap)) };
+  const seen = seenByNetwork(bitmap);
+  picture = { id, seen, input: toInput(seen) };
   bitmap.close();
 }
 

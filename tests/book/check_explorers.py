@@ -30,6 +30,7 @@ import web  # noqa: E402
 import course_utils as cu  # noqa: E402
 from course_utils.display import views  # noqa: E402
 from course_utils.display.tiles import scale_to_bytes, shrink_maps  # noqa: E402
+from course_utils.explorers.faithfulness_explorer import FILLS, MAPS  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "build/explorers/assets"
@@ -46,6 +47,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorers<
 {places}<script type="module" src="/explorers/main.js"></script></body></html>"""
 LAYERS = '<div class="explorer" data-kind="layer" data-image="chelsea"><p>a still picture</p></div>'
 CLASSES = LAYERS.replace("layer", "class")
+COVERED = LAYERS.replace("layer", "faithfulness").replace("chelsea", "cat_and_coffee")
 
 # The page's own modules are asked for numbers: the same ones that the explorers on it use.
 SEE = """
@@ -92,7 +94,8 @@ def site():
                 if path.is_file():
                     address = f"/explorers/{prefix}{path.relative_to(folder).as_posix()}"
                     site.pages[address] = partial(send_file, path)
-        for name, places in (("", LAYERS + CLASSES), ("layers", LAYERS), ("classes", CLASSES)):
+        pages = {"": LAYERS + CLASSES, "layers": LAYERS, "classes": CLASSES, "covered": COVERED}
+        for name, places in pages.items():
             html = PAGE.format(places=places).encode()
             site.pages[f"/{name}"] = web.send(html, Content_Type="text/html")
         yield site
@@ -367,6 +370,130 @@ def test_tiles_of_vgg16_are_what_python_computes(page, site):
         maps = shrink_maps(np.asarray(output)[0], 224 // size if number == 1 else 1)
         assert (found["height"], found["width"]) == (size, size)
         assert correlation(found["cells"], scale_to_bytes(maps[:, :, :64])) >= 0.98  # as WebP
+
+
+# Covered pictures
+
+CURVES = """
+const [name, index, maps] = arguments;
+const done = arguments[arguments.length - 1];
+(async () => {
+  const { network } = await import("/explorers/network.js");
+  const { SamplePicture, askCurves, askHeat, loadIndex } = await import("/explorers/pictures.js");
+  const { blindMaps } = await import("/explorers/covering.js");
+  await network.start();
+  const about = await loadIndex();
+  const picture = new SamplePicture(name, about, "efficientnet_lite0");
+  await picture.prepareClasses();
+  const random = { values: Float32Array.from(about.covering.random.flat()), height: 7, width: 7 };
+  const blind = blindMaps(random);
+  const found = [];
+  for (const [map, fill] of maps) {
+    const layer = about.methods.find(({ key }) => key === map)?.atLayer ? 48 : null;
+    const heatmap = blind[map]
+      ? blind[map](await picture.seen())
+      : await (await askHeat(picture, map, layer, index)).answer;
+    const { answer } = await askCurves(picture, heatmap, index, fill);
+    const { deletion, insertion } = await answer;
+    found.push([Array.from(deletion), Array.from(insertion)]);
+  }
+  return found;
+})().then(done, error => done({ problem: String(error) }));
+"""
+
+
+def curves_of(classifier, image, key, class_index, fill):
+    image = cu.load_image(image, classifier.input_size)
+    if key in cu.METHODS:
+        heatmap = cu.METHODS[key].compute(classifier, image, class_index)
+    else:
+        heatmap = cu.BLIND_MAPS[key](image)
+    return [
+        curve(classifier, image, heatmap, class_index, fill=fill).probabilities
+        for curve in (cu.deletion_curve, cu.insertion_curve)
+    ]
+
+
+def test_live_curves_are_those_of_python(page, site, embedded, capsys):
+    open_page(page, site)
+    # Each fill with a map of the network and one that never saw it.
+    maps = [("grad_cam", "blur"), ("layer_cam", "mean"), ("hires_cam", "black"), ("edges", "blur"),
+            ("center", "mean"), ("random", "black"), ("saliency", "blur")]  # fmt: skip
+    rows = []
+    for name in cu.sample_image_names():
+        best = int(embedded.logits(cu.load_image(name))[0].argmax())
+        found = page.execute_async_script(CURVES, name, best, maps)
+        assert "problem" not in found, found
+        for (key, fill), curves in zip(maps, found, strict=True):
+            wanted = curves_of(embedded, name, key, best, fill)
+            rows.append((name, key, fill, float(np.abs(np.subtract(curves, wanted)).max())))
+    with capsys.disabled():
+        print("\npicture, map, fill: largest difference of a probability")
+        for name, key, fill, worst in rows:
+            print(f"{name:18s} {key:10s} {fill:6s} {worst:.4f}")
+    for name, key, fill, worst in rows:
+        assert worst <= 0.01, (name, key, fill)
+
+
+def test_the_explorer_of_covered_pictures_says_what_python_says(page, site, embedded):
+    [covered] = open_page(page, site, "covered")
+    image = cu.load_image("cat_and_coffee", embedded.input_size)
+    explorer = cu.FaithfulnessExplorer(embedded, image)
+
+    def sentence():
+        explorer.wait()
+        return explorer._repr_mimebundle_()["text/plain"]
+
+    until(lambda: words(covered) == sentence())
+    titles = {key: title for title, key in MAPS.items()}
+    for key, fill, step in [
+        ("center", "blur", 14),
+        ("saliency", "mean", 3),
+        ("edges", "black", 28),
+    ]:
+        explorer.map.value, explorer.fill.value, explorer.covered.value = key, fill, step
+        for text in (titles[key], fill):
+            press(covered, text)
+        move(page, covered, "input[max='28']", step)
+        until(lambda: words(covered) == sentence())
+    assert not [path for path in site.hits if "/live/" in path]
+    rows = covered.find_elements(By.CSS_SELECTOR, "[role=group]")
+    assert [button.text for button in rows[2].find_elements(By.TAG_NAME, "button")] == list(FILLS)
+
+
+def press(explorer, text):
+    buttons = explorer.find_elements(By.CSS_SELECTOR, ".cx-options button")
+    next(button for button in buttons if button.text == text).click()
+
+
+def test_a_covered_picture_is_the_one_of_python(page, site, embedded):
+    [covered] = open_page(page, site, "covered")
+    image = cu.load_image("cat_and_coffee", embedded.input_size)
+    heatmap = cu.make_gradcam_heatmap(embedded, image)
+    for name, rest in (("deletion", False), ("insertion", True)):
+        canvas = covered.find_element(By.CSS_SELECTOR, f".cx-{name} canvas")
+        script = "return arguments[0].toDataURL().split(',')[1]"
+        content = base64.b64decode(page.execute_script(script, canvas))
+        found = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+        difference = np.abs(found - cu.cover(image, heatmap, 0.25, rest=rest)).max(axis=2)
+        assert (difference > 1).mean() < 0.001, name  # a pixel may change its place in the order
+
+
+def test_curves_of_another_class_and_of_an_own_picture_need_the_network(page, site, chelsea_file):
+    [covered] = open_page(page, site, "covered")
+    slider = covered.find_element(By.CSS_SELECTOR, "input[max='19']")
+    slider.send_keys(Keys.ARROW_RIGHT)
+    until(lambda: "has to be computed" in covered.text)
+    covered.find_element(By.CSS_SELECTOR, ".cx-offer button").click()
+    until(lambda: "cat_and_coffee grad_cam blur 285" in covered.get_attribute("data-shown"))
+    assert words(covered).startswith("Egyptian cat (class 285)") and status(covered) == ""
+    give(page, covered, chelsea_file, "cat.png")
+    until(lambda: status(covered).startswith("Covering by Grad-CAM for 1. Egyptian cat 77.1%"))
+    press(covered, "Edges")
+    until(lambda: shows(covered, "cat.png edges"))
+    press(covered, "Grad-CAM")
+    until(lambda: shows(covered, "cat.png grad_cam"))
+    assert "By Grad-CAM, the hottest 25% of the pixels covered" in words(covered)
 
 
 # What a reader does
