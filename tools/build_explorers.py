@@ -3,8 +3,9 @@
     python tools/build_explorers.py             needs onnx, and npm for ONNX Runtime
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
-of the most probable classes, and curves of pictures that are covered step by step. For the reader's own pictures: the embedded network (`export_network`)
-and ONNX Runtime, from its npm package, which book/packages.toml pins by its hash.
+of the most probable classes, and curves of pictures that are covered step by step. For the reader's
+own pictures: the embedded network (`export_network`) and ONNX Runtime, from its npm package, which
+book/packages.toml pins by its hash.
 
 Binary files are little-endian. Those that end in .gz are unpacked by the page: they are small over
 the wire whatever the server does.

@@ -2,7 +2,7 @@
 
 import { choices, gradient, make } from "./controls.js";
 import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
-import { colorTable } from "./pixels.js";
+import { colorTable, turnGray } from "./pixels.js";
 import { OwnPicture, SamplePicture } from "./pictures.js";
 import { megabytes } from "./words.js";
 
@@ -210,8 +210,7 @@ export class Explorer {
   }
 
   /** Return an element that shows the picture, with its text. */
-  makePicture() {
-    const { picture } = this;
+  makePicture(picture = this.picture) {
     if (picture.screen) {
       const { width, height } = picture.screen;
       const canvas = make("canvas", { width, height, role: "img", "aria-label": picture.alt });
@@ -219,6 +218,21 @@ export class Explorer {
       return canvas;
     }
     return make("img", { src: picture.address, alt: picture.alt, draggable: "false" });
+  }
+
+  /** Make the picture's gray copy, `picture.gray`: its colors would mix with a heatmap's. */
+  async prepareGray(picture) {
+    if (picture.gray) return;
+    const shown = this.makePicture(picture);
+    await shown.decode?.();
+    const [width, height] = [shown.naturalWidth ?? shown.width, shown.naturalHeight ?? shown.height];
+    const canvas = make("canvas", { width, height, "aria-hidden": "true" });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(shown, 0, 0);
+    const pixels = context.getImageData(0, 0, width, height);
+    turnGray(pixels.data);
+    context.putImageData(pixels, 0, 0);
+    picture.gray = canvas;
   }
 
   /** Give frames the picture's proportions, within reason. */

@@ -45,7 +45,7 @@ class ClassExplorer extends Explorer {
     this.opacity = slider("Opacity", {
       max: 1,
       step: 0.05,
-      value: Number(model.get("alpha") ?? 0.7),
+      value: Number(model.get("alpha") ?? 0.5),
       say: (value) => `${Math.round(100 * value)}%`,
       change: () => this.#setOpacity(),
     });
@@ -89,16 +89,13 @@ class ClassExplorer extends Explorer {
     this.#setOpacity();
   }
 
-  preparePicture(picture) {
-    return picture.prepareClasses();
+  async preparePicture(picture) {
+    await Promise.all([picture.prepareClasses(), this.prepareGray(picture)]);
   }
 
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture());
-    const behind = this.makePicture();
-    behind.setAttribute("aria-hidden", "true");
-    if (behind.alt) behind.alt = "";
-    this.overlayBox.replaceChildren(behind, this.heat);
+    this.overlayBox.replaceChildren(this.picture.gray, this.heat);
     this.fitFrames(this.inputBox, this.mapBox, this.overlayBox);
     this.credit.textContent = this.creditLine();
     this.preview = null;

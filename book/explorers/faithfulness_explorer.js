@@ -78,14 +78,11 @@ class FaithfulnessExplorer extends Explorer {
   }
 
   async preparePicture(picture) {
-    await Promise.all([picture.prepareClasses(), picture.seen()]);
+    await Promise.all([picture.prepareClasses(), picture.seen(), this.prepareGray(picture)]);
   }
 
   async showPicture() {
-    const behind = this.makePicture();
-    behind.setAttribute("aria-hidden", "true");
-    if (behind.alt) behind.alt = "";
-    this.mapBox.replaceChildren(behind, this.heat);
+    this.mapBox.replaceChildren(this.picture.gray, this.heat);
     this.fitFrames(this.mapBox, ...this.boxes);
     this.credit.textContent = this.creditLine();
     const wanted = this.wantedClass;

@@ -320,6 +320,14 @@ export function drawHeat(values, colors) {
   return pixels;
 }
 
+/** Turn RGBA bytes gray in their place, as Pillow does. */
+export function turnGray(bytes) {
+  for (let at = 0; at < bytes.length; at += 4) {
+    const gray = (19595 * bytes[at] + 38470 * bytes[at + 1] + 7471 * bytes[at + 2] + 0x8000) >> 16;
+    bytes[at] = bytes[at + 1] = bytes[at + 2] = gray;
+  }
+}
+
 /** Turn RGB bytes to pixels of a canvas. */
 export function opaque(bytes) {
   const pixels = new Uint32Array(bytes.length / 3);

@@ -29,7 +29,7 @@ import web  # noqa: E402
 
 import course_utils as cu  # noqa: E402
 from course_utils.display import views  # noqa: E402
-from course_utils.display.tiles import scale_to_bytes, shrink_maps  # noqa: E402
+from course_utils.display.tiles import scale_to_bytes, shrink_maps, to_gray  # noqa: E402
 from course_utils.explorers.faithfulness_explorer import FILLS, MAPS  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -494,6 +494,33 @@ def test_curves_of_another_class_and_of_an_own_picture_need_the_network(page, si
     press(covered, "Grad-CAM")
     until(lambda: shows(covered, "cat.png grad_cam"))
     assert "By Grad-CAM, the hottest 25% of the pixels covered" in words(covered)
+
+
+# Colors
+
+OVERLAY = """
+const [explorer] = arguments;
+const [gray, heat] = explorer.querySelectorAll(".cx-overlay canvas");
+const canvas = document.createElement("canvas");
+[canvas.width, canvas.height] = [gray.width, gray.height];
+const context = canvas.getContext("2d");
+context.drawImage(gray, 0, 0);
+context.globalAlpha = getComputedStyle(heat).opacity;
+context.drawImage(heat, 0, 0, gray.width, gray.height);
+return canvas.toDataURL().split(",")[1];
+"""
+
+
+def test_an_overlay_is_that_of_python(page, site, embedded):
+    [classes] = open_page(page, site, "classes")
+    content = base64.b64decode(page.execute_script(OVERLAY, classes))
+    found = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+    picture = Image.open(ASSETS / "efficientnet_lite0/chelsea/picture.jpg").convert("RGB")
+    heatmap = cu.make_gradcam_heatmap(embedded, cu.load_image("chelsea"))
+    explorer = cu.ClassExplorer(embedded, "chelsea")
+    wanted = cu.overlay_heatmap(to_gray(np.asarray(picture)), heatmap, explorer.alpha.value)
+    assert np.abs(found - wanted).max() <= 12  # the browser stretches heat in two steps
+    assert np.abs(found - wanted).mean() <= 1
 
 
 # What a reader does

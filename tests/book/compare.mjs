@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 
 import { backgroundOf, blindMaps, cover, rankPixels } from "../../book/explorers/covering.js";
 import { activationMap } from "../../book/explorers/methods.js";
-import { brighten, measureChannels, resizeBicubic, scaleToBytes } from "../../book/explorers/pixels.js";
+import { brighten, measureChannels, resizeBicubic, scaleToBytes, turnGray } from "../../book/explorers/pixels.js";
 import { describeChannel, describeCovering, describeHeatmap, describeLayer, searchClasses } from "../../book/explorers/words.js";
 
 const tasks = {
@@ -17,6 +17,11 @@ const tasks = {
     activationMap(method, Float32Array.from(maps), Float32Array.from(gradients), positions),
   bytes: ({ maps, positions, channels }) =>
     scaleToBytes(Float32Array.from(maps), positions, 0, channels),
+  gray({ pixels }) {
+    const bytes = Uint8ClampedArray.from(pixels);
+    turnGray(bytes);
+    return bytes;
+  },
   brighten: ({ values }) => brighten(Float32Array.from(values)),
   layer({ layer, maps, channel }) {
     const [height, width, channels] = layer.size;

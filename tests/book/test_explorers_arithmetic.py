@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from course_utils.display import views
-from course_utils.display.tiles import scale_to_bytes
+from course_utils.display.tiles import scale_to_bytes, to_gray
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS
 from course_utils.io.imagenet import imagenet_classes, search_classes
 from course_utils.methods.blind import center_map, edge_map
@@ -66,6 +66,13 @@ def test_pictures_are_resized_as_by_pillow_to_the_last_bit(rng, height, width):
     size = {"width": width, "height": height, "newWidth": 224, "newHeight": 224}
     [found] = ask(("resize", {"pixels": image, **size}))
     np.testing.assert_array_equal(found, np.asarray(wanted).ravel())
+
+
+def test_pictures_turn_gray_as_in_python(rng):
+    image = rng.integers(0, 256, (20, 30, 4), dtype=np.uint8)
+    [found] = ask(("gray", {"pixels": image}))
+    wanted = to_gray(np.ascontiguousarray(image[:, :, :3]))
+    np.testing.assert_array_equal(np.reshape(found, image.shape)[:, :, :3], wanted)
 
 
 def test_class_activation_maps_are_those_of_python(rng, maps):
