@@ -22,7 +22,7 @@ from pathlib import Path
 
 import npm_packages
 import numpy as np
-from export_network import export_network
+from export_network import export_blocks, export_network
 from PIL import Image
 
 import course_utils as cu
@@ -49,6 +49,8 @@ from course_utils.networks.runner import to_array
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build/explorers/assets"
 EMBEDDED, VGG16 = "efficientnet_lite0", "vgg16"
+LIVE_BLOCKS = "block3_pool"  # where VGG16 ends on a reader's own picture: 3.5 MB of 29
+VGG16_MEANS = [123.68, 116.779, 103.939]  # red, green, blue: what its preprocess_input subtracts
 VGG16_SAMPLES = ("great_white_shark", "chelsea", "astronaut")  # its maps are large
 
 RUNTIME = "onnxruntime-web"
@@ -82,16 +84,18 @@ ALT = {
 
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
-    classifier = cu.load_classifier("embedded")
+    classifier, vgg16 = cu.load_classifier("embedded"), load_vgg16()
     try:
-        live = build_live(FOLDER / "live", classifier)
+        live = build_live(FOLDER / "live", classifier, vgg16[0])
     except npm_packages.PackageError as error:
         sys.exit(str(error))
     networks = {
         EMBEDDED: build_network(FOLDER / EMBEDDED, classifier, cu.sample_image_names()),
-        VGG16: build_network(FOLDER / VGG16, load_vgg16(), VGG16_SAMPLES),
+        VGG16: build_network(FOLDER / VGG16, vgg16, VGG16_SAMPLES),
     }
-    write_json(FOLDER / "index.json", index(networks, live))
+    for name, network in networks.items():
+        network["live"] = live[name]
+    write_json(FOLDER / "index.json", index(networks))
     total = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     print(f"{FOLDER.relative_to(ROOT)}: {total / 1e6:.1f} MB")
 
@@ -104,7 +108,7 @@ def load_vgg16():
     return model, keras.applications.vgg16.preprocess_input
 
 
-def index(networks, live):
+def index(networks):
     """Return what a page has to know before it shows anything."""
     tables = {name: color_table(name) for name in (*COLOR_MAPS, SIGNED_COLOR_MAP)}
     return {
@@ -128,7 +132,6 @@ def index(networks, live):
             for name in SAMPLES
         },
         "networks": networks,
-        "live": live,
     }  # fmt: skip
 
 
@@ -282,12 +285,13 @@ def to_bytes(heatmap):
     return np.rint(255 * heatmap).astype(np.uint8)
 
 
-# The live network
+# The live networks
 
 
-def build_live(folder, classifier):
-    """Write the network and what runs it; return what the index says about them."""
+def build_live(folder, classifier, vgg16):
+    """Write the networks and what runs them; return {network: what the index says about it}."""
     head = export_network(classifier, folder)
+    blocks = export_blocks(vgg16, LIVE_BLOCKS, folder)
     add_runtime(folder)
     # A file's name has its hash: a browser that has kept another release's loads this one's.
     files = {}
@@ -296,7 +300,28 @@ def build_live(folder, classifier):
         named = path.with_name(f"{path.name.split('.')[0]}-{digest}.{path.name.split('.', 1)[1]}")
         path.rename(named)
         files[path.name] = {"path": f"live/{named.name}", "bytes": named.stat().st_size}
-    return {"files": files, "head": head, "mean": 127, "deviation": 128}
+    of_blocks = {"blocks.onnx", "blocks.bin"}
+    of_runtime = {name for name in files if name.startswith("runtime.")}
+    rest = sum(layer.count_params() for layer in vgg16.layers if layer.name not in blocks)
+    return {
+        EMBEDDED: {
+            "files": {name: file for name, file in files.items() if name not in of_blocks},
+            "forward": "forward.onnx",
+            "weights": ["weights.bin", "head.bin"],
+            "head": head,
+            "mean": [127] * 3,
+            "deviation": 128,
+        },
+        VGG16: {
+            "files": {name: files[name] for name in files if name in of_blocks | of_runtime},
+            "forward": "blocks.onnx",
+            "weights": ["blocks.bin"],
+            "layers": len(blocks),
+            "restBytes": 2 * rest,
+            "mean": VGG16_MEANS,
+            "deviation": 1,
+        },
+    }
 
 
 def add_runtime(folder):

@@ -1,7 +1,7 @@
 // What all explorers have: a chooser of pictures, the reader's own, colors, words, a status line.
 
 import { choices, gradient, make } from "./controls.js";
-import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
+import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
 import { colorTable, turnGray } from "./pixels.js";
 import { OwnPicture, SamplePicture } from "./pictures.js";
 import { megabytes } from "./words.js";
@@ -26,7 +26,8 @@ export class Explorer {
     this.colors = model.get("colors") ?? index.colorNames[0];
     this.pictures = new Map();
     this.turn = 0; // a newer one makes what an older one computes stale
-    this.hasLive = this.networkName === EMBEDDED;
+    this.live = index.networks[this.networkName].live;
+    this.network = networkOf(this.networkName);
     el.classList.add("course-explorer");
     this.words = make("p", { class: "cx-words" });
     this.status = make("div", { class: "cx-status", role: "status" });
@@ -70,19 +71,21 @@ export class Explorer {
       kind: "cx-pictures",
       change: (name) => this.#attempt(() => this.choosePicture(name)),
     });
-    if (this.hasLive) row.element.append(this.#makeOwn());
+    row.element.append(this.#makeOwn());
     return row;
   }
 
   #makeOwn() {
-    const size = megabytes(sizeOf(this.index.live));
+    const size = megabytes(sizeOf(this.live));
     const input = make("input", { type: "file", accept: "image/*", hidden: true, tabindex: -1 });
     const title = make("b", {});
     const note = make("small", {});
     const button = make("button", { type: "button", class: "cx-own" }, title, note);
+    const { network, live } = this;
+    const what = live.layers ? `the first ${live.layers} layers` : "the network";
     const show = () => {
       const ready = network.state === "ready";
-      title.textContent = ready ? "Your own picture" : "Use the network on your own picture";
+      title.textContent = ready ? "Your own picture" : `Use ${what} on your own picture`;
       note.textContent = ready
         ? "choose it, drop it here, or paste it"
         : `${size}; nothing leaves your computer`;
@@ -112,10 +115,10 @@ export class Explorer {
 
   /** Load the network, with a bar; resolves when it can be asked. */
   async startNetwork() {
-    if (network.state === "ready") return;
+    if (this.network.state === "ready") return;
     this.waits = true;
     try {
-      await network.start();
+      await this.network.start();
       if (this.status.textContent !== STARTING) return; // what waited for it has begun
       this.say("The network is ready: choose a picture, drop one here, or paste it (Ctrl+V).");
     } finally {
@@ -126,7 +129,6 @@ export class Explorer {
 
   /** Make a place that offers the network where something has to be computed: see `offerText`. */
   makeOffer() {
-    if (!this.hasLive) return make("div", { hidden: true });
     this.offerText = make("p", {});
     const start = () => this.#attempt(() => this.startNetwork());
     const offer = make(
@@ -137,9 +139,10 @@ export class Explorer {
         "button",
         { type: "button", class: "cx-own", onclick: start },
         make("b", {}, "Run the network here"),
-        make("small", {}, `${megabytes(sizeOf(this.index.live))}; nothing leaves your computer`),
+        make("small", {}, `${megabytes(sizeOf(this.live))}; nothing leaves your computer`),
       ),
     );
+    const { network } = this;
     network.addEventListener("change", () => {
       if (network.state === "ready" && !offer.hidden) this.draw();
     });
@@ -147,7 +150,6 @@ export class Explorer {
   }
 
   #takeDrops() {
-    if (!this.hasLive) return;
     const over = (event) => {
       event.preventDefault();
       this.el.classList.toggle("cx-over", event.type === "dragover");
@@ -183,7 +185,7 @@ export class Explorer {
     if (turn !== this.turn) return;
     const name = shorten(file.name || "pasted picture");
     this.say(`Reading ${name} ...`);
-    const picture = new OwnPicture(name, file, this.index);
+    const picture = new OwnPicture(name, file, this.index, this.networkName);
     try {
       await picture.prepare();
     } catch (error) {

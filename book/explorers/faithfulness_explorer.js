@@ -65,11 +65,12 @@ class FaithfulnessExplorer extends Explorer {
       make(
         "div",
         { class: "cx-covering" },
-        panel("input", "Map", this.mapBox, this.credit),
+        panel("input", "Map", this.mapBox),
         panel("deletion", "Hottest covered", this.boxes[0]),
         panel("insertion", "Only the hottest shown", this.boxes[1]),
         panel("curves", "Probability", this.chart.element, this.offer),
       ),
+      this.credit,
       this.colorRow.element,
       this.words,
       this.bar,

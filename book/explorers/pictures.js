@@ -2,11 +2,10 @@
 
 import { addressOf, loadBuffer, loadJson } from "./assets.js";
 import { activationMapAtLast, softmax } from "./methods.js";
-import { EMBEDDED, Head, network } from "./network.js";
-import { cutTile, PAGE } from "./pixels.js";
+import { EMBEDDED, Head, network, networkOf } from "./network.js";
+import { cutTile, LARGEST_TILE, PAGE } from "./pixels.js";
 import { rankClasses } from "./words.js";
 
-const LARGEST_TILE = 112; // pixels of a feature map in a tile; larger ones were averaged down
 const NUM_PAGES = 24; // kept of a picture
 
 /** A heatmap that needs the network, which the reader has not started. */
@@ -22,6 +21,7 @@ class Picture {
     this.index = index;
     this.layers = index.networks[networkName].layers;
     this.inputSize = index.networks[networkName].inputSize;
+    this.numLayers = this.layers.length;
   }
 
   get key() {
@@ -174,8 +174,10 @@ export class SamplePicture extends Picture {
 }
 
 export class OwnPicture extends Picture {
-  constructor(name, file, index) {
-    super(name, index, EMBEDDED);
+  constructor(name, file, index, networkName = EMBEDDED) {
+    super(name, index, networkName);
+    this.network = networkOf(networkName);
+    this.numLayers = index.networks[networkName].live.layers ?? this.layers.length;
     this.blob = file;
     this.title = name;
     this.alt = `Your own picture, ${name}`;
@@ -188,13 +190,16 @@ export class OwnPicture extends Picture {
     return this.id;
   }
 
-  /** Let the network see it: `screen`, logits and last feature maps are there afterwards. */
+  /**
+   * Let the network see it: `screen` is there afterwards, of a network with classes also logits and
+   * the last feature maps.
+   */
   async prepare() {
-    const { answer, id } = network.ask({ kind: "picture", file: this.blob });
+    const { answer, id } = this.network.ask({ kind: "picture", file: this.blob });
     this.id = id;
     const { logits, last, seen, screen, width, height } = await answer;
     Object.assign(this, { last, screen, width, height, pixels: seen });
-    this.setLogits(logits);
+    if (logits) this.setLogits(logits);
   }
 
   async prepareClasses() {}
@@ -204,7 +209,7 @@ export class OwnPicture extends Picture {
   }
 
   _loadPage(layer, page) {
-    return network.ask({ kind: "page", of: this.id, file: this.blob, layer, page }).answer;
+    return this.network.ask({ kind: "page", of: this.id, file: this.blob, layer, page }).answer;
   }
 
   _kernel(index) {
@@ -288,7 +293,8 @@ function head() {
   return network.head ?? loadedHead;
 }
 
-async function loadHead({ live }) {
+async function loadHead({ networks }) {
+  const { live } = networks[EMBEDDED];
   loadedHead ??= new Head(await loadBuffer(live.files["head.bin"].path), live.head);
   return loadedHead;
 }

@@ -95,6 +95,7 @@ def site():
                     address = f"/explorers/{prefix}{path.relative_to(folder).as_posix()}"
                     site.pages[address] = partial(send_file, path)
         pages = {"": LAYERS + CLASSES, "layers": LAYERS, "classes": CLASSES, "covered": COVERED}
+        pages["vgg16"] = LAYERS.replace("><p", ' data-network="vgg16"><p')
         for name, places in pages.items():
             html = PAGE.format(places=places).encode()
             site.pages[f"/{name}"] = web.send(html, Content_Type="text/html")
@@ -402,6 +403,16 @@ const done = arguments[arguments.length - 1];
 """
 
 
+FOLLOWED = (  # on one sample after another
+    [("grad_cam", "blur"), ("edges", "mean")],
+    [("layer_cam", "mean"), ("center", "black")],
+    [("hires_cam", "black"), ("random", "blur")],
+    [("grad_cam++", "blur"), ("saliency", "mean")],
+    [("grad_cam", "mean"), ("saliency", "black")],
+    [("edges", "blur"), ("saliency", "blur")],
+)
+
+
 def curves_of(classifier, image, key, class_index, fill):
     image = cu.load_image(image, classifier.input_size)
     if key in cu.METHODS:
@@ -416,23 +427,24 @@ def curves_of(classifier, image, key, class_index, fill):
 
 def test_live_curves_are_those_of_python(page, site, embedded, capsys):
     open_page(page, site)
-    # Each fill with a map of the network and one that never saw it.
-    maps = [("grad_cam", "blur"), ("layer_cam", "mean"), ("hires_cam", "black"), ("edges", "blur"),
-            ("center", "mean"), ("random", "black"), ("saliency", "blur")]  # fmt: skip
     rows = []
-    for name in cu.sample_image_names():
+    for name, maps in zip(cu.sample_image_names(), FOLLOWED, strict=True):
         best = int(embedded.logits(cu.load_image(name))[0].argmax())
         found = page.execute_async_script(CURVES, name, best, maps)
         assert "problem" not in found, found
         for (key, fill), curves in zip(maps, found, strict=True):
             wanted = curves_of(embedded, name, key, best, fill)
-            rows.append((name, key, fill, float(np.abs(np.subtract(curves, wanted)).max())))
+            apart = np.subtract(curves, wanted)
+            areas = np.trapezoid(apart, dx=1 / 28, axis=1)
+            rows.append((name, key, fill, np.abs(apart).max(), np.abs(areas).max()))
     with capsys.disabled():
-        print("\npicture, map, fill: largest difference of a probability")
-        for name, key, fill, worst in rows:
-            print(f"{name:18s} {key:10s} {fill:6s} {worst:.4f}")
-    for name, key, fill, worst in rows:
-        assert worst <= 0.01, (name, key, fill)
+        print("\npicture, map, fill: largest difference of a probability, of an area")
+        for name, key, fill, worst, area in rows:
+            print(f"{name:18s} {key:10s} {fill:6s} {worst:.4f} {area:.4f}")
+    for name, key, fill, worst, area in rows:
+        assert area <= 0.01, (name, key, fill)
+        # The order of single pixels is noise: a gradient's last digits change it.
+        assert worst <= (0.1 if key == "saliency" else 0.01), (name, key, fill)
 
 
 def test_the_explorer_of_covered_pictures_says_what_python_says(page, site, embedded):
@@ -521,6 +533,70 @@ def test_an_overlay_is_that_of_python(page, site, embedded):
     wanted = cu.overlay_heatmap(to_gray(np.asarray(picture)), heatmap, explorer.alpha.value)
     assert np.abs(found - wanted).max() <= 12  # the browser stretches heat in two steps
     assert np.abs(found - wanted).mean() <= 1
+
+
+# VGG16's first blocks
+
+BLOCKS = """
+const [content, layers] = arguments;
+const done = arguments[arguments.length - 1];
+(async () => {
+  const { networkOf } = await import("/explorers/network.js");
+  const { OwnPicture, loadIndex } = await import("/explorers/pictures.js");
+  await networkOf("vgg16").start();
+  const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+  const picture = new OwnPicture("cup", new File([bytes], "cup"), await loadIndex(), "vgg16");
+  await picture.prepare();
+  const found = [];
+  for (const layer of layers) {
+    const { cells, numbers, height, width } = await picture.page(layer, 0);
+    found.push({ cells: Array.from(cells), means: Array.from(numbers.mean), height, width });
+  }
+  return found;
+})().then(done, error => done({ problem: String(error) }));
+"""
+
+
+def test_blocks_of_vgg16_are_those_of_python(page, site):
+    open_page(page, site, "vgg16")
+    image = cu.load_image("coffee")
+    content = base64.b64encode(encode(Image.fromarray(image), "PNG")).decode()
+    numbers = [0, 1, 5, 8, 9]
+    found = page.execute_async_script(BLOCKS, content, numbers)
+    assert "problem" not in found, found
+    model = keras.applications.VGG16(
+        include_top=False, weights=cu.weights_path("vgg16_no_top"), input_shape=(224, 224, 3)
+    )
+    names = [model.layers[number + 1].name for number in numbers]
+    preprocess = keras.applications.vgg16.preprocess_input
+    inputs = preprocess(np.float32(cu.load_image(image, (224, 224))[np.newaxis]))
+    outputs = keras.Model(model.input, [model.get_layer(name).output for name in names])(inputs)
+    for shown, output in zip(found, map(np.asarray, outputs), strict=True):
+        maps = shrink_maps(output[0], -(-output.shape[1] // 112))
+        assert (shown["height"], shown["width"]) == maps.shape[:2]
+        cells = scale_to_bytes(maps[:, :, :64]).ravel()
+        assert np.abs(np.subtract(shown["cells"], cells, dtype=int)).max() <= 2
+        np.testing.assert_allclose(
+            shown["means"], output.mean(axis=(0, 1, 2)), rtol=1e-3, atol=0.01
+        )
+
+
+def test_an_own_picture_goes_through_the_first_blocks_of_vgg16(page, site, chelsea_file):
+    [layers] = open_page(page, site, "vgg16")
+    assert "Use the first 10 layers on your own picture" in layers.text
+    assert not [path for path in site.hits if "/live/" in path]
+    river = layers.find_element(By.CSS_SELECTOR, ".cx-river input")
+    river.send_keys(Keys.END)
+    until(lambda: words(layers).startswith("block5_pool"))
+    give(page, layers, chelsea_file, "cat.png")
+    until(lambda: shows(layers, "cat.png"))
+    assert words(layers).startswith("block3_pool (MaxPooling2D): 256 channels of 28 x 28")
+    assert "goes up to block3_pool" in status(layers)
+    river.send_keys(Keys.HOME)
+    until(lambda: words(layers).startswith("block1_conv1 (Conv2D)"))
+    assert status(layers) == ""
+    loaded = sum(len(page_bytes(site, path)) for path in set(site.hits) if "/live/" in path)
+    assert loaded <= 7_500_000  # with what runs it, which the other network shares
 
 
 # What a reader does
@@ -736,6 +812,26 @@ def test_times(site, chelsea_file, capsys):
         print(f"first own picture {first:.0f} [2000]; longest task of the page {longest:.0f} [50]")
     # No clock decides a test: the times are for whoever reads them.
     assert [len(values) for values, *_ in times.values()] == [48, 50, 50]
+
+
+def test_times_of_covered_pictures(site, chelsea_file, capsys):
+    with browser(before=WATCH) as page:
+        [covered] = open_page(page, site, "covered")
+        steps = [slide("input[max='28']", step) for step in range(28, -1, -1)]
+        times = time_changes(page, covered, steps)
+        give(page, covered, chelsea_file, "cat.png")
+        until(lambda: shows(covered, "cat.png"))
+        page.execute_script("tasks.length = 0")
+        begun = time.monotonic()
+        press(covered, "Center")
+        until(lambda: shows(covered, "cat.png center"))
+        seconds = time.monotonic() - begun
+        longest = max(page.execute_script("return tasks"), default=0)
+    with capsys.disabled():
+        print(f"\nload {os.getloadavg()[0]:.1f}; another step: median", end=" ")
+        print(f"{statistics.median(times):.1f} ms, 95th percentile {percentile(times):.1f} [25, 50]")
+        print(f"curves of an own picture {seconds:.1f} s; longest task {longest:.0f} ms [50]")
+    assert len(times) == 29
 
 
 def percentile(values):
