@@ -109,8 +109,8 @@ def export_blocks(model: keras.Model, last: str, folder: Path) -> list[str]:
     layers, each under its name, float32 (1, channels, height, width).
 
     Args:
-        model: `keras.applications.VGG16`, or another chain of 3 x 3 convolutions with ReLU and 2 x 2
-            max pooling, whose input is BGR less the means.
+        model: `keras.applications.VGG16`, or another chain of 3 x 3 convolutions with ReLU and
+            2 x 2 max pooling, whose input is BGR less the means.
         last: Name of the last layer that is written.
         folder: Where to write.
 

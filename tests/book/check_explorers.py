@@ -828,8 +828,8 @@ def test_times_of_covered_pictures(site, chelsea_file, capsys):
         seconds = time.monotonic() - begun
         longest = max(page.execute_script("return tasks"), default=0)
     with capsys.disabled():
-        print(f"\nload {os.getloadavg()[0]:.1f}; another step: median", end=" ")
-        print(f"{statistics.median(times):.1f} ms, 95th percentile {percentile(times):.1f} [25, 50]")
+        print(f"\nload {os.getloadavg()[0]:.1f}; another step, milliseconds: median", end=" ")
+        print(f"{statistics.median(times):.1f}, 95th percentile {percentile(times):.1f} [25, 50]")
         print(f"curves of an own picture {seconds:.1f} s; longest task {longest:.0f} ms [50]")
     assert len(times) == 29
 
