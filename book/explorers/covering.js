@@ -71,6 +71,9 @@ export function rankPixels(heatmap, height) {
 
 // What is laid over
 
+/** Let the page answer in between: what is computed here takes some ten milliseconds a part. */
+export const pause = () => new Promise((go) => setTimeout(go));
+
 /** Return what covers a picture: "blur" (itself, blurred), "mean" (its mean color) or "black". */
 export async function backgroundOf(picture, fill) {
   if (fill === "blur") return blurred(picture);
@@ -88,11 +91,12 @@ async function blurred({ pixels, height, width }) {
   const weights = gaussian(BLUR * Math.min(height, width));
   const row = 3 * width;
   const tall = smooth(Float32Array.from(pixels), weights, height, row, row);
-  await new Promise((go) => setTimeout(go)); // the page answers in between
   const both = new Float32Array(tall.length);
   for (let start = 0; start < tall.length; start += row) {
+    if (start % (64 * row) === 0) await pause();
     both.set(smooth(tall.subarray(start, start + row), weights, width, 3, row), start);
   }
+  await pause();
   return Uint8Array.from(both, roundEven);
 }
 

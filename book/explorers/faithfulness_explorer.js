@@ -4,7 +4,7 @@ import { askCurves, askHeat, loadIndex, NeedsNetwork } from "./pictures.js";
 import { Explorer } from "./base.js";
 import { chart } from "./chart.js";
 import { choices, make, paint, panel, slider } from "./controls.js";
-import { areaUnder, backgroundOf, blindMaps, cover, rankPixels } from "./covering.js";
+import { areaUnder, backgroundOf, blindMaps, cover, pause, rankPixels } from "./covering.js";
 import { network } from "./network.js";
 import { brighten, drawHeat, opaque, stretch } from "./pixels.js";
 import { className, describeClass, describeCovering, describeHeatmap, percent } from "./words.js";
@@ -133,8 +133,10 @@ class FaithfulnessExplorer extends Explorer {
     try {
       result.heatmap ??= await this.#heatmap(result);
       const seen = await result.picture.seen();
-      result.background ??= await backgroundOf(seen, result.fill);
+      result.background ??= await this.#background(result.picture, result.fill);
+      await pause();
       result.ranks ??= rankPixels(result.heatmap, seen.height);
+      await pause();
       result.seen = seen;
       this.#keep(result);
       show();
@@ -152,6 +154,13 @@ class FaithfulnessExplorer extends Explorer {
   #keep(result) {
     this.results.set(result.key, result);
     if (this.results.size > NUM_KEPT) this.results.delete(this.results.keys().next().value);
+  }
+
+  /** Return what covers a picture: the same for all maps. */
+  async #background(picture, fill) {
+    const kept = (picture.backgrounds ??= {});
+    kept[fill] ??= await backgroundOf(await picture.seen(), fill);
+    return kept[fill];
   }
 
   async #heatmap({ key, picture, map, index }) {

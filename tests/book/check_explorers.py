@@ -817,7 +817,7 @@ def test_times(site, chelsea_file, capsys):
 def test_times_of_covered_pictures(site, chelsea_file, capsys):
     with browser(before=WATCH) as page:
         [covered] = open_page(page, site, "covered")
-        steps = [slide("input[max='28']", step) for step in range(28, -1, -1)]
+        steps = [slide('input[max="28"]', step) for step in range(28, -1, -1)]
         times = time_changes(page, covered, steps)
         give(page, covered, chelsea_file, "cat.png")
         until(lambda: shows(covered, "cat.png"))
