@@ -252,25 +252,27 @@ def write_classes(folder, classifier, image, logits, maps):
 def write_curves(folder, classifier, image, logits):
     """Write what the network says of covered pictures; return what the index says of it.
 
-    `curves/C.bin` holds, for class C, float32 probabilities: for each map, each fill, deletion and
-    then insertion, one after the other.
+    `curves/C_FILL.bin` holds, for class C, float32 probabilities: for each map deletion and then
+    insertion, one after the other. All fills would take a minute for each picture: those whose
+    other class has curves, too, have them all, the others the first.
     """
     seen = network_picture(image, classifier.input_size)
     classes = covered_classes(folder, logits)
+    fills = FILLS if folder.name in COVERED_TOO else FILLS[:1]
     for class_index in classes:
         heatmaps = [
             BLIND_MAPS[key](seen) if key in BLIND_MAPS
             else METHODS[key].compute(classifier, seen, class_index)
             for key in MAPS.values()
         ]  # fmt: skip
-        curves = [
-            curve(classifier, seen, heatmap, class_index, len(FRACTIONS) - 1, fill).probabilities
-            for heatmap in heatmaps
-            for fill in FILLS
-            for curve in (cu.deletion_curve, cu.insertion_curve)
-        ]
-        write(folder / f"curves/{class_index}.bin", np.float32(curves).tobytes())
-    return {"curves": classes}
+        for fill in fills:
+            curves = [
+                curve(classifier, seen, h, class_index, len(FRACTIONS) - 1, fill).probabilities
+                for h in heatmaps
+                for curve in (cu.deletion_curve, cu.insertion_curve)
+            ]
+            write(folder / f"curves/{class_index}_{fill}.bin", np.float32(curves).tobytes())
+    return {"curves": [f"{c}_{fill}" for c in classes for fill in fills]}
 
 
 def covered_classes(folder, logits):

@@ -164,10 +164,11 @@ export class SamplePicture extends Picture {
   }
 
   async curves(map, index, fill) {
-    if (!this.about.curves.includes(index)) throw new NeedsNetwork();
-    const { steps, maps, fills } = this.index.covering;
-    const values = new Float32Array(await loadBuffer(`${this.folder}/curves/${index}.bin`));
-    const row = maps.findIndex(({ value }) => value === map) * fills.length + fills.indexOf(fill);
+    const file = `${index}_${fill}`;
+    if (!this.about.curves.includes(file)) throw new NeedsNetwork();
+    const { steps, maps } = this.index.covering;
+    const values = new Float32Array(await loadBuffer(`${this.folder}/curves/${file}.bin`));
+    const row = maps.findIndex(({ value }) => value === map);
     const curve = (number) => values.subarray(number * (steps + 1), (number + 1) * (steps + 1));
     return { deletion: curve(2 * row), insertion: curve(2 * row + 1) };
   }
