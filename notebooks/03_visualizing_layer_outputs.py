@@ -185,7 +185,7 @@ cu.plot_feature_maps({"block1_conv2": feature_maps["block1_conv2"]}, columns=8)
 # %%
 summed = model.get_layer("block1_conv2").get_weights()[0].sum(axis=(0, 1))
 for index in [12, 40, 5, 18]:
-    print(f"map {index:2d} of block1_conv1: its 3 x 3 weights for map 60 sum to {summed[index, 60]:5.2f}")
+    print(f"map {index:2d} of block1_conv1: its weights for map 60 sum to {summed[index, 60]:5.2f}")
 
 # %% [markdown]
 # Map 60 (row 8, the fifth) has picked the shark out of the water, together with the light at the top right. Maps 31 and
