@@ -94,11 +94,11 @@ print(path.read_text()[:91], "...")
 print(len(CLASS_INDEX), "classes; number 282 is", CLASS_INDEX["282"])
 
 # %% [markdown]
-# **Predict, then run.** Giraffe, rocket, astronaut: which of the three has a class of its own among the 1000?
+# **Predict, then run.** Giraffe, astronaut, ballplayer: which of the three has a class of its own among the 1000?
 #
 # <details><summary>Answer</summary>
 #
-# None of them: the search finds nothing. But 118 classes are breeds of dogs.
+# Only the ballplayer. The search finds no giraffe and no astronaut, but 118 classes are breeds of dogs.
 #
 # </details>
 
@@ -181,7 +181,7 @@ cu.ClassExplorer(classifier, images["astronaut"])
 # *The class explorer on the astronaut, at its most probable class, bobsled: hot between the suit and the black helmet,
 # and at her right shoulder. In a running notebook its controls move.*
 #
-# *Football helmet* lights up on the helmet, more strongly. Chapter 5 takes the difference of the two.
+# *Football helmet* lights up on the helmet, and hardly anywhere else. Chapter 5 takes the difference of the two.
 
 # %% [markdown]
 # ## Logits and probabilities
