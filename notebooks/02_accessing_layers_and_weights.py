@@ -335,4 +335,6 @@ print(first.name, "has", [weight.shape for weight in first.get_weights()])
 # **Next:** chapter 3 sends a picture through the layers.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/02_accessing_layers_and_weights.ipynb)
+#
 # ← [1 Introduction](01_introduction.ipynb) · [contents](../README.md#the-chapters) · [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) →

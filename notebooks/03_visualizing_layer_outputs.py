@@ -410,4 +410,6 @@ print(f"channel 1, raw: largest value {wrong[:, :, 1].max():.0f}")
 # **Next:** chapter 4 asks what the 1000 numbers at the end mean.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/03_visualizing_layer_outputs.ipynb)
+#
 # ← [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) · [contents](../README.md#the-chapters) · [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) →

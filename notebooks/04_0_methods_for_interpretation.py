@@ -313,4 +313,6 @@ print("softmax of logits_model equals model")
 # **Next:** chapter 4.1 asks which region of the picture speaks for a class.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/04_0_methods_for_interpretation.ipynb)
+#
 # ← [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) · [contents](../README.md#the-chapters) · [4.1 Grad-CAM](04_1_grad_cam.ipynb) →

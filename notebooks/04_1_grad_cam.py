@@ -538,4 +538,6 @@ explorer
 # **Next:** chapter 4.2 goes from regions to pixels.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/04_1_grad_cam.ipynb)
+#
 # ← [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) · [contents](../README.md#the-chapters) · [4.2 Saliency maps](04_2_saliency_maps.ipynb) →

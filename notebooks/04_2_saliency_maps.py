@@ -465,4 +465,6 @@ explorer
 # **Next:** chapter 5 answers what the first chapters left open.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/04_2_saliency_maps.ipynb)
+#
 # ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) →
