@@ -74,7 +74,7 @@ exercises: $(INSTALLED) ## build students' and solution notebooks from the sheet
 live: $(INSTALLED) ## build the live notebooks and the lecturer's pages from chapters and live/notes
 	@$(VENV_PYTHON) tools/build_live.py build
 
-book: $(INSTALLED) ## build the web book from the executed chapters, in build/book; needs npm
+book: $(INSTALLED) ## build the web book, chapters, exercises and lecturer's pages, in build/book; needs npm
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,book]'
 	@$(VENV_PYTHON) tools/build_explorers.py
 	@$(VENV_PYTHON) tools/build_book.py

@@ -41,6 +41,18 @@ def peak_memory(pid):
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
 
 
+def pytest_sessionfinish(session):
+    """Hand the peaks over, from a process that runs a part of the tests."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peaks"] = _peaks
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Take what such a process has handed over."""
+    _peaks.update(getattr(node, "workeroutput", {}).get("peaks", {}))
+
+
 def pytest_terminal_summary(terminalreporter):
     """Print each chapter's peak."""
     if _peaks:

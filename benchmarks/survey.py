@@ -23,7 +23,6 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # as on a worker
 import course_utils as cu  # noqa: E402
 from course_utils.methods import survey  # noqa: E402
 from course_utils.networks.classifier import runner_of  # noqa: E402
-from course_utils.networks.runner import BATCH_SIZE  # noqa: E402
 
 NETWORK = "embedded"
 TURNS = 3
@@ -67,15 +66,15 @@ def overhead(folder, paths):
     runner, pictures = runner_of(classifier), [cu.load_image(path) for path in paths]
     inputs = np.concatenate([classifier.preprocess(picture) for picture in pictures])
     numbered = [(i, inputs[i : i + 1]) for i in range(len(inputs))]
-    names = runner.conv_layer_names
+    names, size = runner.conv_layer_names, runner.batch_size
 
     def forward():
-        for start in range(0, len(inputs), BATCH_SIZE):
-            runner.logits(inputs[start : start + BATCH_SIZE])
+        for start in range(0, len(inputs), size):
+            runner.logits(inputs[start : start + size])
 
     def as_keras_does():
-        for start in range(0, len(inputs), BATCH_SIZE):
-            runner.feature_maps(inputs[start : start + BATCH_SIZE], [names[-1]])
+        for start in range(0, len(inputs), size):
+            runner.feature_maps(inputs[start : start + size], [names[-1]])
 
     calls = {
         "forward pass as Keras computes it": as_keras_does,
@@ -84,7 +83,7 @@ def overhead(folder, paths):
         "search, from files": lambda: cu.strongest_examples(classifier, paths),
     }
     seconds = {name: [] for name in calls}
-    cu.strongest_examples(classifier, paths[:BATCH_SIZE])  # compiles
+    cu.strongest_examples(classifier, paths[:size])  # compiles
     for _ in range(TURNS):
         for name, call in calls.items():
             seconds[name].append(timed(call))

@@ -11,13 +11,14 @@ templates_path = ["_templates"]
 
 nb_execution_mode = "off"  # the chapters come with their outputs
 nb_code_prompt_show, nb_code_prompt_hide = "Show the {type}", "Hide the {type}"
-myst_enable_extensions = ["attrs_block", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "dollarmath"]
 myst_dmath_double_inline = True
 
 html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_use_index = False
@@ -47,12 +48,15 @@ mathjax4_config = {"loader": {"paths": {"mathjax-newcm": "[mathjax]/../mathjax-n
 copybutton_selector = "div.cell_input pre, .bd-article > section div.highlight-python pre"
 
 
-def name_folds(app, pagename, templatename, context, doctree):
-    """Let a folded cell be called what is written on it, also by a screen reader."""
+def mend_page(app, pagename, templatename, context, doctree):
+    """Name folded cells by what is written on them; let the footer's link start from the page."""
+    footer = app.config.html_theme_options["extra_footer"]
+    notice = context["pathto"]("notice")
+    context["theme_extra_footer"] = footer.replace('"notice.html"', f'"{notice}"')
     if "body" in context:
         context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
 
 
 def setup(app):
     """Called by Sphinx."""
-    app.connect("html-page-context", name_folds)
+    app.connect("html-page-context", mend_page)

@@ -16,10 +16,12 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
+import book_parts  # noqa: E402
 import build_book  # noqa: E402
 import npm_packages  # noqa: E402
 import stamp  # noqa: E402
 from book_pages import PageError, crop, make_page  # noqa: E402
+from book_parts import book_links, lecture_page  # noqa: E402
 from explorer_calls import ChapterReader  # noqa: E402
 
 ADDRESS = "https://github.com/some-school/look-inside"
@@ -56,7 +58,9 @@ def chapter(number=0, source=NETWORK + SHARK + "cu.ClassExplorer(classifier, sha
                 metadata={"jupyter": {"source_hidden": True}},
             ),
             new_code_cell(source, outputs=[picture_output("A red <sheet>.")]),
-            new_markdown_cell("*A red sheet.*\n\nThen *more* text."),
+            new_markdown_cell(
+                "*A red sheet. In a running notebook its\ncontrols move.*\n\nThen *more* text."
+            ),
             new_markdown_cell(links, metadata={"tags": ["navigation"]}),
         ]
     )
@@ -158,11 +162,28 @@ def test_links_give_way_to_what_can_be_done_setup_is_folded_and_a_caption_is_one
     assert text.source.startswith("{.caption}\n*A red sheet.*\n\nThen")
 
 
+def test_the_caption_of_an_explorer_that_stays_a_picture_says_so():
+    notebook = chapter(source="cu.ClassExplorer(mine, shark)")
+    make_page(notebook, CONTENTS, 0, None, "0.1.0")
+    assert "its\ncontrols move.*\n\nThen" in notebook.cells[3].source
+
+
+def test_a_question_and_its_folded_answer_are_one_box():
+    notebook = chapter()
+    question = (
+        "**Predict, then run.** How many?\n\n<details><summary>Answer</summary>\n\n3\n\n</details>"
+    )
+    notebook.cells[3].source = f"*A red sheet.*\n\n{question}"
+    make_page(notebook, CONTENTS, 0, None, "0.1.0")
+    assert notebook.cells[3].source == f"{{.caption}}\n*A red sheet.*\n\n{{.predict}}\n{question}"
+
+
 def test_with_an_address_a_page_opens_on_colab_and_binder():
     notebook = chapter(1, address=ADDRESS)
     make_page(notebook, CONTENTS, 1, ADDRESS, "0.1.0")
     links = re.findall(r'<a href="([^"]+)"', notebook.cells[0].source)
-    assert links == [*stamp.places(CONTENTS[1], ADDRESS, "0.1.0"), "notebooks/02_second.ipynb"]
+    file = "notebooks/02_second.ipynb"
+    assert links == [*stamp.places(file, ADDRESS, "0.1.0"), file]
     assert "badge" not in notebook.cells[0].source
 
 
@@ -183,13 +204,72 @@ def test_a_cards_picture_is_the_part_that_was_asked_for():
     assert crop(picture, "card.webp", width=15).height == 10
 
 
+SHEET = """\
+# %% [markdown]
+# # Exercises 2: Counting
+#
+# To chapter [2](../../notebooks/02_second.ipynb). Write the functions.
+
+# %%
+import course_utils as cu
+
+# %% [markdown]
+# ## 2.1a Count (5 minutes)
+#
+# How many?
+
+
+# %%
+def count(values):
+    # solution
+    return len(values)
+
+
+# %%
+cu.check("2.1a", count)
+
+# %% tags=["catalog"]
+TASKS["2.1a"] = Task(count, cases, [wrong], {})
+
+# %% [markdown]
+# Done?
+"""
+LECTURE = """\
+# 2 Second: lecturer's page
+
+Open [the live notebook](../02_second.ipynb), and [2 Second](../../notebooks/02_second.ipynb).
+
+### 0:03 Take the mean
+
+*2 min · type · 45 minutes*
+
+**Ask:** How many?
+
+```python
+count(values)
+```
+
+**Must appear:** `3`
+"""
+
+
 @pytest.fixture
 def course(tmp_path):
-    """A course of two chapters, with the book's own front page."""
-    for folder in ("notebooks", "book", "source", "site/notebooks", "site/pictures"):
+    """A course of two chapters, one with exercises and a lecturer's page."""
+    folders = ("notebooks", "book", "source", "site/notebooks", "site/pictures")
+    for folder in (*folders, "exercises/student", "live/pages"):
         (tmp_path / folder).mkdir(parents=True)
-    for name in ("pyproject.toml", "NOTICE.md", "book/index.md"):
+    for name in ("pyproject.toml", "NOTICE.md", "book/index.md", "book/exercises.md"):
         shutil.copy(ROOT / name, tmp_path / name)
+    for name, text in {
+        "exercises/02_second.py": SHEET,
+        "exercises/student/02_second.ipynb": "as it is",
+        "live/README.md": "# For lecturers\n\n[Plans](plans.md).\n\n## Before\n\nMore.\n",
+        "live/plans.md": "# Plans\n\n[2.1a](../exercises/student/02_second.ipynb)\n",
+        "live/pages/02_second.md": LECTURE,
+        "live/02_second.ipynb": "to type",
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "book/cards.toml").write_text("[02_second]\npicture = 1\nbox = [0, 0, 0.5, 1]\n")
     rows = "".join(
         "[[chapter]]\n" + "".join(f"{k} = {v!r}\n" for k, v in row._asdict().items())
@@ -216,7 +296,11 @@ def test_the_front_page_has_the_first_explorer_and_every_chapter_in_order(course
         "02_second.html",
     ]
     assert "Who says <em>shark</em>?" in front and "Where did it <em>look</em>?" in front
-    assert front.endswith(":hidden:\n\n01_first\n02_second\n```\n") and "<!--" not in front
+    listed = "01_first\n02_second\nexercises/index\nlive/index"
+    assert front.endswith(f":hidden:\n\n{listed}\n```\n") and "<!--" not in front
+    assert re.findall(r'<a class="to-exercises" href="([^"]+)">([^<]+)', front) == [
+        ("exercises/02_second.html", "1 exercise")
+    ]
     assert Image.open(course / "site/pictures/02_second-card.webp").size == (30, 40)
     original = (course / "notebooks/01_first.ipynb").read_bytes()
     assert (course / "site/notebooks/01_first.ipynb").read_bytes() == original
@@ -239,6 +323,83 @@ def test_explorers_are_loaded_where_there_are_some(course):
     build_book.copy_explorers(course, course / "site")
     assert (course / "site/explorers/main.js").exists()
     assert (course / "site/explorers/tiles/1.webp").exists()
+
+
+def test_a_sheet_becomes_a_page_with_its_solutions_folded(course):
+    sources(course)
+    page = nbformat.read(course / "source/exercises/02_second.ipynb", 4)
+    head, setup, _, task, stub, check, solution, last = [cell.source for cell in page.cells]
+    assert head.startswith(
+        '# Exercises 2: Counting\n\n<ul class="chapter-bar of-sheet"><li>5 minutes'
+    )
+    assert '<a href="student/02_second.ipynb" download>' in head
+    assert "To chapter [2](../02_second.ipynb)." in head and "`cu.check` needs Python" in head
+    assert "google.colab" in setup and page.cells[1].metadata["tags"] == ["hide-input"]
+    assert task.startswith("(task-2-1a)=\n## 2.1a Count (5 minutes)")
+    assert "NotImplementedError" in stub and check == 'cu.check("2.1a", count)'
+    assert solution == (
+        "<details><summary>Solution</summary>\n\n```python\n"
+        "def count(values):\n    return len(values)\n```\n\n</details>"
+    )
+    assert last == "Done?"
+    assert (course / "site/exercises/student/02_second.ipynb").read_text() == "as it is"
+
+
+def test_chapters_and_sheets_lead_to_each_other(course):
+    sources(course)
+    chapter = nbformat.read(course / "source/02_second.ipynb", 4)
+    assert '<a class="to-exercises" href="exercises/02_second.html">' in chapter.cells[0].source
+    assert chapter.cells[-1].source.endswith("- [2.1a Count](#task-2-1a), 5 minutes")
+    assert "xercise" not in (course / "source/01_first.ipynb").read_text()
+    index = (course / "source/exercises/index.md").read_text(encoding="utf-8")
+    assert '<a href="02_second.html#task-2-1a">Count</a>' in index
+    assert index.endswith(":hidden:\n\n2 Counting <02_second>\n```\n") and "<!--" not in index
+
+
+def test_a_sheet_opens_on_colab_and_binder_once_there_is_an_address(course):
+    project = (course / "pyproject.toml").read_text(encoding="utf-8")
+    project = re.sub(r"\n\[project.urls\]\n(?:.+\n)*", "", project)
+    text = f'{project}\n[project.urls]\nRepository = "{ADDRESS}"\n'
+    (course / "pyproject.toml").write_text(text, encoding="utf-8")
+    address, version = stamp.read_address(course)
+    sheet = book_parts.read_sheets(course, CONTENTS)["02_second"]
+    head = book_parts.sheet_page(sheet, course, address, version).cells[0].source
+    for place in stamp.places("exercises/student/02_second.ipynb", ADDRESS, version):
+        assert f'<a href="{place}">Open' in head
+
+
+def test_a_lecturers_page_has_minute_marks_and_links_to_what_the_book_has(course):
+    page = lecture_page(LECTURE)
+    assert '<a href="../02_second.ipynb" download>the live notebook</a>' in page
+    assert "[2 Second](../../02_second.ipynb)" in page
+    assert "\n## [0:03]{.minute} Take the mean\n\n{.plans}\n2 min · type · 45 minutes\n" in page
+    assert "\n{.ask}\n**Ask:** How many?" in page
+    assert "\n{.must-appear}\n**Must appear:** `3`" in page
+    sources(course)
+    assert (course / "source/live/pages/02_second.md").read_text(encoding="utf-8") == page
+    assert (course / "site/live/02_second.ipynb").read_text() == "to type"
+    plans = (course / "source/live/plans.md").read_text(encoding="utf-8")
+    assert "[2.1a](../exercises/02_second.ipynb)" in plans
+    index = (course / "source/live/index.md").read_text(encoding="utf-8")
+    assert '<a href="pages/02_second.html">2 Second</a>' in index
+    assert ":hidden:\n\nplans\n2 Second <pages/02_second>\n```\n\n## Before" in index
+
+
+@pytest.mark.parametrize(
+    ("link", "on_the_page"),
+    [
+        ("[a](plans.md)", "[a](plans.md)"),
+        ("[a](../exercises/student)", "[a](../exercises/index.md)"),
+        ("[a](../exercises/solutions/02_x.ipynb)", "[a](../exercises/02_x.ipynb)"),
+        ("[a](../notebooks/02_x.ipynb#idea)", "[a](../02_x.ipynb#idea)"),
+        ("[a](../NOTICE.md)", "[a](../notice.md)"),
+        ("[a](../LICENSE)", "`a`"),
+        ("[a](https://x.org/y)", "[a](https://x.org/y)"),
+        ("[a](#here)", "[a](#here)"),
+    ],
+)
+def test_a_link_leads_to_a_page_of_the_book_or_is_a_name(link, on_the_page):
+    assert book_links(link, "live", "live") == on_the_page
 
 
 @pytest.fixture

@@ -59,6 +59,40 @@ def sigmoids_in_a_nested_head():
     return chain([conv(), chain(head(3, "sigmoid"), (8, 8, 4), name="head")])
 
 
+def sigmoids_without_a_layer():
+    return chain([conv(), *head(3, None), keras.ops.sigmoid])
+
+
+def two_bases():
+    """Two models used as layers, whose own layers have the same names."""
+    left, right = (chain([conv("first"), conv()], name=name) for name in ("left", "right"))
+    inputs = keras.Input((8, 8, 3))
+    joined = layers.Concatenate(name="both")([left(inputs), right(inputs)])
+    pooled = layers.GlobalAveragePooling2D()(joined)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(pooled))
+
+
+def channels_first():
+    """As converters from PyTorch write it, behind an input that has the channels last."""
+    options = {"data_format": "channels_first"}
+    conv = layers.Conv2D(4, 3, name="conv", **options)
+    end = [layers.GlobalAveragePooling2D(**options), layers.Dense(3)]
+    return chain([layers.Permute((3, 1, 2)), conv, *end])
+
+
+def standardized():
+    """It divides each picture by its own deviation."""
+
+    def standardize(x):
+        mean, deviation = (
+            f(x, axis=(1, 2, 3), keepdims=True) for f in (keras.ops.mean, keras.ops.std)
+        )
+        return (x - mean) / deviation
+
+    maps = layers.Conv2D(4, 3, activation="tanh", name="conv")  # a ReLU may hide a NaN
+    return chain([layers.Lambda(standardize), maps, *head(3, "softmax")])
+
+
 def gray():
     return chain([conv(), *head(3, "softmax")], (8, 8, 1))
 
@@ -163,7 +197,9 @@ def test_one_sigmoid_is_two_classes(make):
     np.testing.assert_allclose(against, -for_it, atol=1e-6)
 
 
-@pytest.mark.parametrize("make", [several_sigmoids, sigmoids_in_a_nested_head])
+@pytest.mark.parametrize(
+    "make", [several_sigmoids, sigmoids_in_a_nested_head, sigmoids_without_a_layer]
+)
 def test_several_sigmoids_judge_each_class_by_itself(make):
     classifier = wrap(make, lambda images: images / 255)
     expected = classifier.model(classifier.preprocess(IMAGE)).numpy()
@@ -188,10 +224,15 @@ def test_a_size_left_open_is_filled_in():
 @pytest.mark.parametrize(
     "model, options, words",
     [
-        (subclassed, {}, "'mine' is not a functional or built Sequential"),
+        (subclassed, {}, "'mine' is a subclassed model, Mine.*model.call"),
+        (channels_first, {}, "'conv' takes the channels first.*channels_last"),
         (open_size, {}, "None, None.*input_size=.height, width"),
-        (sequential, {"input_size": (9, 9)}, "input_size is .9, 9.*8, 8, 3"),
-        (sequential, {"class_names": ["one"]}, "2 names.*'one'"),
+        (open_size, {"input_size": 224}, r"input_size must be \(height, width\), not 224"),
+        (open_size, {"input_size": (8, 8, 3)}, r"\(height, width\), not \(8, 8, 3\)"),
+        (sequential, {"input_size": (9, 9)}, "input_size is .9, 9.*8, 8, 3.*Leave it out"),
+        (sequential, {"class_names": ["one"]}, "2 names.*not 1: .'one'"),
+        (sequential, {"class_names": [*range(1000)]}, r"2 names.*not 1000: \[0, 1, .*\.\.\.\]"),
+        (sequential, {"class_names": 2}, "2 names.*not 2"),
         (sequential, {"class_names": "ab"}, "2 names.*'ab'"),
         (one_sigmoid, {"class_names": ["yes"]}, "2 names.*contrary"),
     ],
@@ -199,6 +240,66 @@ def test_a_size_left_open_is_filled_in():
 def test_what_cannot_be_served_is_said(model, options, words):
     with pytest.raises(ValueError, match=words):
         cu.ImageClassifier("mine", model(), None, **options)
+
+
+def test_layers_of_the_same_name_are_told_apart():
+    classifier = wrap(two_bases, lambda images: images / 255)
+    names = ["left/first", "left/conv", "right/first", "right/conv"]
+    assert classifier.conv_layer_names == names
+    maps = cu.get_feature_maps(classifier, IMAGE, ["left/first", "right/first"])
+    batch = classifier.preprocess(IMAGE)
+    for side in ("left", "right"):
+        expected = classifier.model.get_layer(side).get_layer("first")(batch)[0]
+        np.testing.assert_allclose(maps[f"{side}/first"], expected, atol=1e-6)
+    assert [name for name, _ in cu.randomized_copies(classifier, names, [IMAGE])] == names[::-1]
+    cu.LayerExplorer(classifier, IMAGE)
+    with pytest.raises(ValueError, match="'conv'.*'left/conv'"):
+        cu.make_gradcam_heatmap(classifier, IMAGE, layer_name="conv")
+
+
+@pytest.mark.parametrize("policy, layer", [("float16", "first"), ("mixed_float16", "second")])
+def test_a_channel_of_half_precision_is_painted(policy, layer):
+    keras.utils.set_random_seed(0)
+    steps = [
+        layers.Conv2D(4, 3, padding="same", activation="relu", dtype=policy, name=name)
+        for name in ("first", "second")
+    ]
+    model = chain([*steps, *head(3, "softmax")])
+    classifier = cu.ImageClassifier("mine", model, lambda images: images / 255)
+    painted = [cu.visualize_channel(classifier, layer, 1, 16, num_steps=n) for n in (1, 30)]
+    start, end = (cu.get_feature_maps(classifier, p, [layer])[layer][..., 1] for p in painted)
+    assert end.mean() > start.mean()
+
+
+@pytest.mark.parametrize(
+    "preprocess_input, words",
+    [
+        (lambda images: np.repeat(images, 2, axis=1), r"keep the shape.*8, 8, 3.*16, 8, 3"),
+        (lambda images: images[0], r"keep the shape.*1, 8, 8, 3.*\(8, 8, 3\)"),
+        (lambda images: images / images.std(), "NaN or infinite.*deviation"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_preprocessing_that_does_not_fit_is_refused(preprocess_input, words):
+    classifier = wrap(sequential, preprocess_input)
+    with pytest.raises(ValueError, match=words):
+        cu.integrated_gradients(classifier, IMAGE)
+
+
+def test_names_in_the_place_of_the_preprocessing_are_sent_to_their_own():
+    with pytest.raises(ValueError, match="preprocess_input.*'cat', 'dog'.*class_names="):
+        cu.ImageClassifier("mine", sequential(), ["cat", "dog"])
+
+
+def test_a_network_that_standardizes_each_picture_never_gives_nan():
+    classifier, heat = wrap(standardized), np.eye(3)
+    with pytest.raises(ValueError, match="deviation.*fill='blur'"):
+        cu.deletion_curve(classifier, IMAGE, heat, fill="black")
+    assert np.isfinite(cu.deletion_curve(classifier, IMAGE, heat, fill="blur").logits).all()
+    attributions = cu.integrated_gradients(classifier, IMAGE, 1)
+    assert np.isfinite(attributions).all()
+    with pytest.raises(ValueError, match="deviation.*another baseline"):
+        cu.completeness_gap(classifier, IMAGE, attributions, 1)
 
 
 @pytest.mark.parametrize(

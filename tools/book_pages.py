@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
+_PREDICT = re.compile(r"^\*\*Predict, then run\.\*\*", re.MULTILINE)
+_OF_STILL = re.compile(r"\s+In a running notebook its\s+controls move\.")  # here they do
 
 
 class PageError(Exception):
@@ -46,7 +48,7 @@ class Page(NamedTuple):
     explorers: list  # tags of those that the browser can run
 
 
-def make_page(notebook, contents, number, address, version, kinds=None):
+def make_page(notebook, contents, number, address, version, kinds=None, links=()):
     """Change an executed chapter into a page of the book, and return its `Page`.
 
     The stamped links give way to a line of what one can do with the chapter; a setup cell is
@@ -58,19 +60,23 @@ def make_page(notebook, contents, number, address, version, kinds=None):
         number: The chapter's place in it.
         address, version: Of the repository, as `stamp.read_address` returns them.
         kinds: Kinds of explorers that there are scripts for; None stands for all.
+        links: What else is to be seen under the title, as HTML.
 
     Raises:
         PageError: The chapter has not the head that is stamped, or a picture has no text.
     """
     chapter = contents[number]
     cells = [cell for cell in notebook.cells if "navigation" not in _tags(cell)]
-    lead = replace_head(cells[0], contents, number, address, version)
+    lead = replace_head(cells[0], contents, number, address, version, links)
     reader, page = ChapterReader(), Page(inline(lead), [], [])
-    below_picture = False
+    below_picture, explorer = False, None
     for cell in cells:
         if cell.cell_type != "code":
+            cell.source = _PREDICT.sub(r"{.predict}\n\g<0>", cell.source)
             if below_picture and caption_of(cell):
                 cell.source = "{.caption}\n" + cell.source
+                if explorer:
+                    cell.source = _OF_STILL.sub("", cell.source, count=1)
             below_picture = False
             continue
         fold(cell)
@@ -91,8 +97,11 @@ def make_page(notebook, contents, number, address, version, kinds=None):
     return page
 
 
-def replace_head(cell, contents, number, address, version):
+def replace_head(cell, contents, number, address, version, links=()):
     """Put what one can do with a chapter in the place of its stamped links.
+
+    Args:
+        links: Further ones, as HTML.
 
     Returns:
         The chapter's first paragraph, in Markdown.
@@ -103,17 +112,34 @@ def replace_head(cell, contents, number, address, version):
         stamped = f"{stamp.badges(chapter, address, version)}\n\n{stamped}"
     if not cell.source.startswith(f"# {chapter.title}\n\n{stamped}\n\n"):
         raise PageError(f"{chapter.file}: its head is not as stamped; run 'make notebooks'.")
-    links = [f'<a href="notebooks/{chapter.file}.ipynb" download>Download notebook</a>']
+    file = f"notebooks/{chapter.file}.ipynb"
+    line = bar([f"{chapter.minutes} minutes", *ways_to_open(file, file, address, version), *links])
+    text = cell.source.partition(f"\n\n{stamped}\n\n")[2]
+    cell.source = f"# {chapter.title}\n\n{line}\n\n{text}"
+    return text.partition("\n\n")[0]
+
+
+def ways_to_open(file, href, address, version):
+    """Return the links that open a notebook: on Colab, on Binder, and to download it.
+
+    Args:
+        file: Its path in the repository.
+        href: Where the site has it, seen from the page.
+        address, version: Of the repository, as `stamp.read_address` returns them.
+    """
+    links = [f'<a href="{href}" download>Download notebook</a>']
     if address:
-        colab, binder = stamp.places(chapter, address, version)
+        colab, binder = stamp.places(file, address, version)
         links[:0] = [
             f'<a href="{colab}">Open in Colab</a>',
             f'<a href="{binder}">Open on Binder</a>',
         ]
-    bar = "".join(f"<li>{item}</li>" for item in [f"{chapter.minutes} minutes", *links])
-    text = cell.source.partition(f"\n\n{stamped}\n\n")[2]
-    cell.source = f'# {chapter.title}\n\n<ul class="chapter-bar">{bar}</ul>\n\n{text}'
-    return text.partition("\n\n")[0]
+    return links
+
+
+def bar(items, kind="chapter-bar"):
+    """Return the line under a title: how long it takes, and what one can do."""
+    return f'<ul class="{kind}">' + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
 
 
 def fold(cell):
@@ -160,24 +186,26 @@ def explorer_html(explorer, still):
     return f'<div class="explorer" {facts}>{still.html("still")}</div>'
 
 
-def cards(contents, pictures):
-    """Return the front page's list of chapters.
+def cards(contents, pictures, exercises):
+    """Return the front page's chapters, items of a list.
 
     Args:
         contents: List of `stamp.Chapter`.
+        exercises: {chapter's file: [HTML of a link to them]}.
         pictures: {chapter's file: `Picture`}; a picture is silent, the words say all.
     """
     items = []
     for chapter in contents:
         picture = pictures[chapter.file]._replace(alt="")
         number, _, title = chapter.title.partition(" ")
+        about = [f"{chapter.minutes} minutes", *exercises.get(chapter.file, [])]
         items.append(
             f'<li class="chapter-card"><a href="{chapter.file}.html">{picture.html()}'
             f'<span class="chapter-card-title"><span class="number">{number}</span> {title}</span>'
             f'<span class="question">{inline(chapter.question)}</span></a>'
-            f'<span class="minutes">{chapter.minutes} minutes</span></li>'
+            f'<span class="minutes">{" · ".join(about)}</span></li>'
         )
-    return '<ul class="chapter-cards">' + "".join(items) + "</ul>"
+    return "\n".join(items)
 
 
 def inline(text):

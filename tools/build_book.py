@@ -3,7 +3,8 @@
     python tools/build_book.py
 
 Everything on a page comes from its notebook, which is not run again; order, titles and questions
-come from notebooks/contents.toml. What is taken from npm (book/packages.toml) is fetched once, into
+come from notebooks/contents.toml. The exercises come from exercises/*.py, the lecturer's pages from
+live/. What is taken from npm (book/packages.toml) is fetched once, into
 build/npm/. The site asks no other server for anything.
 
 An explorer's cell becomes `<div class="explorer" data-kind="class" data-network="..."
@@ -23,6 +24,17 @@ import nbformat
 import npm_packages
 import stamp
 from book_pages import PageError, cards, crop, make_page
+from book_parts import (
+    book_links,
+    exercise_link,
+    lecture_list,
+    lecture_page,
+    read_sheets,
+    sheet_cards,
+    sheet_page,
+    task_links,
+    toctree,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 _SCRIPT = '<script type="module" src="explorers/main.js"></script>'
@@ -33,11 +45,15 @@ def write_sources(root, source, site):
     contents, address = stamp.read_contents(root), stamp.read_address(root)
     kinds = explorer_kinds(root)
     script = "" if kinds is None else _SCRIPT
-    pages = []
+    sheets, pages = read_sheets(root, contents), []
     for number, chapter in enumerate(contents):
         path = root / f"notebooks/{chapter.file}.ipynb"
         notebook = nbformat.read(path, nbformat.NO_CONVERT)
-        page = make_page(notebook, contents, number, *address, kinds)
+        sheet = sheets.get(chapter.file)
+        links = [exercise_link(sheet)] if sheet else []
+        page = make_page(notebook, contents, number, *address, kinds, links)
+        if sheet:
+            notebook.cells.append(nbformat.v4.new_markdown_cell(task_links(sheet)))
         if page.explorers and script:
             notebook.cells.append(nbformat.v4.new_markdown_cell(script))
         nbformat.write(notebook, source / path.name)
@@ -52,14 +68,52 @@ def write_sources(root, source, site):
         "lead": pages[0].lead,
         "explorer": explorer + script,
         "first": f"{contents[0].file}.html",
-        "cards": cards(contents, small),
-        "files": "\n".join(chapter.file for chapter in contents),
+        "cards": cards(contents, small, {file: [exercise_link(s)] for file, s in sheets.items()}),
+        "toctree": toctree(
+            [*(chapter.file for chapter in contents), "exercises/index", "live/index"]
+        ),
     }.items():
         text = text.replace(f"<!-- {place} -->", inside)
     (source / "index.md").write_text(text, encoding="utf-8")
-    notice = (root / "NOTICE.md").read_text(encoding="utf-8")
-    notice = re.sub(r"\[([^]]+)\]\((?!https?:)[^)]+\)", r"`\1`", notice)  # files of the repository
+    notice = book_links((root / "NOTICE.md").read_text(encoding="utf-8"), "", "")
     (source / "notice.md").write_text(f"---\norphan: true\n---\n{notice}", encoding="utf-8")
+    write_exercises(root, sheets, address, source / "exercises", site / "exercises/student")
+    write_lectures(root, contents, source / "live", site / "live")
+
+
+def write_exercises(root, sheets, address, source, site):
+    """Write the exercises' pages, and copy the notebooks that students open."""
+    for folder in (source, site):
+        folder.mkdir(parents=True, exist_ok=True)
+    for sheet in sheets.values():
+        name = f"{sheet.file}.ipynb"
+        nbformat.write(sheet_page(sheet, root, *address), source / name)
+        shutil.copy(root / "exercises/student" / name, site / name)
+    text = (root / "book/exercises.md").read_text(encoding="utf-8")
+    text = text.replace("<!-- sheets -->", sheet_cards(sheets.values()))
+    entries = [f"{sheet.title} <{sheet.file}>" for sheet in sheets.values()]
+    text = text.replace("<!-- toctree -->", toctree(entries))
+    (source / "index.md").write_text(text, encoding="utf-8")
+
+
+def write_lectures(root, contents, source, site):
+    """Write the lecturer's pages, and copy the notebooks that are opened in front of a class."""
+    folder = root / "live"
+    chapters = [c for c in contents if (folder / f"pages/{c.file}.md").exists()]
+    (source / "pages").mkdir(parents=True, exist_ok=True)
+    site.mkdir(parents=True, exist_ok=True)
+    for chapter in chapters:
+        page = f"pages/{chapter.file}.md"
+        text = lecture_page((folder / page).read_text(encoding="utf-8"))
+        (source / page).write_text(text, encoding="utf-8")
+        shutil.copy(folder / f"{chapter.file}.ipynb", site)
+    plans = (folder / "plans.md").read_text(encoding="utf-8")
+    (source / "plans.md").write_text(book_links(plans, "live", "live"), encoding="utf-8")
+    text = book_links((folder / "README.md").read_text(encoding="utf-8"), "live", "live")
+    head, mark, rest = text.partition("\n## ")
+    entries = ["plans", *(f"{chapter.title} <pages/{chapter.file}>" for chapter in chapters)]
+    text = "\n".join([head, lecture_list(chapters), "", toctree(entries), mark + rest])
+    (source / "index.md").write_text(text, encoding="utf-8")
 
 
 def explorer_kinds(root):
@@ -93,11 +147,17 @@ def copy_explorers(root, site):
             shutil.copytree(folder, site / "explorers", dirs_exist_ok=True)
 
 
-def drop_icon_script(site):
-    """Drop a script of the theme, 1.5 MB, that draws the icons which its style sheet draws, too."""
-    for page in site.glob("*.html"):
+def mend_theme(site):
+    """Mend what the theme has no setting for.
+
+    A script of 1.5 MB draws the icons that its style sheet draws, too; the arrows that open a part
+    in the side bar have no name for a screen reader.
+    """
+    part = r'(<a [^>]+>([^<]+)</a><details[^>]*><summary)(?=><span class="toctree-toggle")'
+    for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         text = re.sub(r"<script [^>]*scripts/fontawesome\.js[^>]*></script>", "", text)
+        text = re.sub(part, r'\1 aria-label="Pages of \2"', text)
         page.write_text(text, encoding="utf-8")
     for file in (site / "_static/scripts").glob("fontawesome.js*"):
         file.unlink()
@@ -120,7 +180,7 @@ def build(root=ROOT):
     copy_explorers(root, site)
     options = ["-q", "-W", "--keep-going", "-E", "-c", root / "book", "-d", root / "build/doctrees"]
     code = build_main([str(option) for option in [*options, source, site]])
-    drop_icon_script(site)
+    mend_theme(site)
     return code
 
 

@@ -114,7 +114,7 @@ def fold_steps(graph: Graph) -> Iterable[Step]:
             continue
         normalization = folds.get(id(call))
         result = normalization or call
-        name = LOGITS if result.output is graph.output else result.layer.name
+        name = LOGITS if result.output is graph.output else result.name
         names[id(result.output)] = name
         yield _step(call, normalization, name, [names[id(tensor)] for tensor in call.inputs])
 

@@ -73,10 +73,14 @@ def read_address(root):
     return address, project["version"]
 
 
-def places(chapter, address, version):
-    """Return the addresses (Colab's, Binder's) that open a chapter at the tag of a version."""
+def places(file, address, version):
+    """Return the addresses (Colab's, Binder's) that open a notebook at the tag of a version.
+
+    Args:
+        file: Its path in the repository, such as "notebooks/01_introduction.ipynb".
+        address, version: As `read_address` returns them.
+    """
     path = address.removeprefix("https://github.com/")
-    file = f"notebooks/{chapter.file}.ipynb"
     return (
         f"https://colab.research.google.com/github/{path}/blob/v{version}/{file}",
         f"https://mybinder.org/v2/gh/{path}/v{version}?urlpath=lab/tree/{file}",
@@ -91,7 +95,7 @@ def book(address):
 
 def badges(chapter, address, version):
     """Return Markdown badges (Colab, Binder) that open a chapter at the tag of a version."""
-    colab, binder = places(chapter, address, version)
+    colab, binder = places(f"notebooks/{chapter.file}.ipynb", address, version)
     on_colab = f"[![Open in Colab]({_COLAB_BADGE})]({colab})"
     return f"{on_colab} [![Open on Binder]({_BINDER_BADGE})]({binder})"
 

@@ -71,7 +71,7 @@ class Outcome(NamedTuple):
     case: str
     arguments: tuple
     values: NDArray | None
-    error: Exception | None
+    error: BaseException | None
     changed: str
     returned: bool
 
@@ -143,7 +143,7 @@ def _call(task, function, off, case, arguments):
             elif task.use and result is not None:
                 raise NoNumbers(f"It returns {_described(result)}, which is no model.")
             values = _to_values(result)  # a copy: the answer may use its array again
-    except Exception as caught:
+    except (Exception, SystemExit) as caught:
         error = caught
     changed = [
         change

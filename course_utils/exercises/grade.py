@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from course_utils.exercises.examine import DONE
+from course_utils.exercises.examine import DONE, OPEN, TRIED
 from course_utils.exercises.sheets import INDEX
 
 _RESULTS_BYTES = 1_000_000  # more than all tasks can give
+_NOT_EXAMINED, _MISSING = "not examined", "missing"
+_BEST_FIRST = (DONE, TRIED, _NOT_EXAMINED, OPEN, _MISSING)
 
 
 class Grade(NamedTuple):
@@ -25,7 +27,7 @@ class Grade(NamedTuple):
     Attributes:
         student: The name of the notebook, or of the student's folder of notebooks.
         results: {task: "done", "tried: the property that fails", "open", "missing" or "not
-            examined"}.
+            examined"}; of several notebooks the best.
         problem: What went wrong outside of the tasks, or "".
     """
 
@@ -38,7 +40,8 @@ def grade_folder(folder: Path, seconds: float, gigabytes: float, jobs: int) -> I
     """Grade everything in a folder, in the order of the names.
 
     Args:
-        folder: Holds a notebook for each student, NAME.ipynb, or a folder NAME of notebooks.
+        folder: Holds a notebook for each student, NAME.ipynb, or a folder NAME of notebooks, which
+            may lie in folders of it.
         seconds: How long a notebook may take, TensorFlow's start included.
         gigabytes: How much memory it may take.
         jobs: How many run at once.
@@ -57,22 +60,31 @@ def grade_folder(folder: Path, seconds: float, gigabytes: float, jobs: int) -> I
         found = dict(zip(paths, runs, strict=True))
     for student, notebooks in students.items():
         results: dict[str, str] = {}
+        problems = [] if notebooks else ["no notebook"]
         for path in notebooks:
-            results |= found[path][0]
-        yield Grade(student, results, "; ".join(filter(None, (found[p][1] for p in notebooks))))
+            for task, result in found[path][0].items():
+                results[task] = min(results.get(task, result), result, key=_rank)
+            if problem := found[path][1]:
+                problems.append(f"{path.name}: {problem}" if len(notebooks) > 1 else problem)
+        yield Grade(student, results, "; ".join(problems))
+
+
+def _rank(result):
+    return _BEST_FIRST.index(result.partition(":")[0])
 
 
 def find_students(folder: Path) -> dict[str, list[Path]]:
-    """Return {student: notebooks}, by name.
+    """Return {student: notebooks}, by name. A folder without notebooks is a student, too.
 
     Raises:
-        ValueError: There are none.
+        ValueError: There are no notebooks at all.
     """
-    students = {path.stem: [path] for path in folder.glob("*.ipynb")}
+    students = {path.stem: [path] for path in folder.glob("[!.]*.ipynb")}
     for path in filter(Path.is_dir, folder.glob("[!.]*")):
-        if notebooks := sorted(path.glob("*.ipynb")):
-            students[path.name] = students.get(path.name, []) + notebooks
-    if not students:
+        within = [p.relative_to(path) for p in path.rglob("*.ipynb")]
+        shown = [p for p in within if not any(part.startswith(".") for part in p.parts)]
+        students[path.name] = students.get(path.name, []) + [path / p for p in sorted(shown)]
+    if not any(students.values()):
         raise ValueError(
             f"{str(folder)!r} holds no notebooks: NAME.ipynb for each student, or a folder of them."
         )
@@ -108,7 +120,7 @@ def run_notebook(
         process = subprocess.Popen(
             [*command, str(path.resolve()), str(results), *limits],
             cwd=work,
-            env=_environment(seed, work),
+            env=_environment(seed, folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # however much a notebook prints
             stderr=subprocess.DEVNULL,
@@ -124,11 +136,13 @@ def run_notebook(
         return read_results(results, end)
 
 
-def _environment(seed, work):
+def _environment(seed, folder):
+    """Return the environment variables; temporary files go into `folder`, which is removed."""
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    own = {"COURSE_SEED": str(seed), "PYTHONPATH": path, "MPLBACKEND": "agg", "COURSE_OFFLINE": "1"}
-    return {**os.environ, **own, "IPYTHONDIR": str(work), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    own = {"COURSE_SEED": str(seed), "PYTHONPATH": path, "IPYTHONDIR": folder, "TMPDIR": folder}
+    quiet = {"MPLBACKEND": "agg", "COURSE_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return os.environ | own | quiet
 
 
 def _kill_group(process):
@@ -164,9 +178,9 @@ def read_results(path: Path, end: str) -> tuple[dict[str, str], str]:
                 results[message["task"]] = message["result"]
             found |= message
     for task in found.get("tasks", []):
-        results.setdefault(task, "not examined")
+        results.setdefault(task, _NOT_EXAMINED)
     problems = [found.get("problem"), None if found.get("finished") else end]
-    return results, "; ".join(filter(None, problems))
+    return results, "; ".join(filter(None, problems)) or ("" if results else "it checks no task")
 
 
 def write_table(grades: Iterable[Grade], file: TextIO) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.text import SList
 from traitlets.config import Config
 
 import course_utils as cu
@@ -27,6 +28,7 @@ from course_utils.exercises.task import find_entry
 _CHECKED = re.compile(r"""\bcheck\(\s*["']([^"']+)["']""")
 _PROGRAMS = ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system", "subprocess.Popen")
 _LARGEST_FILE = 50_000_000  # bytes that a cell may write into one file
+_RESERVE = 1_000_000_000  # bytes for the examination, beside what the cells hold
 
 
 def main() -> None:
@@ -48,10 +50,13 @@ def main() -> None:
         return
     tasks = [task for task in INDEX if task in _CHECKED.findall("\n".join(cells))]
     tell(tasks=tasks)
-    names, errors = run_cells(cells, tasks)
+    names, errors = run_cells(cells)
     if errors:
         tell(problem="; ".join(errors))
-    for task in tasks:
+    limit_memory(int(num_bytes) + _RESERVE)
+    for task in INDEX:
+        if task not in tasks and task not in names:
+            continue
         function = names.get(task, names.get(find_entry(task).function))
         if function is None:
             tell(task=task, result="missing")
@@ -60,6 +65,7 @@ def main() -> None:
         failed = f": {report.failed}" if report.status == TRIED else ""
         tell(task=task, result=report.status + failed)
     tell(finished=True)
+    os._exit(0)  # whatever threads the notebook has left
 
 
 def seed_of(seed: int, task: str) -> int:
@@ -72,7 +78,7 @@ def limit_resources(seconds: int, num_bytes: int) -> None:
 
     The limit of memory holds on Linux; macOS knows none for what a process really uses.
     """
-    resource.setrlimit(resource.RLIMIT_DATA, (num_bytes, num_bytes))
+    limit_memory(num_bytes)
     resource.setrlimit(resource.RLIMIT_CPU, (4 * seconds, 4 * seconds))  # of all threads
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -86,6 +92,12 @@ def limit_resources(seconds: int, num_bytes: int) -> None:
     sys.addaudithook(refuse)
 
 
+def limit_memory(num_bytes: int) -> None:
+    """Limit this process's memory; the limit can be raised later."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (num_bytes, most))
+
+
 def read_code(path: Path) -> list[str]:
     """Return the sources of a notebook's code cells.
 
@@ -93,19 +105,37 @@ def read_code(path: Path) -> list[str]:
         ValueError: The file is no notebook.
     """
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells = json.loads(path.read_bytes())["cells"]
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path.name} is no notebook") from error
+        raise ValueError("no notebook") from error
     return sources
 
 
-def run_cells(cells: list[str], tasks: list[str]) -> tuple[dict[str, Any], list[str]]:
+class Shell(InteractiveShell):
+    """A notebook's kernel without a screen and without programs.
+
+    `!pip install ...` and `%matplotlib inline` often stand at the head of a cell that matters. Here
+    they do nothing, so that its other lines run.
+    """
+
+    def system(self, cmd: str) -> None:
+        """Run no program."""
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> SList | str:
+        """Run no program, which prints nothing."""
+        return SList() if split else ""
+
+    def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str]:
+        """Leave matplotlib as it is."""
+        return gui, "agg"
+
+
+def run_cells(cells: list[str]) -> tuple[dict[str, Any], list[str]]:
     """Run cells from first to last, as a notebook does; one that raises costs only itself.
 
     Args:
         cells: Sources of cells.
-        tasks: The tasks that the notebook checks.
 
     Returns:
         Tuple of the names made, in which a task's name stands for what the notebook has handed to
@@ -114,13 +144,13 @@ def run_cells(cells: list[str], tasks: list[str]) -> tuple[dict[str, Any], list[
     handed: dict[str, Any] = {}
 
     def record(task=None, function=None, seed=None):
-        if task in tasks:
+        if task in INDEX:
             handed[task] = function
 
     cu.check = record
     config = Config()
     config.HistoryManager.enabled = False
-    shell = InteractiveShell.instance(config=config)
+    shell = Shell.instance(config=config)
     errors = []
     for number, source in enumerate(cells, start=1):
         result = shell.run_cell(source)

@@ -43,7 +43,7 @@ class LayerExplorer(Explorer):
         super().__init__(runner.input_size, image)
         self.classifier, self._preprocess_input = classifier, preprocess_input
         self._fields = runner.receptive_fields
-        self._kinds = {call.layer.name: type(call.layer).__name__ for call in runner.graph.calls}
+        self._kinds = {call.name: type(call.layer).__name__ for call in runner.graph.calls}
         self.layer = control(
             widgets.SelectionSlider,
             "Layer",

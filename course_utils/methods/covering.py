@@ -9,8 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from course_utils.methods.imputation import impute, noise_like
 from course_utils.methods.progress import Progress, follow
-from course_utils.networks.classifier import ImageClassifier
-from course_utils.networks.runner import BATCH_SIZE
+from course_utils.networks.classifier import ImageClassifier, runner_of
 
 Mask = NDArray[np.bool_]  # (h, w), True where the picture is covered
 _BLUR = 1 / 20  # the blur's standard deviation, as a share of the picture's shorter side
@@ -73,8 +72,17 @@ def logits_of(
     """Return the logits, float32 (count, classes), of `count` pictures uint8 (h, w, 3).
 
     They are taken when their batch is due. `progress` is as in `follow`.
+
+    Raises:
+        ValueError: Some are NaN or infinite.
     """
-    pictures = iter(pictures)
-    batches = follow(range(0, count, BATCH_SIZE), progress, "pictures")
-    logits = [classifier.logits(list(islice(pictures, BATCH_SIZE))) for _ in batches]
-    return np.concatenate(logits)
+    pictures, size = iter(pictures), runner_of(classifier).batch_size
+    batches = follow(range(0, count, size), progress, "pictures")
+    logits = np.concatenate([classifier.logits(list(islice(pictures, size))) for _ in batches])
+    if not np.isfinite(logits).all():
+        raise ValueError(
+            "The network's output is NaN or infinite for a covered picture. Does a layer divide by "
+            "the picture's own deviation? That of a black picture is 0: take fill='blur', or let "
+            "the layer divide by the deviation plus 0.001. Or did the training diverge?"
+        )
+    return logits

@@ -100,11 +100,18 @@ def completeness_gap(
         off by 5 %.
 
     Raises:
-        ValueError: As `integrated_gradients`, or both pictures have the same logit.
+        ValueError: As `integrated_gradients`, or both pictures have the same logit, or one of them
+            one that is NaN or infinite.
     """
     inputs, start, class_index = _ends(classifier, image, class_index, baseline)
     logits = runner_of(classifier).logits
     difference = float(to_array(logits(inputs))[class_index] - to_array(logits(start))[class_index])
+    if not np.isfinite(difference):
+        raise ValueError(
+            "The logit of the picture or of the baseline is NaN or infinite. Does a layer divide "
+            "by the picture's own deviation? That of a black picture is 0: take another baseline, "
+            "such as the picture blurred."
+        )
     if difference == 0:
         raise ValueError("The picture and the baseline have the same logit: there is no gap.")
     return abs(float(np.sum(attributions, dtype=np.float64)) - difference) / abs(difference)

@@ -72,9 +72,9 @@ def randomized_copies(
 
 def _layers_with_kernel(model):
     """Return the names of the layers that have one, each once, in the order of their first call."""
-    layers = [call.layer for call in trace_calls(model).calls if not is_network(call.layer)]
-    with_kernel = [layer for layer in layers if any(len(w.shape) > 1 for w in layer.weights)]
-    return list(dict.fromkeys(layer.name for layer in with_kernel))
+    calls = [call for call in trace_calls(model).calls if not is_network(call.layer)]
+    with_kernel = [c for c in calls if any(len(w.shape) > 1 for w in c.layer.weights)]
+    return list(dict.fromkeys(call.name for call in with_kernel))
 
 
 def _randomized_from(layer_name, classifier, inputs, seed):
@@ -86,7 +86,7 @@ def _randomized_from(layer_name, classifier, inputs, seed):
         random.seed(f"randomized_copies {seed}")
         copy = keras.models.clone_model(classifier.model)
     graph = trace_calls(copy)
-    start = [call.layer.name for call in graph.calls].index(layer_name)
+    start = [call.name for call in graph.calls].index(layer_name)
     kept, forgotten = graph.calls[:start], graph.calls[start:]
     anew = {id(w) for c in forgotten if not is_network(c.layer) for w in c.layer.weights}
     for weights, trained in zip(copy.weights, classifier.model.weights, strict=True):

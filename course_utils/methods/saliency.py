@@ -11,7 +11,7 @@ from course_utils.checks import check_image
 from course_utils.methods.progress import Progress, follow
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.runner import BATCH_SIZE, to_array
+from course_utils.networks.runner import to_array
 
 
 def compute_saliency_map(
@@ -63,11 +63,12 @@ def weighted_input_gradients(
         float32 (h, w, channels), signed, in logits for each unit of the preprocessed picture.
     """
     runner = runner_of(classifier)
-    starts = range(0, len(weights), BATCH_SIZE)
+    size = runner.batch_size
+    starts = range(0, len(weights), size)
     points = iter(points)
     total: NDArray = np.zeros((), np.float64)
     for start in follow(starts, progress, "gradients"):
-        batch = np.stack(list(islice(points, BATCH_SIZE))).astype(np.float32)
+        batch = np.stack(list(islice(points, size))).astype(np.float32)
         gradients = np.float32(runner.input_gradients(batch, class_index, runs=len(starts)))
         total = total + np.tensordot(weights[start : start + len(batch)], gradients, axes=1)
     return total.astype(np.float32)

@@ -1,6 +1,7 @@
 """A Keras network that names what is in a picture."""
 
 from collections.abc import Callable, Sequence
+from reprlib import repr as shortened
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -12,10 +13,10 @@ from scipy.special import expit, softmax
 from course_utils.checks import check_image, is_whole_number
 from course_utils.io.imagenet import imagenet_classes
 from course_utils.networks.backend import keras, tf
-from course_utils.networks.graph import as_functional, trace_calls
+from course_utils.networks.graph import Graph, as_functional, trace_calls
 from course_utils.networks.layers import key_layer_names
 from course_utils.networks.logits import build_logits_model, ends_in_sigmoid
-from course_utils.networks.runner import BATCH_SIZE, Runner
+from course_utils.networks.runner import Runner
 
 
 class Prediction(NamedTuple):
@@ -66,9 +67,11 @@ class ImageClassifier:
         class_names: Sequence[str] | None = None,
         input_size: tuple[int, int] | None = None,
     ):
+        _check_function(preprocess_input)
         logits_model = build_logits_model(_with_size(as_functional(model), input_size))
         outputs = logits_model.output_shape
-        check_input_shape(logits_model.input_shape)
+        graph = trace_calls(logits_model)
+        check_pictures(graph)
         if len(outputs) != 2:
             raise ValueError(f"The network's output must be (N, classes), not {outputs}.")
         self.name = name
@@ -77,7 +80,7 @@ class ImageClassifier:
         self.preprocess_input = preprocess_input
         self.class_names = _check_names(class_names, outputs[-1])
         self._has_sigmoids = ends_in_sigmoid(model)
-        self._runner = Runner(trace_calls(logits_model), self.preprocess)
+        self._runner = Runner(graph, self.preprocess)
 
     def __repr__(self):
         return f"<ImageClassifier {self.name}: {self.model.count_params():,} parameters>"
@@ -122,7 +125,8 @@ class ImageClassifier:
             float32 (N, h, w, 3); N is 1 for a single picture.
 
         Raises:
-            ValueError: Another shape or type.
+            ValueError: Another shape or type; or `preprocess_input` changes the shape, or makes
+                values that are NaN or infinite.
         """
         shape = self.logits_model.input_shape[1:]
         return prepare_images(images, shape, self.preprocess_input)
@@ -130,8 +134,8 @@ class ImageClassifier:
     def logits(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
         """Return the network's logits, float32 (N, classes), for pictures as in `preprocess`."""
         inputs = self.preprocess(images)
-        starts = range(0, len(inputs), BATCH_SIZE)
-        batches = (tf.constant(inputs[start : start + BATCH_SIZE]) for start in starts)
+        size = self._runner.batch_size
+        batches = (tf.constant(inputs[i : i + size]) for i in range(0, len(inputs), size))
         return np.concatenate([np.float32(self._runner.logits(batch)) for batch in batches])
 
     def predict(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
@@ -202,7 +206,7 @@ def _runner_of_model(model, preprocess_input):
     """Return the same runner for the same model and function, so that its memory lasts."""
     if model not in _runners or _runners[model][0] is not preprocess_input:
         graph = trace_calls(model)
-        check_input_shape(graph.input.shape)
+        check_pictures(graph)
 
         def prepare(image):
             return prepare_images(image, graph.input.shape[1:], preprocess_input)
@@ -211,12 +215,21 @@ def _runner_of_model(model, preprocess_input):
     return _runners[model][1]
 
 
-def check_input_shape(shape: tuple) -> None:
-    """Check that a network's input is (N, height, width, 3) or (N, height, width, 1).
+def check_pictures(graph: Graph) -> None:
+    """Check that a network takes (N, height, width, 3 or 1), and never puts the channels first.
 
     Raises:
-        ValueError: It is another shape, or leaves height and width open.
+        ValueError: It is another shape, or leaves height and width open; or a layer takes the
+            channels first.
     """
+    shape = graph.input.shape
+    for call in graph.calls:
+        if len(shape) == 4 and getattr(call.layer, "data_format", "") == "channels_first":
+            raise ValueError(
+                f"Layer {call.name!r} takes the channels first: its rows would be shown as maps. "
+                "Build the network anew with data_format='channels_last', and give it the weights "
+                "of the old one: new.set_weights(old.get_weights())."
+            )
     if len(shape) == 4 and shape[-1] in (1, 3) and None not in shape[1:3]:
         return
     hint = ""
@@ -227,13 +240,29 @@ def check_input_shape(shape: tuple) -> None:
     raise ValueError(f"The network's input must be (N, height, width, 3 or 1), not {shape}.{hint}")
 
 
+def _check_function(preprocess_input):
+    if preprocess_input is not None and not callable(preprocess_input):
+        raise ValueError(
+            "preprocess_input must be a function, such as "
+            "keras.applications.vgg16.preprocess_input, or None, not "
+            f"{shortened(preprocess_input)}. Names of classes go to class_names=[...]."
+        )
+
+
 def _with_size(model, input_size):
     """Return a model whose input has this (height, width), on the same layers."""
     shape = model.input_shape
-    if input_size is None or tuple(shape[1:3]) == tuple(input_size):
+    if input_size is None:
+        return model
+    is_pair = isinstance(input_size, list | tuple) and len(input_size) == 2
+    if not is_pair or not all(is_whole_number(length, 1) for length in input_size):
+        raise ValueError(f"input_size must be (height, width), not {input_size!r}.")
+    if tuple(shape[1:3]) == tuple(input_size):
         return model
     if len(shape) != 4 or None not in shape[1:3]:
-        raise ValueError(f"input_size is {input_size!r}, but the network's input is {shape}.")
+        raise ValueError(
+            f"input_size is {input_size!r}, but the network's input is {shape}. Leave it out."
+        )
     inputs = keras.Input((*input_size, shape[-1]))
     return keras.Model(inputs, model(inputs), name=model.name)
 
@@ -248,10 +277,13 @@ def _check_names(names, num_classes):
         labels = _imagenet_labels()
         is_imagenets = num_classes == len(labels)
         return labels if is_imagenets else tuple(f"class {i}" for i in range(num_classes))
-    if isinstance(names, str) or len(names) != num_classes:
+    is_list = hasattr(names, "__len__") and not isinstance(names, str)
+    if not is_list or len(names) != num_classes:
+        count = f"{len(names)}: " if is_list else ""
         hint = " A single output has two: its contrary and itself." if num_classes == 2 else ""
         raise ValueError(
-            f"class_names must list {num_classes} names, one for each class, not {names!r}.{hint}"
+            f"class_names must list {num_classes} names, one for each class, in the order of the "
+            f"outputs, not {count}{shortened(names)}.{hint}"
         )
     return tuple(map(str, names))
 
@@ -281,4 +313,19 @@ def prepare_images(
     resized = [Image.fromarray(picture).resize(size, bicubic) for picture in batch]
     pictures = [np.asarray(p.convert("L" if channels == 1 else "RGB")) for p in resized]
     inputs = np.stack(pictures).reshape(-1, *shape).astype(np.float32)
-    return inputs if preprocess_input is None else np.asarray(preprocess_input(inputs), np.float32)
+    if preprocess_input is None:
+        return inputs
+    prepared = np.asarray(preprocess_input(inputs), np.float32)
+    if prepared.shape != inputs.shape:
+        raise ValueError(
+            f"preprocess_input must keep the shape: it was given {inputs.shape}, the network's "
+            f"input, and has returned {prepared.shape}. Leave out what resizes: that is done "
+            "before it."
+        )
+    if not np.isfinite(prepared).all():
+        raise ValueError(
+            "preprocess_input makes NaN or infinite values of a picture. Does it divide by the "
+            "picture's own deviation? That of a black picture, with which others are compared, is "
+            "0: divide by np.maximum(deviation, 1)."
+        )
+    return prepared

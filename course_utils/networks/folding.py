@@ -34,7 +34,7 @@ def find_folds(graph: Graph) -> list[tuple[Call, Call, Call]]:
         if len(following) == 1 and _is_foldable(call.layer, following[0].layer):
             [normalization] = following
             function = _fold(call.layer, normalization.layer)
-            both = Call(normalization.layer, function, call.args, {}, normalization.output)
+            both = normalization._replace(function=function, args=call.args, kwargs={})
             folds.append((call, normalization, both))
     return folds
 

@@ -7,14 +7,19 @@ limit: what a method needs of a network is a part of that list.
 
 import inspect
 from collections.abc import Callable, Iterable
+from reprlib import repr as shortened
 from typing import Any, NamedTuple
 
 from course_utils.networks.backend import keras
 
 
 class Call(NamedTuple):
-    """One layer applied once. Tensors are symbolic: `run_calls` puts values in their place."""
+    """One layer applied once. Tensors are symbolic: `run_calls` puts values in their place.
 
+    `name` is the layer's, behind that of the nested model around it where layers have the same.
+    """
+
+    name: str
     layer: Any
     function: Callable
     args: tuple
@@ -39,16 +44,32 @@ class Graph(NamedTuple):
 def trace_calls(model: keras.Model) -> Graph:
     """List the layer calls of a functional network as a `Graph`."""
     calls: list[Call] = []
+    owners: list[str] = []  # of each call: the nested model that it comes from
 
     def call(layer, *args, **kwargs):
         if "training" in inspect.signature(layer.call).parameters:
             kwargs["training"] = False  # the default of data augmentation is True
-        call = Call(layer, layer, args, kwargs, layer(*args, **kwargs))
-        calls.extend(_inline(call) if is_network(layer) else [call])
+        call = Call(layer.name, layer, layer, args, kwargs, layer(*args, **kwargs))
+        spelled_out = _inline(call) if is_network(layer) else [call]
+        calls.extend(spelled_out)
+        owners.extend([layer.name if is_network(layer) else ""] * len(spelled_out))
         return call.output
 
     rebuilt = rebuild(as_functional(model), call)
-    return Graph(rebuilt.inputs[0], calls, rebuilt.outputs[0])
+    return Graph(rebuilt.inputs[0], _named_apart(calls, owners), rebuilt.outputs[0])
+
+
+def _named_apart(calls, owners):
+    """Put the nested model's name before those that several layers bear."""
+    bearers: dict[str, set] = {}
+    for call in calls:
+        bearers.setdefault(call.name, set()).add(id(call.layer))
+    return [
+        call._replace(name=f"{owner}/{call.name}")
+        if owner and len(bearers[call.name]) > 1
+        else call
+        for call, owner in zip(calls, owners, strict=True)
+    ]
 
 
 def readers_of(graph: Graph) -> dict[int, list[Call]]:
@@ -62,7 +83,7 @@ def readers_of(graph: Graph) -> dict[int, list[Call]]:
 
 def output_of(graph: Graph, layer_name: str) -> Any:
     """Return a layer's output tensor, the last one where the layer is applied more than once."""
-    return [call.output for call in graph.calls if call.layer.name == layer_name][-1]
+    return [call.output for call in graph.calls if call.name == layer_name][-1]
 
 
 def split_calls(graph: Graph, layer_name: str) -> tuple[list, list[Call]]:
@@ -154,7 +175,8 @@ def _inline(nested):
     def outer(leaf):
         return argument if leaf is graph.input else leaf
 
-    calls = [*graph.calls, Call(nested.layer, pass_on, (graph.output,), {}, output)]
+    handing_on = nested._replace(function=pass_on, args=(graph.output,), kwargs={}, output=output)
+    calls = [*graph.calls, handing_on]
     return [
         call._replace(args=args, kwargs=kwargs)
         for call in calls
@@ -178,11 +200,31 @@ def as_functional(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: The model is of another kind.
     """
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"The network must be a keras.Model, not {shortened(model)}. The line to write is "
+            "cu.ImageClassifier('mine', model, preprocess_input); keras.saving.load_model(path) "
+            "reads a model from a file."
+        )
     if isinstance(model, keras.Sequential) and model.built:
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    if not (hasattr(model, "operations") and len(model.inputs) == len(model.outputs) == 1):
+    if not hasattr(model, "operations"):
+        raise ValueError(f"The network {model.name!r} {_why_not_functional(model)}")
+    if not len(model.inputs) == len(model.outputs) == 1:
         raise ValueError(
-            f"{getattr(model, 'name', model)!r} is not a functional or built Sequential Keras "
-            "model with one input and one output. A Sequential model needs a keras.Input first."
+            f"The network {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} "
+            "outputs, not one of each. Take one: keras.Model(model.inputs[0], model.outputs[0])."
         )
     return model
+
+
+def _why_not_functional(model):
+    if isinstance(model, keras.Sequential):
+        return (
+            "does not know yet how large its pictures are: model.build((None, height, width, 3))."
+        )
+    return (
+        f"is a subclassed model, {type(model).__name__}: its layers can't be seen one by one. Make "
+        "a functional one of the same layers: inputs = keras.Input((height, width, 3)), and "
+        "model = keras.Model(inputs, model.call(inputs))."
+    )

@@ -26,7 +26,7 @@ _POINTWISE = (keras.layers.BatchNormalization, keras.layers.Activation, keras.la
 def feature_map_shapes(graph: Graph) -> dict[str, tuple[int, int, int]]:
     """Return {name: (height, width, channels)} of the layers that give feature maps, in order."""
     return {
-        call.layer.name: tuple(call.output.shape[1:])
+        call.name: tuple(call.output.shape[1:])
         for call in graph.calls
         if len(getattr(call.output, "shape", ())) == 4  # some operations have several outputs
     }
@@ -46,12 +46,12 @@ def conv_layer_names(graph: Graph) -> list[str]:
     for call in graph.calls:
         if not isinstance(call.layer, _CONVOLUTIONS):
             continue
-        names.append(call.layer.name)
+        names.append(call.name)
         following = readers.get(id(call.output), [])
         while len(following) == 1 and _is_pointwise(following[0]):
             [call] = following
             if call.function is not pass_on:
-                names[-1] = call.layer.name
+                names[-1] = call.name
             following = readers.get(id(call.output), [])
     if not names:
         raise ValueError("The network has no convolution layers. Name another layer.")
@@ -91,9 +91,10 @@ def before_relu(graph: Graph, layer_name: str) -> tuple[list[Call], Any]:
 
 
 def _convolve(layer, inputs):
-    """Apply a convolution without its activation."""
-    outputs = layer.convolution_op(inputs, layer.kernel)
-    return outputs + layer.bias if layer.use_bias else outputs
+    """Apply a convolution without its activation, in the precision in which the layer computes."""
+    inputs, kernel = (keras.ops.cast(x, layer.compute_dtype) for x in (inputs, layer.kernel))
+    outputs = layer.convolution_op(inputs, kernel)
+    return outputs + keras.ops.cast(layer.bias, outputs.dtype) if layer.use_bias else outputs
 
 
 def explain_no_layer(graph: Graph, layer_name: object) -> str:
@@ -101,7 +102,7 @@ def explain_no_layer(graph: Graph, layer_name: object) -> str:
     names = list(feature_map_shapes(graph))
     if not names:
         return "The network has no feature maps: no layer has height and width."
-    if any(call.layer.name == layer_name for call in graph.calls):
+    if any(call.name == layer_name for call in graph.calls):
         fault = f"Layer {layer_name!r} has no height and width, so it gives no feature maps."
     else:
         fault = f"No layer with feature maps is called {layer_name!r}."

@@ -7,6 +7,7 @@ from course_utils.networks.graph import as_functional, is_network, rebuild
 
 _AFFINE = (keras.layers.Dense, keras.layers.Conv2D)
 _RESHAPING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.GlobalAveragePooling2D)
+_OPERATIONS = {"Softmax": keras.activations.softmax, "Sigmoid": keras.activations.sigmoid}
 
 
 @keras.saving.register_keras_serializable("course_utils")
@@ -83,7 +84,14 @@ def _last_activation(model):
     last = as_functional(model).operations[-1]
     while is_network(last):
         last = as_functional(last).operations[-1]
-    return getattr(last, "activation", None)
+    return _activation_of(last)
+
+
+def _activation_of(operation):
+    """Return the function that an operation ends in; keras.ops.softmax(x) is no layer."""
+    is_layer = isinstance(operation, keras.layers.Layer)
+    alone = None if is_layer else _OPERATIONS.get(type(operation).__name__)
+    return getattr(operation, "activation", alone)
 
 
 def _build_logits_model(model):
@@ -118,8 +126,10 @@ def _without_activation(layer):
     """Return a layer that computes what `layer` computes before its softmax or sigmoid."""
     if is_network(layer):
         return _build_logits_model(as_functional(layer))
-    activation = getattr(layer, "activation", None)
-    is_known = activation in (keras.activations.softmax, keras.activations.sigmoid)
+    activation = _activation_of(layer)
+    is_known = activation in _OPERATIONS.values()
+    if is_known and not isinstance(layer, keras.layers.Layer):
+        return keras.layers.Identity(dtype=layer.output.dtype)
     if isinstance(layer, keras.layers.Softmax) or (
         is_known and isinstance(layer, keras.layers.Activation)
     ):
@@ -129,5 +139,5 @@ def _without_activation(layer):
     described = f" with activation {activation.__name__!r}" if callable(activation) else ""
     raise ValueError(
         f"The network ends in {layer.name!r} ({type(layer).__name__}{described}); it must end in "
-        "softmax, in sigmoids or in logits."
+        "softmax, in sigmoids or in logits: keras.layers.Dense(classes, activation='softmax')."
     )

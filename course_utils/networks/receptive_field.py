@@ -60,7 +60,7 @@ def receptive_windows(graph: Graph) -> dict[str, tuple[Window, Window] | None]:
     for call in graph.calls:
         inputs = [windows.get(id(tensor)) for tensor in call.inputs]
         window = _see(call, inputs) if None not in inputs else None
-        windows[id(call.output)] = seen[call.layer.name] = window
+        windows[id(call.output)] = seen[call.name] = window
     return seen
 
 

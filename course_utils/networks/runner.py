@@ -1,6 +1,7 @@
 """Running any part of a network: compiled when it is used again, remembered for a picture."""
 
 import hashlib
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_utils.checks import is_whole_number
-from course_utils.networks.backend import tf
+from course_utils.networks.backend import keras, tf
 from course_utils.networks.folding import find_folds, fold_calls
 from course_utils.networks.graph import Graph, needed_calls, output_of, run_calls, split_calls
 from course_utils.networks.layers import (
@@ -25,7 +26,7 @@ from course_utils.networks.receptive_field import Window, receptive_fields, rece
 
 Tensor = Any  # of TensorFlow, which brings no types
 
-BATCH_SIZE = 5  # pictures that go through a network at once: more take memory and no less time
+_MAX_BATCH, _MAX_NUMBERS = 5, 6_100_000  # more take memory and no less time
 _NUM_REMEMBERED = 12  # results for pictures that are kept, the largest of some 10 MB each
 _RUNS_WORTH_COMPILING = 20
 _ALWAYS = 1_000_000  # runs of what an explorer asks for: worth compiling at once
@@ -56,6 +57,13 @@ class Runner:
     def input_size(self) -> tuple[int, int]:
         """(height, width) of the pictures that the network sees."""
         return tuple(self.graph.input.shape[1:3])
+
+    @cached_property
+    def batch_size(self) -> int:
+        """How many pictures go through at once: five, or fewer if a layer's output is large."""
+        outputs = [leaf for call in self.graph.calls for leaf in keras.tree.flatten(call.output)]
+        largest = max(math.prod(n or 1 for n in leaf.shape[1:]) for leaf in outputs)
+        return min(max(_MAX_NUMBERS // largest, 1), _MAX_BATCH)
 
     # What methods ask for
 

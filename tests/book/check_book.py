@@ -6,9 +6,11 @@ Not part of `pytest` alone: it needs build/book/, Chromium and its driver, and t
 import functools
 import http.server
 import json
+import re
 import sys
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,11 @@ import stamp  # noqa: E402
 from jupyter_page import chromium, console_errors, find_chromium, wait_until  # noqa: E402
 
 SITE = ROOT / "build/book"
-PAGES = sorted(path.name for path in SITE.glob("*.html"))
+PAGES = sorted(
+    path.relative_to(SITE).as_posix()
+    for folder in (".", "exercises", "live")
+    for path in (SITE / folder).glob("*.html" if folder == "." else "**/*.html")
+)
 CHAPTERS = [f"{chapter.file}.html" for chapter in stamp.read_contents(ROOT)]
 FRONT_PAGE_BYTES = 1_500_000  # as they are, not compressed
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
@@ -167,6 +173,19 @@ def test_a_page_is_whole_and_for_everyone(page, address, axe, name):
     assert page.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_links_within_the_site_lead_somewhere(name):
+    page = SITE / name
+    for href in re.findall(r'<a [^>]*?href="([^"]+)"', page.read_text(encoding="utf-8")):
+        if re.match(r"\w+:", href):
+            continue
+        path, _, anchor = urllib.parse.unquote(href).partition("#")
+        target = page.parent / path if path else page
+        assert target.is_file(), href
+        if anchor and target.suffix == ".html":
+            assert f'id="{anchor}"' in target.read_text(encoding="utf-8"), href
+
+
 def test_formulas_are_there_to_be_typeset(page, address):
     open_page(page, f"{address}/04_1_grad_cam.html")
     assert len(page.find_elements(By.CSS_SELECTOR, ".math mjx-container")) >= 18
@@ -174,7 +193,7 @@ def test_formulas_are_there_to_be_typeset(page, address):
 
 def test_the_front_page_leads_to_every_chapter_in_order(page, address):
     open_page(page, f"{address}/index.html")
-    links = page.find_elements(By.CSS_SELECTOR, ".chapter-card a")
+    links = page.find_elements(By.CSS_SELECTOR, ".chapter-card > a")
     assert [link.get_attribute("href").rpartition("/")[2] for link in links] == CHAPTERS
 
 
@@ -206,6 +225,32 @@ def test_a_setup_cell_is_folded_and_opens(page, address):
     assert code.is_displayed() and "google.colab" in code.text
 
 
+def test_a_solution_is_folded_and_is_copied_by_a_button(page, address):
+    open_page(page, f"{address}/exercises/{CHAPTERS[1]}")
+    solution = page.find_elements(By.CSS_SELECTOR, "section > details")[0]
+    code = solution.find_element(By.TAG_NAME, "pre")
+    assert not code.is_displayed()
+    solution.find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
+    assert code.is_displayed() and code.text.startswith("def ")
+    assert solution.find_elements(By.CSS_SELECTOR, ".copybtn")
+
+
+def test_on_a_phone_a_figure_opens_at_its_full_size(page, address):
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    open_page(page, f"{address}/{CHAPTERS[4]}")
+    button = page.find_elements(By.CSS_SELECTOR, "button.enlarge")[0]
+    picture = button.find_element(By.TAG_NAME, "img")
+    assert picture.size["width"] < 390
+    button.send_keys(Keys.ENTER)
+    large = page.find_element(By.CSS_SELECTOR, "dialog[open] img")
+    assert large.size["width"] == int(picture.get_dom_attribute("width")) > 500
+    assert large.get_attribute("alt") == picture.get_attribute("alt")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+    page.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not page.find_elements(By.CSS_SELECTOR, "dialog[open]")
+    assert page.switch_to.active_element == button
+
+
 def test_code_is_copied_and_output_has_no_button(page, address):
     permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
     page.execute_cdp_cmd(
@@ -229,6 +274,9 @@ def test_search_opens_by_keyboard_and_finds(page, address):
     ActionChains(page).key_down(Keys.CONTROL).send_keys("k").key_up(Keys.CONTROL).perform()
     page.switch_to.active_element.send_keys("saliency", Keys.ENTER)
     wait_until(page, "return document.querySelectorAll('#search-results li').length > 2")
+    wait_until(page, "return !!document.querySelector('#search-results .context')")
+    found = page.find_element(By.ID, "search-results").text
+    assert "System Settings" not in found and "On this page" not in found
     assert faults_of_requests(page, address) == []
 
 

@@ -7,8 +7,8 @@ from small_networks import chain, layers, wrap
 import course_utils as cu
 from course_utils.methods.saliency import weighted_input_gradients
 from course_utils.networks.backend import keras, tf
-from course_utils.networks.runner import BATCH_SIZE
 
+BATCH_SIZE = 5  # of small networks
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 
 # W[color] weighs each position of a 2 x 2 picture: it is the gradient of class 1's logit.

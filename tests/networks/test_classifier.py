@@ -32,7 +32,7 @@ def test_a_students_tab_shows_at_most_14_names(tiny):
         (keras.Sequential([keras.Input((None, 8, 3)), layers.Conv2D(1, 1)]), "None, 8.*input_size"),
         (keras.Sequential([keras.Input((8, None, 3)), layers.Conv2D(1, 1)]), "8, None.*input_size"),
         (keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3)]), "output.*classes"),
-        ("vgg16", "'vgg16' is not a functional"),
+        ("vgg16", "keras.Model, not 'vgg16'"),
     ],
 )
 def test_a_network_of_another_kind_is_refused_at_once(model, words):

@@ -28,11 +28,23 @@ def nested_with_training_flag():
     return chain([lambda x: backbone(x, training=False), *head])
 
 
+def softmax_without_a_layer():
+    return chain([layers.Flatten(), layers.Dense(3), keras.ops.softmax])
+
+
 def evaluate(model):
     return np.asarray(model.predict(PICTURES, verbose=0))
 
 
-@pytest.mark.parametrize("build", [*NETWORKS, sequential_built_later, nested_with_training_flag])
+@pytest.mark.parametrize(
+    "build",
+    [
+        *NETWORKS,
+        sequential_built_later,
+        nested_with_training_flag,
+        softmax_without_a_layer,
+    ],
+)
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")
 def test_softmax_of_the_logits_is_the_networks_output(seeded, build):
     model = build()
@@ -101,7 +113,7 @@ def test_logits_do_not_depend_on_the_dtype_policy_in_force(seeded):
             [layers.ReLU(name="end")],
             r"'end' \(ReLU\); it must end in softmax, in sigmoids or in logits",
         ),
-        ([layers.Dense(3), keras.ops.softmax], "softmax, in sigmoids or in logits"),
+        ([layers.Dense(3), keras.ops.tanh], "softmax, in sigmoids or in logits"),
         ([SOFTMAX, layers.Activation("linear")], "softmax, in sigmoids or in logits"),
         ([SOFTMAX, layers.Dropout(0.5)], "softmax, in sigmoids or in logits"),
         ([SOFTMAX, layers.Reshape((3, 1)), layers.Flatten()], "softmax, in sigmoids or in logits"),
@@ -115,7 +127,13 @@ def test_another_end_is_refused(end, words):
 class Subclassed(keras.Model):
     """A network that is Python code and no graph."""
 
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.parts = [layers.Flatten(), layers.Dense(3)]
+
     def call(self, inputs):
+        for part in self.parts:
+            inputs = part(inputs)
         return inputs
 
 
@@ -125,15 +143,24 @@ def several(inputs, outputs):
 
 
 @pytest.mark.parametrize(
-    "network, name",
+    "network, words",
     [
-        (Subclassed(name="subclassed"), "subclassed"),
-        (keras.Sequential([layers.Dense(3)], name="unbuilt"), "unbuilt"),
-        (several(2, 1), "several"),
-        (several(1, 2), "several"),
-        ("vgg16", "vgg16"),
+        (
+            Subclassed(name="mine"),
+            r"'mine'.*Subclassed.*keras.Model\(inputs, model.call\(inputs\)\)",
+        ),
+        (keras.Sequential([layers.Dense(3)], name="unbuilt"), r"'unbuilt'.*model.build\(\(None, "),
+        (several(2, 1), "'several' has 2 inputs and 1 outputs"),
+        (several(1, 2), "'several' has 1 inputs and 2 outputs"),
+        ("vgg16", "keras.Model, not 'vgg16'.*load_model"),
     ],
 )
-def test_another_kind_of_network_is_refused_by_name(network, name):
-    with pytest.raises(ValueError, match=f"{name!r}.*one input and one output.*keras.Input"):
+def test_another_kind_of_network_is_refused_with_the_line_to_write(network, words):
+    with pytest.raises(ValueError, match=words):
         build_logits_model(network)
+
+
+def test_a_subclassed_network_becomes_functional_by_the_line_in_its_message():
+    model, inputs = Subclassed(), keras.Input((8, 8, 3))
+    functional = keras.Model(inputs, model.call(inputs))
+    np.testing.assert_array_equal(evaluate(build_logits_model(functional)), evaluate(model))

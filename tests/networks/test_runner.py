@@ -274,3 +274,17 @@ def test_threads_may_share_a_fresh_classifier(seeded, build):
         for number, heatmap in results.items():
             expected = cu.make_gradcam_heatmap(alone, pictures[number], number % 3)
             np.testing.assert_allclose(heatmap, expected, atol=1e-5)
+
+
+def test_large_layers_go_through_one_picture_at_a_time():
+    """Five pictures in VGG16's first layers take 64 MB each, and are no faster than one by one."""
+    sizes = {}
+    for side in (8, 224):
+        inputs = keras.Input((side, side, 3))
+        outputs = keras.layers.Dense(2)(
+            keras.layers.GlobalAveragePooling2D()(
+                keras.layers.Conv2D(64, 3, padding="same")(inputs)
+            )
+        )
+        sizes[side] = wrap(keras.Model(inputs, outputs))._runner.batch_size
+    assert sizes == {8: 5, 224: 1}

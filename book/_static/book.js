@@ -1,0 +1,62 @@
+// What the pages do beside reading: a figure that a narrow page makes small opens at its full size;
+// what a search finds begins with the text of a page.
+
+const NARROW = matchMedia("(max-width: 40rem)");
+const READABLE = 500; // pixels: a figure up to this wide can be read on a phone
+const AROUND =
+  ".bd-header-article, #jb-print-docs-body, h1, .chapter-bar, .bd-sidebar-secondary, footer";
+const APART = "li, p, h2, h3, td, .chapter-card span";
+
+function makeDialog() {
+  const dialog = document.createElement("dialog");
+  dialog.className = "enlarged";
+  dialog.setAttribute("aria-label", "The figure at its full size");
+  dialog.innerHTML = `
+    <form method="dialog"><button aria-label="Close">×</button></form>
+    <div class="sheet" role="region" aria-label="Figure, to be scrolled" tabindex="0"><img></div>`;
+  dialog.addEventListener("click", event => event.target === dialog && dialog.close());
+  document.body.append(dialog);
+  return dialog;
+}
+
+function enlarge(picture) {
+  const dialog = document.querySelector("dialog.enlarged") ?? makeDialog();
+  const large = dialog.querySelector("img");
+  for (const name of ["src", "alt", "width", "height"]) {
+    large.setAttribute(name, picture.getAttribute(name));
+  }
+  dialog.showModal();
+  dialog.querySelector(".sheet").scrollTo(0, 0);
+}
+
+function letEnlarge() {
+  if (!NARROW.matches) return;
+  for (const picture of document.querySelectorAll(".cell_output .text_html > img[width]")) {
+    if (picture.getAttribute("width") <= READABLE) continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "enlarge";
+    button.title = "Enlarge";
+    picture.replaceWith(button);
+    button.append(picture);
+    button.addEventListener("click", () => enlarge(picture));
+  }
+}
+
+function searchTheText() {
+  if (typeof Search === "undefined") return;
+  const textOf = Search.htmlToText;
+  Search.htmlToText = (html, anchor) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    for (const part of page.querySelectorAll(AROUND)) part.remove();
+    for (const part of page.querySelectorAll(APART)) part.append(" ");
+    for (const formula of page.querySelectorAll(".math")) formula.textContent = " … ";
+    return textOf(page.documentElement.outerHTML, anchor);
+  };
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  letEnlarge();
+  NARROW.addEventListener("change", letEnlarge);
+  searchTheText();
+});
