@@ -52,12 +52,12 @@ plt.show()
 # *A great white shark among smaller fish (photograph: Terry Goss, CC BY 2.5).*
 
 # %% tags=["live"]
-# Ask what the photograph is for Python: its shape, its type, its range, one pixel
+# Print what the photograph is to Python: its shape, type and range, and one pixel
 print(shark.shape, shark.dtype, shark.min(), "to", shark.max())
 print("the pixel at the top left:", shark[0, 0])
 
 # %% [markdown]
-# For Python the photograph is an array of whole numbers from 0 to 255: 501 rows, 720 columns, and three
+# To Python the photograph is an array of whole numbers from 0 to 255: 501 rows, 720 columns, and three
 # colors, red, green and blue. The pixel at the top left is mostly blue.
 
 # %% [markdown]
@@ -127,8 +127,8 @@ heatmaps = {
 cu.plot_heatmap(shark, heatmaps)
 
 # %% [markdown]
-# *Two heatmaps over the shark, one for each name. Both lie mostly on the animal; the one for tiger shark reaches
-# further back.*
+# *Two heatmaps over the shark, one for each name. Both cover most of the animal and some water around it. That for tiger
+# shark is hottest behind the dorsal fin, that for great white shark behind the head.*
 
 # %%
 for name, heatmap in heatmaps.items():
@@ -139,9 +139,8 @@ for name, heatmap in heatmaps.items():
     )
 
 # %% [markdown]
-# Most of the heat lies on the shark; some spills onto the water above its back (chapter 4.1 says why). From the
-# head both names get support. Of the heat for *tiger* a larger share lies toward the tail. So there is an answer to
-# our question, and you will be able to compute it yourself.
+# From the head both names get support. Of the heat for *tiger* a larger share lies toward the tail. So there is an answer
+# to our question, and you will be able to compute it yourself. (Chapter 4.1 also says why some heat lies on the water.)
 #
 # Try other classes. Drag *Class*, or type a part of a name into *Search*.
 
@@ -159,7 +158,7 @@ cu.ClassExplorer(classifier, shark)
 # Here is a rocket on its launch pad. The 1000 classes have a *missile*, a *projectile* and a *space
 # shuttle*, but no rocket.
 #
-# **Predict, then run.** What will it say, and how sure will it be?
+# **Predict, then run.** What will the network say, and how sure will it be?
 #
 # <details><summary>Answer</summary>
 #
@@ -181,7 +180,7 @@ cu.plot_predictions(predictions, rocket)
 # space shuttle with 0.06 or less each.*
 #
 # The network has no way to say "none of these": its probabilities always sum to 1, so the nearest name
-# gets them. Nearest in what? Look at the photograph and guess which part of it decides for the oil rig.
+# gets them. Nearest in what? Look at the photograph and guess which part of it speaks for the drilling platform.
 # Chapter 5 shows it.
 #
 # A probability says how the network divides its belief among the names that it knows. It is no promise:
@@ -193,7 +192,7 @@ cu.plot_predictions(predictions, rocket)
 # A classifier that recognized horses scored well on a well-known test set. A heatmap showed on what: a
 # photographer's copyright tag, which stood in the corner of many horse pictures
 # ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). That classifier was no CNN but an older kind
-# of model, a Fisher vector classifier, but a CNN can fall for the same thing. The accuracy did not show it. Only
+# of model, a Fisher vector classifier; a CNN can fall for the same thing. The accuracy did not show it. Only
 # looking inside did.
 
 # %% [markdown]

@@ -63,9 +63,9 @@ print(len(model.layers), "layers")
 model.summary()
 
 # %% [markdown]
-# Read it from top to bottom, and it tells a story. A picture of 224 x 224 pixels with 3 colors comes in.
-# Two *convolutions* make 64 channels of it. A *pooling* layer halves height and width. This repeats five
-# times, until 7 x 7 places with 512 channels are left. Space shrinks, depth grows.
+# Read it from top to bottom, and it tells a story. A picture of 224 x 224 pixels with 3 colors comes in. Two
+# *convolutions* make 64 channels of it. A *pooling* layer halves height and width. Four more such blocks follow, the
+# last three with three convolutions, until 7 x 7 places with 512 channels are left. Space shrinks, depth grows.
 #
 # The layers are an ordinary Python list.
 
@@ -199,9 +199,9 @@ has_opposite = (likeness < -0.9).any(axis=0) & ~is_plain
 print(f"patterns with an opposite, below -0.9: {has_opposite.sum()} of {(~is_plain).sum()}")
 
 # %% [markdown]
-# Plain kernels look for a color, the others for a pattern: bright beside dark, at every angle. Such a kernel
-# responds to a border between the two, an *edge*. Most have an opposite, one for bright above dark and one for dark above
-# bright. One kernel cannot serve both, because behind each convolution comes a *ReLU*, which replaces every
+# Plain kernels look for a color, the others for a pattern: bright beside dark, at every angle. Such a kernel responds
+# to a border between the two, an *edge*. Most have an opposite: where one wants bright above dark, the other wants dark
+# above bright. One kernel cannot serve both, because behind each convolution comes a *ReLU*, which replaces every
 # negative number by 0.
 #
 # Nobody has asked for edge detectors. Training has found them, as it does in most networks that learn
@@ -209,9 +209,9 @@ print(f"patterns with an opposite, below -0.9: {has_opposite.sum()} of {(~is_pla
 #
 # ### What does each kernel respond to?
 #
-# The explorer shows what the kernels make of the shark. Drag *Channel*, or click on a small picture: channel 1 is
-# the blue kernel and sees the water; channel 45 sees edges. Drag *Layer* to go deeper. (Its *receptive field* is how
-# many pixels of the photograph one value can depend on.)
+# The explorer shows what each kernel makes of the shark, its *feature map*. Drag *Channel*, or click on a small
+# picture: channel 1 is the blue kernel and sees the water; channel 45 sees edges. Drag *Layer* to go deeper. (Its
+# *receptive field* is how many pixels of the photograph one value can depend on.)
 
 # %%
 shark = cu.load_image("great_white_shark")
@@ -303,7 +303,7 @@ dense = lite.get_layer("predictions")
 print(
     f"EfficientNet-Lite0: {lite.count_params():,} parameters, 1 for every {total / lite.count_params():.0f} in VGG16"
 )
-print(f"its dense layer: ({1280} + 1) x 1000 = {dense.count_params():,}")
+print(f"its dense layer: (1280 + 1) x 1000 = {dense.count_params():,}")
 print(f"VGG16's fc1 alone is {counts['fc1'] / lite.count_params():.0f} times the whole network")
 assert dense.count_params() == (1280 + 1) * 1000
 
@@ -335,4 +335,6 @@ print(first.name, "has", [weight.shape for weight in first.get_weights()])
 # **Next:** chapter 3 sends a picture through the layers.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/02_accessing_layers_and_weights.ipynb)
+#
 # ← [1 Introduction](01_introduction.ipynb) · [contents](../README.md#the-chapters) · [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) →

@@ -74,8 +74,8 @@ inputs = preprocess_input(batch.copy())  # it changes the array that it is given
 print(inputs.shape, f"{inputs.min():.1f} to {inputs.max():.1f}")
 
 # %% [markdown]
-# From here on `cu.load_image("great_white_shark", size=(224, 224))` stands for the first two lines. It takes
-# file names, web addresses and the course's sample pictures, and it resizes more smoothly.
+# `cu.load_image("great_white_shark", size=(224, 224))` reads and resizes in one call. It takes file names, web
+# addresses and the course's sample pictures, and it resizes more smoothly.
 
 # %% [markdown]
 # ## A model that returns every layer
@@ -142,8 +142,8 @@ assert np.isclose(by_hand, feature_map[row, column], rtol=1e-4)
 # %% [markdown]
 # ## All feature maps of the first layer
 #
-# The tutorial draws all 64 in a loop over `plt.subplot(8, 8, i)`. `plot_feature_maps` draws the same grid,
-# cell by cell, so that no row of a map gets lost. Each map is scaled to its own range.
+# The tutorial draws all 64 in a loop over `plt.subplot(8, 8, i)`. `plot_feature_maps` draws the same grid, and averages
+# what is too large for its cell, so that no row of a map gets lost. Each map is scaled to its own range.
 
 # %% tags=["live"]
 # Turn all outputs into NumPy arrays, and draw the first layer's 64 maps
@@ -183,16 +183,14 @@ cu.plot_feature_maps({"block1_conv2": feature_maps["block1_conv2"]}, columns=8)
 # without the shark, or edges of one direction.*
 
 # %%
-for name in ["block1_conv1", "block1_conv2"]:
-    maps = feature_maps[name]
-    print(
-        f"{name}: largest value {maps.max():5.0f}, {(maps == 0).mean():.0%} of all values are zero"
-    )
+summed = model.get_layer("block1_conv2").get_weights()[0].sum(axis=(0, 1))
+for index in [12, 40, 5, 18]:
+    print(f"map {index:2d} of block1_conv1: its weights for map 60 sum to {summed[index, 60]:5.2f}")
 
 # %% [markdown]
-# Map 60 (row 8, the fifth) has picked the shark out of the water, together with the light at the top right. Maps 31
-# and 40 of the first layer began to; map 60 does it cleanly. For that it combines several of them: *pale* and *not
-# blue*.
+# Map 60 (row 8, the fifth) has picked the shark out of the water, together with the light at the top right. Maps 31 and
+# 40 of the first layer began to; map 60 does it cleanly. For that it combines several of them: it adds maps in which
+# the shark is brighter than the water, as in 12 and 40, and subtracts maps in which it is darker, as in 5 and 18.
 
 # %% [markdown]
 # ## Pooling
@@ -235,8 +233,8 @@ print("block1_pool:", after[92, 23].round())
 assert np.array_equal(windows.max(axis=(1, 3)), after)
 
 # %% [markdown]
-# Which of the four values it was is forgotten. That is the bargain of pooling: a quarter of the numbers,
-# and a pattern may move by a pixel without changing anything.
+# Which of the four values it was is forgotten. That is the bargain of pooling: a quarter of the numbers, and a pattern
+# may move within its window without changing anything.
 
 # %% [markdown]
 # ## Early, middle, late
@@ -271,7 +269,7 @@ print(
 # here that I know*, and roughly where, but no longer what it looks like.
 #
 # The first map of `block3_conv3` is bright along its border only. Outside the picture a convolution reads
-# zeros, and this channel has learned to see where the picture ends.
+# zeros, and this channel sees where the picture ends.
 
 # %% [markdown]
 # ## Explore: one picture, all layers
@@ -283,11 +281,12 @@ print(
 # in pixels, one of its values can depend on. For `block1_conv1` it is 3 x 3.
 #
 # **Predict, then run.** `block3_conv3` is the seventh convolution, behind two poolings. Is its receptive field
-# 9 x 9, 15 x 15 or 40 x 40 pixels?
+# 7 x 7, 15 x 15 or 40 x 40 pixels?
 #
 # <details><summary>Answer</summary>
 #
-# 40 x 40. Each convolution adds a step on every side, and behind a pooling a step is twice as wide.
+# 40 x 40. Each convolution adds a step on every side, and behind a pooling a step is twice as wide. That makes 37; the
+# windows of the two poolings add 1 and 2.
 #
 # </details>
 
@@ -295,7 +294,7 @@ print(
 shark = cu.load_image("great_white_shark")
 explorer = cu.LayerExplorer(model, shark, preprocess_input)
 explorer.layer.value = "block3_conv3"
-explorer.channel.value = int(feature_maps["block3_conv3"].mean(axis=(0, 1)).argmax())
+explorer.channel.value = 124  # the strongest on average, as the sentence below says
 explorer
 
 # %% [markdown]
@@ -342,7 +341,7 @@ print(f"block5_conv3: {silent} of 512 channels are silent on this picture")
 
 # %% [markdown]
 # *Height, channels and zeros of all 18 layers: height falls in steps from 224 to 7, channels rise from 64 to 512, and
-# zeros rise from 45% in the first layer to 91% in block5_conv3, with a dip at each pooling.*
+# zeros go up and down, from 45% in the first layer to 91% in block5_conv3.*
 #
 # The network trades *where* for *what*: few places, many detectors, each of them silent at most places. The
 # zeros drop at each pooling, because a window is zero only where all four of its values are.
@@ -411,4 +410,6 @@ print(f"channel 1, raw: largest value {wrong[:, :, 1].max():.0f}")
 # **Next:** chapter 4 asks what the 1000 numbers at the end mean.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/03_visualizing_layer_outputs.ipynb)
+#
 # ← [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) · [contents](../README.md#the-chapters) · [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) →

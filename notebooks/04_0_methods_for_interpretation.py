@@ -94,11 +94,11 @@ print(path.read_text()[:91], "...")
 print(len(CLASS_INDEX), "classes; number 282 is", CLASS_INDEX["282"])
 
 # %% [markdown]
-# **Predict, then run.** Giraffe, rocket, astronaut: which of the three has a class of its own among the 1000?
+# **Predict, then run.** Giraffe, astronaut, ballplayer: which of the three has a class of its own among the 1000?
 #
 # <details><summary>Answer</summary>
 #
-# None of them: the search finds nothing. But 118 classes are breeds of dogs.
+# Only the ballplayer. The search finds no giraffe and no astronaut, but 118 classes are breeds of dogs.
 #
 # </details>
 
@@ -181,7 +181,7 @@ cu.ClassExplorer(classifier, images["astronaut"])
 # *The class explorer on the astronaut, at its most probable class, bobsled: hot between the suit and the black helmet,
 # and at her right shoulder. In a running notebook its controls move.*
 #
-# *Football helmet* lights up on the helmet, more strongly. Chapter 5 takes the difference of the two.
+# *Football helmet* lights up on the helmet, and hardly anywhere else. Chapter 5 takes the difference of the two.
 
 # %% [markdown]
 # ## Logits and probabilities
@@ -313,4 +313,6 @@ print("softmax of logits_model equals model")
 # **Next:** chapter 4.1 asks which region of the picture speaks for a class.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/04_0_methods_for_interpretation.ipynb)
+#
 # ← [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) · [contents](../README.md#the-chapters) · [4.1 Grad-CAM](04_1_grad_cam.ipynb) →

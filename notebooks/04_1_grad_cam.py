@@ -82,7 +82,8 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 #
 # ## In plain Keras and TensorFlow
 #
-# No library, nothing of this course. First the layer: we want the last one that still has height and width.
+# Of this course we take the network, the index of a class and the drawing; the steps are ours. First the layer: we want
+# the last one that still has height and width.
 
 # %% tags=["live"]
 # Print the last five layers with their shapes: where do height and width end?
@@ -147,9 +148,9 @@ cu.plot_heatmap(shark, {"tiger shark": by_hand})
 # photograph. The heat lies on the shark from behind the head to the root of the tail, and on the water above its
 # back.*
 #
-# The middle panel is what Grad-CAM computes: 49 numbers. The overlay stretches them, and hides how few they
-# are. One of the hottest cells, row 2, column 5, holds no shark at all. A cell is large, and it has seen more of the
-# picture than its own square.
+# The middle panel is what Grad-CAM computes: 49 numbers. The overlay stretches them, and hides how few they are. One of
+# the hottest cells, row 2, column 5 (counted from 1), holds no shark at all. A cell is large, and it has seen more of
+# the picture than its own square.
 #
 # The four steps in one function. It stops before the ReLU, because we need the sign below.
 
@@ -290,8 +291,7 @@ cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
 # The head hardly decides: 0.22 logits for great white. From the dorsal fin backward *tiger shark* leads by 1.43,
 # although that part speaks for both: a difference shows what separates two classes, and what they share cancels out.
 # Look at the photograph again: the light falls through the waves and draws stripes on the flank and the back. Tiger
-# sharks have stripes. Is that the reason? The heatmap says *where*, and no more. That the stripes are the
-# reason is a hypothesis; chapter 4.2 looks at the pixels.
+# sharks have stripes. Is that the reason? The heatmap says *where*, and no more; chapter 4.2 looks at the pixels.
 
 # %% [markdown]
 # ## A heatmap is not a probability
@@ -397,20 +397,19 @@ for name, stretched in [
 print(f"{'where it belongs':18s} peak at row {1.5 * 32:5.1f}, column {5.5 * 32:5.1f}")
 
 # %% [markdown]
-# Corner to corner, heat near the border moves outward by up to half a cell, here 16 pixels. On a small
-# object that is the difference between on it and beside it. This course uses half-pixel centers.
+# Corner to corner, heat moves outward: here by 10.5 pixels, at the border by half a cell, 16 pixels. On a small object
+# that is the difference between on it and beside it. This course uses half-pixel centers.
 
 # %% [markdown]
 # ## Which layer?
 #
 # Any layer with feature maps will do for the computation. Why be content with 7 x 7 cells?
 #
-# **Predict, then run.** An early layer of this network has maps of 112 x 112 cells. Does it draw the shark more
-# sharply?
+# **Predict, then run.** An early layer of this network has maps of 112 x 112 cells. Is its heatmap the better one?
 #
 # <details><summary>Answer</summary>
 #
-# No: it draws everything. Its heatmap is a relief of the photograph, above 0.6 in 155 separate places; the middle
+# No. It is sharper, but it draws everything: a relief of the photograph, above 0.6 in 155 separate places; the middle
 # layer's in 17, the last one's in 1.
 #
 # </details>
@@ -456,9 +455,8 @@ cu.plot_heatmap(shark, by_layer)
 #
 # </details>
 #
-# At the last layer of this network the gradient is the same at every place, so three of the four have little
-# to choose from: HiResCAM *is* Grad-CAM there, and LayerCAM only drops the negative weights. An earlier layer
-# shows the difference. We ask it for the cup.
+# At the last layer of this network the gradient is the same at every place. So HiResCAM *is* Grad-CAM there, and
+# LayerCAM only drops the negative weights. An earlier layer shows how all four differ. We ask it for the cup.
 
 # %%
 # Four methods at a middle layer, for the cup
@@ -493,15 +491,16 @@ for name in [middle, layer.name]:
     print(f"on the cup's half, {name}: {', '.join(shares)}")
 
 # %% [markdown]
-# At the middle layer Grad-CAM puts less than half of its heat on the cup's half: one weight for a whole map is
-# too little there. LayerCAM and HiResCAM, which weigh each place, put two thirds there. At the last layer the
-# order turns around. Grad-CAM and HiResCAM keep what is negative until the sum is done, and put 87% on the cup;
-# the other two drop it before, and put 66% there. So there is no best method, only a best one for a layer.
+# At the middle layer Grad-CAM puts less than half of its heat on the cup's half: one weight for a whole map is too
+# little there. LayerCAM and HiResCAM, which weigh each place, put two thirds there. At the last layer Grad-CAM and
+# HiResCAM keep what is negative until the sum is done, and put 87% on the cup; the other two drop it before, and put
+# 66% there. HiResCAM has the largest share at both, but at the middle layer it is a share of a few dots. No single
+# number says which map is best.
 
 # %% [markdown]
 # ## Explore: drag through classes, layers and methods
 #
-# Drag *Class* from the tiger shark to the great white and watch the heat move forward. Then drag *Layer*
+# Drag *Class* from the great white back to the tiger shark and watch the heat move toward the tail. Then drag *Layer*
 # toward the beginning, and change the *Method*.
 
 # %%
@@ -539,4 +538,6 @@ explorer
 # **Next:** chapter 4.2 goes from regions to pixels.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/04_1_grad_cam.ipynb)
+#
 # ← [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) · [contents](../README.md#the-chapters) · [4.2 Saliency maps](04_2_saliency_maps.ipynb) →

@@ -15,9 +15,9 @@
 #
 # ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) → · 40 minutes
 #
-# From the dorsal fin backward *tiger shark* leads. Grad-CAM has 49 cells to say so. **Can we get
-# closer, down to the pixels, and find out whether it is the stripes?** Three methods try. Each has a flaw
-# that the next one repairs, and the chapter ends with an experiment.
+# From the dorsal fin backward *tiger shark* leads. Grad-CAM has 49 cells to say so. **Can we get closer, down to the
+# pixels, and find out whether it is the stripes?** Three methods try, each with a flaw of its own, and the chapter ends
+# with an experiment.
 #
 # **What you will learn**
 #
@@ -152,8 +152,9 @@ grad_cams = [cu.make_gradcam_heatmap(classifier, picture, tiger) for picture in 
 print(f"Grad-CAM {correlation(*grad_cams):.2f}")
 
 # %% [markdown]
-# Why do two pictures that look the same have such different maps? A network of ReLUs is *piecewise linear*. It is made of many small pieces: within a piece the gradient is constant, and at its border the
-# gradient jumps. A tiny step leads to another piece. So the gradient at one point says little about its surroundings.
+# Why do two pictures that look the same have such different maps? A network of ReLUs is *piecewise linear*. It is made
+# of many small pieces: within a piece the gradient is constant, and at its border the gradient jumps. A tiny step leads
+# to another piece. So the gradient at one point says little about its surroundings.
 
 # %% [markdown]
 # ## SmoothGrad
@@ -169,9 +170,8 @@ print(f"Grad-CAM {correlation(*grad_cams):.2f}")
 # What points in random directions cancels out; what agrees stays. We take a $\sigma$ of 0.1 times the
 # picture's range.
 #
-# How many samples? The paper sees little change above 50, by eye; many tutorials take 20. There is a better
-# answer: compute the map
-# twice, with other random numbers, and compare. What differs is chance.
+# How many samples? The paper sees little change above 50, by eye; many tutorials take 20. There is a better answer:
+# compute the map twice, with other random numbers, and compare. What differs is chance.
 
 # %% tags=["live"]
 # Compute SmoothGrad with more and more samples, each with two seeds, and correlate the two maps
@@ -198,9 +198,8 @@ plt.show()
 # %% [markdown]
 # *The correlation of two SmoothGrad maps rises from 0.4 at one sample over 0.6 at 20 to 0.9 at 320.*
 #
-# With 20 samples two runs agree at 0.6: a good part of such a map is chance, and another seed draws another
-# map. With 320 they agree at 0.9. That is a map one may look at. It costs 320 forward and backward passes,
-# here some eight seconds.
+# With 20 samples two runs agree at 0.6: a good part of such a map is chance, and another seed draws another map. With
+# 320 they agree at 0.9. That is a map one may look at. It costs 320 forward and backward passes.
 
 # %%
 # One sample, 20, and 320
@@ -286,7 +285,7 @@ for n in steps:
     print(f"{n:3d} steps: sum {runs[n].sum():5.1f}   gap {gap:.0%}")
 
 # %% [markdown]
-# With ten steps the sum is wrong several times over. Why? Walk along the path and look.
+# Why are ten steps so far off? Walk along the path and look.
 
 # %%
 # The logit along the path
@@ -304,13 +303,13 @@ axes.set_xlim(0, 1)
 plt.show()
 
 # %% [markdown]
-# *The logit of tiger shark from black to the photograph: it rises steeply near black and is flat from there
-# on.*
+# *The logit of tiger shark from black to the photograph: it rises steeply near black and changes little from
+# there on.*
 #
-# Most of the gain comes while the picture is still nearly black. Ten equal steps put one point on that rise,
-# or none. Three hundred put enough there. And look at the right end: that is where the photograph itself lies,
-# where plain saliency takes its gradient. The network is *saturated* there: the shark is already recognized, and more
-# light on it changes little. So the gradient at the photograph carries little of the gain.
+# Most of the gain comes while the picture is still nearly black. Ten equal steps put a single point on that rise, at
+# 0.05. Three hundred put enough there. And look at the right end: that is where the photograph itself lies, where plain
+# saliency takes its gradient. The network is *saturated* there: the shark is already recognized, and more light on it
+# changes little. So the gradient at the photograph carries little of the gain.
 #
 # So do not trust a fixed number of steps. Print the gap.
 
@@ -424,9 +423,9 @@ plt.show()
 # blurred, along the rows or along the columns, it says great white shark; with the head or the whole picture blurred
 # along the rows it says tiger shark.*
 #
-# Blurring the flank turns the answer into great white, and so makes it right; blurring the head does not. (The tiger
-# shark loses about a logit in both. Only on the flank does the great white gain.) So the maps have pointed at the
-# right *place*.
+# Blurring the flank turns the answer into great white, and so makes it right; blurring the head does not. (Along the
+# rows the tiger shark loses about a logit in both. Only on the flank does the great white gain.) So the maps have
+# pointed at the right *place*.
 #
 # But is it the *stripes*? Blurring along the columns leaves the strokes of the flank but smears the outline of back and
 # belly, and the answer turns as well. Blurring the whole picture along the rows removes all stripes, and the answer
@@ -466,4 +465,6 @@ explorer
 # **Next:** chapter 5 answers what the first chapters left open.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/04_2_saliency_maps.ipynb)
+#
 # ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) →

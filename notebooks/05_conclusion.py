@@ -286,4 +286,6 @@ Markdown("\n".join(rows))
 #   <https://christophm.github.io/interpretable-ml-book>
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/05_conclusion.ipynb)
+#
 # ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) →

@@ -402,4 +402,6 @@ print(f"channels that no logit would miss by more than 0.1: {(largest < 0.1).mea
 # **Next:** chapter 7 tests whether a heatmap is right.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/06_what_a_channel_looks_for.ipynb)
+#
 # ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) →

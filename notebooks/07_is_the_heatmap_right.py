@@ -599,4 +599,6 @@ for title, heatmap in wrong.items():
 # **Next:** chapter 8 opens your own network.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/07_is_the_heatmap_right.ipynb)
+#
 # ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) →

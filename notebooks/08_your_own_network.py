@@ -319,4 +319,6 @@ cu.ClassExplorer(classifier, gravel)
 # **Next:** your own pictures, and your own questions.
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/08_your_own_network.ipynb)
+#
 # ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters)

@@ -127,6 +127,14 @@ def test_the_explorer_of_a_cell_is_read_from_the_chapters_code(cells, explorer):
     assert [reader.read(cell) for cell in cells][-1] == explorer
 
 
+def test_a_channel_that_a_chapter_computes_is_read_from_the_explorers_sentence():
+    source = "e = cu.LayerExplorer(classifier, shark)\ne.channel.value = int(means.argmax())\ne"
+    sentence = "conv (Conv2D): 8 channels, strongest: channel 5. Channel 7: values from 0.0."
+    explorer = ChapterReader().read(NETWORK + SHARK + source, sentence)
+    assert explorer["kind"] == "layer" and explorer["channel"] == 7
+    assert ChapterReader().read(NETWORK + SHARK + source) is None
+
+
 def test_an_explorer_becomes_an_element_around_its_still_picture():
     notebook = chapter()
     page = make_page(notebook, CONTENTS, 0, None, "0.1.0")

@@ -58,6 +58,16 @@ def test_this_copy_is_stamped(capsys):
     assert stamp.main(["check"]) == 0, capsys.readouterr().out
 
 
+def test_a_chapter_leads_to_its_exercises_where_it_has_some(course):
+    sheet = course / f"exercises/{CHAPTERS[1]}.py"
+    sheet.parent.mkdir()
+    sheet.touch()
+    stamp.main([], course)
+    links = [f"(../exercises/student/{name}.ipynb)" for name in CHAPTERS[:2]]
+    written = [texts(course)[f"{name}.py"] for name in CHAPTERS[:2]]
+    assert [link in text for link, text in zip(links, written, strict=True)] == [False, True]
+
+
 def test_each_chapter_opens_itself(course):
     set_address(course, ADDRESS)
     stamp.main([], course)

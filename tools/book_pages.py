@@ -80,7 +80,8 @@ def make_page(notebook, contents, number, address, version, kinds=None, links=()
             below_picture = False
             continue
         fold(cell)
-        explorer = reader.read(cell.source)
+        sentence = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+        explorer = reader.read(cell.source, sentence)
         if explorer and kinds is not None and explorer["kind"] not in kinds:
             explorer = None
         for output in cell.outputs:

@@ -3,8 +3,9 @@
     python tools/build_explorers.py             needs onnx, and npm for ONNX Runtime
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
-of the most probable classes. For the reader's own pictures: the embedded network (`export_network`)
-and ONNX Runtime, from its npm package, which book/packages.toml pins by its hash.
+of the most probable classes, and curves of pictures that are covered step by step. For the reader's
+own pictures: the embedded network (`export_network`) and ONNX Runtime, from its npm package, which
+book/packages.toml pins by its hash.
 
 Binary files are little-endian. Those that end in .gz are unpacked by the page: they are small over
 the wire whatever the server does.
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import npm_packages
 import numpy as np
-from export_network import export_network
+from export_network import export_blocks, export_network
 from PIL import Image
 
 import course_utils as cu
@@ -34,9 +35,11 @@ from course_utils.display.tiles import (
     shrink_maps,
 )
 from course_utils.display.views import network_picture
+from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS, MAPS, START
 from course_utils.io.imagenet import imagenet_classes
 from course_utils.io.images import SAMPLES
 from course_utils.methods.all_layers import layer_gradients, run_layers
+from course_utils.methods.blind import BLIND_MAPS, random_map
 from course_utils.methods.class_activation import keep_positive
 from course_utils.methods.table import METHODS
 from course_utils.networks.backend import keras
@@ -46,6 +49,8 @@ from course_utils.networks.runner import to_array
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build/explorers/assets"
 EMBEDDED, VGG16 = "efficientnet_lite0", "vgg16"
+LIVE_BLOCKS = "block3_pool"  # where VGG16 ends on a reader's own picture: 3.5 MB of 29
+VGG16_MEANS = [123.68, 116.779, 103.939]  # red, green, blue: what its preprocess_input subtracts
 VGG16_SAMPLES = ("great_white_shark", "chelsea", "astronaut")  # its maps are large
 
 RUNTIME = "onnxruntime-web"
@@ -57,6 +62,7 @@ LARGEST_LOSSLESS = 28  # pixels; more are photographs rather than patterns of fe
 NUM_RANKED = 20  # classes whose heatmaps at the last layer need no further file
 NUM_AT_LAYERS = 5  # classes that have heatmaps at all layers
 NUM_AT_PIXELS = 2  # classes that have maps of pixels, which take seconds each
+COVERED_TOO = {"cat_and_coffee": "espresso"}  # classes with curves beside the most probable ones
 SIDE, THUMBNAIL = 640, 112  # pixels of a picture's longer side
 TITLES = {
     "chelsea": "a cat",
@@ -78,16 +84,18 @@ ALT = {
 
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
-    classifier = cu.load_classifier("embedded")
+    classifier, vgg16 = cu.load_classifier("embedded"), load_vgg16()
     try:
-        live = build_live(FOLDER / "live", classifier)
+        live = build_live(FOLDER / "live", classifier, vgg16[0])
     except npm_packages.PackageError as error:
         sys.exit(str(error))
     networks = {
         EMBEDDED: build_network(FOLDER / EMBEDDED, classifier, cu.sample_image_names()),
-        VGG16: build_network(FOLDER / VGG16, load_vgg16(), VGG16_SAMPLES),
+        VGG16: build_network(FOLDER / VGG16, vgg16, VGG16_SAMPLES),
     }
-    write_json(FOLDER / "index.json", index(networks, live))
+    for name, network in networks.items():
+        network["live"] = live[name]
+    write_json(FOLDER / "index.json", index(networks))
     total = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     print(f"{FOLDER.relative_to(ROOT)}: {total / 1e6:.1f} MB")
 
@@ -100,7 +108,7 @@ def load_vgg16():
     return model, keras.applications.vgg16.preprocess_input
 
 
-def index(networks, live):
+def index(networks):
     """Return what a page has to know before it shows anything."""
     tables = {name: color_table(name) for name in (*COLOR_MAPS, SIGNED_COLOR_MAP)}
     return {
@@ -112,12 +120,18 @@ def index(networks, live):
              "gradients": row.num_gradients, "answers": row.answers}
             for key, row in METHODS.items()
         ],
+        "covering": {
+            "steps": len(FRACTIONS) - 1,
+            "start": START,
+            "fills": FILLS,
+            "maps": [{"value": key, "title": title} for title, key in MAPS.items()],
+            "random": random_map(np.zeros((1, 1, 3), np.uint8)).tolist(),
+        },
         "samples": {
             name: {"title": TITLES[name], "alt": ALT[name], "credit": SAMPLES[name].license}
             for name in SAMPLES
         },
         "networks": networks,
-        "live": live,
     }  # fmt: skip
 
 
@@ -140,6 +154,7 @@ def build_network(folder, network, samples):
             write_layer(folder / sample, number, values)
         if not preprocess:
             described[sample] |= write_classes(folder / sample, classifier, image, logits, maps)
+            described[sample] |= write_curves(folder / sample, classifier, image, logits)
         print(f"{folder.name}: {sample}")
     layers = [
         {
@@ -206,7 +221,8 @@ def write_classes(folder, classifier, image, logits, maps):
     write_gz(folder / "last.gz", np.rint(last.transpose(2, 0, 1) / scale).astype(np.uint16))
     write(folder / "logits.bin", np.float32(logits))
     first = np.argsort(-logits, kind="stable")[:NUM_RANKED]
-    at_layers, at_pixels = first[:NUM_AT_LAYERS], first[:NUM_AT_PIXELS]
+    at_layers = first[:NUM_AT_LAYERS]
+    at_pixels = list(dict.fromkeys([*first[:NUM_AT_PIXELS], *covered_classes(folder, logits)]))
     for class_index in map(int, at_layers):
         pairs = layer_gradients(classifier, image, class_index)
         pairs = [tuple(map(to_array, pair)) for pair in pairs.values()]
@@ -228,21 +244,56 @@ def write_classes(folder, classifier, image, logits, maps):
         "lastScale": scale,
         "first": first.tolist(),
         "atLayers": at_layers.tolist(),
-        "atPixels": at_pixels.tolist(),
+        "atPixels": [int(class_index) for class_index in at_pixels],
         "probability": round(float(to_probabilities(classifier, logits)[best]), 4),
     }
+
+
+def write_curves(folder, classifier, image, logits):
+    """Write what the network says of covered pictures; return what the index says of it.
+
+    `curves/C_FILL.bin` holds, for class C, float32 probabilities: for each map deletion and then
+    insertion, one after the other. All fills would take a minute for each picture: those whose
+    other class has curves, too, have them all, the others the first.
+    """
+    seen = network_picture(image, classifier.input_size)
+    classes = covered_classes(folder, logits)
+    fills = FILLS if folder.name in COVERED_TOO else FILLS[:1]
+    for class_index in classes:
+        heatmaps = [
+            BLIND_MAPS[key](seen) if key in BLIND_MAPS
+            else METHODS[key].compute(classifier, seen, class_index)
+            for key in MAPS.values()
+        ]  # fmt: skip
+        for fill in fills:
+            curves = [
+                curve(classifier, seen, h, class_index, len(FRACTIONS) - 1, fill).probabilities
+                for h in heatmaps
+                for curve in (cu.deletion_curve, cu.insertion_curve)
+            ]
+            write(folder / f"curves/{class_index}_{fill}.bin", np.float32(curves).tobytes())
+    return {"curves": [f"{c}_{fill}" for c in classes for fill in fills]}
+
+
+def covered_classes(folder, logits):
+    """Return the classes of a sample that have curves."""
+    classes = [int(logits.argmax())]
+    if folder.name in COVERED_TOO:
+        classes.append(cu.class_index(COVERED_TOO[folder.name]))
+    return classes
 
 
 def to_bytes(heatmap):
     return np.rint(255 * heatmap).astype(np.uint8)
 
 
-# The live network
+# The live networks
 
 
-def build_live(folder, classifier):
-    """Write the network and what runs it; return what the index says about them."""
+def build_live(folder, classifier, vgg16):
+    """Write the networks and what runs them; return {network: what the index says about it}."""
     head = export_network(classifier, folder)
+    blocks = export_blocks(vgg16, LIVE_BLOCKS, folder)
     add_runtime(folder)
     # A file's name has its hash: a browser that has kept another release's loads this one's.
     files = {}
@@ -251,7 +302,28 @@ def build_live(folder, classifier):
         named = path.with_name(f"{path.name.split('.')[0]}-{digest}.{path.name.split('.', 1)[1]}")
         path.rename(named)
         files[path.name] = {"path": f"live/{named.name}", "bytes": named.stat().st_size}
-    return {"files": files, "head": head, "mean": 127, "deviation": 128}
+    of_blocks = {"blocks.onnx", "blocks.bin"}
+    of_runtime = {name for name in files if name.startswith("runtime.")}
+    rest = sum(layer.count_params() for layer in vgg16.layers if layer.name not in blocks)
+    return {
+        EMBEDDED: {
+            "files": {name: file for name, file in files.items() if name not in of_blocks},
+            "forward": "forward.onnx",
+            "weights": ["weights.bin", "head.bin"],
+            "head": head,
+            "mean": [127] * 3,
+            "deviation": 128,
+        },
+        VGG16: {
+            "files": {name: files[name] for name in files if name in of_blocks | of_runtime},
+            "forward": "blocks.onnx",
+            "weights": ["blocks.bin"],
+            "layers": len(blocks),
+            "restBytes": 2 * rest,
+            "mean": VGG16_MEANS,
+            "deviation": 1,
+        },
+    }
 
 
 def add_runtime(folder):

@@ -6,10 +6,12 @@
     explorer
 
 is {"kind": "class", "network": "efficientnet_lite0", "image": "great_white_shark",
-"method": "saliency"}. So nothing about an explorer is written twice. The code is read, not run.
+"method": "saliency"}. So nothing about an explorer is written twice. The code is read, not run: a
+channel that it computes is taken from the sentence under the stored picture.
 """
 
 import ast
+import re
 
 from course_utils import class_index
 
@@ -23,8 +25,10 @@ class ChapterReader:
     def __init__(self):
         self._known = {}  # name: ("image", sample) | ("images", None) | ("network", name) | dict
 
-    def read(self, source):
+    def read(self, source, sentence=""):
         """Take in a code cell; returns the explorer that it shows, {"kind": ..., ...}, or None.
+
+        `sentence` is what the explorer said when the chapter was executed.
 
         None also stands for an explorer on a network or picture of the chapter's own making,
         which nobody has outside its kernel.
@@ -34,8 +38,13 @@ class ChapterReader:
             self._take_in(statement)
         shown = statements and isinstance(statements[-1], ast.Expr) and statements[-1].value
         explorer = self._value(shown) if shown else _UNKNOWN
-        complete = isinstance(explorer, dict) and _UNKNOWN not in explorer.values()
-        return dict(explorer) if complete else None
+        if not isinstance(explorer, dict):
+            return None
+        explorer = dict(explorer)
+        channel = re.search(r"\bChannel (\d+)", sentence)
+        if channel and explorer.get("channel") is _UNKNOWN:
+            explorer["channel"] = int(channel[1])
+        return None if _UNKNOWN in explorer.values() else explorer
 
     def _take_in(self, statement):
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:

@@ -3,7 +3,8 @@
 ONNX Runtime on the web has no automatic differentiation, so the backward pass is written into a
 graph of its own, layer by layer. Both graphs read their weights from the same two files:
 `weights.bin`, and `head.bin` with the last layer, which a page also uses alone, since behind the
-last feature maps the heatmaps of all classes have a closed form.
+last feature maps the heatmaps of all classes have a closed form. Of a network of plain convolutions
+`export_blocks` writes the first blocks, forward only.
 
 Batch normalization is folded. Kernels are stored as int16 with one float32 scale for each output
 channel, and are multiplied out when the network is loaded: two bytes a weight, as in float16, but
@@ -39,7 +40,7 @@ _PARTS = 254  # of an int16's step that the third byte counts
 class Step(NamedTuple):
     """One operation of the folded network, on tensors with names."""
 
-    kind: str  # "conv", "depthwise", "relu6", "add", "pool", "dense"
+    kind: str  # "conv", "depthwise", "relu6", "relu", "add", "pool", "max_pool", "dense"
     output: str
     inputs: list[str]
     kernel: NDArray | None = None  # (out, in, height, width), or (classes, channels)
@@ -99,6 +100,52 @@ def export_network(classifier: ImageClassifier, folder: Path) -> dict[str, int]:
     places = {"kernel": head.offset(f"{kernel}:int16"), "scale": head.offset(f"{kernel}:scale")}
     classes, channels = steps[-1].kernel.shape
     return {"classes": classes, "channels": channels, **places}
+
+
+def export_blocks(model: keras.Model, last: str, folder: Path) -> list[str]:
+    """Write `blocks.onnx` and `blocks.bin`: a network's first layers, forward.
+
+    The input is `image`, RGB less the means of its colors, float32 (1, 3, h, w). Outputs are the
+    layers, each under its name, float32 (1, channels, height, width).
+
+    Args:
+        model: `keras.applications.VGG16`, or another chain of 3 x 3 convolutions with ReLU and
+            2 x 2 max pooling, whose input is BGR less the means.
+        last: Name of the last layer that is written.
+        folder: Where to write.
+
+    Returns:
+        The layers' names.
+    """
+    names = [layer.name for layer in model.layers]
+    layers = model.layers[1 : names.index(last) + 1]
+    weights = _WeightsFile("blocks.bin")
+    writer = _Writer(weights, weights)
+    for step in _block_steps(layers):
+        writer.forward(step)
+    image = _value(IMAGE, (1, 3, *model.input_shape[1:3]))
+    outputs = []
+    for layer in layers:
+        height, width, channels = layer.output.shape[1:]
+        outputs.append(_value(layer.name, (1, channels, height, width)))
+    folder.mkdir(parents=True, exist_ok=True)
+    writer.save(folder / "blocks.onnx", [image], outputs)
+    (folder / weights.name).write_bytes(weights.content)
+    return [layer.name for layer in layers]
+
+
+def _block_steps(layers):
+    name = IMAGE
+    for layer in layers:
+        if isinstance(layer, keras.layers.MaxPooling2D):
+            yield Step("max_pool", layer.name, [name])
+        else:
+            kernel = np.float64(layer.kernel.numpy()).transpose(3, 2, 0, 1)
+            kernel = kernel[:, ::-1] if name == IMAGE else kernel  # RGB instead of BGR
+            sums, bias = f"{layer.name}:sums", layer.bias.numpy()
+            yield Step("conv", sums, [name], kernel, bias, pads=(1, 1, 1, 1))
+            yield Step("relu", layer.name, [sums])
+        name = layer.name
 
 
 # The network as a list of steps
@@ -173,6 +220,10 @@ class _Writer:
         if step.kind == "relu6":
             bounds = [self._constant("zero", np.float32(0)), self._constant("six", np.float32(6))]
             self._node("Clip", [*step.inputs, *bounds], step.output)
+        elif step.kind == "relu":
+            self._node("Relu", step.inputs, step.output)
+        elif step.kind == "max_pool":
+            self._node("MaxPool", step.inputs, step.output, kernel_shape=[2, 2], strides=[2, 2])
         elif step.kind == "add":
             self._node("Add", step.inputs, step.output)
         elif step.kind == "pool":

@@ -116,15 +116,21 @@ def setup_cell(address, version):
     return _SETUP_CELL.format(source=source)
 
 
-def stamp_chapter(text, contents, number, address, version):
-    """Return a chapter's .py text with its title, badges, links and setup cell."""
+def stamp_chapter(text, contents, number, address, version, has_exercises=False):
+    """Return a chapter's .py text with its title, badges, links, setup cell, and its exercises."""
     chapter = contents[number]
     links = navigation(contents, number)
     lines = [f"# {chapter.title}", "", f"{links} · {chapter.minutes} minutes", ""]
     if address:
         lines[2:2] = [badges(chapter, address, version), ""]
     head = "# %% [markdown]\n" + _commented(lines)
-    foot = '\n# %% [markdown] tags=["navigation"]\n' + _commented([links])
+    practice = []
+    if has_exercises:
+        practice = [
+            f"**Your turn:** [the exercises](../exercises/student/{chapter.file}.ipynb)",
+            "",
+        ]
+    foot = '\n# %% [markdown] tags=["navigation"]\n' + _commented([*practice, links])
     missing = f"{chapter.file}: no Markdown cell that begins with a title '# ...' and an empty line"
     text = _replace(_HEAD, head, text, missing)
     if not _SETUP.search(text):
@@ -185,7 +191,8 @@ def stamped(root):
     }
     for number, chapter in enumerate(contents):
         path = folder / f"{chapter.file}.py"
-        texts[path] = stamp_chapter(_read(path), contents, number, address, version)
+        has_exercises = (root / f"exercises/{chapter.file}.py").exists()
+        texts[path] = stamp_chapter(_read(path), contents, number, address, version, has_exercises)
         if "<!-- stamp: questions -->" in texts[path]:
             texts[path] = stamp_introduction(texts[path], contents)
     return texts

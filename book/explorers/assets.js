@@ -70,10 +70,11 @@ async function unpack(bytes) {
  * Load large files; the browser keeps them for the next visit.
  *
  * @param {{path: string, bytes: number}[]} files A path has a hash: other contents, another path.
+ * @param {{path: string}[]} kept What else this release may have in the browser.
  * @param {(loaded: number) => void} report Called with how many bytes are there.
  * @returns {Promise<Uint8Array[]>} Unpacked.
  */
-export async function loadKept(files, report) {
+export async function loadKept(files, kept, report) {
   const cache = await openCache();
   const loaded = files.map(() => 0);
   // All are waited for: what has come whole is kept, and a second try loads only the rest.
@@ -98,7 +99,7 @@ export async function loadKept(files, report) {
   );
   const failed = results.find(({ status }) => status === "rejected");
   if (failed) throw failed.reason;
-  await forgetOthers(cache, files);
+  await forgetOthers(cache, kept);
   return results.map(({ value }) => value);
 }
 

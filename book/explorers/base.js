@@ -1,12 +1,13 @@
-// What both explorers have: a chooser of pictures, the reader's own, colors, words, a status line.
+// What all explorers have: a chooser of pictures, the reader's own, colors, words, a status line.
 
 import { choices, gradient, make } from "./controls.js";
-import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
-import { colorTable } from "./pixels.js";
+import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
+import { colorTable, turnGray } from "./pixels.js";
 import { OwnPicture, SamplePicture } from "./pictures.js";
 import { megabytes } from "./words.js";
 
 const DEFAULT = "great_white_shark";
+const STARTING = "Starting the network ...";
 const NAME_LENGTH = 28; // characters of a picture's name on its button
 
 export class Explorer {
@@ -25,7 +26,8 @@ export class Explorer {
     this.colors = model.get("colors") ?? index.colorNames[0];
     this.pictures = new Map();
     this.turn = 0; // a newer one makes what an older one computes stale
-    this.hasLive = this.networkName === EMBEDDED;
+    this.live = index.networks[this.networkName].live;
+    this.network = networkOf(this.networkName);
     el.classList.add("course-explorer");
     this.words = make("p", { class: "cx-words" });
     this.status = make("div", { class: "cx-status", role: "status" });
@@ -69,19 +71,21 @@ export class Explorer {
       kind: "cx-pictures",
       change: (name) => this.#attempt(() => this.choosePicture(name)),
     });
-    if (this.hasLive) row.element.append(this.#makeOwn());
+    row.element.append(this.#makeOwn());
     return row;
   }
 
   #makeOwn() {
-    const size = megabytes(sizeOf(this.index.live));
+    const size = megabytes(sizeOf(this.live));
     const input = make("input", { type: "file", accept: "image/*", hidden: true, tabindex: -1 });
     const title = make("b", {});
     const note = make("small", {});
     const button = make("button", { type: "button", class: "cx-own" }, title, note);
+    const { network, live } = this;
+    const what = live.layers ? `the first ${live.layers} layers` : "the network";
     const show = () => {
       const ready = network.state === "ready";
-      title.textContent = ready ? "Your own picture" : "Use the network on your own picture";
+      title.textContent = ready ? "Your own picture" : `Use ${what} on your own picture`;
       note.textContent = ready
         ? "choose it, drop it here, or paste it"
         : `${size}; nothing leaves your computer`;
@@ -89,7 +93,7 @@ export class Explorer {
         this.say(
           network.loaded < network.total
             ? `Loading the network: ${megabytes(network.loaded)} of ${megabytes(network.total)} ...`
-            : "Starting the network ...",
+            : STARTING,
         );
         this.showProgress(network.loaded / network.total);
       }
@@ -111,10 +115,11 @@ export class Explorer {
 
   /** Load the network, with a bar; resolves when it can be asked. */
   async startNetwork() {
-    if (network.state === "ready") return;
+    if (this.network.state === "ready") return;
     this.waits = true;
     try {
-      await network.start();
+      await this.network.start();
+      if (this.status.textContent !== STARTING) return; // what waited for it has begun
       this.say("The network is ready: choose a picture, drop one here, or paste it (Ctrl+V).");
     } finally {
       this.waits = false;
@@ -122,8 +127,29 @@ export class Explorer {
     }
   }
 
+  /** Make a place that offers the network where something has to be computed: see `offerText`. */
+  makeOffer() {
+    this.offerText = make("p", {});
+    const start = () => this.#attempt(() => this.startNetwork());
+    const offer = make(
+      "div",
+      { class: "cx-offer", hidden: true },
+      this.offerText,
+      make(
+        "button",
+        { type: "button", class: "cx-own", onclick: start },
+        make("b", {}, "Run the network here"),
+        make("small", {}, `${megabytes(sizeOf(this.live))}; nothing leaves your computer`),
+      ),
+    );
+    const { network } = this;
+    network.addEventListener("change", () => {
+      if (network.state === "ready" && !offer.hidden) this.draw();
+    });
+    return offer;
+  }
+
   #takeDrops() {
-    if (!this.hasLive) return;
     const over = (event) => {
       event.preventDefault();
       this.el.classList.toggle("cx-over", event.type === "dragover");
@@ -159,7 +185,7 @@ export class Explorer {
     if (turn !== this.turn) return;
     const name = shorten(file.name || "pasted picture");
     this.say(`Reading ${name} ...`);
-    const picture = new OwnPicture(name, file, this.index);
+    const picture = new OwnPicture(name, file, this.index, this.networkName);
     try {
       await picture.prepare();
     } catch (error) {
@@ -186,8 +212,7 @@ export class Explorer {
   }
 
   /** Return an element that shows the picture, with its text. */
-  makePicture() {
-    const { picture } = this;
+  makePicture(picture = this.picture) {
     if (picture.screen) {
       const { width, height } = picture.screen;
       const canvas = make("canvas", { width, height, role: "img", "aria-label": picture.alt });
@@ -195,6 +220,21 @@ export class Explorer {
       return canvas;
     }
     return make("img", { src: picture.address, alt: picture.alt, draggable: "false" });
+  }
+
+  /** Make the picture's gray copy, `picture.gray`: its colors would mix with a heatmap's. */
+  async prepareGray(picture) {
+    if (picture.gray) return;
+    const shown = this.makePicture(picture);
+    await shown.decode?.();
+    const [width, height] = [shown.naturalWidth ?? shown.width, shown.naturalHeight ?? shown.height];
+    const canvas = make("canvas", { width, height, "aria-hidden": "true" });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(shown, 0, 0);
+    const pixels = context.getImageData(0, 0, width, height);
+    turnGray(pixels.data);
+    context.putImageData(pixels, 0, 0);
+    picture.gray = canvas;
   }
 
   /** Give frames the picture's proportions, within reason. */

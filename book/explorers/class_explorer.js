@@ -3,7 +3,7 @@
 import { askHeat, loadIndex, NeedsNetwork } from "./pictures.js";
 import { Explorer } from "./base.js";
 import { choices, make, paint, panel, slider } from "./controls.js";
-import { network, sizeOf } from "./network.js";
+import { network } from "./network.js";
 import { brighten, drawHeat, drawMap, stretch } from "./pixels.js";
 import { river } from "./river.js";
 import {
@@ -11,7 +11,6 @@ import {
   describeClass,
   describeHeatmap,
   explainNoClass,
-  megabytes,
   percent,
   searchClasses,
 } from "./words.js";
@@ -46,7 +45,7 @@ class ClassExplorer extends Explorer {
     this.opacity = slider("Opacity", {
       max: 1,
       step: 0.05,
-      value: Number(model.get("alpha") ?? 0.7),
+      value: Number(model.get("alpha") ?? 0.5),
       say: (value) => `${Math.round(100 * value)}%`,
       change: () => this.#setOpacity(),
     });
@@ -65,7 +64,7 @@ class ClassExplorer extends Explorer {
     this.overlayBox = make("div", { class: "cx-frame" });
     this.title = make("figcaption", {});
     this.credit = make("p", { class: "cx-hint" });
-    this.offer = this.#makeOffer();
+    this.offer = this.makeOffer();
     el.append(
       this.pictureRow.element,
       this.methodRow.element,
@@ -88,21 +87,15 @@ class ClassExplorer extends Explorer {
       this.status,
     );
     this.#setOpacity();
-    network.addEventListener("change", () => {
-      if (network.state === "ready" && !this.offer.hidden) this.draw();
-    });
   }
 
-  preparePicture(picture) {
-    return picture.prepareClasses();
+  async preparePicture(picture) {
+    await Promise.all([picture.prepareClasses(), this.prepareGray(picture)]);
   }
 
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture());
-    const behind = this.makePicture();
-    behind.setAttribute("aria-hidden", "true");
-    if (behind.alt) behind.alt = "";
-    this.overlayBox.replaceChildren(behind, this.heat);
+    this.overlayBox.replaceChildren(this.picture.gray, this.heat);
     this.fitFrames(this.inputBox, this.mapBox, this.overlayBox);
     this.credit.textContent = this.creditLine();
     this.preview = null;
@@ -294,26 +287,6 @@ class ClassExplorer extends Explorer {
         this.showProgress(null);
       }
     }
-  }
-
-  #makeOffer() {
-    if (!this.hasLive) return make("div", { hidden: true });
-    const size = megabytes(sizeOf(this.index.live));
-    this.offerText = make("p", {});
-    const start = () =>
-      this.attempt(async () => {
-        await this.startNetwork();
-        this.draw();
-      });
-    return make(
-      "div",
-      { class: "cx-offer", hidden: true },
-      this.offerText,
-      make("button", { type: "button", class: "cx-own", onclick: start },
-        make("b", {}, "Run the network here"),
-        make("small", {}, `${size}; nothing leaves your computer`),
-      ),
-    );
   }
 
   #makeSure({ method, layer, index }) {

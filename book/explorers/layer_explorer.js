@@ -5,7 +5,7 @@ import { Explorer } from "./base.js";
 import { make, paint, panel, slider } from "./controls.js";
 import { drawMap, drawPage, GAP, PAGE } from "./pixels.js";
 import { river } from "./river.js";
-import { describeChannel, describeLayer, pageNames } from "./words.js";
+import { describeChannel, describeLayer, megabytes, pageNames } from "./words.js";
 
 const LENS = 0.32; // of the page's width
 
@@ -88,7 +88,11 @@ class LayerExplorer extends Explorer {
 
   /** Show the page of feature maps that the controls ask for: now, or when it is loaded. */
   async show() {
-    const { picture, layer } = this;
+    const { picture } = this;
+    if (this.wentBack) this.say("");
+    this.wentBack = this.layer >= picture.numLayers;
+    if (this.wentBack) this.#goBack();
+    const { layer } = this;
     const channels = this.layers[layer].size[2];
     const page = Math.floor(this.channel / PAGE);
     this.river.set(layer);
@@ -106,10 +110,22 @@ class LayerExplorer extends Explorer {
     idle(() => isWanted() && this.#fetchNeighbors(picture, layer));
   }
 
+  /** Go back to the last layer that is there for a reader's own picture, and say so. */
+  #goBack() {
+    this.layer = this.picture.numLayers - 1;
+    const { name, size } = this.layers[this.layer];
+    this.channel = Math.min(this.channel, size[2] - 1);
+    this.tell("layer", name);
+    this.say(
+      `Your own picture goes up to ${name}: ` +
+        `the layers behind it would be another ${megabytes(this.live.restBytes)}.`,
+    );
+  }
+
   /** Load what comes next while nothing else is to be done. */
   #fetchNeighbors(picture, layer) {
     for (const next of [layer + 1, layer - 1]) {
-      if (!this.layers[next]) continue;
+      if (next < 0 || next >= picture.numLayers) continue;
       const channel = Math.min(this.channel, this.layers[next].size[2] - 1);
       const loading = picture.page(next, Math.floor(channel / PAGE));
       if (loading instanceof Promise) loading.catch(() => {}); // said when it is asked for

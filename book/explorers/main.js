@@ -2,11 +2,16 @@
 //
 //   <div class="explorer" data-kind="class" data-image="chelsea">the still picture</div>
 //
-// data-kind is "layer" or "class". May be left out: data-image, a sample's name; data-network,
-// "vgg16" for its convolutions; data-layer, a layer's name; data-channel; data-method;
-// data-class-index; data-colors. The picture stays until the explorer is there.
+// data-kind is "layer", "class" or "faithfulness". May be left out: data-image, a sample's name;
+// data-network, "vgg16" for its convolutions; data-layer, a layer's name; data-channel; data-method;
+// data-class-index; data-map; data-fill; data-covered; data-colors. The picture stays until the
+// explorer is there.
 
-const MODULES = { layer: "./layer_explorer.js", class: "./class_explorer.js" };
+const MODULES = {
+  layer: "./layer_explorer.js",
+  class: "./class_explorer.js",
+  faithfulness: "./faithfulness_explorer.js",
+};
 const MARGIN = "800px"; // below the window, where an explorer begins to load
 
 /** What an explorer reads and writes, with the names of anywidget's models. */
@@ -35,8 +40,8 @@ class PageModel extends EventTarget {
 }
 
 async function enliven(place) {
-  const { kind, image, network, layer, channel, method, classIndex, colors } = place.dataset;
-  const values = { image, network, layer, channel, method, class_index: classIndex, colors };
+  const { kind, classIndex, ...values } = place.dataset;
+  if (classIndex !== undefined) values.class_index = classIndex;
   const el = document.createElement("div");
   try {
     const { render } = await import(MODULES[kind]);

@@ -1,8 +1,8 @@
-// The page's side of the network: one worker for all explorers, started when a reader asks for it.
+// The page's side of a network: one worker for all explorers, started when a reader asks for it.
 
 import { loadJson } from "./assets.js";
 
-export const EMBEDDED = "efficientnet_lite0";
+export const EMBEDDED = "efficientnet_lite0"; // the one with classes
 const MAX_BYTES = 60_000_000;
 
 class Network extends EventTarget {
@@ -13,6 +13,11 @@ class Network extends EventTarget {
   #jobs = new Map();
   #count = 0;
   #loading;
+
+  constructor(name) {
+    super();
+    this.name = name;
+  }
 
   /** Load the network; the second caller waits for what the first has begun. */
   start() {
@@ -33,18 +38,20 @@ class Network extends EventTarget {
           "The course's own pictures work all the same.",
       );
     }
-    const { live, networks } = await loadJson("index.json");
+    const { networks } = await loadJson("index.json");
+    const { live, layers, inputSize } = networks[this.name];
+    const kept = Object.values(networks).flatMap((one) => Object.values(one.live.files));
     this.total = sizeOf(live);
     this.#set("loading");
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.#worker.addEventListener("message", ({ data }) => this.#hear(data));
     this.#worker.addEventListener("error", () => this.#break());
-    const { layers, inputSize } = networks[EMBEDDED];
-    const { head } = await this.ask({ kind: "load", index: { live, layers, inputSize } }, (size) => {
+    const job = { kind: "load", live, layers, inputSize, kept };
+    const { head } = await this.ask(job, (size) => {
       this.loaded = size;
       this.#set("loading");
     }).answer;
-    this.head = new Head(head, live.head);
+    if (head) this.head = new Head(head, live.head);
     this.#set("ready");
   }
 
@@ -93,7 +100,15 @@ export class Head {
   }
 }
 
-export const network = new Network();
+const networks = new Map();
+
+/** Return the network of this name: the same one for all explorers. */
+export function networkOf(name) {
+  if (!networks.has(name)) networks.set(name, new Network(name));
+  return networks.get(name);
+}
+
+export const network = networkOf(EMBEDDED);
 
 /** Return how many bytes the network takes over the wire. */
 export function sizeOf(live) {

@@ -2,11 +2,10 @@
 
 import { addressOf, loadBuffer, loadJson } from "./assets.js";
 import { activationMapAtLast, softmax } from "./methods.js";
-import { EMBEDDED, Head, network } from "./network.js";
-import { cutTile, PAGE } from "./pixels.js";
+import { EMBEDDED, Head, network, networkOf } from "./network.js";
+import { cutTile, LARGEST_TILE, PAGE } from "./pixels.js";
 import { rankClasses } from "./words.js";
 
-const LARGEST_TILE = 112; // pixels of a feature map in a tile; larger ones were averaged down
 const NUM_PAGES = 24; // kept of a picture
 
 /** A heatmap that needs the network, which the reader has not started. */
@@ -22,6 +21,7 @@ class Picture {
     this.index = index;
     this.layers = index.networks[networkName].layers;
     this.inputSize = index.networks[networkName].inputSize;
+    this.numLayers = this.layers.length;
   }
 
   get key() {
@@ -73,6 +73,13 @@ class Picture {
       width,
     });
     return kernel instanceof Promise ? kernel.then(finish) : finish(kernel);
+  }
+
+  /** Return the picture as the network sees it: {pixels, height, width}, RGB bytes. */
+  async seen() {
+    const [height, width] = this.inputSize;
+    this.pixels ??= await this._readSeen();
+    return { pixels: this.pixels, height, width };
   }
 }
 
@@ -148,11 +155,30 @@ export class SamplePicture extends Picture {
   async file() {
     return new Blob([await loadBuffer(`${this.folder}/input.webp`)], { type: "image/webp" });
   }
+
+  async _readSeen() {
+    const bitmap = await loadBitmap(`${this.folder}/input.webp`);
+    const rgba = pixelsOf(bitmap);
+    bitmap.close();
+    return rgba.filter((_, i) => i % 4 < 3);
+  }
+
+  async curves(map, index, fill) {
+    const file = `${index}_${fill}`;
+    if (!this.about.curves.includes(file)) throw new NeedsNetwork();
+    const { steps, maps } = this.index.covering;
+    const values = new Float32Array(await loadBuffer(`${this.folder}/curves/${file}.bin`));
+    const row = maps.findIndex(({ value }) => value === map);
+    const curve = (number) => values.subarray(number * (steps + 1), (number + 1) * (steps + 1));
+    return { deletion: curve(2 * row), insertion: curve(2 * row + 1) };
+  }
 }
 
 export class OwnPicture extends Picture {
-  constructor(name, file, index) {
-    super(name, index, EMBEDDED);
+  constructor(name, file, index, networkName = EMBEDDED) {
+    super(name, index, networkName);
+    this.network = networkOf(networkName);
+    this.numLayers = index.networks[networkName].live.layers ?? this.layers.length;
     this.blob = file;
     this.title = name;
     this.alt = `Your own picture, ${name}`;
@@ -165,13 +191,16 @@ export class OwnPicture extends Picture {
     return this.id;
   }
 
-  /** Let the network see it: `screen`, logits and last feature maps are there afterwards. */
+  /**
+   * Let the network see it: `screen` is there afterwards, of a network with classes also logits and
+   * the last feature maps.
+   */
   async prepare() {
-    const { answer, id } = network.ask({ kind: "picture", file: this.blob });
+    const { answer, id } = this.network.ask({ kind: "picture", file: this.blob });
     this.id = id;
-    const { logits, last, screen, width, height } = await answer;
-    Object.assign(this, { last, screen, width, height });
-    this.setLogits(logits);
+    const { logits, last, seen, screen, width, height } = await answer;
+    Object.assign(this, { last, screen, width, height, pixels: seen });
+    if (logits) this.setLogits(logits);
   }
 
   async prepareClasses() {}
@@ -181,7 +210,7 @@ export class OwnPicture extends Picture {
   }
 
   _loadPage(layer, page) {
-    return network.ask({ kind: "page", of: this.id, file: this.blob, layer, page }).answer;
+    return this.network.ask({ kind: "page", of: this.id, file: this.blob, layer, page }).answer;
   }
 
   _kernel(index) {
@@ -195,11 +224,26 @@ export class OwnPicture extends Picture {
   async file() {
     return this.blob;
   }
+
+  async _readSeen() {
+    return this.pixels;
+  }
+
+  async curves() {
+    throw new NeedsNetwork(); // always asked of the network
+  }
 }
 
 /** Ask the network for a heatmap of any picture: returns {answer, cancel}. */
 export async function askHeat(picture, method, layer, index, report) {
   const job = { kind: "heat", of: picture.id ?? picture.name, method, layer, index };
+  return network.ask({ ...job, file: await picture.file() }, report);
+}
+
+/** Ask the network for the curves of a class while a map covers a picture: {answer, cancel}. */
+export async function askCurves(picture, heatmap, index, fill, report) {
+  const { steps } = picture.index.covering;
+  const job = { kind: "cover", of: picture.id ?? picture.name, heatmap, index, fill, steps };
   return network.ask({ ...job, file: await picture.file() }, report);
 }
 
@@ -250,7 +294,8 @@ function head() {
   return network.head ?? loadedHead;
 }
 
-async function loadHead({ live }) {
+async function loadHead({ networks }) {
+  const { live } = networks[EMBEDDED];
   loadedHead ??= new Head(await loadBuffer(live.files["head.bin"].path), live.head);
   return loadedHead;
 }

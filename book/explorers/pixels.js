@@ -2,6 +2,7 @@
 
 const COLUMNS = 8; // feature maps in a row of a tile
 export const PAGE = 64; // channels on a page
+export const LARGEST_TILE = 112; // pixels of a feature map in a tile; larger ones are averaged down
 export const GAP = 2; // pixels between two feature maps, and around them
 const SIDE = 464; // pixels of a page: 8 x 8 feature maps of 56, or fewer and larger ones
 
@@ -162,6 +163,31 @@ export function scaleToBytes(maps, size, first, count) {
   return bytes;
 }
 
+/** Average maps (channels first) down by a whole factor: returns {maps, height, width}. */
+export function shrinkMaps(maps, height, width, factor) {
+  if (factor === 1) return { maps, height, width };
+  const [rows, columns] = [Math.ceil(height / factor), Math.ceil(width / factor)];
+  const channels = maps.length / (height * width);
+  const small = new Float32Array(channels * rows * columns);
+  let at = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    for (let y = 0; y < height; y += factor) {
+      for (let x = 0; x < width; x += factor) {
+        let sum = 0;
+        let count = 0;
+        for (let v = y; v < Math.min(y + factor, height); v++) {
+          for (let u = x; u < Math.min(x + factor, width); u++) {
+            sum += maps[(channel * height + v) * width + u];
+            count++;
+          }
+        }
+        small[at++] = sum / count;
+      }
+    }
+  }
+  return { maps: small, height: rows, width: columns };
+}
+
 /** Return about each channel: smallest, largest and mean value, where and how often the largest. */
 export function measureChannels(maps, size, channels) {
   const numbers = {
@@ -316,6 +342,23 @@ export function drawHeat(values, colors) {
   for (let i = 0; i < values.length; i++) {
     const heat = Math.round(255 * values[i]);
     pixels[i] = (colors[heat] & 0x00ffffff) | (heat << 24);
+  }
+  return pixels;
+}
+
+/** Turn RGBA bytes gray in their place, as Pillow does. */
+export function turnGray(bytes) {
+  for (let at = 0; at < bytes.length; at += 4) {
+    const gray = (19595 * bytes[at] + 38470 * bytes[at + 1] + 7471 * bytes[at + 2] + 0x8000) >> 16;
+    bytes[at] = bytes[at + 1] = bytes[at + 2] = gray;
+  }
+}
+
+/** Turn RGB bytes to pixels of a canvas. */
+export function opaque(bytes) {
+  const pixels = new Uint32Array(bytes.length / 3);
+  for (let i = 0, at = 0; i < pixels.length; i++, at += 3) {
+    pixels[i] = (255 << 24) | (bytes[at + 2] << 16) | (bytes[at + 1] << 8) | bytes[at];
   }
   return pixels;
 }

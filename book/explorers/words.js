@@ -1,5 +1,6 @@
 // The sentences of the explorers, word for word those of course_utils/display/views.py.
 
+import { areaUnder } from "./covering.js";
 import { PAGE } from "./pixels.js";
 
 /** Return what to call the pages of a layer: "0 to 63", "64 to 127" and so on. */
@@ -51,6 +52,16 @@ export function describeHeatmap({ values, height, width }) {
   return (
     `peak ${describePlace(peak, height, width)} the picture; ` +
     `half of the heat lies on ${percent0(count / values.length)} of the area.`
+  );
+}
+
+/** Say what covering, or showing, a map's hottest pixels does to the class. */
+export function describeCovering(title, step, { deletion, insertion }) {
+  const share = percent0(step / (deletion.length - 1));
+  return (
+    `By ${title}, the hottest ${share} of the pixels covered: ${percent(deletion[step])}; only ` +
+    `these shown: ${percent(insertion[step])}. Area: deletion ${areaUnder(deletion).toFixed(2)} ` +
+    `(small is good), insertion ${areaUnder(insertion).toFixed(2)} (large is good).`
   );
 }
 

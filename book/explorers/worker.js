@@ -4,13 +4,15 @@
 // a slow method. A message {cancel: id} ends one.
 
 import { loadKept, LoadError } from "./assets.js";
+import { backgroundOf, cover, rankPixels } from "./covering.js";
 import {
   activationMap,
   integratedMagnitude,
   normalNumbers,
   scaleMagnitude,
+  softmax,
 } from "./methods.js";
-import { measureChannels, PAGE, resizeBicubic, scaleToBytes } from "./pixels.js";
+import { LARGEST_TILE, measureChannels, PAGE, resizeBicubic, scaleToBytes, shrinkMaps } from "./pixels.js";
 
 const MAX_PIXELS = 64_000_000;
 const SIDE = 640; // pixels of the longer side of a picture for the screen
@@ -25,7 +27,7 @@ let runtime;
 let forward;
 let both; // with gradients: made when it is first needed
 let bytes; // of the network's files, until both sessions are there
-let picture = {}; // the last one: {id, input, maps}
+let picture = {}; // the last one: {id, seen, input, maps}
 let gradients = {}; // the last ones: {picture, index, maps and gradients by name}
 const cancelled = new Set();
 
@@ -33,16 +35,18 @@ class Cancelled extends Error {}
 class PictureError extends Error {}
 
 const jobs = {
-  async load({ index }, report) {
+  async load({ kept, ...index }, report) {
     ({ live, layers, inputSize } = index);
+    layers = layers.slice(0, live.layers);
     const names = Object.keys(live.files);
-    const contents = await loadKept(Object.values(live.files), report);
+    const contents = await loadKept(Object.values(live.files), kept, report);
     bytes = Object.fromEntries(names.map((name, i) => [name, contents[i]]));
     runtime = await import(asScript(bytes["runtime.mjs"]));
     runtime.env.wasm.numThreads = 1;
     runtime.env.wasm.wasmBinary = bytes["runtime.wasm.gz"];
-    forward = await open("forward.onnx");
+    forward = await open(live.forward);
     delete bytes["runtime.wasm.gz"];
+    if (!live.head) return {};
     await runForward(new Float32Array(3 * inputSize[0] * inputSize[1]), ["logits"]); // warm-up
     return { head: bytes["head.bin"].slice().buffer };
   },
@@ -54,10 +58,14 @@ const jobs = {
     const screen = await forScreen(bitmap);
     const { width, height } = bitmap;
     bitmap.close();
+    if (!live.head) {
+      picture = { id, seen, input };
+      return { seen, screen, width, height };
+    }
     const last = layers.at(-1).name;
     const outputs = await runForward(input, ["logits", last]);
-    picture = { id, input };
-    return { logits: outputs.logits.data, last: outputs[last].data, screen, width, height };
+    picture = { id, seen, input };
+    return { logits: outputs.logits.data, last: outputs[last].data, seen, screen, width, height };
   },
 
   async page({ of, file, layer, page }) {
@@ -72,8 +80,10 @@ const jobs = {
     const first = page * PAGE;
     const count = Math.min(PAGE, channels - first);
     const numbers = measureChannels(maps, height * width, channels);
-    const cells = scaleToBytes(maps, height * width, first, count);
-    return { cells, height, width, count, numbers };
+    const some = maps.subarray(first * height * width, (first + count) * height * width);
+    const small = shrinkMaps(some, height, width, Math.ceil(Math.max(height, width) / LARGEST_TILE));
+    const cells = scaleToBytes(small.maps, small.height * small.width, 0, count);
+    return { cells, height: small.height, width: small.width, count, numbers };
   },
 
   async heat({ of, file, method, layer, index }, report, check) {
@@ -92,6 +102,28 @@ const jobs = {
     const { [name]: maps, [`${name}:gradient`]: slopes } = gradients.outputs;
     const [height, width] = size;
     return { values: activationMap(method, maps.data, slopes.data, height * width), height, width };
+  },
+
+  /** Follow a class while more and more is covered, and while more and more is shown. */
+  async cover({ of, file, heatmap, fill, index, steps }, report, check) {
+    await ensurePicture(of, file);
+    const [height, width] = inputSize;
+    const seen = { pixels: picture.seen, height, width };
+    const background = await backgroundOf(seen, fill);
+    const ranks = rankPixels(heatmap, height);
+    const curves = { deletion: new Float32Array(steps + 1), insertion: new Float32Array(steps + 1) };
+    let done = 0;
+    for (const [name, curve] of Object.entries(curves)) {
+      for (let step = 0; step <= steps; step++) {
+        await check();
+        const count = Math.round((step / steps) * ranks.length);
+        const covered = cover(seen, background, ranks, count, name === "insertion");
+        const { logits } = await runForward(toInput(covered), ["logits"]);
+        curve[step] = softmax(logits.data)[index];
+        report(++done / (2 * steps + 2));
+      }
+    }
+    return curves;
   },
 };
 
@@ -113,7 +145,7 @@ const pixelMethods = {
 
   async integrated_gradients(index, report, check) {
     const { input } = picture;
-    const black = (0 - live.mean) / live.deviation;
+    const black = (0 - live.mean[0]) / live.deviation; // all colors have one mean
     const sum = await sumGradients(NUM_STEPS, index, report, check, (step) => {
       const share = (step + 0.5) / NUM_STEPS;
       return input.map((value) => black + share * (value - black));
@@ -146,7 +178,7 @@ function asScript(content) {
 }
 
 function open(name) {
-  const externalData = ["weights.bin", "head.bin"].map((path) => ({ path, data: bytes[path] }));
+  const externalData = live.weights.map((path) => ({ path, data: bytes[path] }));
   return runtime.InferenceSession.create(bytes[name], { externalData });
 }
 
@@ -177,7 +209,8 @@ function asImage(input) {
 async function ensurePicture(id, file) {
   if (picture.id === id) return;
   const bitmap = await decode(file);
-  picture = { id, input: toInput(seenByNetwork(bitmap)) };
+  const seen = seenByNetwork(bitmap);
+  picture = { id, seen, input: toInput(seen) };
   bitmap.close();
 }
 
@@ -229,7 +262,7 @@ function toInput(pixels) {
   const input = new Float32Array(pixels.length);
   for (let i = 0; i < size; i++) {
     for (let color = 0; color < 3; color++) {
-      input[color * size + i] = (pixels[3 * i + color] - live.mean) / live.deviation;
+      input[color * size + i] = (pixels[3 * i + color] - live.mean[color]) / live.deviation;
     }
   }
   return input;

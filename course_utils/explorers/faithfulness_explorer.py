@@ -17,12 +17,12 @@ from course_utils.methods.faithfulness import FaithfulnessCurve, covered_picture
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import ImageClassifier
 
-_FRACTIONS = np.linspace(0, 1, 29)
-_START = 7  # a quarter is covered
-_FILLS = "blur", "mean", "black"  # "road" takes many seconds
+FRACTIONS = np.linspace(0, 1, 29)
+START = 7  # a quarter is covered
+FILLS = "blur", "mean", "black"  # "road" takes many seconds
 _NUM_KEPT = 6  # some 9 MB each
 _CHART = 280, 340  # pixels
-_MAPS = {row.title: key for key, row in METHODS.items()} | {
+MAPS = {row.title: key for key, row in METHODS.items()} | {
     name.capitalize(): name for name in BLIND_MAPS
 }
 
@@ -68,13 +68,13 @@ class FaithfulnessExplorer(ClassifierExplorer):
     def __init__(self, classifier: ImageClassifier, image: Any):
         super().__init__(classifier, image)
         self._results: OrderedDict[_Key, _Covered] = OrderedDict()
-        self.map = buttons("Map", list(_MAPS.items()))
-        self.fill = buttons("Fill", _FILLS)
+        self.map = buttons("Map", list(MAPS.items()))
+        self.fill = buttons("Fill", FILLS)
         self.covered = control(
             widgets.SelectionSlider,
             "Pixels",
-            options=[(f"{share:.0%}", step) for step, share in enumerate(_FRACTIONS)],
-            value=_START,
+            options=[(f"{share:.0%}", step) for step, share in enumerate(FRACTIONS)],
+            value=START,
         )
         self.panels = {name: panel("jpeg") for name in ("input", "deletion", "insertion")}
         self.panels["curves"] = panel("png")
@@ -120,7 +120,7 @@ class FaithfulnessExplorer(ClassifierExplorer):
             f"{name}: area {curve.area:.2f}": (curve.fractions, curve.probabilities)
             for name, curve in zip(names, result.curves, strict=True)
         }
-        place = float(_FRACTIONS[step])
+        place = float(FRACTIONS[step])
         self.panels["curves"].value = chart_png(lines, place, "pixels, hottest first", _CHART)
         self._describe(
             views.describe_class(key.class_index, self._ranking),
@@ -149,12 +149,10 @@ def _cover(classifier, image, key, progress):
         options = {"progress": progress} if method.num_gradients > 1 else {}
         heatmap = method.compute(classifier, image, key.class_index, **options)
     pictures = [
-        list(covered_pictures(image, heatmap, _FRACTIONS, key.fill, rest)) for rest in (False, True)
+        list(covered_pictures(image, heatmap, FRACTIONS, key.fill, rest)) for rest in (False, True)
     ]
-    logits = logits_of(
-        classifier, [p for ps in pictures for p in ps], 2 * len(_FRACTIONS), progress
-    )
+    logits = logits_of(classifier, [p for ps in pictures for p in ps], 2 * len(FRACTIONS), progress)
     curves = [
-        curve_of(classifier, _FRACTIONS, part, key.class_index) for part in np.split(logits, 2)
+        curve_of(classifier, FRACTIONS, part, key.class_index) for part in np.split(logits, 2)
     ]
     return _Covered(heatmap, pictures, curves)

@@ -29,7 +29,8 @@ import web  # noqa: E402
 
 import course_utils as cu  # noqa: E402
 from course_utils.display import views  # noqa: E402
-from course_utils.display.tiles import scale_to_bytes, shrink_maps  # noqa: E402
+from course_utils.display.tiles import scale_to_bytes, shrink_maps, to_gray  # noqa: E402
+from course_utils.explorers.faithfulness_explorer import FILLS, MAPS  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "build/explorers/assets"
@@ -46,6 +47,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorers<
 {places}<script type="module" src="/explorers/main.js"></script></body></html>"""
 LAYERS = '<div class="explorer" data-kind="layer" data-image="chelsea"><p>a still picture</p></div>'
 CLASSES = LAYERS.replace("layer", "class")
+COVERED = LAYERS.replace("layer", "faithfulness").replace("chelsea", "cat_and_coffee")
 
 # The page's own modules are asked for numbers: the same ones that the explorers on it use.
 SEE = """
@@ -92,7 +94,9 @@ def site():
                 if path.is_file():
                     address = f"/explorers/{prefix}{path.relative_to(folder).as_posix()}"
                     site.pages[address] = partial(send_file, path)
-        for name, places in (("", LAYERS + CLASSES), ("layers", LAYERS), ("classes", CLASSES)):
+        pages = {"": LAYERS + CLASSES, "layers": LAYERS, "classes": CLASSES, "covered": COVERED}
+        pages["vgg16"] = LAYERS.replace("><p", ' data-network="vgg16"><p')
+        for name, places in pages.items():
             html = PAGE.format(places=places).encode()
             site.pages[f"/{name}"] = web.send(html, Content_Type="text/html")
         yield site
@@ -369,6 +373,232 @@ def test_tiles_of_vgg16_are_what_python_computes(page, site):
         assert correlation(found["cells"], scale_to_bytes(maps[:, :, :64])) >= 0.98  # as WebP
 
 
+# Covered pictures
+
+CURVES = """
+const [name, index, maps] = arguments;
+const done = arguments[arguments.length - 1];
+(async () => {
+  const { network } = await import("/explorers/network.js");
+  const { SamplePicture, askCurves, askHeat, loadIndex } = await import("/explorers/pictures.js");
+  const { blindMaps } = await import("/explorers/covering.js");
+  await network.start();
+  const about = await loadIndex();
+  const picture = new SamplePicture(name, about, "efficientnet_lite0");
+  await picture.prepareClasses();
+  const random = { values: Float32Array.from(about.covering.random.flat()), height: 7, width: 7 };
+  const blind = blindMaps(random);
+  const found = [];
+  for (const [map, fill] of maps) {
+    const layer = about.methods.find(({ key }) => key === map)?.atLayer ? 48 : null;
+    const heatmap = blind[map]
+      ? blind[map](await picture.seen())
+      : await (await askHeat(picture, map, layer, index)).answer;
+    const { answer } = await askCurves(picture, heatmap, index, fill);
+    const { deletion, insertion } = await answer;
+    found.push([Array.from(deletion), Array.from(insertion)]);
+  }
+  return found;
+})().then(done, error => done({ problem: String(error) }));
+"""
+
+
+FOLLOWED = (  # on one sample after another
+    [("grad_cam", "blur"), ("edges", "mean")],
+    [("layer_cam", "mean"), ("center", "black")],
+    [("hires_cam", "black"), ("random", "blur")],
+    [("grad_cam++", "blur"), ("saliency", "mean")],
+    [("grad_cam", "mean"), ("saliency", "black")],
+    [("edges", "blur"), ("saliency", "blur")],
+)
+
+
+def curves_of(classifier, image, key, class_index, fill):
+    image = cu.load_image(image, classifier.input_size)
+    if key in cu.METHODS:
+        heatmap = cu.METHODS[key].compute(classifier, image, class_index)
+    else:
+        heatmap = cu.BLIND_MAPS[key](image)
+    return [
+        curve(classifier, image, heatmap, class_index, fill=fill).probabilities
+        for curve in (cu.deletion_curve, cu.insertion_curve)
+    ]
+
+
+def test_live_curves_are_those_of_python(page, site, embedded, capsys):
+    open_page(page, site)
+    rows = []
+    for name, maps in zip(cu.sample_image_names(), FOLLOWED, strict=True):
+        best = int(embedded.logits(cu.load_image(name))[0].argmax())
+        found = page.execute_async_script(CURVES, name, best, maps)
+        assert "problem" not in found, found
+        for (key, fill), curves in zip(maps, found, strict=True):
+            wanted = curves_of(embedded, name, key, best, fill)
+            apart = np.subtract(curves, wanted)
+            areas = np.trapezoid(apart, dx=1 / 28, axis=1)
+            rows.append((name, key, fill, np.abs(apart).max(), np.abs(areas).max()))
+    with capsys.disabled():
+        print("\npicture, map, fill: largest difference of a probability, of an area")
+        for name, key, fill, worst, area in rows:
+            print(f"{name:18s} {key:10s} {fill:6s} {worst:.4f} {area:.4f}")
+    for name, key, fill, worst, area in rows:
+        assert area <= 0.01, (name, key, fill)
+        # The order of single pixels is noise: a gradient's last digits change it.
+        assert worst <= (0.1 if key == "saliency" else 0.01), (name, key, fill)
+
+
+def test_the_explorer_of_covered_pictures_says_what_python_says(page, site, embedded):
+    [covered] = open_page(page, site, "covered")
+    image = cu.load_image("cat_and_coffee", embedded.input_size)
+    explorer = cu.FaithfulnessExplorer(embedded, image)
+
+    def sentence():
+        explorer.wait()
+        return explorer._repr_mimebundle_()["text/plain"]
+
+    until(lambda: words(covered) == sentence())
+    titles = {key: title for title, key in MAPS.items()}
+    for key, fill, step in [
+        ("center", "blur", 14),
+        ("saliency", "mean", 3),
+        ("edges", "black", 28),
+    ]:
+        explorer.map.value, explorer.fill.value, explorer.covered.value = key, fill, step
+        for text in (titles[key], fill):
+            press(covered, text)
+        move(page, covered, "input[max='28']", step)
+        until(lambda: words(covered) == sentence())
+    assert not [path for path in site.hits if "/live/" in path]
+    rows = covered.find_elements(By.CSS_SELECTOR, "[role=group]")
+    assert [button.text for button in rows[2].find_elements(By.TAG_NAME, "button")] == list(FILLS)
+
+
+def press(explorer, text):
+    buttons = explorer.find_elements(By.CSS_SELECTOR, ".cx-options button")
+    next(button for button in buttons if button.text == text).click()
+
+
+def test_a_covered_picture_is_the_one_of_python(page, site, embedded):
+    [covered] = open_page(page, site, "covered")
+    image = cu.load_image("cat_and_coffee", embedded.input_size)
+    heatmap = cu.make_gradcam_heatmap(embedded, image)
+    for name, rest in (("deletion", False), ("insertion", True)):
+        canvas = covered.find_element(By.CSS_SELECTOR, f".cx-{name} canvas")
+        script = "return arguments[0].toDataURL().split(',')[1]"
+        content = base64.b64decode(page.execute_script(script, canvas))
+        found = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+        difference = np.abs(found - cu.cover(image, heatmap, 0.25, rest=rest)).max(axis=2)
+        assert (difference > 1).mean() < 0.001, name  # a pixel may change its place in the order
+
+
+def test_curves_of_another_class_and_of_an_own_picture_need_the_network(page, site, chelsea_file):
+    [covered] = open_page(page, site, "covered")
+    slider = covered.find_element(By.CSS_SELECTOR, "input[max='19']")
+    slider.send_keys(Keys.ARROW_RIGHT)
+    until(lambda: "has to be computed" in covered.text)
+    covered.find_element(By.CSS_SELECTOR, ".cx-offer button").click()
+    until(lambda: "cat_and_coffee grad_cam blur 285" in covered.get_attribute("data-shown"))
+    assert words(covered).startswith("Egyptian cat (class 285)") and status(covered) == ""
+    give(page, covered, chelsea_file, "cat.png")
+    until(lambda: status(covered).startswith("Covering by Grad-CAM for 1. Egyptian cat 77.1%"))
+    press(covered, "Edges")
+    until(lambda: shows(covered, "cat.png edges"))
+    press(covered, "Grad-CAM")
+    until(lambda: shows(covered, "cat.png grad_cam"))
+    assert "By Grad-CAM, the hottest 25% of the pixels covered" in words(covered)
+
+
+# Colors
+
+OVERLAY = """
+const [explorer] = arguments;
+const [gray, heat] = explorer.querySelectorAll(".cx-overlay canvas");
+const canvas = document.createElement("canvas");
+[canvas.width, canvas.height] = [gray.width, gray.height];
+const context = canvas.getContext("2d");
+context.drawImage(gray, 0, 0);
+context.globalAlpha = getComputedStyle(heat).opacity;
+context.drawImage(heat, 0, 0, gray.width, gray.height);
+return canvas.toDataURL().split(",")[1];
+"""
+
+
+def test_an_overlay_is_that_of_python(page, site, embedded):
+    [classes] = open_page(page, site, "classes")
+    content = base64.b64decode(page.execute_script(OVERLAY, classes))
+    found = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+    picture = Image.open(ASSETS / "efficientnet_lite0/chelsea/picture.jpg").convert("RGB")
+    heatmap = cu.make_gradcam_heatmap(embedded, cu.load_image("chelsea"))
+    explorer = cu.ClassExplorer(embedded, "chelsea")
+    wanted = cu.overlay_heatmap(to_gray(np.asarray(picture)), heatmap, explorer.alpha.value)
+    assert np.abs(found - wanted).max() <= 12  # the browser stretches heat in two steps
+    assert np.abs(found - wanted).mean() <= 1
+
+
+# VGG16's first blocks
+
+BLOCKS = """
+const [content, layers] = arguments;
+const done = arguments[arguments.length - 1];
+(async () => {
+  const { networkOf } = await import("/explorers/network.js");
+  const { OwnPicture, loadIndex } = await import("/explorers/pictures.js");
+  await networkOf("vgg16").start();
+  const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+  const picture = new OwnPicture("cup", new File([bytes], "cup"), await loadIndex(), "vgg16");
+  await picture.prepare();
+  const found = [];
+  for (const layer of layers) {
+    const { cells, numbers, height, width } = await picture.page(layer, 0);
+    found.push({ cells: Array.from(cells), means: Array.from(numbers.mean), height, width });
+  }
+  return found;
+})().then(done, error => done({ problem: String(error) }));
+"""
+
+
+def test_blocks_of_vgg16_are_those_of_python(page, site):
+    open_page(page, site, "vgg16")
+    image = cu.load_image("coffee")
+    content = base64.b64encode(encode(Image.fromarray(image), "PNG")).decode()
+    numbers = [0, 1, 5, 8, 9]
+    found = page.execute_async_script(BLOCKS, content, numbers)
+    assert "problem" not in found, found
+    model = keras.applications.VGG16(
+        include_top=False, weights=cu.weights_path("vgg16_no_top"), input_shape=(224, 224, 3)
+    )
+    names = [model.layers[number + 1].name for number in numbers]
+    preprocess = keras.applications.vgg16.preprocess_input
+    inputs = preprocess(np.float32(cu.load_image(image, (224, 224))[np.newaxis]))
+    outputs = keras.Model(model.input, [model.get_layer(name).output for name in names])(inputs)
+    for shown, output in zip(found, map(np.asarray, outputs), strict=True):
+        maps = shrink_maps(output[0], -(-output.shape[1] // 112))
+        assert (shown["height"], shown["width"]) == maps.shape[:2]
+        cells = scale_to_bytes(maps[:, :, :64]).ravel()
+        assert np.abs(np.subtract(shown["cells"], cells, dtype=int)).max() <= 2
+        np.testing.assert_allclose(
+            shown["means"], output.mean(axis=(0, 1, 2)), rtol=1e-3, atol=0.01
+        )
+
+
+def test_an_own_picture_goes_through_the_first_blocks_of_vgg16(page, site, chelsea_file):
+    [layers] = open_page(page, site, "vgg16")
+    assert "Use the first 10 layers on your own picture" in layers.text
+    assert not [path for path in site.hits if "/live/" in path]
+    river = layers.find_element(By.CSS_SELECTOR, ".cx-river input")
+    river.send_keys(Keys.END)
+    until(lambda: words(layers).startswith("block5_pool"))
+    give(page, layers, chelsea_file, "cat.png")
+    until(lambda: shows(layers, "cat.png"))
+    assert words(layers).startswith("block3_pool (MaxPooling2D): 256 channels of 28 x 28")
+    assert "goes up to block3_pool" in status(layers)
+    river.send_keys(Keys.HOME)
+    until(lambda: words(layers).startswith("block1_conv1 (Conv2D)"))
+    assert status(layers) == ""
+    loaded = sum(len(page_bytes(site, path)) for path in set(site.hits) if "/live/" in path)
+    assert loaded <= 7_500_000  # with what runs it, which the other network shares
+
+
 # What a reader does
 
 
@@ -582,6 +812,26 @@ def test_times(site, chelsea_file, capsys):
         print(f"first own picture {first:.0f} [2000]; longest task of the page {longest:.0f} [50]")
     # No clock decides a test: the times are for whoever reads them.
     assert [len(values) for values, *_ in times.values()] == [48, 50, 50]
+
+
+def test_times_of_covered_pictures(site, chelsea_file, capsys):
+    with browser(before=WATCH) as page:
+        [covered] = open_page(page, site, "covered")
+        steps = [slide('input[max="28"]', step) for step in range(28, -1, -1)]
+        times = time_changes(page, covered, steps)
+        give(page, covered, chelsea_file, "cat.png")
+        until(lambda: shows(covered, "cat.png"))
+        page.execute_script("tasks.length = 0")
+        begun = time.monotonic()
+        press(covered, "Center")
+        until(lambda: shows(covered, "cat.png center"))
+        seconds = time.monotonic() - begun
+        longest = max(page.execute_script("return tasks"), default=0)
+    with capsys.disabled():
+        print(f"\nload {os.getloadavg()[0]:.1f}; another step, milliseconds: median", end=" ")
+        print(f"{statistics.median(times):.1f}, 95th percentile {percentile(times):.1f} [25, 50]")
+        print(f"curves of an own picture {seconds:.1f} s; longest task {longest:.0f} ms [50]")
+    assert len(times) == 29
 
 
 def percentile(values):

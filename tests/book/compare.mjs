@@ -2,9 +2,10 @@
 
 import { readFileSync } from "node:fs";
 
+import { backgroundOf, blindMaps, cover, rankPixels } from "../../book/explorers/covering.js";
 import { activationMap } from "../../book/explorers/methods.js";
-import { brighten, measureChannels, resizeBicubic, scaleToBytes } from "../../book/explorers/pixels.js";
-import { describeChannel, describeHeatmap, describeLayer, searchClasses } from "../../book/explorers/words.js";
+import { brighten, measureChannels, resizeBicubic, scaleToBytes, turnGray } from "../../book/explorers/pixels.js";
+import { describeChannel, describeCovering, describeHeatmap, describeLayer, searchClasses } from "../../book/explorers/words.js";
 
 const tasks = {
   resize({ pixels, width, height, newWidth, newHeight }) {
@@ -16,6 +17,11 @@ const tasks = {
     activationMap(method, Float32Array.from(maps), Float32Array.from(gradients), positions),
   bytes: ({ maps, positions, channels }) =>
     scaleToBytes(Float32Array.from(maps), positions, 0, channels),
+  gray({ pixels }) {
+    const bytes = Uint8ClampedArray.from(pixels);
+    turnGray(bytes);
+    return bytes;
+  },
   brighten: ({ values }) => brighten(Float32Array.from(values)),
   layer({ layer, maps, channel }) {
     const [height, width, channels] = layer.size;
@@ -24,12 +30,22 @@ const tasks = {
   },
   heatmap: ({ values, height, width }) =>
     describeHeatmap({ values: Float32Array.from(values), height, width }),
+  blind: ({ map, pixels, height, width }) =>
+    blindMaps()[map]({ pixels: Uint8Array.from(pixels), height, width }).values,
+  async covered({ pixels, height, width, heatmap, size, fill, count, rest }) {
+    const picture = { pixels: Uint8Array.from(pixels), height, width };
+    const map = { values: Float32Array.from(heatmap), height: size[0], width: size[1] };
+    return cover(picture, await backgroundOf(picture, fill), rankPixels(map, height), count, rest);
+  },
+  covering: ({ title, step, deletion, insertion }) =>
+    describeCovering(title, step, { deletion, insertion }),
   search: ({ text, labels }) => searchClasses(text, labels),
 };
 
 const asked = JSON.parse(readFileSync(0, "utf8"));
-const answers = asked.map(([task, options]) => {
-  const answer = tasks[task](options);
-  return ArrayBuffer.isView(answer) ? Array.from(answer) : answer;
-});
+const answers = [];
+for (const [task, options] of asked) {
+  const answer = await tasks[task](options);
+  answers.push(ArrayBuffer.isView(answer) ? Array.from(answer) : answer);
+}
 process.stdout.write(JSON.stringify(answers));

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { areaUnder, backgroundOf, cover, rankPixels } from "../../book/explorers/covering.js";
 import { activationMap, activationMapAtLast, normalNumbers, softmax } from "../../book/explorers/methods.js";
 import { bicubicWeights, brighten, cutTile, drawHeat, drawPage, measureChannels, stretch } from "../../book/explorers/pixels.js";
 import { explainNoClass, pageNames, percent, searchClasses } from "../../book/explorers/words.js";
@@ -73,6 +74,18 @@ test("heat is stretched with half-pixel centers, and shows through where it is z
   const colors = new Uint32Array(256).fill(0xff112233);
   const opacity = [...drawHeat(Float32Array.of(0, 1), colors)].map((pixel) => pixel >>> 24);
   assert.deepEqual(opacity, [0, 255]);
+});
+
+test("the hottest pixels come first, of equal ones the first", async () => {
+  const ranks = rankPixels({ values: Float32Array.of(0, 1, 0, 0.5), height: 2, width: 2 }, 2);
+  assert.deepEqual([...ranks], [2, 0, 3, 1]);
+  const picture = { pixels: Uint8Array.from({ length: 12 }, (_, i) => i + 1), height: 2, width: 2 };
+  const black = await backgroundOf(picture, "black");
+  assert.deepEqual([...cover(picture, black, ranks, 2, false)], [1, 2, 3, 0, 0, 0, 7, 8, 9, 0, 0, 0]);
+  assert.deepEqual([...cover(picture, black, ranks, 1, true)], [0, 0, 0, 4, 5, 6, 0, 0, 0, 0, 0, 0]);
+  const mean = await backgroundOf(picture, "mean"); // 5.5, 6.5, 7.5: halves go to the even number
+  assert.deepEqual([...mean.subarray(0, 3)], [6, 6, 8]);
+  close([areaUnder([1, 0.5, 0])], [0.5]);
 });
 
 test("classes are found in any spelling, whole words first", () => {

@@ -10,9 +10,12 @@ import pytest
 from PIL import Image
 
 from course_utils.display import views
-from course_utils.display.tiles import scale_to_bytes
+from course_utils.display.tiles import scale_to_bytes, to_gray
+from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS
 from course_utils.io.imagenet import imagenet_classes, search_classes
+from course_utils.methods.blind import center_map, edge_map
 from course_utils.methods.class_activation import keep_positive
+from course_utils.methods.faithfulness import FaithfulnessCurve, cover
 from course_utils.methods.table import METHODS
 
 FOLDER = Path(__file__).parent
@@ -65,6 +68,13 @@ def test_pictures_are_resized_as_by_pillow_to_the_last_bit(rng, height, width):
     np.testing.assert_array_equal(found, np.asarray(wanted).ravel())
 
 
+def test_pictures_turn_gray_as_in_python(rng):
+    image = rng.integers(0, 256, (20, 30, 4), dtype=np.uint8)
+    [found] = ask(("gray", {"pixels": image}))
+    wanted = to_gray(np.ascontiguousarray(image[:, :, :3]))
+    np.testing.assert_array_equal(np.reshape(found, image.shape)[:, :, :3], wanted)
+
+
 def test_class_activation_maps_are_those_of_python(rng, maps):
     gradients = rng.normal(0, 1, maps.shape).astype(np.float32)
     formulas = {key: row.formula for key, row in METHODS.items() if row.formula}
@@ -101,6 +111,40 @@ def test_sentences_are_those_of_python(rng, maps):
     wanted = [[described, views.describe_channel(maps, channel)] for channel in channels]
     wanted += [views.describe_heatmap(heat), views.describe_heatmap(0 * heat)]
     assert found == wanted
+
+
+def test_maps_that_never_saw_the_network_are_those_of_python(rng):
+    image = rng.integers(0, 256, (12, 17, 3), dtype=np.uint8)
+    options = {"pixels": image, "height": 12, "width": 17}
+    edges, center = ask(*(("blind", {"map": name, **options}) for name in ("edges", "center")))
+    np.testing.assert_allclose(np.reshape(edges, (12, 17)), edge_map(image), atol=1e-6)
+    np.testing.assert_allclose(np.reshape(center, (12, 17)), center_map(image), atol=1e-6)
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("fraction", [0, 0.25, 1])
+@pytest.mark.parametrize("rest", [False, True])
+def test_covered_pictures_are_those_of_python(rng, fill, fraction, rest):
+    noise = rng.normal(size=(60, 80, 3)).cumsum(axis=0).cumsum(axis=1)
+    image = np.clip(128 + 4 * noise, 0, 255).astype(np.uint8)
+    heatmap = np.maximum(rng.normal(size=(3, 4)), 0).astype(np.float32)  # of zeros the first come
+    options = {"pixels": image, "height": 60, "width": 80, "heatmap": heatmap, "size": (3, 4)}
+    [found] = ask(
+        ("covered", {**options, "fill": fill, "count": round(fraction * 4800), "rest": rest})
+    )
+    wanted = cover(image, heatmap, fraction, fill, rest).ravel().astype(int)
+    difference = np.abs(np.array(found) - wanted)
+    assert difference.max() <= (1 if fill == "blur" else 0)  # float32 or float64 sums
+    assert difference.mean() < 0.001
+
+
+def test_a_sentence_about_curves_is_that_of_python(rng):
+    curves = rng.random((2, 29)).astype(np.float32)
+    described = [FaithfulnessCurve(FRACTIONS, curve, curve) for curve in curves]
+    deletion, insertion = curves.tolist()
+    options = {"title": "Edges", "deletion": deletion, "insertion": insertion}
+    found = ask(*(("covering", {**options, "step": step}) for step in range(29)))
+    assert found == [views.describe_covering("Edges", step, *described) for step in range(29)]
 
 
 def test_a_search_finds_what_python_finds_in_the_same_order():

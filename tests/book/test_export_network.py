@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx")
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from export_network import export_network  # noqa: E402
+from export_network import export_blocks, export_network  # noqa: E402
 
 
 def tiny_network():
@@ -66,6 +66,27 @@ def test_maps_logits_and_all_gradients_are_those_of_tensorflow(classifier, tmp_p
         ["logits"], {"image": inputs}
     )
     np.testing.assert_array_equal(forward, found["logits"])
+
+
+def test_first_blocks_are_those_of_keras(tmp_path):
+    inputs = keras.Input((12, 16, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(inputs)
+    x = keras.layers.MaxPooling2D(name="pool1")(x)
+    x = keras.layers.Conv2D(5, 3, padding="same", activation="relu", name="conv2")(x)
+    x = keras.layers.MaxPooling2D(name="pool2")(x)
+    model = keras.Model(inputs, x)
+    for layer in model.layers:
+        for weight in layer.weights:
+            weight.assign(np.random.default_rng(2).normal(size=weight.shape))
+    names = export_blocks(model, "conv2", tmp_path)
+    assert names == ["conv1", "pool1", "conv2"]
+    blue_first = np.random.default_rng(3).normal(0, 50, (1, 12, 16, 3)).astype(np.float32)
+    graph = ReferenceEvaluator(str(tmp_path / "blocks.onnx"))
+    found = graph.run(names, {"image": blue_first[..., ::-1].transpose(0, 3, 1, 2)})
+    outputs = keras.Model(inputs, [model.get_layer(name).output for name in names])(blue_first)
+    for maps, wanted in zip(found, outputs, strict=True):
+        wanted = np.asarray(wanted).transpose(0, 3, 1, 2)
+        np.testing.assert_allclose(maps, wanted, atol=1e-3 * np.abs(wanted).max())
 
 
 def test_the_head_is_where_it_is_said_to_be(classifier, tmp_path):
