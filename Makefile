@@ -46,9 +46,9 @@ lab: $(INSTALLED) ## open JupyterLab at chapter 1; on a server: make lab PORT=88
 test: $(INSTALLED) ## run all tests, and every cell of the chapters against its stored output
 	@COURSE_MODEL=embedded COURSE_OFFLINE=1 TF_CPP_MIN_LOG_LEVEL=3 $(VENV_PYTHON) -m pytest
 
-test-browser: $(INSTALLED) ## drive the explorers in JupyterLab; needs Chromium and its driver
+test-browser: $(INSTALLED) ## drive explorers and type a live chapter in JupyterLab; needs Chromium
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
-	@$(VENV_PYTHON) -m pytest -o addopts= -s tests/browser/check_explorers.py
+	@$(VENV_PYTHON) -m pytest -o addopts= -s tests/browser/check_explorers.py tests/browser/check_live.py
 
 test-book: $(INSTALLED) ## look at every page of the built book; needs Chromium and its driver
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'

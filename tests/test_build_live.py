@@ -28,6 +28,8 @@ total = math.fsum([1, 2])
 print(total)
 
 # %% [markdown]
+# Three, as on paper.
+#
 # **Predict, then run.** Is it larger than the total?
 #
 # <details><summary>Answer</summary>
@@ -94,6 +96,12 @@ def test_the_live_notebook_keeps_the_prompt_only(course):
     assert live.cells[2].source == "# Add one and two"
 
 
+def test_what_the_class_is_to_guess_is_folded(course):
+    tool.main(["build"], course)
+    told = nbformat.read(course / "live/01_sums.ipynb", nbformat.NO_CONVERT).cells[3].source
+    assert told.startswith("Three, as on paper.".join(tool.FOLD) + "\n\n**Predict, then run.**")
+
+
 def test_the_page_has_all_that_a_lecturer_needs_in_order(course):
     tool.main(["build"], course)
     page = (course / "live/pages/01_sums.md").read_text()
@@ -130,6 +138,7 @@ def test_the_plans_say_what_to_leave_out_and_give_the_shortest_task(course, monk
     [
         ("live/notes/01_sums.toml", '"# Add one and two"', '"# Add"', "step 1 is '# Add'"),
         ("live/notes/01_sums.toml", '["3.0"]', '["3.1"]', "does not show ['3.1']"),
+        ("live/notes/01_sums.toml", "minutes = 2", "minutes = 0", "has 37 characters to type in 0"),
         ("live/notes/01_sums.toml", "plan = 45", "plan = 50", "is in plan 50"),
         ("live/notes/01_sums.toml", "plan = 45", "plan = 360", "needs ['total']"),
         ("live/notes/01_sums.toml", "minutes = 2", "minutes = 46", "plan of 45 minutes takes 46"),
@@ -169,6 +178,8 @@ def test_the_code_typed_into_the_live_notebook_gives_the_chapter(chapter):
             assert whole.source.startswith(text + "\n")
             assert all(line.startswith("#") for line in text.splitlines())
             assert 0 < len(lessons.to_type(whole.source)) <= tool.MAX_LINES
+        elif text.startswith(tool.FOLD[0]):
+            assert text.removeprefix(tool.FOLD[0]).replace(tool.FOLD[1], "", 1) == whole.source
         else:
             assert text == whole.source
     assert typed >= 2

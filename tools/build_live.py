@@ -4,12 +4,15 @@
     python tools/build_live.py check    one line for each file that is stale
 
 From notebooks/NN_name.py comes live/NN_name.ipynb, the chapter in which the cells tagged `live`
-hold their first comment, the prompt, and nothing else. From live/notes/NN_name.toml (see
+hold their first comment, the prompt, and nothing else. What the chapter tells about their results
+is folded: the class is to guess first. From live/notes/NN_name.toml (see
 lessons.py) and the chapter come live/pages/NN_name.md, for the lecturer's second screen, and
 live/plans.md.
 """
 
 import argparse
+import itertools
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -17,7 +20,7 @@ from pathlib import Path
 import build_exercises
 import derived
 import stamp
-from build_notebooks import cell_ids, read_source, serialize
+from build_notebooks import caption_of, cell_ids, read_source, serialize
 from lessons import (
     PLANS,
     LiveError,
@@ -33,6 +36,7 @@ from lessons import (
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_LINES = 8  # to type in a cell
+FOLD = "<details><summary>After the run</summary>\n\n", "\n\n</details>"
 _REMEDY = "run 'make live'"
 
 
@@ -43,6 +47,9 @@ def live_notebook(chapter):
         LiveError: A cell tagged `live` has no prompt, or more lines than one types.
     """
     notebook = read_source(chapter)
+    for cell, below in itertools.pairwise(notebook.cells):
+        if below.cell_type == "markdown" and (is_live(cell) or caption_of(below)):
+            below.source = folded(below.source)
     for cell in filter(is_live, notebook.cells):
         prompt, lines = comment_of(cell.source), to_type(cell.source)
         if not prompt or len(lines) > MAX_LINES:
@@ -54,6 +61,12 @@ def live_notebook(chapter):
     for cell, cell_id in zip(notebook.cells, cell_ids(notebook.cells), strict=True):
         cell.id = cell_id
     return notebook
+
+
+def folded(text):
+    """Return Markdown with all of it folded that stands before a heading or a prediction."""
+    told = re.split(r"^(?=#|\*\*Predict)", text, maxsplit=1, flags=re.MULTILINE)[0].rstrip()
+    return told.join(FOLD) + text[len(told) :] if told else text
 
 
 def clock(minutes):
@@ -72,13 +85,13 @@ def step_lines(cell, step, start, prediction):
     replies = [f"- {reply}" for reply in step.expect]
     if replies:
         yield "**Expect:**\n\n" + "\n".join(replies)
-    if answer:
-        yield f"**Answer, after the run:** {answer}"
     if is_live(cell):
         code = "\n".join(cell.source.splitlines()[len(comment_of(cell.source)) :]).strip("\n")
         yield f"```python\n{code}\n```"
     if step.see:
         yield "**Must appear:** " + ", ".join(f"`{text}`" for text in step.see)
+    if answer:
+        yield f"**Answer, after the run:** {answer}"
     if step.otherwise:
         yield f"**If not:** {step.otherwise}"
 
@@ -93,7 +106,8 @@ def page_of(lesson):
         f"# {chapter.title}: lecturer's page",
         f"Open [the live notebook](../{file}.ipynb) in front of the class, and this page on your "
         f"own screen. With its results: [{chapter.title}](../../notebooks/{file}.ipynb)."
-        f" Minutes in the plans ([which](../plans.md)): {times}.",
+        f" Minutes in the plans ([which](../plans.md)): {times}. The marks count all "
+        "steps.",
     ]
     if lesson.before:
         lines.append(f"**Before:** {lesson.before}")

@@ -3,7 +3,7 @@
 The notes, live/notes/NN_name.toml, have a [[step]] for each code cell but set-up and imports:
 
     cell = "# Take the mean over the places"  # the first line of the cell
-    minutes = 3
+    minutes = 3  # enough to talk and type: at most 200 characters a minute
     plan = 45  # the shortest of the plans, 45, 90 or 360 minutes, that has the step
     see = ["0.69"]  # what must appear: it stands in the chapter's stored output
     ask, expect, otherwise: a question before the cell, a list of answers, what to do without `see`
@@ -23,6 +23,7 @@ import stamp
 from build_notebooks import output_text
 
 LIVE = "live"
+TYPED = 200  # characters a minute, by somebody who talks meanwhile
 PLANS = {45: "45 minutes", 90: "90 minutes", 360: "A day"}
 _PREDICT = re.compile(
     r"\*\*Predict, then run\.\*\* (?P<question>.+?)\n\n<details><summary>Answer</summary>\n\n"
@@ -98,6 +99,12 @@ def read_lesson(root, chapter):
     for cell, step in zip(cells, steps, strict=True):
         if missing := [text for text in step.see if text not in seen(cell)]:
             raise LiveError(f"{chapter.file}: {step.cell!r} does not show {missing}.")
+        typed = sum(len(line.strip()) for line in to_type(cell.source)) if is_live(cell) else 0
+        if typed > TYPED * step.minutes:
+            raise LiveError(
+                f"{chapter.file}: {step.cell!r} has {typed} characters to type in "
+                f"{step.minutes} min."
+            )
         if step.plan not in PLANS:
             raise LiveError(f"{chapter.file}: {step.cell!r} is in plan {step.plan}.")
     return Lesson(chapter, notebook, notes.get("before", ""), steps, cells)
