@@ -52,7 +52,7 @@ def show(pictures):
     figure = plt.figure(figsize=(4.2 * len(pictures), 4.4), layout="constrained")
     for place, (title, picture) in enumerate(pictures.items(), start=1):
         best = classifier.top_predictions(picture, 1)[0]
-        print(f"{title}: {best.label}, probability {best.probability:.1f}")
+        print(f"{title}: {best.label}, probability above 0.9: {best.probability > 0.9}")
         axes = figure.add_subplot(1, len(pictures), place)
         axes.imshow(picture)
         axes.set_title(title, fontsize="medium")
@@ -102,7 +102,7 @@ print(f"a gray picture: logit {logit(tf.sigmoid(start)):.1f}")
 #
 # <details><summary>Answer</summary>
 #
-# Colored noise. The probability is 1.0 all the same: the network is as sure of this as of any photograph.
+# Colored noise. The probability is above 0.9 all the same: the network is as sure of this as of any photograph.
 #
 # </details>
 
@@ -200,7 +200,7 @@ show({"waves, colors and windows": with_windows})
 # *The climb in waves, with colors and windows: dotted, rounded lumps, some of them red, beside something green and
 # stringy.*
 #
-# All four pictures have a probability of 1.0. With each idea they get closer to something we know. Nobody would take
+# All four pictures have a probability above 0.9. With each idea they get closer to something we know. Nobody would take
 # the last one for a photograph. But now we see what the class is made of for the network: rounded, dotted, some red,
 # some green. `cu.visualize_class`, which has painted the tabby and the flamingo, does the same, compiled.
 
@@ -384,7 +384,7 @@ print(f"channels that no logit would miss by more than 0.1: {(largest < 0.1).mea
 #
 # ## Where feature visualization misleads
 #
-# - A probability of 1.0 for a picture that nobody would take for a photograph: the network's certainty says nothing
+# - A probability above 0.9 for a picture that nobody would take for a photograph: the network's certainty says nothing
 #   about how real the picture is.
 # - The picture shows one wish. A channel can have several, and another start (`seed`) may paint another one.
 # - The pictures are as good as the recipe. A network can be built that paints what its maker likes and does something
