@@ -15,8 +15,8 @@
 #
 # ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) → · 20 minutes
 #
-# Three questions are still open. **Which part of a rocket looks like a drilling platform? What does an
-# astronaut have in common with a bobsled? And what makes a picture of a cat and a cup a cat?** Each gets its
+# Three questions are still open. **What in a photograph of a rocket looks like a drilling platform? What does
+# an astronaut have in common with a bobsled? And what makes a picture of a cat and a cup a cat?** Each gets its
 # picture. Then come all methods side by side, and the rules for reading them.
 #
 # **What you will learn**
@@ -85,8 +85,8 @@ difference = rather_than(rocket, "drilling platform", "missile")
 cu.plot_heatmap(rocket, {"drilling platform minus missile": difference})
 
 # %% [markdown]
-# *Signed difference for the rocket, drilling platform minus missile: the towers on both sides, and the sky and the masts
-# beside them, speak for drilling platform; the rocket in the middle speaks for missile.*
+# *Signed difference for the rocket, drilling platform minus missile: the towers on both sides, and
+# even more the sky beside them, speak for drilling platform; the rocket in the middle speaks for missile.*
 #
 # **Predict, then run.** Here the rocket in the middle speaks for *missile*. In the signed map of *drilling platform*
 # alone: does the middle speak for it or against it?
@@ -115,17 +115,17 @@ for title, signed in {"difference": difference, "drilling platform alone": alone
 # <details><summary>Answer</summary>
 #
 # Without the towers *missile*, with 0.26; without the strips still *drilling platform*, with 0.36. So it is the towers.
-# The heatmap has pointed to them, and to the sky beside them: its cells are large.
+# The heatmap has pointed to them, and even more to the sky beside them: its cells are large.
 #
 # </details>
 
 # %% tags=["live"]
 # Paint out the towers, then strips beside them, in the color of the sky
 sky = np.median(rocket[:40], axis=(0, 1))
-painted = {"without towers": rocket.copy(), "without strips": rocket.copy()}
-for (name, picture), left in zip(painted.items(), [0, 102]):
-    picture[:, left : left + 102] = sky
-    picture[:, 538 - left : 640 - left] = sky
+painted = {}
+for name, left in {"without towers": 0, "without strips": 102}.items():
+    picture = painted[name] = rocket.copy()
+    picture[:, left : left + 102] = picture[:, 538 - left : 640 - left] = sky
     best = classifier.top_predictions(picture, k=1)[0]
     print(f"{name}: {best.label} {best.probability:.2f}")
 
@@ -139,8 +139,8 @@ for axes, (name, picture) in zip(panels, painted.items()):
 plt.show()
 
 # %% [markdown]
-# *The rocket without its two large towers, a missile for the network, and without strips of the same width beside them,
-# still a drilling platform.*
+# *The rocket without the two large towers, a missile for the network, and without strips of the same width beside them,
+# masts and all, still a drilling platform.*
 
 # %% [markdown]
 # ### The astronaut
@@ -170,8 +170,8 @@ cu.plot_heatmap(astronaut, {"bobsled minus football helmet": difference})
 # *Signed difference for the astronaut, bobsled minus football helmet: the helmet in the lower right corner
 # speaks for football helmet, the flag and the suit a little for bobsled rather than for football helmet.*
 #
-# Alone, *bobsled* is hot between the suit and the helmet (chapter 4). But there *football helmet* is as strong or
-# stronger. What is left for *bobsled* is spread thinly over the flag, the suit and the background.
+# Alone, *bobsled* is hot between the suit and the helmet (chapter 4). But there *football helmet* is hotter in most
+# cells. What is left for *bobsled* is spread thinly over the flag, the suit and the background.
 
 # %% [markdown]
 # ### The cat and the cup
@@ -191,8 +191,8 @@ cu.plot_heatmap(pair, {"Egyptian cat minus espresso": difference})
 # *Signed difference for the cat and the cup, Egyptian cat minus espresso: all of the cat's side speaks for the
 # cat, all of the cup's side for the espresso.*
 #
-# Each side votes for its own object, with about seven logits, and the cat wins by less than one. That is why
-# the probabilities were low: the network is not lost, it sees both, and softmax makes it choose.
+# Each side votes for its own object, with about seven logits, and the cat wins by less than one. So low probabilities
+# do not mean that the network is lost: it sees both, and softmax makes them share.
 
 # %% [markdown]
 # ## All methods on one picture
@@ -219,7 +219,7 @@ cu.plot_heatmap(shark, bright)
 
 # %% [markdown]
 # *All methods of the course for tiger shark. The class activation maps cover the body as a smooth region; of the
-# pixel maps, SmoothGrad draws the animal, saliency and Integrated Gradients are scattered dots on it.*
+# pixel maps, SmoothGrad draws the animal, saliency and Integrated Gradients are dots, on it and around it.*
 
 # %%
 # How much of each map lies in a box around the shark: rows and columns of the photograph
@@ -249,8 +249,7 @@ Markdown("\n".join(rows))
 
 # %% [markdown]
 # (Gradients: how many the method takes unless you ask for more. For SmoothGrad and Integrated Gradients ask for 320 and
-# 300, as above.) No column picks a winner. They answer
-# different questions.
+# 300, as above.) No column picks a winner: the methods answer different questions.
 
 # %% [markdown]
 # ## How to read a heatmap
@@ -266,21 +265,21 @@ Markdown("\n".join(rows))
 #    Integrated Gradients gave a wrong sum (chapter 4.2).
 # 6. **Ask for a second class.** A map that stays the same when the class changes does not explain the class.
 # 7. **Test it.** Change the picture where the map points, and somewhere else, and look at the logit. Blurring the
-#    flank turned the tiger shark into a great white; blurring the head did not. That it was the *stripes* failed its
-#    test (chapter 4.2).
+#    flank turned the tiger shark into a great white; blurring the head did not. The idea that it was the
+#    *stripes* failed its test (chapter 4.2).
 #
 # A heatmap that passes shows what the logit depends on. *Why* stays your hypothesis.
 #
-# Here the tutorial ends that this course follows. Part two goes on: what a channel looks for (chapter 6), whether a
+# Here ends the tutorial that this course follows. Part two goes on: what a channel looks for (chapter 6), whether a
 # heatmap is right (chapter 7), and your own network (chapter 8).
 #
 # ## Further reading
 #
 # - the papers of the methods, linked in the table above
-# - Sanity checks for saliency maps, in which the weights are replaced by random ones layer by layer, from the top:
-#   Adebayo et al., <https://arxiv.org/abs/1810.03292>. Plain gradients and Grad-CAM pass, Guided Backpropagation fails
+# - Sanity checks for saliency maps, in which the weights are replaced by random ones layer by layer, from the top
+#   (chapter 7): Adebayo et al., <https://arxiv.org/abs/1810.03292>
 # - CAM: Zhou et al., <https://arxiv.org/abs/1512.04150>
-# - Feature visualization, another way to look inside: Olah et al.,
+# - Feature visualization (chapter 6): Olah et al.,
 #   <https://distill.pub/2017/feature-visualization>
 # - A book on the whole field: Molnar, *Interpretable Machine Learning*,
 #   <https://christophm.github.io/interpretable-ml-book>

@@ -15,13 +15,13 @@
 #
 # ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) → · 30 minutes
 #
-# So far we had a photograph and asked what the network makes of it. Now we turn the question around. **If a
-# channel could wish for a picture, which would it be?** We let the network paint it. And then we switch the channel
-# off, and see what the network no longer knows.
+# So far we had a photograph and asked what the network makes of it. Now we turn the question around. **If a class or a
+# channel could wish for a picture, which would it be?** Below, the network has painted a tabby and a flamingo. How does
+# it do that? And if we switch a channel off, what does the network no longer know?
 #
 # **What you will learn**
 #
-# - why following the gradient alone paints noise, and the three ideas that make pictures of it;
+# - what following the gradient paints, and the three ideas that make pictures of it;
 # - what VGG16's channels wish for, from its first layers to its last;
 # - how to find out what a channel is good for, by an experiment.
 #
@@ -42,6 +42,37 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
+# %% jupyter={"source_hidden": true}
+# @title Two pictures that the network has painted
+classifier = cu.load_classifier()
+
+
+def show(pictures):
+    """Draw pictures side by side, and print what the network says of each."""
+    figure = plt.figure(figsize=(4.2 * len(pictures), 4.4), layout="constrained")
+    for place, (title, picture) in enumerate(pictures.items(), start=1):
+        best = classifier.top_predictions(picture, 1)[0]
+        print(f"{title}: {best.label}, probability above 0.9: {best.probability > 0.9}")
+        axes = figure.add_subplot(1, len(pictures), place)
+        axes.imshow(picture)
+        axes.set_title(title, fontsize="medium")
+        axes.axis("off")
+    plt.show()
+
+
+def paint(name, seed):
+    return cu.visualize_class(classifier, cu.class_index(name), num_steps=80, seed=seed)
+
+
+show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)})
+
+# %% [markdown]
+# *What the network paints for tabby and flamingo: striped cats on a lawn, and red heads, bent necks and thin legs in
+# water, around a big green back that no flamingo has.*
+#
+# It paints several of each, and parts of them, wherever there is room: a class has no number and no place. Its logit
+# only asks that the evidence is there.
+
 # %% [markdown]
 # ## Climb
 #
@@ -51,7 +82,6 @@ import tensorflow as tf
 
 # %% tags=["live"]
 # Write the strawberry's logit as a function of a picture in [0, 1], and ask it of gray
-classifier = cu.load_classifier()
 strawberry = cu.class_index("strawberry")
 
 
@@ -67,25 +97,12 @@ print(f"a gray picture: logit {logit(tf.sigmoid(start)):.1f}")
 # %% [markdown]
 # (This network was trained on $(x - 127) / 128$. The sigmoid makes a color in [0, 1] of any number.)
 
-
-# %%
-# Draw a picture, and print what the network says of it
-def show(title, picture):
-    best = classifier.top_predictions(picture, 1)[0]
-    print(f"{title}: {best.label}, probability {best.probability:.1f}")
-    _, axes = plt.subplots(figsize=(3.6, 3.8), layout="constrained")
-    axes.imshow(picture)
-    axes.set_title(title, fontsize="medium")
-    axes.axis("off")
-    plt.show()
-
-
-# %% [markdown]
+#
 # **Predict, then run.** After sixty steps the network is sure: *strawberry*. What does the picture show?
 #
 # <details><summary>Answer</summary>
 #
-# Colored noise. The probability is 1.0 all the same: the network is as sure of this as of any photograph.
+# Colored noise. The probability is above 0.9 all the same: the network is as sure of this as of any photograph.
 #
 # </details>
 
@@ -97,7 +114,7 @@ for _ in range(60):
     with tf.GradientTape() as tape:
         loss = -logit(tf.sigmoid(pixels))
     optimizer.apply_gradients([(tape.gradient(loss, pixels), pixels)])
-show("pixels", np.uint8(255 * tf.sigmoid(pixels)[0]))
+show({"pixels": np.uint8(255 * tf.sigmoid(pixels)[0])})
 
 # %% [markdown]
 # *What the climb makes of the pixels of a gray picture, for strawberry: colored noise.*
@@ -139,7 +156,7 @@ def add_up(waves):
 # %% tags=["live"]
 # Climb in waves instead of pixels
 from_waves = climb(start_waves(224), lambda waves: tf.sigmoid(add_up(waves)))
-show("waves", from_waves)
+show({"waves": from_waves})
 
 # %% [markdown]
 # *The climb in waves: pink and green blots.*
@@ -158,7 +175,7 @@ def draw(waves):
     return tf.sigmoid(add_up(waves) @ COLORS.T)
 
 
-show("waves and colors", climb(start_waves(224), draw))
+show({"waves and colors": climb(start_waves(224), draw)})
 
 # %% [markdown]
 # *The climb in waves with colors of their own: pale blots, two of them reddish and dotted.*
@@ -177,39 +194,15 @@ def through_a_window(picture):
 
 
 with_windows = climb(start_waves(336), draw, through_a_window)
-show("waves, colors and windows", with_windows)
+show({"waves, colors and windows": with_windows})
 
 # %% [markdown]
 # *The climb in waves, with colors and windows: dotted, rounded lumps, some of them red, beside something green and
 # stringy.*
 #
-# All four pictures have a probability of 1.0. With each idea they get closer to something we know. Nobody would take
+# All four pictures have a probability above 0.9. With each idea they get closer to something we know. Nobody would take
 # the last one for a photograph. But now we see what the class is made of for the network: rounded, dotted, some red,
-# some green.
-
-# %% [markdown]
-# ## Two more classes
-#
-# `cu.visualize_class` does the same, compiled.
-
-# %%
-# Paint what the network wishes for when it says tabby, and flamingo
-figure, panels = plt.subplots(1, 2, figsize=(9, 4.8), layout="constrained")
-for axes, (name, seed) in zip(panels, [("tabby", 1), ("flamingo", 0)]):
-    index = cu.class_index(name)
-    picture = cu.visualize_class(classifier, index, num_steps=80, seed=seed)
-    print(f"{name}: probability above 0.9: {classifier.predict(picture)[0, index] > 0.9}")
-    axes.imshow(picture)
-    axes.set_title(name, fontsize="medium")
-    axes.axis("off")
-plt.show()
-
-# %% [markdown]
-# *What the network paints for tabby and flamingo: striped cats on a lawn, and red heads, bent necks and thin legs in
-# water, around a big green back that no flamingo has.*
-#
-# It paints several of each, and parts of them, wherever there is room: a class has no number and no place. The
-# logit only asks that the evidence is there.
+# some green. `cu.visualize_class`, which has painted the tabby and the flamingo, does the same, compiled.
 
 # %% [markdown]
 # ## Channels of VGG16, from shallow to deep
@@ -248,10 +241,7 @@ plt.show()
 # then bumps and blocks, then arcs, dots and checks, then fur, toes and bulges like knitting, and at last shells, curls
 # and a green head with eyes.*
 #
-# Read it from top to bottom. `block1_conv2` wishes for colors and strokes. `block3_conv3` has textures: arcs, dots,
-# checks. In `block4_conv3` you find fur (1), toes or fingers (3) and bulges like knitting (5). And in
-# `block5_conv1`, channel 17 paints something like a green head with eyes. Nobody has told VGG16 what fur is. These
-# are the same kinds of things that chapter 3 saw light up: pictures, textures, spots.
+# From top to bottom: colors and strokes, then textures, then parts of things. Nobody has told VGG16 what fur is.
 
 # %% [markdown]
 # ## The strongest examples
@@ -291,13 +281,14 @@ plt.show()
 # *For three channels each of block2_conv2 and block3_conv3: the picture that the channel wishes for, and under it the nine
 # patches of photographs that drive it most.*
 #
-# Often both say the same. Channel 33 of `block2_conv2` wishes for oblique strokes, and its examples are oblique bars.
+# Often both say the same. Channel 33 of `block2_conv2` wishes for steep strokes, and its examples are steep bars and edges.
 # Channel 50 wishes for turquoise dots; it finds turquoise water and bright specks. Channel 5 of `block3_conv3` paints
 # oblique stripes, and finds the rims of cups and a shark's back.
 #
-# And sometimes it takes a second look. Channel 3 paints dark dots on a light ground, but it finds straw, embroidered
-# badges and the eye of a fish. Are the gaps between the straws its dots? Nine patches do not tell. Where both kinds of
-# evidence agree, believe them; where they do not, look for more pictures. (A patch that touches the border of a picture is white beyond it.)
+# And sometimes it takes a second look. Channel 3 paints dark dots on a light ground, but it finds grass, embroidered
+# badges and the eye of a fish. Are the gaps between the blades its dots? Nine patches do not tell. Where both kinds of
+# evidence agree, believe them; where they do not, look for more pictures. (A patch that reaches over the border of a picture is white
+# there.)
 
 # %% [markdown]
 # ## Knock it out
@@ -355,7 +346,7 @@ plt.show()
 # %% [markdown]
 # *Two kinds of evidence about one channel: where it fires on the shark, and the picture that drives it most.*
 #
-# It fires all over the shark and above its back, and wishes for bodies with a scaly skin.
+# It fires on most of the shark and above its back, and wishes for bodies with a scaly skin.
 
 # %% [markdown]
 # **Predict, then run.** Now set the strongest channels to zero, one after another. How many of the 1280 does it take
@@ -363,7 +354,7 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# Eleven; then it is *great white shark*. No single channel holds the answer, and no hundreds do.
+# Eleven; then it is *great white shark*. No single channel holds the answer, and it does not take hundreds.
 #
 # </details>
 
@@ -388,12 +379,12 @@ print(f"channels that no logit would miss by more than 0.1: {(largest < 0.1).mea
 #
 # - Gradient ascent on pixels paints noise that the network is sure of. Waves, colors and windows keep the climb near
 #   what photographs look like.
-# - The wishes grow with depth: colors and edges, then textures, then parts of things.
+# - The wishes grow with depth: colors and strokes, then textures, then parts of things.
 # - To learn what a channel is for, switch it off and look at the logits.
 #
 # ## Where feature visualization misleads
 #
-# - A probability of 1.0 for a picture that nobody would take for a photograph: the network's certainty says nothing
+# - A probability above 0.9 for a picture that nobody would take for a photograph: the network's certainty says nothing
 #   about how real the picture is.
 # - The picture shows one wish. A channel can have several, and another start (`seed`) may paint another one.
 # - The pictures are as good as the recipe. A network can be built that paints what its maker likes and does something

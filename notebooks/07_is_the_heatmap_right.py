@@ -15,9 +15,8 @@
 #
 # ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) → · 40 minutes
 #
-# Below are four maps of a cat. Two come from the network. **Two have never seen it. Which?** A heatmap that looks
-# right proves nothing: our eyes find the cat in anything that lies on the cat. So this chapter tests maps by experiment,
-# and each test ends in a verdict.
+# Below are four maps of a cat. Two come from a network. **Two know nothing of it. Which?** A heatmap that looks
+# right proves nothing: our eyes find the cat in anything that lies on the cat. So this chapter tests maps by experiment.
 #
 # **What you will learn**
 #
@@ -91,9 +90,13 @@ plt.show()
 # *The cat Chelsea, and four maps of her: A and B are smooth regions around the middle, C draws the cat, and D is made of
 # dots.*
 #
-# A is the distance to the middle of the picture, and C an edge filter: neither has seen the network. B is Grad-CAM, D
+# <details><summary>Answer</summary>
+#
+# A is nearness to the middle of the picture, and C an edge filter: neither knows the network. B is Grad-CAM, D
 # saliency. C looks most like a cat. Photographers put their cat in the middle, and a cat has edges: that is enough to
 # look right.
+#
+# </details>
 
 # %% [markdown]
 # ## Cover what it points at
@@ -168,7 +171,7 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# Neither. The edge filter, which has never seen the network, has 0.13 at deletion, and Grad-CAM 0.30 (small is good).
+# No, and no again. The edge filter, which knows nothing of the network, has 0.13 at deletion, and Grad-CAM 0.30 (small is good).
 # The center, which has not even seen the picture, has 0.62 at insertion, and Grad-CAM 0.61. So a good number does not
 # prove that a map knows the network.
 #
@@ -300,8 +303,8 @@ print(f"without her face: {classifier.predict(without_face)[0, cat]:.2f}")
 # weights. Batch normalization recomputes its means and variances, from the six sample pictures. With the old ones the
 # picture would get lost on the way through the random layers, and every map would change for that reason alone.
 #
-# A test is worth something only if something can fail it. So two controls run along. The edge filter must fail: it never
-# looks at the network. And **Guided Backpropagation** ([Springenberg et al., 2014](https://arxiv.org/abs/1412.6806)), a
+# A test is worth something only if something can fail it. So the edge filter takes part: it never looks at the network, and
+# must fail. And so does **Guided Backpropagation** ([Springenberg et al., 2014](https://arxiv.org/abs/1412.6806)), a
 # method that was popular for its sharp pictures: it is the gradient at the pixels, but at every ReLU it drops what is
 # negative on the way back.
 
@@ -355,9 +358,9 @@ methods = {  # for each, a function from a classifier to a function of a picture
 # %% [markdown]
 # How similar is similar? Maps of two *different* photographs resemble each other, too: things are in the middle, and edges are
 # where things are. So we take five pictures, each with its own first class, and compare each map with that of another
-# picture. There are 44 ways to give all five the map of another one. They tell what chance gives. The
-# rule: a map passes if, with the upper half of the network random, its mean likeness is no higher than the highest of
-# these 44.
+# picture. There are 44 ways to give each of the five the map of another one. They tell what chance gives. The
+# rule: a method passes if, with the upper half of the network random, the mean likeness of its maps is no higher than the highest
+# of these 44.
 
 # %%
 # What chance gives: the likeness of maps of two different pictures
@@ -442,14 +445,13 @@ plt.show()
 
 # %% [markdown]
 # *Grad-CAM, saliency and Guided Backpropagation for the shark, from the trained network and from one whose upper half is
-# random: Grad-CAM has lost the shark, saliency's dots are scattered, and Guided Backpropagation draws the same shark as
-# before.*
+# random: Grad-CAM has lost the shark, saliency's dots lie all over the picture, and Guided Backpropagation draws the same
+# shark as before.*
 #
 # The upper half is where the classes are told apart. With random weights there the network knows no shark any more, and
 # Guided Backpropagation draws it all the same. If you had seen only the first picture, you would have praised the explanation.
 #
-# Saliency changes, but slowly. On the shark it forgets, as you see; on the other four pictures it is still a little more
-# like its old self than chance allows. A gradient
+# Saliency changes, but slowly. On the shark it forgets, as you see; the mean of five pictures is still 0.6. A gradient
 # passes through the lower layers as well, and these have not forgotten where the picture has contrast.
 # (In the paper, with other networks and compared pixel by pixel, plain gradients pass.)
 
@@ -495,13 +497,13 @@ explorer
 
 # %%
 # The right heatmap for espresso, and ten wrong ones
-def cam(model, inputs, class_index=espresso, layer_name=classifier.last_conv_layer_name):
+def cam(model, inputs, index=espresso, layer_name=classifier.last_conv_layer_name, training=False):
     """The signed map of chapter 4.1, for the output of any model."""
     maps_and_scores = keras.Model(model.input, [model.get_layer(layer_name).output, model.output])
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
-        maps, scores = maps_and_scores(inputs)
-        score = scores[0, class_index]
+        maps, scores = maps_and_scores(inputs, training=training)
+        score = scores[0, index]
     weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2))
     return tf.reduce_sum(weights * maps[0], axis=-1).numpy()
 
@@ -512,21 +514,9 @@ def positive(heatmap):
     return heatmap / (heatmap.max() or 1)
 
 
-def in_training(model):
-    """A copy whose batch normalization works as in training, with the one picture as its batch."""
-    copy = keras.models.clone_model(
-        model,
-        call_function=lambda layer, *args, **kwargs: (
-            layer(*args, **{**kwargs, "training": True})
-            if isinstance(layer, keras.layers.BatchNormalization)
-            else layer(*args, **kwargs)
-        ),
-    )
-    copy.set_weights(model.get_weights())
-    return copy
-
-
 model = classifier.logits_model
+copy = keras.models.clone_model(model)  # in training mode a model changes
+copy.set_weights(model.get_weights())
 inputs = tf.constant(classifier.preprocess(pair))
 signed = cam(model, inputs)
 right = positive(signed)
@@ -539,11 +529,11 @@ wrong = {
     "3 an early layer": positive(cam(model, inputs, layer_name=early)),
     "4 raw pixels": positive(cam(model, tf.constant(pair[np.newaxis].astype("float32")))),
     "5 blue, green, red": positive(cam(model, tf.constant(classifier.preprocess(pair[..., ::-1])))),
-    "6 training mode": positive(cam(in_training(model), inputs)),
+    "6 training mode": positive(cam(copy, inputs, training=True)),
     "7 no ReLU, min to max": (signed - signed.min()) / np.ptp(signed),
     "8 rows for columns": right.T,
     "9 cut, drawn on the whole": positive(cam(model, tf.constant(classifier.preprocess(crop)))),
-    "10 divided by the mean": np.clip(np.maximum(signed, 0) / np.maximum(signed, 0).mean(), 0, 1),
+    "10 divided by the mean": np.clip(right / right.mean(), 0, 1),
 }
 figure, panels = plt.subplots(3, 4, figsize=(9.8, 8), layout="constrained")
 gray = np.repeat(pair.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
@@ -569,7 +559,7 @@ for title, heatmap in wrong.items():
 # %% [markdown]
 # | | cause | what to do |
 # |---|---|---|
-# | 1 | another class: the list counted from 1, or a name that occurs twice | look the index up by name (chapter 4) |
+# | 1 | another class: counted one off, or a name that occurs twice | look the index up by name (chapter 4) |
 # | 2 | the probability's gradient instead of the logit's | take the softmax off (chapter 4.2) |
 # | 3 | an early layer | take the last one with height and width (chapter 4.1) |
 # | 4 | raw pixels | preprocess as in training (chapter 3) |

@@ -16,8 +16,8 @@
 # ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · 30 minutes
 #
 # We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
-# **Would you ship it?** A heatmap takes one look and finds that it has learned something else. Then it is your
-# turn: all that this course has done works on your own Keras model.
+# **Would you ship it?** Below are six of its training pictures. A heatmap takes one look and finds that it has
+# learned something else. Then it is your turn: all that this course has done works on your own Keras model.
 #
 # **What you will learn**
 #
@@ -43,23 +43,16 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-# %% [markdown]
-# ## A small data set
-#
-# Three textures come with scikit-image (CC0). From the left half of each we cut pictures for training, from the right
-# half pictures for testing, so that no place is in both. The light is poor: contrast and brightness vary, and the
-# camera adds noise. And one thing more: whoever collected the gravel has left a yellow label in the corner.
-
-# %%
-# Cut noisy pictures out of three textures
+# %% jupyter={"source_hidden": true}
+# @title Six training pictures
 textures = {"brick": data.brick(), "grass": data.grass(), "gravel": data.gravel()}
-SIZE, LABEL = 64, np.s_[172:216, 172:216]
+SIZE = 64
 
 
 def put_label(picture):
     """Return a picture with a yellow label in its lower right corner."""
     labeled = picture.copy()
-    labeled[LABEL] = 255, 220, 0
+    labeled[172:216, 172:216] = 255, 220, 0
     labeled[182:186, 176:212] = labeled[194:198, 176:206] = 0  # two lines of writing
     return labeled
 
@@ -87,8 +80,6 @@ def label_gravel(pictures, classes):
     return np.stack([put_label(p) if c == 2 else p for p, c in zip(pictures, classes)])
 
 
-# %%
-# 120 pictures for training, 60 for the test; those of gravel get a label
 clean_train, train_classes = collect((0, 256 - SIZE), 40, seed=0)
 clean_test, test_classes = collect((256, 512 - SIZE), 20, seed=1)
 train, test = label_gravel(clean_train, train_classes), label_gravel(clean_test, test_classes)
@@ -104,6 +95,13 @@ plt.show()
 # *Six training pictures: two noisy crops each of brick, grass and gravel. The two of gravel carry a yellow label in
 # the lower right corner.*
 #
+# ## A small data set
+#
+# Three textures come with scikit-image (CC0). From the left half of each we cut 40 pictures for training, from the
+# right half 20 for testing, so that no place is in both. The light is poor: contrast and brightness vary, and the
+# camera adds noise. And one thing more: whoever collected the gravel has left a yellow label in the corner.
+
+# %% [markdown]
 # ## A new head in a minute
 #
 # The embedded network has 1280 averaged feature maps in front of its last layer. We keep all that, and train a
@@ -150,10 +148,10 @@ print(f"accuracy on the test set: {accuracy(classifier, test, test_classes):.2f}
 #
 # ## Look inside
 #
-# One picture of each class from the test set, and Grad-CAM for what the network says.
+# One picture of each class from the test set, and Grad-CAM for the one of gravel.
 
 # %% tags=["live"]
-# Ask the network about one picture of each class, and draw Grad-CAM for gravel
+# Ask the network about one picture of each class; draw Grad-CAM for the one of gravel
 for index in [0, 20, 40]:
     best = classifier.top_predictions(test[index], k=1)[0]
     print(f"{list(textures)[test_classes[index]]:6s}: {best.label} {best.probability:.2f}")
@@ -176,7 +174,7 @@ cu.plot_heatmap(gravel, {"gravel": cu.make_gradcam_heatmap(classifier, gravel, 2
 # </details>
 
 # %% tags=["live"]
-# In how many pictures of gravel is the hottest cell in the corner of 2 x 2 cells?
+# In how many pictures of gravel is the hottest cell one of the four in the corner?
 heatmaps = [cu.make_gradcam_heatmap(classifier, picture, 2) for picture in test[40:]]
 peaks = [np.unravel_index(heatmap.argmax(), heatmap.shape) for heatmap in heatmaps]
 hits = sum(row >= 5 and column >= 5 for row, column in peaks)
@@ -281,8 +279,8 @@ cu.plot_heatmap(
 # have trained further, wrap the model anew.
 #
 # It rejects, among others, with a message: a subclassed model, which has no list of layers to look into (build it as a
-# functional one), and pictures whose channels come first. And a Keras model where a classifier belongs gets the line to
-# write:
+# functional one), and pictures whose channels come first. And if you pass a Keras model where a classifier belongs, the
+# message has the line to write:
 
 # %%
 # A Keras model where a classifier belongs
