@@ -1,5 +1,5 @@
 // What the pages do beside reading: a figure that a narrow page makes small opens at its full size;
-// what a search finds begins with the text of a page.
+// what a search finds begins with the text of a page; a phone's drawer closes.
 
 const NARROW = matchMedia("(max-width: 40rem)");
 const READABLE = 500; // pixels: a figure up to this wide can be read on a phone
@@ -55,6 +55,12 @@ function searchTheText() {
   };
 }
 
+/** The drawer with the page's headings, which a phone has, closes once one is chosen. */
+function closeAtAHeading({ target }) {
+  target.closest('dialog a[href*="#"]')?.closest("dialog").close();
+}
+
+document.addEventListener("click", closeAtAHeading);
 document.addEventListener("DOMContentLoaded", () => {
   letEnlarge();
   NARROW.addEventListener("change", letEnlarge);
