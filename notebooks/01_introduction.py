@@ -150,7 +150,7 @@ cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
 # *The class explorer with the heatmap for tiger shark, at the network's last layer. In a running notebook its
-# controls move, and the heatmap follows.*
+# controls move.*
 
 # %% [markdown]
 # ## A network must answer

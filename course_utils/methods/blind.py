@@ -25,7 +25,7 @@ def center_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def random_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the same random numbers for every picture: (7, 7) in [0, 1]."""
-    return np.random.default_rng(0).random((_CELLS, _CELLS), dtype=np.float32)
+    return np.random.default_rng(0).random((_CELLS, _CELLS)).astype(np.float32)
 
 
 BLIND_MAPS: Mapping[str, Callable] = MappingProxyType(
