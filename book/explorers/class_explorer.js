@@ -62,7 +62,7 @@ class ClassExplorer extends Explorer {
     this.mapBox = make("div", { class: "cx-frame" }, this.map);
     this.heat = make("canvas", { class: "cx-heat", role: "img" });
     this.overlayBox = make("div", { class: "cx-frame" });
-    this.title = make("figcaption", {});
+    this.title = make("figcaption", {}, "Overlay");
     this.credit = make("p", { class: "cx-hint" });
     this.offer = this.makeOffer();
     el.append(
@@ -71,7 +71,7 @@ class ClassExplorer extends Explorer {
       make(
         "div",
         { class: "cx-classes" },
-        panel("overlay", "Overlay", this.overlayBox, this.offer),
+        make("figure", { class: "cx-panel cx-overlay" }, this.title, this.overlayBox, this.offer),
         make("div", { class: "cx-choose" }, this.search, this.list, this.classSlider.element),
       ),
       make(
@@ -308,6 +308,7 @@ class ClassExplorer extends Explorer {
     this.shownPicture = this.picture;
     paint(this.heat, new Uint32Array(1), 1, 1);
     paint(this.map, Uint32Array.of(this.tables[this.colors][0]), 1, 1);
+    this.title.textContent = "Overlay";
     this.heat.setAttribute("aria-label", "No heatmap yet");
     this.map.setAttribute("aria-label", "No heatmap yet");
   }
@@ -344,6 +345,7 @@ class ClassExplorer extends Explorer {
       const where = wanted.layer === null ? "" : ` at ${this.layers[wanted.layer].name}`;
       heatmap.words ??= describeHeatmap(heatmap);
       words.push(`${title}${where}: ${heatmap.words}`);
+      this.title.textContent = `Overlay: ${className(label)}, ${title}`;
       this.heat.setAttribute("aria-label", `${className(label)}, ${title}: ${heatmap.words}`);
       this.map.setAttribute("aria-label", `Heatmap of ${className(label)}: ${heatmap.words}`);
     }
