@@ -140,6 +140,7 @@ def test_the_plans_say_what_to_leave_out_and_give_the_shortest_task(course, monk
         ("live/notes/01_sums.toml", '["3.0"]', '["3.1"]', "does not show ['3.1']"),
         ("live/notes/01_sums.toml", "minutes = 2", "minutes = 0", "has 37 characters to type in 0"),
         ("live/notes/01_sums.toml", "plan = 45", "plan = 50", "is in plan 50"),
+        ("live/notes/01_sums.toml", "ask = ", "aks = ", "has ['aks']"),
         ("live/notes/01_sums.toml", "plan = 45", "plan = 360", "needs ['total']"),
         ("live/notes/01_sums.toml", "minutes = 2", "minutes = 46", "plan of 45 minutes takes 46"),
         ("notebooks/01_sums.py", "# Add one and two\n", "", "begins with a comment"),

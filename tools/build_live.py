@@ -196,7 +196,7 @@ def main(arguments=None, root=ROOT):
     options = parser.parse_args(arguments)
     try:
         files = built(root)
-    except (LiveError, FileNotFoundError, TypeError, tomllib.TOMLDecodeError) as error:
+    except (LiveError, FileNotFoundError, tomllib.TOMLDecodeError) as error:
         print(f"live/: {error}", file=sys.stderr)
         return 1
     made = {*root.glob("live/*.ipynb"), *root.glob("live/pages/*.md")}

@@ -86,6 +86,11 @@ def read_lesson(root, chapter):
     path = root / "notebooks" / f"{chapter.file}.ipynb"
     notebook = nbformat.read(path, nbformat.NO_CONVERT)
     notes = tomllib.loads((root / "live/notes" / f"{chapter.file}.toml").read_text("utf-8"))
+    for step in notes["step"]:
+        if unknown := set(step) - set(Step._fields):
+            raise LiveError(
+                f"{chapter.file}: {step['cell']!r} has {sorted(unknown)}: no such field."
+            )
     steps = [Step(**step) for step in notes["step"]]
     cells = [c for c in notebook.cells if c.cell_type == "code" and not is_given(c)]
     for number, (cell, step) in enumerate(zip(cells, steps, strict=False), start=1):
