@@ -22,10 +22,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import course_utils as cu
-from course_utils.networks.backend import keras, tf
+from course_utils.backend import keras, tf
+from course_utils.engine.folding import find_folds, fold_calls
+from course_utils.engine.graph import needed_calls, output_of, run_calls
 from course_utils.networks.classifier import runner_of
-from course_utils.networks.folding import find_folds, fold_calls
-from course_utils.networks.graph import needed_calls, output_of, run_calls
 
 with warnings.catch_warnings(action="ignore"):  # SciPy's, of a module that tf-keras-vis uses
     from tf_keras_vis.activation_maximization import ActivationMaximization

@@ -17,7 +17,7 @@ from .io.imagenet import class_label as class_label
 from .io.imagenet import search_classes as search_classes
 from .io.images import load_image as load_image
 from .io.images import sample_image_names as sample_image_names
-from .methods.blind import BLIND_MAPS as BLIND_MAPS
+from .methods.baselines import BASELINE_MAPS as BASELINE_MAPS
 from .methods.faithfulness import FaithfulnessCurve as FaithfulnessCurve
 from .methods.faithfulness import cover as cover
 from .methods.faithfulness import deletion_curve as deletion_curve

@@ -1,7 +1,7 @@
 """Small networks on 8 x 8 pictures, for all tests; the fixture `seeded` fixes their weights."""
 
 import course_utils as cu
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 layers = keras.layers
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 import course_utils as cu
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 ROOT = Path(__file__).parents[1]
 

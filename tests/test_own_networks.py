@@ -5,7 +5,7 @@ import pytest
 from small_networks import chain, layers
 
 import course_utils as cu
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8)
 

@@ -47,7 +47,7 @@ def test_a_name_loads_what_it_needs_and_no_more(code, absent):
 
 def test_every_public_name_is_documented_with_its_arguments():
     assert set(cu.__all__) <= set(dir(cu)) and len(cu.__all__) > 20
-    for name in set(cu.__all__) - {"BLIND_MAPS", "METHODS"}:
+    for name in set(cu.__all__) - {"BASELINE_MAPS", "METHODS"}:
         value = getattr(cu, name)
         assert value.__name__ == name and inspect.getdoc(value)
         if inspect.isclass(value) and issubclass(value, (tuple, Exception)):
@@ -104,7 +104,7 @@ def test_tensorflow_would_print_notices():
     assert run.stdout == "3\n" and "oneDNN" in run.stderr
 
 
-@pytest.mark.parametrize("first", [SET_UP, "import course_utils.networks.backend"])
+@pytest.mark.parametrize("first", [SET_UP, "import course_utils.backend"])
 def test_it_is_quiet_whoever_imports_it_first(first):
     run = python(f"{first}; {USE}", TF_CPP_MIN_LOG_LEVEL=None)
     assert (run.stdout, run.stderr) == ("3\n", "")
@@ -122,7 +122,7 @@ with without_notices():
 
 def test_a_program_without_a_console_can_import_tensorflow():
     run = python(
-        "import sys; sys.stderr = None; import course_utils.networks.backend as b; print(b)"
+        "import sys; sys.stderr = None; import course_utils.backend as b; print(b)"
     )
     assert run.returncode == 0 and "backend" in run.stdout
 
@@ -132,7 +132,7 @@ def test_keras_on_another_backend_is_refused(monkeypatch):
 
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(ImportError, match="runs on 'torch', .*KERAS_BACKEND to 'tensorflow'"):
-        runpy.run_path(f"{cu.__path__[0]}/networks/backend.py")
+        runpy.run_path(f"{cu.__path__[0]}/backend.py")
 
 
 ON_COLAB = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab'); "

@@ -26,6 +26,7 @@ from export_network import export_blocks, export_network
 from PIL import Image
 
 import course_utils as cu
+from course_utils.backend import keras
 from course_utils.display.tiles import (
     COLOR_MAPS,
     SIGNED_COLOR_MAP,
@@ -35,16 +36,15 @@ from course_utils.display.tiles import (
     shrink_maps,
 )
 from course_utils.display.views import network_picture
+from course_utils.engine.runner import to_array
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS, MAPS, START
 from course_utils.io.imagenet import imagenet_classes
 from course_utils.io.images import SAMPLES
 from course_utils.methods.all_layers import layer_gradients, run_layers
-from course_utils.methods.blind import BLIND_MAPS, random_map
+from course_utils.methods.baselines import BASELINE_MAPS, random_map
 from course_utils.methods.class_activation import keep_positive
 from course_utils.methods.table import METHODS
-from course_utils.networks.backend import keras
 from course_utils.networks.classifier import runner_of, to_probabilities
-from course_utils.networks.runner import to_array
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build/explorers/assets"
@@ -261,7 +261,7 @@ def write_curves(folder, classifier, image, logits):
     fills = FILLS if folder.name in COVERED_TOO else FILLS[:1]
     for class_index in classes:
         heatmaps = [
-            BLIND_MAPS[key](seen) if key in BLIND_MAPS
+            BASELINE_MAPS[key](seen) if key in BASELINE_MAPS
             else METHODS[key].compute(classifier, seen, class_index)
             for key in MAPS.values()
         ]  # fmt: skip

@@ -22,11 +22,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
+from course_utils.engine.folding import find_folds, scale_and_bias
+from course_utils.engine.graph import Graph
+from course_utils.engine.logits import LinearHead
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.folding import find_folds, scale_and_bias
-from course_utils.networks.graph import Graph
-from course_utils.networks.logits import LinearHead
 
 OPSET, IR_VERSION = 17, 9
 IMAGE, ONE_HOT, LOGITS = "image", "one_hot", "logits"

@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from course_utils.checks import check_image, is_whole_number
+from course_utils.arguments import check_image, is_whole_number
 from course_utils.display.tiles import (
     SIGNED_COLOR_MAP,
     check_maps,

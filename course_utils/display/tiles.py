@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from course_utils.checks import check_image, is_number, is_whole_number
+from course_utils.arguments import check_image, is_number, is_whole_number
 from course_utils.methods.scaling import check_heatmap, resize_heatmap
 
 COLOR_MAPS = ("viridis", "magma", "cividis", "gray", "jet")  # that an explorer offers

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 
 def tiny_network(

@@ -13,8 +13,8 @@ import ipywidgets as widgets
 from course_utils.display import views
 from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
-from course_utils.explorers.browser import upload_button
 from course_utils.explorers.controls import buttons, captioned, control_state
+from course_utils.explorers.uploads import upload_button
 from course_utils.io.images import ImageError, load_image, sample_image_names
 
 _GIVEN = "the picture given"

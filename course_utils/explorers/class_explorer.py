@@ -7,6 +7,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from course_utils.display import views
+from course_utils.engine.runner import to_array
 from course_utils.explorers.classifier_explorer import ClassifierExplorer, keep
 from course_utils.explorers.controls import buttons, column, control, frame, panel
 from course_utils.methods.all_layers import layer_gradients
@@ -14,7 +15,6 @@ from course_utils.methods.class_activation import keep_positive
 from course_utils.methods.gradcam import make_gradcam_heatmap
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import ImageClassifier
-from course_utils.networks.runner import to_array
 
 _NUM_HEATMAPS = 64  # kept: 0.2 MB each at most
 _NUM_GRADIENTS = 2  # kept: of all layers, some 100 MB each

@@ -11,7 +11,7 @@ from course_utils.display import views
 from course_utils.display.charts import chart_png
 from course_utils.explorers.classifier_explorer import ClassifierExplorer, keep
 from course_utils.explorers.controls import buttons, control, frame, panel
-from course_utils.methods.blind import BLIND_MAPS
+from course_utils.methods.baselines import BASELINE_MAPS
 from course_utils.methods.covering import logits_of
 from course_utils.methods.faithfulness import FaithfulnessCurve, covered_pictures, curve_of
 from course_utils.methods.table import METHODS
@@ -23,7 +23,7 @@ FILLS = "blur", "mean", "black"  # "road" takes many seconds
 _NUM_KEPT = 6  # some 9 MB each
 _CHART = 280, 340  # pixels
 MAPS = {row.title: key for key, row in METHODS.items()} | {
-    name.capitalize(): name for name in BLIND_MAPS
+    name.capitalize(): name for name in BASELINE_MAPS
 }
 
 
@@ -48,7 +48,7 @@ class FaithfulnessExplorer(ClassifierExplorer):
     """Cover the hottest part of a picture, or show only that, and watch the class.
 
     The last line of a cell shows it. Its controls are attributes, to set them from Python: `map` (a
-    key of `METHODS`, or of `BLIND_MAPS`, which have never seen the network), `classes`, `fill`,
+    key of `METHODS`, or of `BASELINE_MAPS`, which have never seen the network), `classes`, `fill`,
     `covered` (the step, from 0 to 28), `picture`, `upload`, `colors`. `wait()` waits for the
     curves.
 
@@ -142,8 +142,8 @@ class FaithfulnessExplorer(ClassifierExplorer):
 
 def _cover(classifier, image, key, progress):
     """Compute a map, the covered pictures and what the network says of them."""
-    if key.map in BLIND_MAPS:
-        heatmap = BLIND_MAPS[key.map](image)
+    if key.map in BASELINE_MAPS:
+        heatmap = BASELINE_MAPS[key.map](image)
     else:
         method = METHODS[key.map]
         options = {"progress": progress} if method.num_gradients > 1 else {}

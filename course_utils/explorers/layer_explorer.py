@@ -5,14 +5,14 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from course_utils.backend import keras
 from course_utils.display import views
+from course_utils.engine.runner import to_array
 from course_utils.explorers.base import Explorer
-from course_utils.explorers.browser import page_panel
 from course_utils.explorers.controls import control, frame, panel
+from course_utils.explorers.uploads import page_panel
 from course_utils.methods.all_layers import run_layers
-from course_utils.networks.backend import keras
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.runner import to_array
 
 
 class LayerExplorer(Explorer):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.checks import is_whole_number
+from course_utils.arguments import is_whole_number
 from course_utils.io.downloads import DownloadError, cache_folder, disk_trouble, fetch_file
 from course_utils.io.images import SAMPLES, Sample, load_image, sample_file
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from course_utils.checks import is_whole_number
+from course_utils.arguments import is_whole_number
 
 
 class ImageNetClass(NamedTuple):

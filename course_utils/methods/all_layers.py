@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.checks import check_image
-from course_utils.networks.backend import keras
+from course_utils.arguments import check_image
+from course_utils.backend import keras
+from course_utils.engine.runner import to_array
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.runner import to_array
 
 
 def run_layers(

@@ -10,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.checks import check_image
+from course_utils.arguments import check_image
+from course_utils.engine.runner import to_array
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.runner import to_array
 
 FloatMap = NDArray[np.float32]
 Formula = Callable[[FloatMap, FloatMap], FloatMap]

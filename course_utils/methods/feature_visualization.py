@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.checks import is_whole_number
+from course_utils.arguments import is_whole_number
+from course_utils.backend import keras, tf
 from course_utils.methods.progress import Progress, follow
-from course_utils.networks.backend import keras, tf
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 _SMALLEST, _LARGEST = 16, 1024  # pixels; a larger picture takes minutes

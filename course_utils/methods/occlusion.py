@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.checks import check_image, is_whole_number
+from course_utils.arguments import check_image, is_whole_number
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
 from course_utils.methods.progress import Progress

@@ -8,11 +8,11 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.checks import is_whole_number
+from course_utils.arguments import is_whole_number
+from course_utils.backend import keras, tf
+from course_utils.engine.graph import is_network, run_calls, trace_calls
 from course_utils.io.images import load_image, sample_image_names
-from course_utils.networks.backend import keras, tf
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.graph import is_network, run_calls, trace_calls
 from course_utils.networks.weights import random_state_kept
 
 

@@ -7,11 +7,11 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.checks import check_image
+from course_utils.arguments import check_image
+from course_utils.engine.runner import to_array
 from course_utils.methods.progress import Progress, follow
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.runner import to_array
 
 
 def compute_saliency_map(

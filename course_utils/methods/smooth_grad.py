@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.checks import check_image, is_number, is_whole_number
+from course_utils.arguments import check_image, is_number, is_whole_number
+from course_utils.engine.runner import to_array
 from course_utils.methods.progress import Progress
 from course_utils.methods.saliency import scale_magnitude, weighted_input_gradients
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.runner import to_array
 
 
 def smooth_grad(

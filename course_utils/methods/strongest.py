@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from course_utils.checks import is_whole_number
+from course_utils.arguments import is_whole_number
+from course_utils.backend import keras
+from course_utils.engine.runner import Runner
 from course_utils.io.images import load_image
 from course_utils.methods.saliency import Progress
-from course_utils.networks.backend import keras
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.runner import Runner
 
 NUM_EXAMPLES = 9
 _BATCHES_A_MERGE = 16  # more would save no time

@@ -19,10 +19,10 @@ from typing import IO, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from course_utils.checks import is_whole_number
+from course_utils.arguments import is_whole_number
+from course_utils.backend import keras
 from course_utils.io.images import ImageError, load_image
 from course_utils.methods.strongest import Examples, find_strongest, merge
-from course_utils.networks.backend import keras
 from course_utils.networks.classifier import runner_of
 from course_utils.networks.registry import load_classifier, resolve_name, weights_path
 

@@ -1,1 +1,1 @@
-"""Networks: loading them, and running any part of one."""
+"""Networks: loading them, and what a reader holds in their hands."""

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import expit, softmax
 
-from course_utils.checks import check_image, is_whole_number
+from course_utils.arguments import check_image, is_whole_number
+from course_utils.backend import keras, tf
+from course_utils.engine.graph import Graph, as_functional, trace_calls
+from course_utils.engine.layers import key_layer_names
+from course_utils.engine.logits import build_logits_model, ends_in_sigmoid
+from course_utils.engine.runner import Runner
 from course_utils.io.imagenet import imagenet_classes
-from course_utils.networks.backend import keras, tf
-from course_utils.networks.graph import Graph, as_functional, trace_calls
-from course_utils.networks.layers import key_layer_names
-from course_utils.networks.logits import build_logits_model, ends_in_sigmoid
-from course_utils.networks.runner import Runner
 
 
 class Prediction(NamedTuple):

@@ -5,7 +5,7 @@ from importlib.resources import as_file, files
 
 import numpy as np
 
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 INPUT_SIZE = (224, 224)
 EMBEDDED_FILE = files("course_utils") / "data" / "efficientnet_lite0.npz"

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from course_utils.backend import keras
 from course_utils.io.downloads import cached_file, fetch_file
-from course_utils.networks.backend import keras
 from course_utils.networks.classifier import ImageClassifier
 from course_utils.networks.efficientnet_lite import (
     build_efficientnet_lite0,

@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from course_utils.networks.backend import keras, tf
+from course_utils.backend import keras, tf
 from course_utils.networks.weights import FillKernel, fill_kernels, load_weights
 
 NO_TOP_FILE = Path(str(files("course_utils") / "data" / "vgg16_no_top.weights.h5"))

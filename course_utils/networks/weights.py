@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 FillKernel = Callable[[str, NDArray[np.float32]], None]  # writes the kernel of the layer named
 

@@ -418,7 +418,7 @@ def curves_of(classifier, image, key, class_index, fill):
     if key in cu.METHODS:
         heatmap = cu.METHODS[key].compute(classifier, image, class_index)
     else:
-        heatmap = cu.BLIND_MAPS[key](image)
+        heatmap = cu.BASELINE_MAPS[key](image)
     return [
         curve(classifier, image, heatmap, class_index, fill=fill).probabilities
         for curve in (cu.deletion_curve, cu.insertion_curve)

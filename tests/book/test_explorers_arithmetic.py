@@ -13,7 +13,7 @@ from course_utils.display import views
 from course_utils.display.tiles import scale_to_bytes, to_gray
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS
 from course_utils.io.imagenet import imagenet_classes, search_classes
-from course_utils.methods.blind import center_map, edge_map
+from course_utils.methods.baselines import center_map, edge_map
 from course_utils.methods.class_activation import keep_positive
 from course_utils.methods.faithfulness import FaithfulnessCurve, cover
 from course_utils.methods.table import METHODS

@@ -3,7 +3,7 @@
 import pytest
 from small_networks import chain, layers, wrap
 
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 
 @pytest.fixture

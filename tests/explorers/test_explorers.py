@@ -12,15 +12,15 @@ from PIL import Image
 from small_networks import chain, layers, wrap
 
 import course_utils as cu
+from course_utils.backend import keras
 from course_utils.display import views
 from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
+from course_utils.engine.receptive_field import receptive_fields
+from course_utils.engine.runner import to_array
 from course_utils.explorers import class_explorer, layer_explorer
 from course_utils.methods.all_layers import layer_gradients, run_layers
-from course_utils.networks.backend import keras
 from course_utils.networks.classifier import runner_of
-from course_utils.networks.receptive_field import receptive_fields
-from course_utils.networks.runner import to_array
 
 OF_PIXELS = [key for key, method in cu.METHODS.items() if not method.formula]
 AT_LAYER = [key for key, method in cu.METHODS.items() if method.formula]

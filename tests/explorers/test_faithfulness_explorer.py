@@ -35,7 +35,7 @@ def assert_covering_is_shown(explorer, classifier, image):
     if key in cu.METHODS:
         heatmap = cu.METHODS[key].compute(classifier, image, index)
     else:
-        heatmap = cu.BLIND_MAPS[key](image)
+        heatmap = cu.BASELINE_MAPS[key](image)
     fraction = explorer.covered.value / 28
     for name, rest, function in [
         ("deletion", False, cu.deletion_curve),
@@ -52,7 +52,7 @@ def assert_covering_is_shown(explorer, classifier, image):
     assert explorer.map.label in words(explorer) and f"class {index}" in words(explorer)
 
 
-@pytest.mark.parametrize("key", [*cu.METHODS, *cu.BLIND_MAPS])
+@pytest.mark.parametrize("key", [*cu.METHODS, *cu.BASELINE_MAPS])
 def test_every_map(explorer, small, picture, key):
     explorer.map.value = key
     explorer.wait()

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import course_utils as cu
+from course_utils.engine.runner import to_array
 from course_utils.methods.all_layers import layer_gradients, run_layers
 from course_utils.methods.class_activation import keep_positive, maps_and_gradients
-from course_utils.networks.runner import to_array
 
 
 def test_feature_maps_and_logits(embedded, chelsea):

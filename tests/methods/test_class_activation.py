@@ -5,8 +5,8 @@ import pytest
 from small_networks import chain, layers, wrap
 
 import course_utils as cu
+from course_utils.backend import keras, tf
 from course_utils.methods.class_activation import grad_cam_plus_plus, maps_and_gradients
-from course_utils.networks.backend import keras, tf
 
 # Nothing here may warn unless a test expects it: neither Keras ("the structure of `inputs` doesn't
 # match"), nor NumPy (overflow, division by zero).

@@ -3,7 +3,7 @@ import pytest
 from small_networks import wrap
 
 import course_utils as cu
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 
 def reference(classifier, image, names):

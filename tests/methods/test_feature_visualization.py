@@ -7,7 +7,7 @@ import pytest
 from small_networks import chain, layers, plain, wrap
 
 import course_utils as cu
-from course_utils.networks.backend import tf
+from course_utils.backend import tf
 
 GRAY_TO_1 = 127.5
 

@@ -5,7 +5,7 @@ import pytest
 from small_networks import chain, layers, wrap
 
 import course_utils as cu
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 pytestmark = [
     pytest.mark.filterwarnings("error::UserWarning"),

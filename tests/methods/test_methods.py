@@ -10,7 +10,7 @@ import pytest
 from small_networks import layers, nested, plain, residual, wrap
 
 import course_utils as cu
-from course_utils.networks.backend import keras, tf
+from course_utils.backend import keras, tf
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from small_networks import applied_twice, chain, head_nested, layers, nested, residual, wrap
 
 import course_utils as cu
-from course_utils.networks.backend import keras, tf
+from course_utils.backend import keras, tf
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
 

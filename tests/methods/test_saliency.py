@@ -5,8 +5,8 @@ import pytest
 from small_networks import chain, layers, wrap
 
 import course_utils as cu
+from course_utils.backend import keras, tf
 from course_utils.methods.saliency import weighted_input_gradients
-from course_utils.networks.backend import keras, tf
 
 BATCH_SIZE = 5  # of small networks
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")

@@ -7,8 +7,8 @@ import pytest
 from small_networks import chain, layers, wrap
 
 import course_utils as cu
-from course_utils.checks import check_image
-from course_utils.networks.backend import keras, tf
+from course_utils.arguments import check_image
+from course_utils.backend import keras, tf
 
 
 def noise(*shape):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from course_utils.backend import keras
 from course_utils.networks import efficientnet_lite
-from course_utils.networks.backend import keras
 from course_utils.networks.efficientnet_lite import (
     EMBEDDED_FILE,
     build_efficientnet_lite0,

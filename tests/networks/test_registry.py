@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import course_utils as cu
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 from course_utils.networks.registry import EMBEDDED, NETWORKS, resolve_name
 
 CONSTRUCTORS = {

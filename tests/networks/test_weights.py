@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from small_networks import chain, layers
 
+from course_utils.backend import keras
 from course_utils.networks import vgg
-from course_utils.networks.backend import keras
 from course_utils.networks.vgg import build_vgg, load_vgg
 from course_utils.networks.weights import draw_kernel, load_weights, misfits_explained
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from course_utils.networks.backend import keras
-from course_utils.networks.graph import as_functional, is_network, rebuild
+from course_utils.backend import keras
+from course_utils.engine.graph import as_functional, is_network, rebuild
 
 _AFFINE = (keras.layers.Dense, keras.layers.Conv2D)
 _RESHAPING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.GlobalAveragePooling2D)

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from course_utils.networks.backend import keras
-from course_utils.networks.graph import Graph
+from course_utils.backend import keras
+from course_utils.engine.graph import Graph
 
 _WINDOWS = (
     keras.layers.Conv2D,

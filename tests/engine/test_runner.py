@@ -9,9 +9,9 @@ import pytest
 from small_networks import NETWORKS, chain, layers, nested, plain, wrap
 
 import course_utils as cu
-from course_utils.networks.backend import keras, tf
+from course_utils.backend import keras, tf
+from course_utils.engine.runner import to_array
 from course_utils.networks.classifier import runner_of
-from course_utils.networks.runner import to_array
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}
 

@@ -4,8 +4,8 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
-from course_utils.networks.backend import keras
-from course_utils.networks.graph import (
+from course_utils.backend import keras
+from course_utils.engine.graph import (
     Call,
     Graph,
     needed_calls,

@@ -5,8 +5,8 @@ import pytest
 import small_networks
 from small_networks import NETWORKS, chain, layers, nested, plain, residual
 
-from course_utils.networks.graph import needed_calls, output_of, run_calls, split_calls, trace_calls
-from course_utils.networks.logits import build_logits_model
+from course_utils.engine.graph import needed_calls, output_of, run_calls, split_calls, trace_calls
+from course_utils.engine.logits import build_logits_model
 
 PICTURES = np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 3)).astype(np.float32)
 

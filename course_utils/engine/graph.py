@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from reprlib import repr as shortened
 from typing import Any, NamedTuple
 
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
 
 
 class Call(NamedTuple):

@@ -28,6 +28,6 @@ def random_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.random.default_rng(0).random((_CELLS, _CELLS)).astype(np.float32)
 
 
-BLIND_MAPS: Mapping[str, Callable] = MappingProxyType(
+BASELINE_MAPS: Mapping[str, Callable] = MappingProxyType(
     {"edges": edge_map, "center": center_map, "random": random_map}
 )

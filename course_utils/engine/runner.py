@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.checks import is_whole_number
-from course_utils.networks.backend import keras, tf
-from course_utils.networks.folding import find_folds, fold_calls
-from course_utils.networks.graph import Graph, needed_calls, output_of, run_calls, split_calls
-from course_utils.networks.layers import (
+from course_utils.arguments import is_whole_number
+from course_utils.backend import keras, tf
+from course_utils.engine.folding import find_folds, fold_calls
+from course_utils.engine.graph import Graph, needed_calls, output_of, run_calls, split_calls
+from course_utils.engine.layers import (
     before_relu,
     conv_layer_names,
     explain_no_layer,
     feature_map_shapes,
 )
-from course_utils.networks.preprocessing import fit_preprocessing
-from course_utils.networks.receptive_field import Window, receptive_fields, receptive_windows
+from course_utils.engine.preprocessing import fit_preprocessing
+from course_utils.engine.receptive_field import Window, receptive_fields, receptive_windows
 
 Tensor = Any  # of TensorFlow, which brings no types
 

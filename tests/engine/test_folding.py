@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from small_networks import wrap
 
-from course_utils.networks.backend import keras
+from course_utils.backend import keras
+from course_utils.engine.folding import find_folds, fold_calls
+from course_utils.engine.graph import output_of, run_calls, trace_calls
 from course_utils.networks.classifier import runner_of
-from course_utils.networks.folding import find_folds, fold_calls
-from course_utils.networks.graph import output_of, run_calls, trace_calls
 
 layers = keras.layers
 PICTURES = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)

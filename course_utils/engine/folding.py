@@ -10,8 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.networks.backend import keras, tf
-from course_utils.networks.graph import Call, Graph, readers_of
+from course_utils.backend import keras, tf
+from course_utils.engine.graph import Call, Graph, readers_of
 
 _FOLDABLE = {
     keras.layers.Conv2D: keras.ops.conv,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from small_networks import chain, layers
 
-from course_utils.networks.backend import keras, tf
+from course_utils.backend import keras, tf
+from course_utils.engine.graph import trace_calls
+from course_utils.engine.receptive_field import receptive_fields
 from course_utils.networks.classifier import runner_of
-from course_utils.networks.graph import trace_calls
-from course_utils.networks.receptive_field import receptive_fields
 
 
 def network(*steps, size=33):

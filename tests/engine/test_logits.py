@@ -7,8 +7,8 @@ import pytest
 from scipy.special import softmax
 from small_networks import NETWORKS, chain, ends_in_logits, head_nested, layers, plain, two_outputs
 
-from course_utils.networks.backend import keras
-from course_utils.networks.logits import build_logits_model
+from course_utils.backend import keras
+from course_utils.engine.logits import build_logits_model
 
 PICTURES = np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 3)).astype(np.float32)
 LOGITS_ALREADY = (ends_in_logits, two_outputs)
