@@ -18,7 +18,7 @@ import { LARGEST_TILE, measureChannels, PAGE, resizeBicubic, scaleToBytes, shrin
 const MAX_PIXELS = 64_000_000;
 const SIDE = 640; // pixels of the longer side of a picture for the screen
 const NUM_SAMPLES = 20; // of SmoothGrad
-const NOISE_LEVEL = 0.2; // of SmoothGrad, as a share of the picture's range
+const NOISE_LEVEL = 0.05; // of SmoothGrad, as a share of the picture's range
 const NUM_STEPS = 50; // of Integrated Gradients
 
 let live; // what index.json says of the network

@@ -54,7 +54,7 @@ def integrated_gradients(
     start, end = to_array(start), to_array(inputs)
     nodes, weights = roots_legendre(num_steps)  # on [-1, 1]
     path = (start + np.float32((node + 1) / 2) * (end - start) for node in nodes)
-    average = weighted_input_gradients(classifier, path, weights / 2, class_index, progress)
+    average, _ = weighted_input_gradients(classifier, path, weights / 2, class_index, progress)
     return (end - start) * average
 
 
