@@ -7,6 +7,7 @@ import { loadKept, LoadError } from "./assets.js";
 import { backgroundOf, cover, rankPixels } from "./covering.js";
 import {
   activationMap,
+  gaussLegendre,
   integratedMagnitude,
   normalNumbers,
   scaleMagnitude,
@@ -17,7 +18,7 @@ import { LARGEST_TILE, measureChannels, PAGE, resizeBicubic, scaleToBytes, shrin
 const MAX_PIXELS = 64_000_000;
 const SIDE = 640; // pixels of the longer side of a picture for the screen
 const NUM_SAMPLES = 20; // of SmoothGrad
-const NOISE_LEVEL = 0.2; // of SmoothGrad, as a share of the picture's range
+const NOISE_LEVEL = 0.05; // of SmoothGrad, as a share of the picture's range
 const NUM_STEPS = 50; // of Integrated Gradients
 
 let live; // what index.json says of the network
@@ -146,20 +147,20 @@ const pixelMethods = {
   async integrated_gradients(index, report, check) {
     const { input } = picture;
     const black = (0 - live.mean[0]) / live.deviation; // all colors have one mean
-    const sum = await sumGradients(NUM_STEPS, index, report, check, (step) => {
-      const share = (step + 0.5) / NUM_STEPS;
-      return input.map((value) => black + share * (value - black));
-    });
-    return integratedMagnitude(sum.map((value, i) => (value * (input[i] - black)) / NUM_STEPS));
+    const { positions, weights } = gaussLegendre(NUM_STEPS);
+    const point = (step) => input.map((value) => black + positions[step] * (value - black));
+    const sum = await sumGradients(NUM_STEPS, index, report, check, point, weights);
+    return integratedMagnitude(sum.map((value, i) => value * (input[i] - black)));
   },
 };
 
-async function sumGradients(count, index, report, check, point) {
+async function sumGradients(count, index, report, check, point, weights = null) {
   const sum = new Float64Array(picture.input.length);
   for (let step = 0; step < count; step++) {
     await check();
     const gradient = await inputGradient(point(step), index);
-    for (let i = 0; i < sum.length; i++) sum[i] += gradient[i];
+    const weight = weights ? weights[step] : 1;
+    for (let i = 0; i < sum.length; i++) sum[i] += weight * gradient[i];
     report((step + 1) / count);
   }
   return sum;

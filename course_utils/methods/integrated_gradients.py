@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import roots_legendre
 
 from course_utils.arguments import check_image, is_whole_number
 from course_utils.engine.runner import to_array
@@ -22,7 +23,9 @@ def integrated_gradients(
     """Share the difference of a class's logit between a picture and a baseline among the pixels.
 
     The gradient is averaged along the straight path from the baseline to the picture, and
-    multiplied by their difference. The average is taken at the middles of `num_steps` equal parts.
+    multiplied by their difference. The average is taken at the nodes of Gauss-Legendre quadrature,
+    which lie closer together near both ends: with the same number of gradients it is nearer to the
+    integral than with equal steps.
 
     Args:
         classifier: `ImageClassifier`.
@@ -49,10 +52,9 @@ def integrated_gradients(
     num_steps = int(num_steps)
     inputs, start, class_index = _ends(classifier, image, class_index, baseline)
     start, end = to_array(start), to_array(inputs)
-    positions = (np.arange(num_steps) + 0.5) / num_steps
-    path = (start + np.float32(position) * (end - start) for position in positions)
-    weights = np.full(num_steps, 1 / num_steps)
-    average = weighted_input_gradients(classifier, path, weights, class_index, progress)
+    nodes, weights = roots_legendre(num_steps)  # on [-1, 1]
+    path = (start + np.float32((node + 1) / 2) * (end - start) for node in nodes)
+    average, _ = weighted_input_gradients(classifier, path, weights / 2, class_index, progress)
     return (end - start) * average
 
 

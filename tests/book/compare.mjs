@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 
 import { backgroundOf, blindMaps, cover, rankPixels } from "../../book/explorers/covering.js";
-import { activationMap } from "../../book/explorers/methods.js";
+import { activationMap, gaussLegendre } from "../../book/explorers/methods.js";
 import { brighten, measureChannels, resizeBicubic, scaleToBytes, turnGray } from "../../book/explorers/pixels.js";
 import { describeChannel, describeCovering, describeHeatmap, describeLayer, searchClasses } from "../../book/explorers/words.js";
 
@@ -15,6 +15,10 @@ const tasks = {
   },
   cam: ({ method, maps, gradients, positions }) =>
     activationMap(method, Float32Array.from(maps), Float32Array.from(gradients), positions),
+  nodes({ count }) {
+    const { positions, weights } = gaussLegendre(count);
+    return [...positions, ...weights];
+  },
   bytes: ({ maps, positions, channels }) =>
     scaleToBytes(Float32Array.from(maps), positions, 0, channels),
   gray({ pixels }) {

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.special import roots_legendre
 
 from course_utils.display import views
 from course_utils.display.tiles import scale_to_bytes, to_gray
@@ -83,6 +84,13 @@ def test_class_activation_maps_are_those_of_python(rng, maps):
     for heatmap, formula in zip(found, formulas.values(), strict=True):
         wanted = keep_positive(formula(maps, gradients))
         np.testing.assert_allclose(np.reshape(heatmap, (5, 7)), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 50])
+def test_nodes_of_integrated_gradients_are_those_of_python(count):
+    [found] = ask(("nodes", {"count": count}))
+    nodes, weights = roots_legendre(count)
+    np.testing.assert_allclose(found, [*(nodes + 1) / 2, *weights / 2], atol=1e-12)
 
 
 def test_tiles_and_bright_pixels_are_those_of_python(rng, maps):
