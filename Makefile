@@ -69,7 +69,7 @@ notebooks: $(INSTALLED) stamp ## build the .ipynb chapters from the .py files an
 	@$(VENV_PYTHON) tools/build_notebooks.py build
 
 exercises: $(INSTALLED) ## build students' and solution notebooks from the sheets in exercises/
-	@$(VENV_PYTHON) tools/build_exercises.py build
+	@$(VENV_PYTHON) exercises/tools/build_exercises.py build
 
 live: $(INSTALLED) ## build the live notebooks and the lecturer's pages from chapters and live/notes
 	@$(VENV_PYTHON) tools/build_live.py build
@@ -83,7 +83,7 @@ check: $(INSTALLED) ## say which derived files are stale; check imports, types a
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
 	$(VENV_PYTHON) tools/build_pictures.py check || status=1; \
-	$(VENV_PYTHON) tools/build_exercises.py check || status=1; \
+	$(VENV_PYTHON) exercises/tools/build_exercises.py check || status=1; \
 	$(VENV_PYTHON) tools/build_live.py check || status=1; \
 	found=$$(.venv/bin/lint-imports) || { echo "$$found"; status=1; }; \
 	$(VENV_PYTHON) -m mypy || status=1; \

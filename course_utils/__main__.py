@@ -1,4 +1,4 @@
-"""The commands of `python -m course_utils`: doctor, fetch, survey, grade."""
+"""The commands of `python -m course_utils`: doctor, fetch, survey."""
 
 import argparse
 import contextlib
@@ -40,11 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
     surveyor.add_argument("--output", metavar="DIR", help="default: FOLDER-survey; goes on there")
     surveyor.add_argument("--workers", type=int, metavar="N", help="processes; default: threads")
     surveyor.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster")
-    grader = commands.add_parser("grade", help="examine a folder of handed-in notebooks: a table")
-    grader.add_argument("folder", type=Path, help="NAME.ipynb for each student, or a folder NAME")
-    grader.add_argument("--seconds", type=float, default=120, help="time for a notebook (120)")
-    grader.add_argument("--gigabytes", type=float, default=3, help="memory for a notebook (3)")
-    grader.add_argument("--jobs", type=int, default=2, help="how many run at once (2)")
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
@@ -52,8 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "survey":
             return survey(options)
-        if options.command == "grade":
-            return grade(options.folder, options.seconds, options.gigabytes, options.jobs)
         return run_doctor() if options.command == "doctor" else fetch(options.name)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
@@ -199,31 +192,6 @@ def _fetch(name):
     share = "To share it, let others read this folder, and set COURSE_CACHE to it for them:\n  "
     happened = "was there already" if cached else "is downloaded"
     return f"{name} {happened}: {path.name}\n{share}{path.parent}"
-
-
-def grade(folder: Path, seconds: float, gigabytes: float, jobs: int) -> int:
-    """Print a table (CSV) of what is done in each notebook of a folder, for lecturers.
-
-    The random arrays come from the environment variable COURSE_SEED, a whole number that students
-    do not know; without it, from chance.
-
-    Args:
-        folder, seconds, gigabytes, jobs: As for `grade.grade_folder`.
-
-    Returns:
-        0, or 1 after a sentence on the error stream about what went wrong.
-    """
-    if sys.platform == "win32":
-        print("Grading needs Linux or macOS, for its limits of time and memory.", file=sys.stderr)
-        return 1
-    from course_utils.exercises.grade import grade_folder, write_table
-
-    try:
-        write_table(grade_folder(folder, seconds, gigabytes, jobs), sys.stdout)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ def test_this_copy_is_stamped(capsys):
 
 
 def test_a_chapter_leads_to_its_exercises_where_it_has_some(course):
-    sheet = course / f"exercises/{CHAPTERS[1]}.py"
-    sheet.parent.mkdir()
+    sheet = course / f"{stamp.SHEETS}/{CHAPTERS[1]}.py"
+    sheet.parent.mkdir(parents=True)
     sheet.touch()
     stamp.main([], course)
     links = [f"(../exercises/student/{name}.ipynb)" for name in CHAPTERS[:2]]

@@ -3,7 +3,7 @@
     python tools/build_book.py
 
 Everything on a page comes from its notebook, which is not run again; order, titles and questions
-come from notebooks/contents.toml. The exercises come from exercises/*.py, the lecturer's pages from
+come from notebooks/contents.toml. The exercises come from their sheets, the lecturer's pages from
 live/. What is taken from npm (book/packages.toml) is fetched once, into
 build/npm/. The site asks no other server for anything.
 

@@ -17,7 +17,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import build_exercises
 import derived
 import stamp
 from build_notebooks import caption_of, cell_ids, read_source, serialize
@@ -33,6 +32,8 @@ from lessons import (
     to_type,
     total,
 )
+
+from course_exercises.task import read_tasks
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_LINES = 8  # to type in a cell
@@ -169,10 +170,8 @@ def plans_of(lessons, tasks):
 def shortest_tasks(root):
     """Return {chapter: the shortest task of its sheet, the first of them}."""
     return {
-        path.stem: min(
-            build_exercises.tasks_of(read_source(path), path), key=lambda task: task.minutes
-        )
-        for path in sorted((root / "exercises").glob("*.py"))
+        path.stem: min(read_tasks(path), key=lambda task: task.minutes)
+        for path in sorted((root / stamp.SHEETS).glob("[0-9]*.py"))
     }
 
 

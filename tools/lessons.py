@@ -11,13 +11,13 @@ The notes, live/notes/NN_name.toml, have a [[step]] for each code cell but set-u
 What they promise is checked: a plan uses only names that its own cells define.
 """
 
+import ast
 import re
 import symtable
 import tomllib
 from itertools import takewhile
 from typing import NamedTuple
 
-import build_exercises
 import nbformat
 import stamp
 from build_notebooks import output_text
@@ -74,7 +74,15 @@ def to_type(source):
 
 def is_given(cell):
     """Tell whether a code cell has no step: the setup cell, and those that only import."""
-    return "cellView" in cell.metadata or build_exercises.only_imports(cell.source)
+    return "cellView" in cell.metadata or only_imports(cell.source)
+
+
+def only_imports(source):
+    """Tell whether a cell does nothing but import."""
+    if "%" in source or "get_ipython" in source:
+        return False
+    body = ast.parse(source).body
+    return bool(body) and all(isinstance(node, ast.Import | ast.ImportFrom) for node in body)
 
 
 def read_lesson(root, chapter):

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from course_utils.exercises.examine import DONE, OPEN, TRIED
-from course_utils.exercises.sheets import INDEX
+from course_exercises.examine import DONE, OPEN, TRIED
+from course_exercises.task import list_tasks
 
 _RESULTS_BYTES = 1_000_000  # more than all tasks can give
 _NOT_EXAMINED, _MISSING = "not examined", "missing"
@@ -116,7 +116,7 @@ def run_notebook(
         results, work = Path(folder, "results"), Path(folder, "work")
         work.mkdir()
         limits = [str(int(seconds)), str(int(gigabytes * 1e9))]
-        command = [sys.executable, "-m", "course_utils.exercises.hand_in"]
+        command = [sys.executable, "-m", "course_exercises.hand_in"]
         process = subprocess.Popen(
             [*command, str(path.resolve()), str(results), *limits],
             cwd=work,
@@ -186,7 +186,7 @@ def read_results(path: Path, end: str) -> tuple[dict[str, str], str]:
 def write_table(grades: Iterable[Grade], file: TextIO) -> None:
     """Write grades as CSV: student, how many tasks are done, one column for each task, problem."""
     grades = list(grades)
-    tasks = [task for task in INDEX if any(task in grade.results for grade in grades)]
+    tasks = [task for task in list_tasks() if any(task in grade.results for grade in grades)]
     writer = csv.writer(file)
     writer.writerow(["student", "done", *tasks, "problem"])
     for grade in grades:

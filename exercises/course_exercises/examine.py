@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.exercises.guard import without_the_course
-from course_utils.exercises.task import Task
+from course_exercises.guard import without_the_course
+from course_exercises.task import Task
 
 DONE, TRIED, OPEN = "done", "tried", "open"
 
@@ -319,7 +319,7 @@ def _no_gradient_hint(error):
 def _is_the_courses(function):
     while isinstance(function, functools.partial):
         function = function.func
-    return str(getattr(function, "__module__", "")).partition(".")[0] == "course_utils"
+    return str(getattr(function, "__module__", "")).startswith(("course_utils", "course_exercises"))
 
 
 def _name(function):

@@ -1,6 +1,6 @@
 """Runs one handed-in notebook and examines its answers; `grade` starts it in a process of its own.
 
-    python -m course_utils.exercises.hand_in NOTEBOOK RESULTS SECONDS BYTES
+    python -m course_exercises.hand_in NOTEBOOK RESULTS SECONDS BYTES
 
 The seed comes in the environment variable COURSE_SEED, which is gone before the first cell runs.
 RESULTS gets a line of JSON as soon as something is known, so that what was found stays found.
@@ -20,10 +20,9 @@ from IPython.utils.text import SList
 from traitlets.config import Config
 
 import course_utils as cu
-from course_utils.exercises.check import examine_answer
-from course_utils.exercises.examine import TRIED
-from course_utils.exercises.sheets import INDEX
-from course_utils.exercises.task import find_entry
+from course_exercises.check import examine_answer
+from course_exercises.examine import TRIED
+from course_exercises.task import find_entry, list_tasks
 
 _CHECKED = re.compile(r"""\bcheck\(\s*["']([^"']+)["']""")
 _PROGRAMS = ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system", "subprocess.Popen")
@@ -48,13 +47,13 @@ def main() -> None:
     except ValueError as error:
         tell(problem=str(error), finished=True)
         return
-    tasks = [task for task in INDEX if task in _CHECKED.findall("\n".join(cells))]
+    tasks = [task for task in list_tasks() if task in _CHECKED.findall("\n".join(cells))]
     tell(tasks=tasks)
     names, errors = run_cells(cells)
     if errors:
         tell(problem="; ".join(errors))
     limit_memory(int(num_bytes) + _RESERVE)
-    for task in INDEX:
+    for task in list_tasks():
         if task not in tasks and task not in names:
             continue
         function = names.get(task, names.get(find_entry(task).function))
@@ -144,7 +143,7 @@ def run_cells(cells: list[str]) -> tuple[dict[str, Any], list[str]]:
     handed: dict[str, Any] = {}
 
     def record(task=None, function=None, seed=None):
-        if task in INDEX:
+        if task in list_tasks():
             handed[task] = function
 
     cu.check = record

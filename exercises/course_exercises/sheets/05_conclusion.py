@@ -1,18 +1,49 @@
-"""Tasks of sheet 05; built by tools/build_exercises.py from 05_conclusion.py."""
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 5: Reading heatmaps
+#
+# To chapter [5](../../notebooks/05_conclusion.ipynb). Write the functions; the last cell of each task checks yours on
+# small random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
+# the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+
+# %%
+import course_utils as cu
 
 import numpy as np
 
-from course_utils.exercises.task import Task
+# %% [markdown]
+# ## 5a Why this name rather than that one? (10 minutes)
+#
+# Map the *difference* of two logits, with its sign. The network averages its last feature maps over their $Z$ places, and
+# a dense layer with weights $w^c_k$ makes the logits, so a class's signed map is
+# $S^c_{ij} = \sum_k \frac{w^c_k}{Z} A^k_{ij}$ (chapter 4.1). The map that you return adds up to the lead of the one class
+# over the other, apart from the biases.
 
 
+# %%
 def lead_map(maps, W, class_index, other):
     """Return the signed map of one class less that of the other, (h, w).
 
     maps: float array (h, w, channels), the last feature maps; W: (channels, classes).
     """
+    # solution
     height, width, _ = maps.shape
     return maps @ (W[:, class_index] - W[:, other]) / (height * width)
 
+
+# %% tags=["catalog"]
+from course_exercises.task import Task
 
 TASKS: dict[str, Task] = {}
 
@@ -87,17 +118,30 @@ TASKS["5a"] = Task(
     },
 )
 
+# %% [markdown]
+# ## 5b More heat than by chance? (10 minutes)
+#
+# 66% of the heat is on the shark. Is that much? If the box around it is 66% of the picture, it is nothing. Divide the
+# share of the heat in a box by the share of the cells in it: 1 is chance, 2 is twice as much. What is negative is not
+# heat. The box holds the rows from `top` up to, but not including, `bottom`, as a slice does, and the columns from `left`
+# up to `right`. Where there is no heat at all, return 0.
 
+
+# %%
 def heat_in_box(heatmap, top, bottom, left, right):
     """Return how many times more heat is in a box than by chance, a number.
 
     heatmap: float array (h, w), with its sign.
     """
+    # solution
     heat = np.maximum(heatmap, 0)
     if heat.sum() == 0:
         return 0.0
     inside = heat[top:bottom, left:right]
     return inside.sum() / heat.sum() * heat.size / inside.size
+
+
+# %% tags=["catalog"]
 
 
 def boxes(generator):
@@ -178,14 +222,26 @@ TASKS["5b"] = Task(
     },
 )
 
+# %% [markdown]
+# ## 5c Ask for a second class (15 minutes)
+#
+# A map that stays the same when the class changes does not explain the class. How much do two maps share? Take the hottest
+# `count` cells of each, and divide the number of cells that both have by the number of cells that at least one has
+# (*intersection over union*): 1 is the same cells, 0 no cell in common.
 
+
+# %%
 def overlap(one, other, count):
     """Return intersection over union of the hottest `count` cells of two maps, a number.
 
     one, other: float arrays (h, w), with their sign, without ties.
     """
+    # solution
     hottest_one, hottest_other = (set(np.argsort(-m.ravel())[:count]) for m in (one, other))
     return len(hottest_one & hottest_other) / len(hottest_one | hottest_other)
+
+
+# %% tags=["catalog"]
 
 
 def pairs_of_maps(generator):

@@ -1,17 +1,47 @@
-"""Tasks of sheet 04_0; built by tools/build_exercises.py from 04_0_methods_for_interpretation.py."""
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 4.0: Logits and probabilities
+#
+# To chapter [4](../../notebooks/04_0_methods_for_interpretation.ipynb). Write the functions; the last cell of each task
+# checks yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+
+# %%
+import course_utils as cu
 
 import keras
 import numpy as np
 
-from course_utils.exercises.task import Task
-from course_utils.exercises.tiny import tiny_network
+# %% [markdown]
+# ## 4.0a A softmax that survives (10 minutes)
+#
+# Turn the logits of several pictures into probabilities, $p_c = e^{z_c} / \sum_k e^{z_k}$, one row for each picture. Take
+# care: $e^{1000}$ is infinite for a computer. What did the chapter say happens if you subtract the same number from all
+# logits of a picture?
 
 
+# %%
 def softmax(logits):
     """Return probabilities, (N, classes), of any finite logits, (N, classes)."""
+    # solution
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
+
+# %% tags=["catalog"]
+from course_exercises.task import Task
+from course_exercises.tiny import tiny_network
 
 TASKS: dict[str, Task] = {}
 
@@ -119,17 +149,28 @@ TASKS["4.0a"] = Task(
     },
 )
 
+# %% [markdown]
+# ## 4.0b Take the softmax off (15 minutes)
+#
+# Build the network up to its logits. `model` ends in a dense layer with a softmax in it. Everyone else who uses `model`
+# must still get probabilities.
 
+
+# %%
 def without_softmax(model):
     """Return a Keras model that computes the logits of `model`.
 
     model: a Keras model whose last layer is dense, with a softmax.
     """
+    # solution
     last = model.layers[-1]
     dense = keras.layers.Dense(last.units, name="logits")
     logits_model = keras.Model(model.input, dense(last.input))
     dense.set_weights(last.get_weights())
     return logits_model
+
+
+# %% tags=["catalog"]
 
 
 def classifiers(generator):
@@ -200,15 +241,32 @@ TASKS["4.0b"] = Task(
     logits_of,
 )
 
+# %% [markdown]
+# ## 4.0c What a probability's gradient mixes in (20 minutes)
+#
+# You have the gradients of *all* logits at the picture. What is the gradient of the probability of one class? The chapter's
+# formula, written shorter:
+#
+# $$ \frac{\partial p_c}{\partial x} = p_c \, \Big( \frac{\partial z_c}{\partial x}
+# - \sum_k p_k \, \frac{\partial z_k}{\partial x} \Big) , $$
+#
+# where $k$ runs over all classes, $c$ as well. You may call your `softmax` of task 4.0a. It wants a row for each picture,
+# so give it one: `softmax(logits[np.newaxis])[0]`.
 
+
+# %%
 def probability_gradient(logits, gradients, class_index):
     """Return the gradient of a class's probability, (H, W, 3).
 
     logits: float array (classes,), of one picture.
     gradients: float array (classes, H, W, 3), of each logit.
     """
+    # solution
     p = softmax(logits[np.newaxis])[0]
     return p[class_index] * (gradients[class_index] - np.tensordot(p, gradients, axes=1))
+
+
+# %% tags=["catalog"]
 
 
 def logits_and_gradients(generator):

@@ -1,24 +1,54 @@
-"""Tasks of sheet 04_2; built by tools/build_exercises.py from 04_2_saliency_maps.py."""
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 4.2: Saliency maps
+#
+# To chapter [4.2](../../notebooks/04_2_saliency_maps.ipynb). Write the functions; the last cell of each task checks
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+
+# %%
+import course_utils as cu
 
 import numpy as np
 import tensorflow as tf
 
-from course_utils.exercises.task import Task
-from course_utils.exercises.tiny import last_ranked, tiny_network
+# %% [markdown]
+# ## 4.2a Saliency from memory (10 minutes)
+#
+# How much does the logit of a class change with each pixel?
+# $ M_{ij} = \max_k \left| \partial y^c / \partial x_{ijk} \right| $, divided by its maximum. `model` ends in logits: the
+# softmax has been taken off.
 
 
+# %%
 def saliency_map(model, inputs, class_index):
     """Return vanilla saliency in [0, 1], (H, W).
 
     model: a Keras model that ends in logits.
     inputs: a float tensor (1, H, W, 3), one preprocessed picture.
     """
+    # solution
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         logit = model(inputs)[0, class_index]
     magnitude = tf.reduce_max(tf.abs(tape.gradient(logit, inputs)[0]), axis=-1)
     return magnitude / tf.reduce_max(magnitude)
 
+
+# %% tags=["catalog"]
+from course_exercises.task import Task
+from course_exercises.tiny import last_ranked, tiny_network
 
 TASKS: dict[str, Task] = {}
 
@@ -111,16 +141,28 @@ TASKS["4.2a"] = Task(
     },
 )
 
+# %% [markdown]
+# ## 4.2b SmoothGrad until two seeds agree (15 minutes)
+#
+# How many samples are enough? `smooth(num_samples, seed)` returns a SmoothGrad map. Try 1, 2, 4, 8, … samples. Compute
+# the map with seed 0 and with seed 1, and return the first number of samples at which both agree: Pearson's
+# correlation of all their values is `least` or more. Each call is expensive, so don't go on when you have it.
 
+
+# %%
 def samples_needed(smooth, least):
     """Return the first of 1, 2, 4, 8, ... samples with which the maps of seeds 0 and 1 agree.
 
     smooth: function (num_samples, seed) to a float array (H, W).
     """
+    # solution
     num_samples = 1
     while np.corrcoef(smooth(num_samples, 0).ravel(), smooth(num_samples, 1).ravel())[0, 1] < least:
         num_samples *= 2
     return num_samples
+
+
+# %% tags=["catalog"]
 
 
 def noisy_maps(generator):
@@ -247,13 +289,25 @@ TASKS["4.2b"] = Task(
     },
 )
 
+# %% [markdown]
+# ## 4.2c Integrated Gradients from any baseline (20 minutes)
+#
+# A black baseline gives a black pixel no attribution, whatever it does. So take the baseline as an argument:
+#
+# $$ \text{IG}_i = (x_i - x'_i) \, \frac{1}{n} \sum_{s=0}^{n-1} \frac{\partial F}{\partial x_i}
+# \Big( x' + \frac{s + \frac12}{n} \, (x - x') \Big) . $$
+#
+# The gradients are taken at the *middles* of $n$ equal parts. `model` ends in logits, and $F$ is the logit of the class.
 
+
+# %%
 def integrated_gradients(model, inputs, baseline, class_index, num_steps):
     """Return Integrated Gradients with their sign, (H, W, 3).
 
     model: a Keras model that ends in logits.
     inputs, baseline: float tensors (1, H, W, 3), preprocessed pictures.
     """
+    # solution
     total = tf.zeros_like(inputs)
     for step in range(num_steps):
         point = baseline + (step + 0.5) / num_steps * (inputs - baseline)
@@ -262,6 +316,9 @@ def integrated_gradients(model, inputs, baseline, class_index, num_steps):
             logit = model(point)[0, class_index]
         total += tape.gradient(logit, point)
     return ((inputs - baseline) * total / num_steps)[0]
+
+
+# %% tags=["catalog"]
 
 
 def pictures_and_baselines(generator):

@@ -3,9 +3,8 @@
 import secrets
 from typing import Any
 
-from course_utils.exercises.examine import DONE, OPEN, TRIED, Report, examine
-from course_utils.exercises.sheets import INDEX
-from course_utils.exercises.task import find_entry, find_sheet
+from course_exercises.examine import DONE, OPEN, TRIED, Report, examine
+from course_exercises.task import find_entry, find_sheet, list_tasks
 
 _status: dict[str, str] = {}  # of the tasks tried since the kernel started
 _MARKS = {DONE: "[x]", TRIED: "[-]", OPEN: "[ ]"}
@@ -64,8 +63,8 @@ def format_report(task: str, report: Report, seed: int) -> str:
 
 def format_sheet(status: dict[str, str]) -> str:
     """Return the list of all tasks with what is known of each."""
-    rows = [(_MARKS[status.get(task, OPEN)], task, find_entry(task)) for task in INDEX]
-    lines = [f"{mark} {task:5s} {e.title} ({e.minutes} min)" for mark, task, e in rows]
+    rows = [(_MARKS[status.get(entry.task, OPEN)], entry) for entry in list_tasks().values()]
+    lines = [f"{mark} {e.task:5s} {e.title} ({e.minutes} min)" for mark, e in rows]
     count = list(status.values()).count(DONE)
     lines.append(f"{count} of {len(rows)} done. [x] done, [-] tried, [ ] open")
     return "\n".join(lines)

@@ -48,11 +48,8 @@ def deletion_curve(predict, image, heatmap, fill, num_steps):
     return values
 
 
-# %%
-cu.check("7a", deletion_curve)
-
 # %% tags=["catalog"]
-from course_utils.exercises.task import Task
+from course_exercises.task import Task
 
 TASKS: dict[str, Task] = {}
 
@@ -180,9 +177,6 @@ def area(values):
     return ((values[:-1] + values[1:]) / 2).mean()
 
 
-# %%
-cu.check("7b", area)
-
 # %% tags=["catalog"]
 
 
@@ -274,9 +268,6 @@ def rank_correlation(before, after):
     return np.corrcoef(*ranks)[0, 1]
 
 
-# %%
-cu.check("7c", rank_correlation)
-
 # %% tags=["catalog"]
 
 
@@ -361,9 +352,3 @@ TASKS["7c"] = Task(
     ],
     {"it lies between -1 and 1": lambda value, *_: -1 - 1e-6 <= value <= 1 + 1e-6},
 )
-
-# %% [markdown]
-# Done? Then `cu.check()` shows what is left.
-
-# %%
-cu.check()

@@ -1,14 +1,43 @@
-"""Tasks of sheet 02; built by tools/build_exercises.py from 02_accessing_layers_and_weights.py."""
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 2: Layers and weights
+#
+# To chapter [2](../../notebooks/02_accessing_layers_and_weights.ipynb). Write the functions; the last cell of each task
+# checks yours on random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+
+# %%
+import course_utils as cu
 
 import numpy as np
 
-from course_utils.exercises.task import Task
+# %% [markdown]
+# ## 2a Count on paper (5 minutes)
+#
+# How many parameters has a convolution? Its filters are `height` x `width` and read `channels_in` channels; there are
+# `channels_out` of them, each with a bias. Don't look the formula up: think of one filter.
 
 
+# %%
 def count_parameters(height, width, channels_in, channels_out):
     """Return the number of parameters of a convolution, an int."""
+    # solution
     return (height * width * channels_in + 1) * channels_out
 
+
+# %% tags=["catalog"]
+from course_exercises.task import Task
 
 TASKS: dict[str, Task] = {}
 
@@ -62,14 +91,26 @@ TASKS["2a"] = Task(
     {"it is a whole number": lambda count, *_: count == int(count)},
 )
 
+# %% [markdown]
+# ## 2b Kernels as pictures (15 minutes)
+#
+# Make color pictures of VGG16's first kernels. Their three input channels are blue, green, red; a picture wants red,
+# green, blue. A weight of 0 becomes mid-gray, 0.5, and one scale serves *all* filters: the weight with the largest
+# magnitude becomes 1 if it is positive and 0 if it is negative.
 
+
+# %%
 def kernel_patches(kernels):
     """Return pictures in [0, 1] of the kernels, in the same order and shape.
 
     kernels: float array (height, width, 3, filters), the channels are blue, green, red.
     """
+    # solution
     rgb = kernels[:, :, ::-1]
     return 0.5 + 0.5 * rgb / np.abs(rgb).max()
+
+
+# %% tags=["catalog"]
 
 
 def kernels_of_layers(generator):
@@ -144,16 +185,28 @@ TASKS["2b"] = Task(
     },
 )
 
+# %% [markdown]
+# ## 2c Opposite kernels (20 minutes)
+#
+# The chapter found two kernels that are nearly each other's negative. Find such a pair: the two filters whose *directions*
+# are most opposite. The direction of a filter is all its weights in a row, divided by the root of their sum of squares;
+# the likeness of two directions is the sum of their products, from -1 (opposite) to 1 (the same).
 
+
+# %%
 def most_opposite(kernels):
     """Return (i, j) with i < j, the two filters with the smallest likeness.
 
     kernels: float array (height, width, channels, filters).
     """
+    # solution
     rows = kernels.reshape(-1, kernels.shape[-1])
     directions = rows / np.linalg.norm(rows, axis=0)
     likeness = directions.T @ directions
     return tuple(sorted(np.unravel_index(likeness.argmin(), likeness.shape)))
+
+
+# %% tags=["catalog"]
 
 
 def layers_with_pairs(generator):

@@ -44,13 +44,10 @@ def new_head(model, kernel, bias):
     return network
 
 
-# %%
-cu.check("8a", new_head)
-
 # %% tags=["catalog"]
-from course_utils.exercises.examine import NoNumbers
-from course_utils.exercises.task import Task
-from course_utils.exercises.tiny import tiny_network
+from course_exercises.examine import NoNumbers
+from course_exercises.task import Task
+from course_exercises.tiny import tiny_network
 
 TASKS: dict[str, Task] = {}
 
@@ -211,9 +208,6 @@ def find_label(predict, pictures, class_index, size):
             left[row, column] = predict(covered)[:, class_index].mean()
     return min(left, key=left.get)
 
-
-# %%
-cu.check("8b", find_label)
 
 # %% tags=["catalog"]
 
@@ -435,9 +429,6 @@ def two_experiments(predict, put_label, pictures, classes, class_index):
     return recognized.mean(), fooled.mean()
 
 
-# %%
-cu.check("8c", two_experiments)
-
 # %% tags=["catalog"]
 
 
@@ -554,9 +545,3 @@ TASKS["8c"] = Task(
     ],
     {"both are shares, from 0 to 1": lambda both, *_: ((0 <= both) & (both <= 1)).all()},
 )
-
-# %% [markdown]
-# Done? Then `cu.check()` shows what is left.
-
-# %%
-cu.check()

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from course_utils.exercises.check import examine_answer
-from course_utils.exercises.examine import DONE
+from course_exercises.check import examine_answer
+from course_exercises.examine import DONE
 
 
 def count_in_a_loop(height, width, channels_in, channels_out):

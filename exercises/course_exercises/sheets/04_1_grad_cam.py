@@ -1,22 +1,53 @@
-"""Tasks of sheet 04_1; built by tools/build_exercises.py from 04_1_grad_cam.py."""
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 4.1: Grad-CAM
+#
+# To chapter [4.1](../../notebooks/04_1_grad_cam.ipynb). Write the functions; the last cell of each task checks yours on
+# small random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
+# the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+
+# %%
+import course_utils as cu
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from course_utils.exercises.task import Task
-from course_utils.exercises.tiny import last_ranked, tiny_network
+# %% [markdown]
+# ## 4.1a Grad-CAM from memory (10 minutes)
+#
+# Close the chapter. Somebody has taken steps 1 and 2 for you, forward and backward: `maps` holds the feature maps
+# $A^k$ of a layer, `gradients` the gradient of the class's logit at each of their values. Take steps 3 and 4: average,
+# weighted sum, ReLU. Divide by the maximum, so that the hottest cell is 1. Where nothing speaks for the class, all
+# cells are 0.
 
 
+# %%
 def grad_cam(maps, gradients):
     """Return Grad-CAM in [0, 1], (h, w).
 
     maps, gradients: float arrays (h, w, channels).
     """
+    # solution
     weights = gradients.mean(axis=(0, 1))
     heatmap = np.maximum((maps * weights).sum(axis=-1), 0)
     return heatmap / (heatmap.max() or 1)
 
+
+# %% tags=["catalog"]
+from course_exercises.task import Task
+from course_exercises.tiny import last_ranked, tiny_network
 
 TASKS: dict[str, Task] = {}
 
@@ -118,13 +149,24 @@ TASKS["4.1a"] = Task(
     },
 )
 
+# %% [markdown]
+# ## 4.1b HiResCAM from Grad-CAM (25 minutes)
+#
+# Grad-CAM's mean throws away *where* a gradient is large. HiResCAM skips it:
+# $L^c = \text{ReLU}\big( \sum_k g^k \cdot A^k \big)$. Now all four steps, with a network: it ends in a dense layer with
+# a softmax, and you want the logit, so stop before that layer and multiply with its weights yourself, as in the
+# chapter. Divide by the maximum; where nothing speaks for the class, all cells are 0, as in 4.1a. Leave the model as it
+# is: others use it, too.
 
+
+# %%
 def hires_cam(model, inputs, class_index, layer_name):
     """Return HiResCAM in [0, 1], (h, w), for a class's logit at a layer.
 
     model: a Keras model that ends in a dense layer with a softmax.
     inputs: a float tensor (1, H, W, 3), one preprocessed picture.
     """
+    # solution
     last = model.layers[-1]
     maps_and_features = keras.Model(model.input, [model.get_layer(layer_name).output, last.input])
     with tf.GradientTape() as tape:
@@ -133,6 +175,9 @@ def hires_cam(model, inputs, class_index, layer_name):
     gradients = tape.gradient(logit, maps)
     heatmap = tf.nn.relu(tf.reduce_sum(gradients * maps, axis=-1))[0].numpy()
     return heatmap / (heatmap.max() or 1)
+
+
+# %% tags=["catalog"]
 
 
 def networks_and_pictures(generator):
@@ -237,18 +282,31 @@ TASKS["4.1b"] = Task(
     TASKS["4.1a"].properties,
 )
 
+# %% [markdown]
+# ## 4.1c Where is the heat? (15 minutes)
+#
+# One number says more than a colored cloud: the heat's center of mass, the mean place with the heat as weight. Give it
+# in pixels of the photograph. Compute it from the cells; don't stretch the heatmap first. A cell stands for an *area*, its
+# value in the middle of it (chapter 4.1). Where there is no heat at all, return the middle of the photograph,
+# (height / 2, width / 2).
 
+
+# %%
 def center_of_heat(heatmap, height, width):
     """Return (row, column) of the center of mass, in pixels of a picture of height x width.
 
     heatmap: float array (h, w), nowhere negative. Row 0.0 is the picture's upper edge.
     """
+    # solution
     if heatmap.sum() == 0:
         return height / 2, width / 2
     rows = (np.arange(heatmap.shape[0]) + 0.5) * height / heatmap.shape[0]
     columns = (np.arange(heatmap.shape[1]) + 0.5) * width / heatmap.shape[1]
     share = heatmap / heatmap.sum()
     return (share.sum(axis=1) * rows).sum(), (share.sum(axis=0) * columns).sum()
+
+
+# %% tags=["catalog"]
 
 
 def heatmaps(generator):

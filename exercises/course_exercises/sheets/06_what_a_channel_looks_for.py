@@ -43,12 +43,9 @@ def logits_without(maps, W, b, channel):
     return means @ W + b
 
 
-# %%
-cu.check("6a", logits_without)
-
 # %% tags=["catalog"]
-from course_utils.exercises.task import Task
-from course_utils.exercises.tiny import last_ranked, tiny_network
+from course_exercises.task import Task
+from course_exercises.tiny import last_ranked, tiny_network
 
 TASKS: dict[str, Task] = {}
 
@@ -135,9 +132,6 @@ def channels_to_flip(maps, W, b):
             return count
     return len(means)
 
-
-# %%
-cu.check("6b", channels_to_flip)
 
 # %% tags=["catalog"]
 
@@ -252,9 +246,6 @@ def climb(model, inputs, class_index, num_steps, step_size):
     return picture
 
 
-# %%
-cu.check("6c", climb)
-
 # %% tags=["catalog"]
 
 
@@ -347,9 +338,3 @@ TASKS["6c"] = Task(
     ],
     {"it goes uphill": rises},
 )
-
-# %% [markdown]
-# Done? Then `cu.check()` shows what is left.
-
-# %%
-cu.check()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(ROOT / "exercises/tools"))
 import build_exercises as tool  # noqa: E402
 
 SHEET = '''\
@@ -46,7 +46,7 @@ def help_for_all(x):
 cu.check("1a", double)
 
 # %% tags=["catalog"]
-from course_utils.exercises.task import Task
+from course_exercises.task import Task
 
 TASKS = {}
 

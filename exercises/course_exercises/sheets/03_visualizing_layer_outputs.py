@@ -1,16 +1,45 @@
-"""Tasks of sheet 03; built by tools/build_exercises.py from 03_visualizing_layer_outputs.py."""
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Exercises 3: Layer outputs
+#
+# To chapter [3](../../notebooks/03_visualizing_layer_outputs.ipynb). Write the functions; the last cell of each task
+# checks yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
+# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+
+# %%
+import course_utils as cu
 
 import keras
 import numpy as np
 
-from course_utils.exercises.task import Task
-from course_utils.exercises.tiny import tiny_network
+# %% [markdown]
+# ## 3a The extractor for one layer (5 minutes)
+#
+# The chapter builds a model that returns *every* layer's output. Build one that returns a single layer's: an array of
+# feature maps, not a dictionary. It shares the network's weights and leaves the network as it is.
 
 
+# %%
 def extractor(model, layer_name):
     """Return a Keras model, from the inputs of `model` to the output of one of its layers."""
+    # solution
     return keras.Model(model.input, model.get_layer(layer_name).output)
 
+
+# %% tags=["catalog"]
+from course_exercises.task import Task
+from course_exercises.tiny import tiny_network
 
 TASKS: dict[str, Task] = {}
 
@@ -97,7 +126,19 @@ TASKS["3a"] = Task(
     use=maps_of,
 )
 
+# %% [markdown]
+# ## 3b One number by hand (15 minutes)
+#
+# Compute a single value of a convolution with a ReLU, for one filter and one position:
+#
+# $$ a_{ij} = \text{ReLU}\Big( \sum_{u, v, c} K_{uvc} \; x_{i+u,\, j+v,\, c} + b \Big) . $$
+#
+# The position is the *middle* of the window. So for k = 3, u and v run over -1, 0, 1, and $K_{-1,-1}$ stands in
+# `kernels[0, 0]`. At the border the window sticks out; what lies beyond counts as 0. (This is Keras's `padding="same"`, as
+# VGG16 has it.)
 
+
+# %%
 def one_number(inputs, kernels, biases, filter_index, row, column):
     """Return the activation of one filter at one position, a number.
 
@@ -105,11 +146,15 @@ def one_number(inputs, kernels, biases, filter_index, row, column):
     kernels: float array (k, k, channels, filters), k is odd.
     biases: float array (filters,).
     """
+    # solution
     size = kernels.shape[0]
     margin = size // 2
     padded = np.pad(inputs, [(margin, margin), (margin, margin), (0, 0)])
     window = padded[row : row + size, column : column + size]
     return max((window * kernels[:, :, :, filter_index]).sum() + biases[filter_index], 0)
+
+
+# %% tags=["catalog"]
 
 
 def positions(generator):
@@ -236,15 +281,26 @@ TASKS["3b"] = Task(
     {"it is not negative": lambda value, *_: value >= 0},
 )
 
+# %% [markdown]
+# ## 3c Pooling by hand (15 minutes)
+#
+# From each window of 2 x 2 values pooling keeps the largest, in each channel by itself. Windows lie side by side. Where
+# height or width is odd, the last row or column falls away.
 
+
+# %%
 def max_pool(maps):
     """Return feature maps of half the height and width, (h // 2, w // 2, channels).
 
     maps: float array (h, w, channels).
     """
+    # solution
     height, width, channels = maps.shape
     even = maps[: height // 2 * 2, : width // 2 * 2]
     return even.reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
+
+
+# %% tags=["catalog"]
 
 
 def feature_maps(generator):

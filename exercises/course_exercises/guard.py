@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
 
-_PACKAGE = Path(__file__).parents[1]
+import course_utils
+
+_PACKAGE = Path(course_utils.__file__).parent
 _OFF = tuple(str(_PACKAGE / wing) for wing in ("methods", "networks", "display", "explorers"))
 
 
