@@ -1,7 +1,7 @@
 """Build the exercises: exercises/NN_name.py, the source, holds all of a sheet.
 
-    python tools/build_exercises.py build    write everything that is made from the sheets
-    python tools/build_exercises.py check    one line for each file that is stale
+    python -m tools.build_exercises build    write everything that is made from the sheets
+    python -m tools.build_exercises check    one line for each file that is stale
 
 From each sheet come the student's notebook, exercises/student/NN_name.ipynb; the lecturer's,
 exercises/solutions/NN_name.ipynb; and course_utils/exercises/sheets/sheet_NN.py, with which
@@ -21,10 +21,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import derived
 import nbformat
-import stamp
-from build_notebooks import cell_ids, read_source, serialize
+
+from tools import derived, stamp
+from tools.build_notebooks import cell_ids, read_source, serialize
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOG = "catalog"

@@ -1,6 +1,6 @@
 """Build the web book: the executed chapters become build/book/, a static site.
 
-    python tools/build_book.py
+    python -m book.tools.build_book
 
 Everything on a page comes from its notebook, which is not run again; order, titles and questions
 come from notebooks/contents.toml. The exercises come from exercises/*.py, the lecturer's pages from
@@ -21,10 +21,10 @@ import tomllib
 from pathlib import Path
 
 import nbformat
-import npm_packages
-import stamp
-from book_pages import PageError, cards, crop, make_page
-from book_parts import (
+
+from book.tools import npm_packages
+from book.tools.book_pages import PageError, cards, crop, make_page
+from book.tools.book_parts import (
     book_links,
     exercise_link,
     lecture_list,
@@ -35,8 +35,9 @@ from book_parts import (
     task_links,
     toctree,
 )
+from tools import stamp
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 _SCRIPT = '<script type="module" src="explorers/main.js"></script>'
 
 

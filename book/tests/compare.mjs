@@ -2,10 +2,10 @@
 
 import { readFileSync } from "node:fs";
 
-import { backgroundOf, blindMaps, cover, rankPixels } from "../../book/explorers/covering.js";
-import { activationMap } from "../../book/explorers/methods.js";
-import { brighten, measureChannels, resizeBicubic, scaleToBytes, turnGray } from "../../book/explorers/pixels.js";
-import { describeChannel, describeCovering, describeHeatmap, describeLayer, searchClasses } from "../../book/explorers/words.js";
+import { backgroundOf, blindMaps, cover, rankPixels } from "../explorers/covering.js";
+import { activationMap } from "../explorers/methods.js";
+import { brighten, measureChannels, resizeBicubic, scaleToBytes, turnGray } from "../explorers/pixels.js";
+import { describeChannel, describeCovering, describeHeatmap, describeLayer, searchClasses } from "../explorers/words.js";
 
 const tasks = {
   resize({ pixels, width, height, newWidth, newHeight }) {

@@ -4,10 +4,11 @@ import posixpath
 import re
 from typing import NamedTuple
 
-import build_exercises
 import nbformat
-from book_pages import bar, fold, inline, ways_to_open
-from build_notebooks import read_source
+
+from book.tools.book_pages import bar, fold, inline, ways_to_open
+from tools import build_exercises
+from tools.build_notebooks import read_source
 
 _LINK = re.compile(r"\[([^]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 _PAGES = {  # where a file of the repository is in the book

@@ -1,12 +1,12 @@
-// The explorers' arithmetic and words, on numbers worked out by hand: node --test tests/book
+// The explorers' arithmetic and words, on numbers worked out by hand: node --test book/tests
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { areaUnder, backgroundOf, cover, rankPixels } from "../../book/explorers/covering.js";
-import { activationMap, activationMapAtLast, normalNumbers, softmax } from "../../book/explorers/methods.js";
-import { bicubicWeights, brighten, cutTile, drawHeat, drawPage, measureChannels, stretch } from "../../book/explorers/pixels.js";
-import { explainNoClass, pageNames, percent, searchClasses } from "../../book/explorers/words.js";
+import { areaUnder, backgroundOf, cover, rankPixels } from "../explorers/covering.js";
+import { activationMap, activationMapAtLast, normalNumbers, softmax } from "../explorers/methods.js";
+import { bicubicWeights, brighten, cutTile, drawHeat, drawPage, measureChannels, stretch } from "../explorers/pixels.js";
+import { explainNoClass, pageNames, percent, searchClasses } from "../explorers/words.js";
 
 const close = (found, wanted, error = 1e-6) =>
   wanted.forEach((value, i) => assert.ok(Math.abs(found[i] - value) < error, `${found}`));

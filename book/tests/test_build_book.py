@@ -1,11 +1,10 @@
-"""From executed chapters to the pages of the web book: what tools/build_book.py gives to Sphinx."""
+"""From executed chapters to the pages of the web book: what `build_book` gives to Sphinx."""
 
 import base64
 import io
 import os
 import re
 import shutil
-import sys
 import tarfile
 from pathlib import Path
 
@@ -14,15 +13,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-import book_parts  # noqa: E402
-import build_book  # noqa: E402
-import npm_packages  # noqa: E402
-import stamp  # noqa: E402
-from book_pages import PageError, crop, make_page  # noqa: E402
-from book_parts import book_links, lecture_page  # noqa: E402
-from explorer_calls import ChapterReader  # noqa: E402
+from book.tools import book_parts, build_book, npm_packages
+from book.tools.book_pages import PageError, crop, make_page
+from book.tools.book_parts import book_links, lecture_page
+from book.tools.explorer_calls import ChapterReader
+from tools import stamp
+
+ROOT = Path(__file__).parents[2]
 
 ADDRESS = "https://github.com/some-school/look-inside"
 CONTENTS = [

@@ -6,11 +6,12 @@ import io
 import re
 from typing import NamedTuple
 
-import stamp
-from build_notebooks import caption_of
-from explorer_calls import ChapterReader
 from markdown_it import MarkdownIt
 from PIL import Image
+
+from book.tools.explorer_calls import ChapterReader
+from tools import stamp
+from tools.build_notebooks import caption_of
 
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
 _PREDICT = re.compile(r"^\*\*Predict, then run\.\*\*", re.MULTILINE)

@@ -1,7 +1,7 @@
 """Build the live edition and the lecturer's pages from the executed chapters and live/notes.
 
-    python tools/build_live.py build    write everything that is made from them
-    python tools/build_live.py check    one line for each file that is stale
+    python -m live.tools.build_live build    write everything that is made from them
+    python -m live.tools.build_live check    one line for each file that is stale
 
 From notebooks/NN_name.py comes live/NN_name.ipynb, the chapter in which the cells tagged `live`
 hold their first comment, the prompt, and nothing else. What the chapter tells about their results
@@ -17,11 +17,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-import build_exercises
-import derived
-import stamp
-from build_notebooks import caption_of, cell_ids, read_source, serialize
-from lessons import (
+from live.tools.lessons import (
     PLANS,
     LiveError,
     check_plans,
@@ -33,8 +29,10 @@ from lessons import (
     to_type,
     total,
 )
+from tools import build_exercises, derived, stamp
+from tools.build_notebooks import caption_of, cell_ids, read_source, serialize
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 8  # to type in a cell
 FOLD = "<details><summary>After the run</summary>\n\n", "\n\n</details>"
 _REMEDY = "run 'make live'"

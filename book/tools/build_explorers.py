@@ -1,6 +1,6 @@
 """Build what the explorers of the web book load, into build/explorers/assets.
 
-    python tools/build_explorers.py             needs onnx, and npm for ONNX Runtime
+    python -m book.tools.build_explorers          needs onnx, and npm for ONNX Runtime
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
 of the most probable classes, and curves of pictures that are covered step by step. For the reader's
@@ -20,12 +20,12 @@ import shutil
 import sys
 from pathlib import Path
 
-import npm_packages
 import numpy as np
-from export_network import export_blocks, export_network
 from PIL import Image
 
 import course_utils as cu
+from book.tools import npm_packages
+from book.tools.export_network import export_blocks, export_network
 from course_utils.backend import keras
 from course_utils.display.tiles import (
     COLOR_MAPS,
@@ -46,7 +46,7 @@ from course_utils.methods.class_activation import keep_positive
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import runner_of, to_probabilities
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build/explorers/assets"
 EMBEDDED, VGG16 = "efficientnet_lite0", "vgg16"
 LIVE_BLOCKS = "block3_pool"  # where VGG16 ends on a reader's own picture: 3.5 MB of 29

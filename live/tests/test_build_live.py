@@ -1,17 +1,16 @@
 """The live edition: a tiny chapter's pages and plans, and the course's own, which pours back."""
 
 import json
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-import build_live as tool  # noqa: E402
-import lessons  # noqa: E402
-from build_notebooks import read_source  # noqa: E402
+from live.tools import build_live as tool
+from live.tools import lessons
+from tools.build_notebooks import read_source
+
+ROOT = Path(__file__).parents[2]
 
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.py"))
 

@@ -17,10 +17,10 @@ import tomllib
 from itertools import takewhile
 from typing import NamedTuple
 
-import build_exercises
 import nbformat
-import stamp
-from build_notebooks import output_text
+
+from tools import build_exercises, stamp
+from tools.build_notebooks import output_text
 
 LIVE = "live"
 TYPED = 200  # characters a minute, by somebody who talks meanwhile
