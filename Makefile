@@ -74,7 +74,12 @@ exercises: $(INSTALLED) ## build students' and solution notebooks from the sheet
 live: $(INSTALLED) ## build the live notebooks and the lecturer's pages from chapters and live/notes
 	@$(VENV_PYTHON) -m live.tools.build_live build
 
-book: $(INSTALLED) ## build the web book, chapters, exercises and lecturer's pages, in build/book; needs npm
+build/npm/node_modules: book/package.json book/package-lock.json
+	@command -v npm >/dev/null || { echo "The book needs npm: install Node.js (nodejs.org)." >&2; exit 1; }
+	@mkdir -p build/npm && cp $^ build/npm
+	@cd build/npm && npm ci --silent --ignore-scripts --prefer-offline && touch node_modules
+
+book: $(INSTALLED) build/npm/node_modules ## build the web book, chapters, exercises and lecturer's pages, in build/book; needs npm
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,book]'
 	@$(VENV_PYTHON) -m book.tools.build_explorers
 	@$(VENV_PYTHON) -m book.tools.build_book

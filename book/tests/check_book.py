@@ -14,7 +14,6 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from book.tools import npm_packages
 from tools import stamp
 from tools.browser import chromium, console_errors, find_chromium, wait_until
 
@@ -86,7 +85,7 @@ def page(browser):
 
 @pytest.fixture(scope="session")
 def axe():
-    return npm_packages.read_file(npm_packages.read_packages()["axe-core"], "axe.min.js").decode()
+    return (ROOT / "build/npm/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 def set_scheme(page, scheme):

@@ -169,9 +169,9 @@ def test_the_code_typed_into_the_live_notebook_gives_the_chapter(chapter):
     """A lecturer types what the chapter has below each prompt; nothing else differs."""
     source = read_source(chapter)
     live = json.loads((ROOT / "live" / f"{chapter.stem}.ipynb").read_text())
-    assert len(live["cells"]) == len(source.cells)
+    cells = [cell for cell in source.cells if not lessons.has_tag(cell, "still")]
     typed = 0
-    for cell, whole in zip(live["cells"], source.cells, strict=True):
+    for cell, whole in zip(live["cells"], cells, strict=True):
         text = "".join(cell["source"])
         if lessons.is_live(whole):
             typed += 1

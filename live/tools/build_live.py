@@ -22,6 +22,7 @@ from live.tools.lessons import (
     LiveError,
     check_plans,
     comment_of,
+    has_tag,
     is_live,
     predictions,
     read_lesson,
@@ -45,6 +46,7 @@ def live_notebook(chapter):
         LiveError: A cell tagged `live` has no prompt, or more lines than one types.
     """
     notebook = read_source(chapter)
+    notebook.cells = [cell for cell in notebook.cells if not has_tag(cell, "still")]
     for cell, below in itertools.pairwise(notebook.cells):
         if below.cell_type == "markdown" and (is_live(cell) or caption_of(below)):
             below.source = folded(below.source)

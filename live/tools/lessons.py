@@ -22,7 +22,6 @@ import nbformat
 from tools import build_exercises, stamp
 from tools.build_notebooks import output_text
 
-LIVE = "live"
 TYPED = 200  # characters a minute, by somebody who talks meanwhile
 PLANS = {45: "45 minutes", 90: "90 minutes", 360: "A day"}
 _PREDICT = re.compile(
@@ -58,8 +57,12 @@ class Lesson(NamedTuple):
     cells: list[nbformat.NotebookNode]
 
 
+def has_tag(cell, tag):
+    return tag in cell.metadata.get("tags", [])
+
+
 def is_live(cell):
-    return LIVE in cell.metadata.get("tags", [])
+    return has_tag(cell, "live")
 
 
 def comment_of(source):
