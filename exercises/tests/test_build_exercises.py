@@ -3,14 +3,13 @@
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
+from exercises.tools import build_exercises as tool
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "exercises/tools"))
-import build_exercises as tool  # noqa: E402
 
 SHEET = '''\
 # %% [markdown]

@@ -28,7 +28,8 @@ def code_cells(kind):
 
 RIGHT, STUDENT = code_cells("solutions"), code_cells("student")
 CHECK = 'cu.check("7b", area)'
-BORROWED = f"from importlib import import_module\narea = import_module('course_exercises.sheets.{SHEET}').area\n{CHECK}"
+IMPORTED = f"import_module('course_exercises.sheets.{SHEET}')"
+BORROWED = f"from importlib import import_module\narea = {IMPORTED}.area\n{CHECK}"
 
 
 def edited(old, new):
