@@ -15,7 +15,6 @@ from course_utils.engine.graph import (
     split_calls,
 )
 
-_FEW_PLACES = 4
 _SHIFTING = (  # they keep the shape, and yet a place does not stay where it was
     keras.layers.MaxPooling2D,
     keras.layers.AveragePooling2D,
@@ -202,15 +201,13 @@ def _convolve(layer, inputs):
     return outputs + keras.ops.cast(layer.bias, outputs.dtype) if layer.use_bias else outputs
 
 
-def explain_few_places(graph: Graph, layer_name: str) -> str:
-    """Say that a layer's maps are too small to say where, or return "" where they are not."""
+def explain_one_place(graph: Graph, layer_name: str) -> str:
+    """Say that a layer has one place only, or return "" where it has more."""
     height, width, _ = feature_map_shapes(graph)[layer_name]
-    if height * width > _FEW_PLACES:
+    if height * width > 1:
         return ""
     return (
-        f"The maps of layer {layer_name!r} have {height} x {width} places for the whole picture, "
-        "so a heatmap can hardly say where. A layer further up has more, or a network for larger "
-        "pictures."
+        f"Layer {layer_name!r} has one place for the whole picture, so its heatmap can't say where."
     )
 
 

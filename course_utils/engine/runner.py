@@ -19,7 +19,7 @@ from course_utils.engine.layers import (
     before_relu,
     conv_layer_names,
     default_layer_name,
-    explain_few_places,
+    explain_one_place,
     explain_no_layer,
     feature_map_shapes,
 )
@@ -321,9 +321,9 @@ class Runner:
             return layer_name
         raise ValueError(explain_no_layer(self.graph, layer_name))
 
-    def explain_few_places(self, layer_name: str) -> str:
-        """See `layers.explain_few_places`."""
-        return explain_few_places(self.graph, layer_name)
+    def explain_one_place(self, layer_name: str) -> str:
+        """See `layers.explain_one_place`."""
+        return explain_one_place(self.graph, layer_name)
 
     def check_layer_names(self, layer_names: Any) -> list[str]:
         """Return a list of layers' names as it is.

@@ -148,8 +148,8 @@ class ClassExplorer(ClassifierExplorer):
             views.describe_heatmap(heatmap),
         )
         runner = runner_of(self.classifier)
-        if key.layer and (few_places := runner.explain_few_places(key.layer)):
-            self._say(few_places, problem=True)
+        if key.layer and (one_place := runner.explain_one_place(key.layer)):
+            self._say(one_place, problem=True)
         if not heatmap.any():
             self._say(f"{title}: {views.describe_heatmap(heatmap)}", problem=True)
 
