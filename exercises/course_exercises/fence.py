@@ -49,11 +49,11 @@ class Limits(NamedTuple):
     gigabytes: float
 
 
-def fence(num_bytes: int = _DISK) -> list[str]:
+def fence() -> list[str]:
     """Return the beginning of a command line that fences in the command which follows it."""
     python = [sys.prefix, sys.base_prefix, Path(sys.executable).resolve().parents[1]]
     seen = dict.fromkeys(map(str, [*_SYSTEM.split(), *python, *_PACKAGES]))
-    size = ["--size", str(num_bytes), "--tmpfs"]
+    size = ["--size", str(_DISK), "--tmpfs"]
     return [
         *"bwrap --unshare-all --die-with-parent --new-session --cap-drop ALL".split(),
         *"--proc /proc --dev /dev --remount-ro /dev".split(),
@@ -110,6 +110,7 @@ class Run:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self._root = psutil.Process(self._process.pid)
         Thread(target=self._watch, daemon=True).start()
 
     def __enter__(self) -> "Run":
@@ -140,13 +141,20 @@ class Run:
     def stop(self, reason: str) -> None:
         """End the process with all that it has started."""
         self.end = self.end or reason
-        for process in _family(self._process.pid):
-            with suppress(OSError):  # it has just ended
-                os.killpg(os.getpgid(process.pid), signal.SIGKILL)
+        for process in self._family():
+            with suppress(OSError, psutil.Error):  # it has just ended
+                if process.is_running():  # and no other has its number
+                    os.killpg(os.getpgid(process.pid), signal.SIGKILL)
+
+    def _family(self):
+        """Return the process and all that it has started."""
+        with suppress(psutil.Error):
+            return [self._root, *self._root.children(recursive=True)]
+        return []
 
     def _watch(self):
         while self._process.poll() is None:
-            family = _family(self._process.pid)
+            family = self._family()
             if time.monotonic() > self._deadline:
                 self.stop(f"stopped after {self.limits.seconds:g} s")
             elif len(family) > _MOST_PROCESSES:
@@ -154,15 +162,6 @@ class Run:
             elif _memory(family) > self.limits.gigabytes * 1e9 + 2e9:
                 self.stop("takes too much memory")
             time.sleep(0.1)
-
-
-def _family(pid):
-    """Return a process and all that it has started."""
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return []
 
 
 def _memory(family):

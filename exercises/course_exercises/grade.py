@@ -67,9 +67,7 @@ def grade_folder(folder: Path, limits: Limits, jobs: int) -> Iterator[Grade]:
     """
     students, seed = find_students(folder), secret_seed()
     if reason := missing_fence():
-        print(
-            f"No fence around the notebooks: {reason}. They can read your files.", file=sys.stderr
-        )
+        print(f"No fence: {reason}. The notebooks can read your files.", file=sys.stderr)
     paths = [path for files in students.values() for path in files]
     with ThreadPoolExecutor(jobs) as pool:
         runs = pool.map(lambda path: grade_file(path, seed, limits), paths)

@@ -55,9 +55,11 @@ def beneath(line):
     return edited("def area(values):", f"def area(values):\n    {line}")
 
 
-BORROWED = (
-    f"import importlib\narea = importlib.import_module('course_exercises.sheets.{SHEET}').area"
-)
+BORROWED = f"""
+from importlib import import_module
+area = import_module("course_exercises.sheets.{SHEET}").area
+{CHECK}
+"""
 LOOP = 'for task, function in {"7b": area}.items():\n    cu.check(task, function)'
 SHELL_LINES = "%matplotlib inline\n%pip install nothing\nfiles = !ls\n"
 THREAD = "import threading\nthreading.Thread(target=threading.Event().wait).start()"
@@ -70,7 +72,7 @@ HANDED_IN = {
     "ben_open.ipynb": (OPEN, 0, ""),
     "ida_syntax.ipynb": (after("def ("), 3, r"cell \d+: SyntaxError"),
     "ian_exits_inside.ipynb": (beneath("raise SystemExit"), 2, ""),
-    "joe_imports.ipynb": (edited(CHECK, f"{BORROWED}\n{CHECK}"), 2, ""),
+    "joe_imports.ipynb": (edited(CHECK, BORROWED), 2, ""),
     "leo_shell.ipynb": ([SHELL_LINES + RIGHT[0], *RIGHT[1:]], 3, ""),
     "mia_wrong.ipynb": (beneath("return 1 / 0"), 2, ""),
     "ned_deletes.ipynb": ([RIGHT[0]], 0, "it checks no task"),
@@ -105,16 +107,17 @@ for path in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline"
     assert b"{SEED}" not in open(path, "rb").read()
 """
 OUTLIVES = "import subprocess\nsubprocess.Popen(['sleep', '98765.4321'], start_new_session=True)"
+NOT_FOUND = "cell 1: FileNotFoundError"
 PRINTS = "for _ in range(300):\n    print('x' * 100_000)"
 HOSTILE = {
-    "reads_others.ipynb": (before("open('{folder}/ben_open.ipynb')"), 3, "cell 1: FileNotFoundError"),
-    "reads_home.ipynb": (before("open('{home}')"), 3, "cell 1: FileNotFoundError"),
+    "reads_others.ipynb": (before("open('{folder}/oda_empty.ipynb')"), 3, NOT_FOUND),
+    "reads_home.ipynb": (before("open('{home}')"), 3, NOT_FOUND),
     "reads_seed.ipynb": (after(READS_SEED), 3, ""),
     "writes_results.ipynb": (after(RESULT_LINE), 0, ".*"),
     "forges.ipynb": (after(FORGED), 0, ""),
     "loops.ipynb": (after("while True:\n    pass"), 0, f"stopped after {SECONDS} s"),
     "loops_inside.ipynb": (beneath("while True: pass"), 2, f"7b: stopped after {SECONDS} s"),
-    "forks.ipynb": (before("import os\nwhile True:\n    os.fork()"), 0, "starts too many processes"),
+    "forks.ipynb": (before("import os\nwhile True:\n    os.fork()"), 0, "(starts|takes) too .+"),
     "takes_4_gb.ipynb": (
         before("import numpy as np\nlarge = np.ones(500_000_000)"), 3, "cell 1: MemoryError"
     ),
@@ -216,7 +219,7 @@ def test_without_bubblewrap_one_line_says_so_and_it_goes_on(tmp_path):
     store(tmp_path / "ada.ipynb", RIGHT)
     rows, told = grade(tmp_path, PATH="")
     assert rows["ada"]["done"] == "3"
-    assert re.fullmatch(r"No fence: bubblewrap is not installed .+ can read your files\.\n", told)
+    assert re.fullmatch(r"No fence: bubblewrap is not installed .+\n", told)
 
 
 def test_values_decide_and_not_what_is_said_of_them():
