@@ -19,8 +19,8 @@ from course_utils.engine.layers import (
     before_relu,
     conv_layer_names,
     default_layer_name,
-    explain_one_place,
     explain_no_layer,
+    explain_one_place,
     feature_map_shapes,
 )
 from course_utils.engine.preprocessing import fit_preprocessing
