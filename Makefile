@@ -21,7 +21,7 @@ install: $(INSTALLED) ## create .venv and install everything the course needs
 	@echo "The course is installed in .venv: 'make lab' opens it."
 
 # A second run is instant: this file is newer than what it was made from.
-$(INSTALLED): pyproject.toml $(CONSTRAINTS) $(wildcard tools/jupyter/*)
+$(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "The course needs Python 3.11 or newer; $(PYTHON) is: $$("$(PYTHON)" --version 2>&1)"; \
 	  echo "Name a newer one: make install PYTHON=python3.12"; exit 1; } >&2
@@ -37,9 +37,11 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS) $(wildcard tools/jupyter/*)
 	@$(VENV_PYTHON) -c 'import matplotlib.font_manager'
 	@touch $(INSTALLED)
 
+# Its settings are in tools/jupyter, and hold for this JupyterLab alone.
 # JupyterLab refuses to run as root (a container's usual user) unless told that it is meant.
 lab: $(INSTALLED) ## open JupyterLab at chapter 1; on a server: make lab PORT=8888 BROWSER=no
-	@$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/01_introduction.ipynb \
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/01_introduction.ipynb \
 	  $(PORT:%=--port=% --ServerApp.port_retries=0) $(if $(filter no,$(BROWSER)),--no-browser) \
 	  $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -69,7 +71,7 @@ notebooks: $(INSTALLED) stamp ## build the .ipynb chapters from the .py files an
 	@$(VENV_PYTHON) tools/build_notebooks.py build
 
 exercises: $(INSTALLED) ## build students' and solution notebooks from the sheets in exercises/
-	@$(VENV_PYTHON) -m tools.build_exercises build
+	@$(VENV_PYTHON) -m exercises.tools.build_exercises build
 
 live: $(INSTALLED) ## build the live notebooks and the lecturer's pages from chapters and live/notes
 	@$(VENV_PYTHON) -m live.tools.build_live build
@@ -88,7 +90,7 @@ check: $(INSTALLED) ## say which derived files are stale; check imports, types a
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
 	$(VENV_PYTHON) -m tools.build_pictures check || status=1; \
-	$(VENV_PYTHON) -m tools.build_exercises check || status=1; \
+	$(VENV_PYTHON) -m exercises.tools.build_exercises check || status=1; \
 	$(VENV_PYTHON) -m live.tools.build_live check || status=1; \
 	found=$$(.venv/bin/lint-imports) || { echo "$$found"; status=1; }; \
 	$(VENV_PYTHON) -m mypy || status=1; \

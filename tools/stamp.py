@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
+SHEETS = "exercises/course_exercises/sheets"
 _COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 _BINDER_BADGE = "https://mybinder.org/badge_logo.svg"
 _CONTENTS = "[contents](../README.md#the-chapters)"
@@ -187,7 +188,7 @@ def stamped(root):
     }
     for number, chapter in enumerate(contents):
         path = folder / f"{chapter.file}.py"
-        has_exercises = (root / f"exercises/{chapter.file}.py").exists()
+        has_exercises = (root / SHEETS / f"{chapter.file}.py").exists()
         texts[path] = stamp_chapter(_read(path), contents, number, address, version, has_exercises)
         if "<!-- stamp: questions -->" in texts[path]:
             texts[path] = stamp_introduction(texts[path], contents)

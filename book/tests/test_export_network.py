@@ -55,7 +55,7 @@ def test_maps_logits_and_all_gradients_are_those_of_tensorflow(classifier, tmp_p
         for output, wanted in ((name, maps), (name + ":gradient", gradients)):
             wanted = np.asarray(wanted).transpose(0, 3, 1, 2)
             np.testing.assert_allclose(found[output], wanted, atol=2e-3 * np.abs(wanted).max())
-    [gradient] = classifier._runner.input_gradients(classifier.preprocess(image), 3)
+    _, [gradient] = classifier._runner.input_gradients(classifier.preprocess(image), 3)
     wanted = np.asarray(gradient).transpose(2, 0, 1)
     np.testing.assert_allclose(found["image:gradient"][0], wanted, atol=2e-3 * np.abs(wanted).max())
     [forward] = ReferenceEvaluator(str(tmp_path / "forward.onnx")).run(

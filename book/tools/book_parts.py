@@ -7,8 +7,9 @@ from typing import NamedTuple
 import nbformat
 
 from book.tools.book_pages import bar, fold, inline, ways_to_open
-from tools import build_exercises
-from tools.build_notebooks import read_source
+from course_exercises.task import read_tasks
+from exercises.tools import build_exercises
+from tools import stamp
 
 _LINK = re.compile(r"\[([^]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 _PAGES = {  # where a file of the repository is in the book
@@ -34,7 +35,7 @@ class Sheet(NamedTuple):
 
     file: str  # without its ending; the same as its chapter's
     title: str  # with its number
-    tasks: list  # of `build_exercises.Listed`
+    tasks: list  # of `course_exercises.task.Entry`
     source: nbformat.NotebookNode
 
     @property
@@ -46,10 +47,9 @@ def read_sheets(root, contents):
     """Return the `Sheet`s of a course, in the order of its chapters: {file: sheet}."""
     sheets = {}
     for chapter in contents:
-        path = root / f"exercises/{chapter.file}.py"
+        path = root / stamp.SHEETS / f"{chapter.file}.py"
         if path.exists():
-            source = read_source(path)
-            tasks = build_exercises.tasks_of(source, path)
+            source, tasks = build_exercises.read_sheet(path), read_tasks(path)
             heading = source.cells[0].source.partition("\n")[0]
             title = heading.removeprefix("# Exercises ").replace(": ", " ", 1)
             sheets[chapter.file] = Sheet(chapter.file, title, tasks, source)

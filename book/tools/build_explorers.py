@@ -41,6 +41,7 @@ from course_utils.io.images import SAMPLES
 from course_utils.methods.all_layers import layer_gradients, run_layers
 from course_utils.methods.baselines import BASELINE_MAPS, random_map
 from course_utils.methods.class_activation import keep_positive
+from course_utils.methods.integrated_gradients import path_nodes
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import runner_of, to_probabilities
 
@@ -134,11 +135,12 @@ def index(networks):
 def method_options():
     """Return the numbers with which the page computes as Python does: {method: {name: value}}."""
     smooth, steps = defaults(cu.smooth_grad), defaults(cu.integrated_gradients)["num_steps"]
+    positions, weights = path_nodes(steps)
     return {
         "smooth_grad": {key: smooth[key] for key in ("num_samples", "noise_level")},
         "integrated_gradients": {
-            "positions": ((np.arange(steps) + 0.5) / steps).tolist(),
-            "weights": np.full(steps, 1 / steps).tolist(),
+            "positions": positions.tolist(),
+            "weights": weights.tolist(),
         },
     }
 

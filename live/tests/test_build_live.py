@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course_exercises.task import Entry
 from live.tools import build_live as tool
 from live.tools import lessons
 from tools.build_notebooks import read_source
@@ -62,7 +63,7 @@ see = ["6.0"]
 @pytest.fixture
 def course(tmp_path):
     """A course of one chapter, executed; its folder."""
-    for folder in ("notebooks", "live/notes", "exercises"):
+    for folder in ("notebooks", "live/notes"):
         (tmp_path / folder).mkdir(parents=True)
     contents = '[[chapter]]\nfile = "01_sums"\ntitle = "1 Sums"\nminutes = 1\nquestion = "?"\n'
     (tmp_path / "notebooks/contents.toml").write_text(contents + 'learn = "to add"\n')
@@ -122,7 +123,7 @@ def test_the_page_has_all_that_a_lecturer_needs_in_order(course):
 
 
 def test_the_plans_say_what_to_leave_out_and_give_the_shortest_task(course, monkeypatch):
-    tasks = {"01_sums": tool.build_exercises.Listed("1b", "sheet_01", "f", "Short", 5)}
+    tasks = {"01_sums": Entry("1b", "01_sums", "f", "Short", 5)}
     monkeypatch.setattr(tool, "shortest_tasks", lambda root: tasks)
     tool.main(["build"], course)
     short, medium, day = (course / "live/plans.md").read_text().split("\n## ")[1:]

@@ -17,6 +17,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from course_exercises.task import read_tasks
 from live.tools.lessons import (
     PLANS,
     LiveError,
@@ -30,7 +31,7 @@ from live.tools.lessons import (
     to_type,
     total,
 )
-from tools import build_exercises, derived, stamp
+from tools import derived, stamp
 from tools.build_notebooks import caption_of, cell_ids, read_source, serialize
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,10 +170,8 @@ def plans_of(lessons, tasks):
 def shortest_tasks(root):
     """Return {chapter: the shortest task of its sheet, the first of them}."""
     return {
-        path.stem: min(
-            build_exercises.tasks_of(read_source(path), path), key=lambda task: task.minutes
-        )
-        for path in sorted((root / "exercises").glob("*.py"))
+        path.stem: min(read_tasks(path), key=lambda task: task.minutes)
+        for path in sorted((root / stamp.SHEETS).glob("[0-9]*.py"))
     }
 
 

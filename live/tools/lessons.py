@@ -11,6 +11,7 @@ The notes, live/notes/NN_name.toml, have a [[step]] for each code cell but set-u
 What they promise is checked: a plan uses only names that its own cells define.
 """
 
+import ast
 import re
 import symtable
 import tomllib
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from tools import build_exercises, stamp
+from tools import stamp
 from tools.build_notebooks import output_text
 
 TYPED = 200  # characters a minute, by somebody who talks meanwhile
@@ -77,7 +78,15 @@ def to_type(source):
 
 def is_given(cell):
     """Tell whether a code cell has no step: the setup cell, and those that only import."""
-    return "cellView" in cell.metadata or build_exercises.only_imports(cell.source)
+    return "cellView" in cell.metadata or only_imports(cell.source)
+
+
+def only_imports(source):
+    """Tell whether a cell does nothing but import."""
+    if "%" in source or "get_ipython" in source:
+        return False
+    body = ast.parse(source).body
+    return bool(body) and all(isinstance(node, ast.Import | ast.ImportFrom) for node in body)
 
 
 def read_lesson(root, chapter):

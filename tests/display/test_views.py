@@ -248,4 +248,3 @@ def test_finding_classes():
 def test_explaining_that_there_is_no_such_class():
     sentence = views.explain_no_class("cat", ["a", "b", "c"])
     assert sentence == 'None of the 3 classes has "cat" in its name. Try a shorter part of it.'
-

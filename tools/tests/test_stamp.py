@@ -81,8 +81,9 @@ def test_a_new_chapter_is_linked_everywhere_and_gets_its_setup_cell(course, caps
         row = {"file": "99_draft", "title": "99 A draft", "question": "Why?", "learn": "how"}
         file.write("\n[[chapter]]\nminutes = 15\n")
         file.writelines(f'{key} = "{value}"\n' for key, value in row.items())
-    (course / "exercises").mkdir()
-    (course / "exercises/99_draft.py").touch()
+    sheet = course / f"{stamp.SHEETS}/99_draft.py"
+    sheet.parent.mkdir(parents=True)
+    sheet.touch()
     capsys.readouterr()
     assert stamp.main(["check"], course) == 1
     assert "README.md: not as stamped; run 'make stamp'\n" in capsys.readouterr().out
