@@ -21,7 +21,7 @@ MAX_BYTES = 30_000_000
 _ORIENTATION = ExifTags.Base.Orientation
 
 # Raster formats only: others of Pillow's start a program (EPS) or accept almost any bytes (TGA).
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "PPM")
 
 _NO_PICTURES = {  # how such a file begins, in lower case -> what it is, and what to do
     rb"<!doctype html|<[^>]*html": "a web page (HTML). Copy the address of the picture itself.",
@@ -190,7 +190,7 @@ def _faults_in_words(what):
         raise
     except UnidentifiedImageError as error:
         raise ImageError(
-            f"{what} is not a picture in a format known here ({', '.join(_FORMATS)}), or its "
+            f"{what} is not a picture in a format known here ({', '.join(FORMATS)}), or its "
             "beginning is damaged. Open it in another program and save it as PNG."
         ) from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -217,7 +217,7 @@ def _decode(data, what):
             raise ImageError(f"{what} is {kind}")
     with _faults_in_words(what):
         Image.init()
-        formats = [name for name in _FORMATS if name in Image.OPEN]  # AVIF is a build option
+        formats = [name for name in FORMATS if name in Image.OPEN]  # AVIF is a build option
         with Image.open(io.BytesIO(data), formats=formats) as image:
             return _to_rgb(image, what)
 
