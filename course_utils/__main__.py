@@ -1,7 +1,9 @@
 """The commands of `python -m course_utils`: doctor, fetch, survey."""
 
 import argparse
+import contextlib
 import io
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from course_utils import __version__
 from course_utils.doctor import FIX, Row, examine
 
+_CONNECT_SECONDS = 20
 _SUBJECT_COLUMN, _FINDING_COLUMN, _WIDTH = 6, 18, 80
 
 
@@ -94,11 +97,9 @@ def _survey(options):
     """Return what to tell about it."""
     from course_utils.methods.survey import run_survey
 
-    folder = Path(options.folder).expanduser().resolve()
-    output = options.output or f"{folder.name}-survey"
-    found = run_survey(
-        folder, output, options.network, options.layers, options.workers, options.scheduler, True
-    )
+    output = options.output or f"{Path(options.folder).resolve().name}-survey"
+    with _dask(options.workers, options.scheduler):
+        found = run_survey(options.folder, output, options.network, options.layers)
     channels = sum(len(table.values) for table in found.examples.values())
     read = len(found.names) - len(found.skipped)
     lines = [f"skipped {name}: {reason}" for name, reason in found.skipped.items()]
@@ -108,6 +109,37 @@ def _survey(options):
         f"In Python: cu.load_survey({str(output)!r})",
     ]
     return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _dask(workers, address):
+    """Have Dask compute in threads, in processes, or on a cluster."""
+    try:
+        import dask.diagnostics
+
+        if address:
+            import distributed
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"A survey runs on Dask, and {error.name} is not installed here: "
+            "python -m pip install 'dask[distributed]'"
+        ) from error
+    if not address:
+        options = {"scheduler": "processes", "num_workers": workers} if workers else {}
+        if workers:
+            os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # the processes share the cores
+        with dask.config.set(options), dask.diagnostics.ProgressBar():
+            yield
+        return
+    try:
+        client = distributed.Client(address, timeout=_CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"No Dask cluster answers at {address!r} within {_CONNECT_SECONDS} seconds. "
+            "'dask scheduler' prints its address; 'dask worker ADDRESS' joins it."
+        ) from error
+    with client:
+        yield
 
 
 def fetch(name: str) -> int:

@@ -3,7 +3,7 @@
 import { addressOf, loadBuffer, loadJson } from "./assets.js";
 import { activationMapAtLast, softmax } from "./methods.js";
 import { EMBEDDED, Head, network, networkOf } from "./network.js";
-import { cutTile, LARGEST_TILE, PAGE } from "./pixels.js";
+import { cutTile } from "./pixels.js";
 import { rankClasses } from "./words.js";
 
 const NUM_PAGES = 24; // kept of a picture
@@ -115,13 +115,14 @@ export class SamplePicture extends Picture {
 
   async _loadPage(layer, page) {
     const { size } = this.layers[layer];
+    const { channels, largest } = this.index.pages;
     const [numbers, bitmap] = await Promise.all([
       loadBuffer(`${this.folder}/layers/${layer}.bin`),
       loadBitmap(`${this.folder}/tiles/${layer}_${page}.webp`),
     ]);
-    const shrink = Math.ceil(Math.max(size[0], size[1]) / LARGEST_TILE);
+    const shrink = Math.ceil(Math.max(size[0], size[1]) / largest);
     const [height, width] = [Math.ceil(size[0] / shrink), Math.ceil(size[1] / shrink)];
-    const count = Math.min(PAGE, size[2] - page * PAGE);
+    const count = Math.min(channels, size[2] - page * channels);
     const cells = cutTile(pixelsOf(bitmap), bitmap.width, height, width, count);
     bitmap.close();
     return { cells, height, width, count, numbers: readNumbers(numbers, size[2]) };

@@ -24,7 +24,7 @@ MAX_PIXELS = 40_000_000
 MAX_BYTES = 30_000_000
 
 # Raster formats only: others of Pillow's start a program (EPS) or accept almost any bytes (TGA).
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "PPM")
 
 _UPRIGHT = {  # EXIF orientation -> what makes the picture upright; 1 is upright already
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -215,7 +215,7 @@ def _pillow(what):
         raise
     except UnidentifiedImageError as error:
         raise ImageError(
-            f"{what} is not a picture in a format known here ({', '.join(_FORMATS)}), or its "
+            f"{what} is not a picture in a format known here ({', '.join(FORMATS)}), or its "
             "beginning is damaged. Open it in another program and save it as PNG."
         ) from error
     except Image.DecompressionBombError as error:
@@ -240,7 +240,7 @@ def _decode(data, what):
     _refuse_known_non_pictures(data, what)
     with _pillow(what):
         Image.init()
-        formats = [name for name in _FORMATS if name in Image.OPEN]  # AVIF is a build option
+        formats = [name for name in FORMATS if name in Image.OPEN]  # AVIF is a build option
         with Image.open(io.BytesIO(data), formats=formats) as image:
             return _to_rgb(image, what)
 

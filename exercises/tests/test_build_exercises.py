@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import nbformat
 import pytest
 
 from course_exercises.task import list_tasks
+from exercises.tools import build_exercises as tool
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "exercises/tools"))
-import build_exercises as tool  # noqa: E402
 
 SHEET = '''\
 # %% [markdown]

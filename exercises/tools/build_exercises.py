@@ -1,7 +1,7 @@
 """Build the notebooks of the exercises from the sheets.
 
-    python exercises/tools/build_exercises.py build    write the notebooks
-    python exercises/tools/build_exercises.py check    one line for each that is stale
+    python -m exercises.tools.build_exercises build    write the notebooks
+    python -m exercises.tools.build_exercises check    one line for each that is stale
 
 In: course_exercises/sheets/NN_name.py. Out: student/NN_name.ipynb and solutions/NN_name.ipynb. A
 sheet is a Python module in the percent format, which the package itself imports to check answers.
@@ -21,13 +21,10 @@ from pathlib import Path
 import nbformat
 
 from course_exercises.task import read_tasks
+from tools import derived, stamp
+from tools.build_notebooks import cell_ids, read_source, serialize
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import derived  # noqa: E402
-import stamp  # noqa: E402
-from build_notebooks import cell_ids, read_source, serialize  # noqa: E402
 
 _SOLUTION = re.compile(r"^( +)# solution\n", re.MULTILINE)
 _BODY = re.compile(r"^( +)# solution\n(?:\1.*(?:\n|\Z)|\n(?=\s*?\1))+", re.MULTILINE)

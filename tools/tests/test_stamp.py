@@ -9,9 +9,9 @@ import jupytext
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
-import stamp  # noqa: E402
+from tools import stamp
+
+ROOT = Path(__file__).parents[2]
 
 ADDRESS = "https://github.com/some-school/look-inside.cnns"
 CHAPTERS = [chapter.file for chapter in stamp.read_contents(ROOT)]

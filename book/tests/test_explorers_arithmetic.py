@@ -106,10 +106,13 @@ def test_sentences_are_those_of_python(rng, maps):
         ),
         ("heatmap", {"values": heat, "height": 6, "width": 9}),
         ("heatmap", {"values": 0 * heat, "height": 6, "width": 9}),
+        ("pages", {"channels": 80, "onPage": views.PAGE}),
+        ("none", {"text": 'a "giraffe"', "labels": ["a", "b"]}),
     )
     described = views.describe_layer("block1", "ReLU", maps, (7, 9))
     wanted = [[described, views.describe_channel(maps, channel)] for channel in channels]
     wanted += [views.describe_heatmap(heat), views.describe_heatmap(0 * heat)]
+    wanted += [views.page_names(80), views.explain_no_class('a "giraffe"', ["a", "b"])]
     assert found == wanted
 
 

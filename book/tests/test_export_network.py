@@ -1,8 +1,5 @@
 """The network as ONNX graphs, on a tiny one: forward and backward pass against TensorFlow."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -13,8 +10,7 @@ from course_utils.networks.classifier import ImageClassifier
 onnx = pytest.importorskip("onnx")
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from export_network import export_blocks, export_network  # noqa: E402
+from book.tools.export_network import export_blocks, export_network  # noqa: E402
 
 
 def tiny_network():
@@ -59,7 +55,7 @@ def test_maps_logits_and_all_gradients_are_those_of_tensorflow(classifier, tmp_p
         for output, wanted in ((name, maps), (name + ":gradient", gradients)):
             wanted = np.asarray(wanted).transpose(0, 3, 1, 2)
             np.testing.assert_allclose(found[output], wanted, atol=2e-3 * np.abs(wanted).max())
-    [gradient] = classifier._runner.input_gradients(classifier.preprocess(image), 3)
+    _, [gradient] = classifier._runner.input_gradients(classifier.preprocess(image), 3)
     wanted = np.asarray(gradient).transpose(2, 0, 1)
     np.testing.assert_allclose(found["image:gradient"][0], wanted, atol=2e-3 * np.abs(wanted).max())
     [forward] = ReferenceEvaluator(str(tmp_path / "forward.onnx")).run(

@@ -1,11 +1,10 @@
-"""Build what the explorers of the web book load, into build/explorers/assets.
+"""Sample pictures and networks go in; out comes build/explorers/assets, what the explorers load.
 
-    python tools/build_explorers.py             needs onnx, and npm for ONNX Runtime
+    python -m book.tools.build_explorers          needs onnx, and npm for ONNX Runtime
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
 of the most probable classes, and curves of pictures that are covered step by step. For the reader's
-own pictures: the embedded network (`export_network`) and ONNX Runtime, from its npm package, which
-book/packages.toml pins by its hash.
+own pictures: the embedded network (`export_network`) and ONNX Runtime, from its npm package.
 
 Binary files are little-endian. Those that end in .gz are unpacked by the page: they are small over
 the wire whatever the server does.
@@ -14,18 +13,17 @@ the wire whatever the server does.
 import base64
 import gzip
 import hashlib
+import inspect
 import io
 import json
 import shutil
-import sys
 from pathlib import Path
 
-import npm_packages
 import numpy as np
-from export_network import export_blocks, export_network
 from PIL import Image
 
 import course_utils as cu
+from book.tools.export_network import export_blocks, export_network
 from course_utils.backend import keras
 from course_utils.display.tiles import (
     COLOR_MAPS,
@@ -35,7 +33,7 @@ from course_utils.display.tiles import (
     scale_to_bytes,
     shrink_maps,
 )
-from course_utils.display.views import network_picture
+from course_utils.display.views import COLUMNS, PAGE, network_picture
 from course_utils.engine.runner import to_array
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS, MAPS, START
 from course_utils.io.imagenet import imagenet_classes
@@ -43,20 +41,19 @@ from course_utils.io.images import SAMPLES
 from course_utils.methods.all_layers import layer_gradients, run_layers
 from course_utils.methods.baselines import BASELINE_MAPS, random_map
 from course_utils.methods.class_activation import keep_positive
+from course_utils.methods.integrated_gradients import path_nodes
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import runner_of, to_probabilities
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build/explorers/assets"
 EMBEDDED, VGG16 = "efficientnet_lite0", "vgg16"
 LIVE_BLOCKS = "block3_pool"  # where VGG16 ends on a reader's own picture: 3.5 MB of 29
 VGG16_MEANS = [123.68, 116.779, 103.939]  # red, green, blue: what its preprocess_input subtracts
 VGG16_SAMPLES = ("great_white_shark", "chelsea", "astronaut")  # its maps are large
 
-RUNTIME = "onnxruntime-web"
-RUNTIME_FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+RUNTIME = ROOT / "build/npm/node_modules/onnxruntime-web/dist"
 
-PAGE, COLUMNS = 64, 8  # channels of a tile; in a row
 LARGEST_MAP = 112  # pixels; larger ones are averaged down
 LARGEST_LOSSLESS = 28  # pixels; more are photographs rather than patterns of few values
 NUM_RANKED = 20  # classes whose heatmaps at the last layer need no further file
@@ -85,10 +82,7 @@ ALT = {
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     classifier, vgg16 = cu.load_classifier("embedded"), load_vgg16()
-    try:
-        live = build_live(FOLDER / "live", classifier, vgg16[0])
-    except npm_packages.PackageError as error:
-        sys.exit(str(error))
+    live = build_live(FOLDER / "live", classifier, vgg16[0])
     networks = {
         EMBEDDED: build_network(FOLDER / EMBEDDED, classifier, cu.sample_image_names()),
         VGG16: build_network(FOLDER / VGG16, vgg16, VGG16_SAMPLES),
@@ -120,6 +114,8 @@ def index(networks):
              "gradients": row.num_gradients, "answers": row.answers}
             for key, row in METHODS.items()
         ],
+        "options": method_options(),
+        "pages": {"channels": PAGE, "largest": LARGEST_MAP},
         "covering": {
             "steps": len(FRACTIONS) - 1,
             "start": START,
@@ -133,6 +129,23 @@ def index(networks):
         },
         "networks": networks,
     }  # fmt: skip
+
+
+def method_options():
+    """Return the numbers with which the page computes as Python does: {method: {name: value}}."""
+    smooth, steps = defaults(cu.smooth_grad), defaults(cu.integrated_gradients)["num_steps"]
+    positions, weights = path_nodes(steps)
+    return {
+        "smooth_grad": {key: smooth[key] for key in ("num_samples", "noise_level")},
+        "integrated_gradients": {
+            "positions": positions.tolist(),
+            "weights": weights.tolist(),
+        },
+    }
+
+
+def defaults(function):
+    return {p.name: p.default for p in inspect.signature(function).parameters.values()}
 
 
 # The sample pictures
@@ -327,10 +340,8 @@ def build_live(folder, classifier, vgg16):
 
 
 def add_runtime(folder):
-    package = npm_packages.read_packages()[RUNTIME]
-    script, wasm = (npm_packages.read_file(package, f"dist/{name}") for name in RUNTIME_FILES)
-    write(folder / "runtime.mjs", script)
-    write_gz(folder / "runtime.wasm.gz", wasm)
+    write(folder / "runtime.mjs", (RUNTIME / "ort.wasm.bundle.min.mjs").read_bytes())
+    write_gz(folder / "runtime.wasm.gz", (RUNTIME / "ort-wasm-simd-threaded.wasm").read_bytes())
 
 
 # Files

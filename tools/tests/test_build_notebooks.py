@@ -1,22 +1,16 @@
 """The tool that builds the chapters, on tiny ones; and nbval, which must notice a wrong number."""
 
-import importlib.util
 import io
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
-
-_spec = importlib.util.spec_from_file_location("build_notebooks", ROOT / "tools/build_notebooks.py")
-tool = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tool)
+from tools import build_notebooks as tool
 
 CHAPTER = """\
 # %% [markdown]
