@@ -201,7 +201,7 @@ def judge(task: str, seed: int, found: dict) -> str:
 
 @cache
 def _solved(task, seed):
-    import course_utils.backend  # noqa: F401  quietly: the sheet imports Keras by itself
+    import course_utils.backend  # noqa: F401  loads TensorFlow without its notices
 
     return results_of(find_sheet(task)[task], seed)
 
