@@ -142,6 +142,10 @@ def divides(maps, gradients):
     return 1 / 0
 
 
+def exits(maps, gradients):
+    raise SystemExit
+
+
 def returns_text(maps, gradients):
     return "heatmap"
 
@@ -180,6 +184,7 @@ def right_but_in_one_case(maps, gradients):
         (imported_long_ago, TRIED, "it is your own work", "grad_cam is the course's own"),
         (cu.compute_saliency_map, TRIED, "it is your own work", "compute_saliency_map is the"),
         (divides, TRIED, RUNS, r"It raises ZeroDivisionError: .* \(in the line: return 1 / 0\)"),
+        (exits, TRIED, RUNS, "It raises SystemExit"),
         (lambda maps: maps, TRIED, RUNS, "It raises TypeError: .* positional argument"),
         (returns_text, TRIED, RUNS, "It returns str, not numbers"),
         (returns_ragged, TRIED, RUNS, "No array can be made of list"),
