@@ -1,4 +1,4 @@
-"""JupyterLab in a headless Chromium: what a browser test needs of both."""
+"""JupyterLab in a headless Chromium, for the README's pictures and the tests in a browser."""
 
 import base64
 import json

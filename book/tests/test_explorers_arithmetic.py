@@ -20,7 +20,9 @@ from course_utils.methods.table import METHODS
 
 FOLDER = Path(__file__).parent
 NODE = shutil.which("node")
-pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
+pytestmark = pytest.mark.skipif(
+    NODE is None, reason="No node here: the page was NOT compared with Python."
+)
 SIZES = [(1, 1), (3, 500), (7, 5), (224, 224), (225, 223), (300, 300), (301, 449), (640, 90)]
 
 

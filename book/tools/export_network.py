@@ -1,4 +1,4 @@
-"""Write a classifier as ONNX graphs that a browser runs: forward, and forward with gradients.
+"""A Keras classifier goes in; ONNX graphs, forward and with gradients, come out for a browser.
 
 ONNX Runtime on the web has no automatic differentiation, so the backward pass is written into a
 graph of its own, layer by layer. Both graphs read their weights from the same two files:
