@@ -20,7 +20,7 @@ from course_utils.display.tiles import (
     tile_feature_maps,
     to_gray,
 )
-from course_utils.io.imagenet import imagenet_classes, search_classes
+from course_utils.io.imagenet import imagenet_classes, search_names
 from course_utils.methods.faithfulness import FaithfulnessCurve
 
 Size = tuple[int, int]  # (height, width)
@@ -268,12 +268,7 @@ def class_name(index: int, names: Sequence[str]) -> str:
 
 def find_classes(text: str, names: Sequence[str]) -> list[tuple[str, int]]:
     """Return [(name with index, index)] of the classes whose name contains `text`."""
-    if _are_imagenets(names):
-        indices = [found.class_index for found in search_classes(text)]
-    else:
-        wanted = text.strip().lower().replace("_", " ")
-        indices = [i for i in range(len(names)) if wanted in class_name(i, names).lower()]
-    return [(f"{class_name(i, names)} ({i})", i) for i in indices]
+    return [(f"{class_name(i, names)} ({i})", i) for i in search_names(text, names)]
 
 
 def explain_no_class(text: str, names: Sequence[str]) -> str:
