@@ -372,7 +372,8 @@ def test_an_overlay_is_that_of_python(page, site, embedded):
     found = pixels(page.execute_script(OVERLAY, classes))
     picture = Image.open(ASSETS / EMBEDDED / "chelsea/picture.jpg").convert("RGB")
     heatmap = cu.make_gradcam_heatmap(embedded, cu.load_image("chelsea"))
-    wanted = cu.overlay_heatmap(to_gray(np.asarray(picture)), heatmap)
+    alpha = cu.ClassExplorer(embedded, "chelsea").alpha.value
+    wanted = cu.overlay_heatmap(to_gray(np.asarray(picture)), heatmap, alpha)
     assert np.abs(found - wanted).max() <= 12  # the browser stretches heat in two steps
     assert np.abs(found - wanted).mean() <= 1
 
