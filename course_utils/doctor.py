@@ -289,9 +289,9 @@ def check_model() -> Row:
 
 def check_connection() -> Row:
     """Whether the server of the weights answers."""
-    from course_utils.networks.registry import NETWORKS
+    from course_utils.networks.registry import PUBLISHED
 
-    url = NETWORKS["vgg16"].published.url
+    url = PUBLISHED["vgg16"].url
     works = "The course works without it; downloads, such as VGG16, do not."
     try:
         size = downloads.announced_size(url)

@@ -224,7 +224,7 @@ def test_a_size_left_open_is_filled_in():
 @pytest.mark.parametrize(
     "model, options, words",
     [
-        (subclassed, {}, "'mine' is a subclassed model, Mine.*model.call"),
+        (subclassed, {}, "'mine' is of the class Mine.*model.call"),
         (channels_first, {}, "'conv' takes the channels first.*channels_last"),
         (open_size, {}, "None, None.*input_size=.height, width"),
         (open_size, {"input_size": 224}, r"input_size must be \(height, width\), not 224"),
@@ -245,7 +245,7 @@ def test_what_cannot_be_served_is_said(model, options, words):
 def test_layers_of_the_same_name_are_told_apart():
     classifier = wrap(two_bases, lambda images: images / 255)
     names = ["left/first", "left/conv", "right/first", "right/conv"]
-    assert classifier.conv_layer_names == names
+    assert classifier.conv_layer_names == [*names, "both"]
     maps = cu.get_feature_maps(classifier, IMAGE, ["left/first", "right/first"])
     batch = classifier.preprocess(IMAGE)
     for side in ("left", "right"):

@@ -237,7 +237,7 @@ def write_classes(folder, classifier, image, logits, maps):
             if method.formula is None:
                 heatmap = to_bytes(method.compute(classifier, image, class_index))
                 write_gz(folder / f"heat/{class_index}_{key}.gz", heatmap)
-    kernel = classifier.logits_model.layers[-1].dense.kernel.numpy()[:, first].T
+    kernel = classifier.logits_model.layers[-1].kernel.numpy()[:, first].T
     write_gz(folder / "kernels.gz", np.float32(kernel))
     best = int(first[0])
     return {

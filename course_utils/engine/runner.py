@@ -19,12 +19,12 @@ from course_utils.engine.layers import (
     before_relu,
     conv_layer_names,
     default_layer_name,
-    explain_one_place,
     explain_no_layer,
+    explain_one_place,
     feature_map_shapes,
 )
 from course_utils.engine.preprocessing import fit_preprocessing
-from course_utils.engine.receptive_field import Window, receptive_fields, receptive_windows
+from course_utils.engine.receptive_field import Window, receptive_windows
 
 Tensor = Any  # of TensorFlow, which brings no types
 
@@ -81,6 +81,10 @@ class Runner:
             return lambda batch: self._run(batch, [self.graph.output])[0], [self._batch]
 
         return self._compiled("logits", build)(inputs)
+
+    def plain_logits(self, inputs: Tensor) -> Tensor:
+        """Return the same, without counting as a use that is worth compiling for."""
+        return self._run(inputs, [self.graph.output])[0]
 
     def first_ranked(self, inputs: Tensor) -> int:
         """Return the index of the class that the network ranks first."""
@@ -291,8 +295,9 @@ class Runner:
 
     @cached_property
     def receptive_fields(self) -> dict[str, tuple[int, int] | None]:
-        """See `receptive_field.receptive_fields`."""
-        return receptive_fields(self.graph)
+        """{name: (height, width)} in pixels of the input, padding included; None as below."""
+        windows = self.receptive_windows.items()
+        return {name: axes and (axes[0].size, axes[1].size) for name, axes in windows}
 
     @cached_property
     def receptive_windows(self) -> dict[str, tuple[Window, Window] | None]:
