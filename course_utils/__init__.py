@@ -1,6 +1,7 @@
 """Look inside a convolutional network: helpers of the course "Visualizing What CNNs Learn".
 
-Names load their module, and with it TensorFlow, when they are first used.
+A name loads its module, and with it TensorFlow, when it is first used; in a notebook TensorFlow
+loads at once.
 """
 
 import sys
@@ -16,10 +17,21 @@ except ModuleNotFoundError as error:  # the commonest fault: a Python that is no
 __version__ = "0.1.0"
 
 # The public names stand in __init__.pyi, where editors find them, too.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_find_name, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__.append("check")
 
-if "google.colab" in sys.modules:  # elsewhere the settings of the environment load it
-    from IPython import get_ipython
 
-    if shell := get_ipython():  # a script that Colab runs has none
-        shell.extension_manager.load_extension("course_utils.kernel")
+def __getattr__(name):
+    if name == "check":  # it belongs to the exercises, a package above this one
+        from course_exercises.check import check
+
+        return check
+    return _find_name(name)
+
+
+def __dir__():
+    return __all__
+
+
+if "ipykernel" in sys.modules:  # a chapter's next line may be `import keras`, which is not quiet
+    from course_utils import backend as backend

@@ -5,7 +5,6 @@ from .display.plots import plot_predictions as plot_predictions
 from .display.tiles import encode_png as encode_png
 from .display.tiles import overlay_heatmap as overlay_heatmap
 from .display.tiles import tile_feature_maps as tile_feature_maps
-from .exercises.check import check as check
 from .explorers.class_explorer import ClassExplorer as ClassExplorer
 from .explorers.faithfulness_explorer import FaithfulnessExplorer as FaithfulnessExplorer
 from .explorers.layer_explorer import LayerExplorer as LayerExplorer
@@ -44,3 +43,5 @@ from .networks.registry import load_classifier as load_classifier
 from .networks.registry import weights_path as weights_path
 
 __version__: str
+
+def check(task: str | None = None, function: object = None, seed: int | None = None) -> None: ...

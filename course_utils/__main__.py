@@ -1,7 +1,9 @@
-"""The commands of `python -m course_utils`: doctor, fetch, survey, grade."""
+"""The commands of `python -m course_utils`: doctor, fetch, survey."""
 
 import argparse
+import contextlib
 import io
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from course_utils import __version__
 from course_utils.doctor import FIX, Row, examine
 
+_CONNECT_SECONDS = 20
 _SUBJECT_COLUMN, _FINDING_COLUMN, _WIDTH = 6, 18, 80
 
 
@@ -37,11 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
     surveyor.add_argument("--output", metavar="DIR", help="default: FOLDER-survey; goes on there")
     surveyor.add_argument("--workers", type=int, metavar="N", help="processes; default: threads")
     surveyor.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster")
-    grader = commands.add_parser("grade", help="examine a folder of handed-in notebooks: a table")
-    grader.add_argument("folder", type=Path, help="NAME.ipynb for each student, or a folder NAME")
-    grader.add_argument("--seconds", type=float, default=120, help="time for a notebook (120)")
-    grader.add_argument("--gigabytes", type=float, default=3, help="memory for a notebook (3)")
-    grader.add_argument("--jobs", type=int, default=2, help="how many run at once (2)")
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
@@ -49,8 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "survey":
             return survey(options)
-        if options.command == "grade":
-            return grade(options.folder, options.seconds, options.gigabytes, options.jobs)
         return run_doctor() if options.command == "doctor" else fetch(options.name)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
@@ -101,11 +97,9 @@ def _survey(options):
     """Return what to tell about it."""
     from course_utils.methods.survey import run_survey
 
-    folder = Path(options.folder).expanduser().resolve()
-    output = options.output or f"{folder.name}-survey"
-    found = run_survey(
-        folder, output, options.network, options.layers, options.workers, options.scheduler, True
-    )
+    output = options.output or f"{Path(options.folder).resolve().name}-survey"
+    with _dask(options.workers, options.scheduler):
+        found = run_survey(options.folder, output, options.network, options.layers)
     channels = sum(len(table.values) for table in found.examples.values())
     read = len(found.names) - len(found.skipped)
     lines = [f"skipped {name}: {reason}" for name, reason in found.skipped.items()]
@@ -115,6 +109,37 @@ def _survey(options):
         f"In Python: cu.load_survey({str(output)!r})",
     ]
     return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _dask(workers, address):
+    """Have Dask compute in threads, in processes, or on a cluster."""
+    try:
+        import dask.diagnostics
+
+        if address:
+            import distributed
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"A survey runs on Dask, and {error.name} is not installed here: "
+            "python -m pip install 'dask[distributed]'"
+        ) from error
+    if not address:
+        options = {"scheduler": "processes", "num_workers": workers} if workers else {}
+        if workers:
+            os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # the processes share the cores
+        with dask.config.set(options), dask.diagnostics.ProgressBar():
+            yield
+        return
+    try:
+        client = distributed.Client(address, timeout=_CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"No Dask cluster answers at {address!r} within {_CONNECT_SECONDS} seconds. "
+            "'dask scheduler' prints its address; 'dask worker ADDRESS' joins it."
+        ) from error
+    with client:
+        yield
 
 
 def fetch(name: str) -> int:
@@ -167,31 +192,6 @@ def _fetch(name):
     share = "To share it, let others read this folder, and set COURSE_CACHE to it for them:\n  "
     happened = "was there already" if cached else "is downloaded"
     return f"{name} {happened}: {path.name}\n{share}{path.parent}"
-
-
-def grade(folder: Path, seconds: float, gigabytes: float, jobs: int) -> int:
-    """Print a table (CSV) of what is done in each notebook of a folder, for lecturers.
-
-    The random arrays come from the environment variable COURSE_SEED, a whole number that students
-    do not know; without it, from chance.
-
-    Args:
-        folder, seconds, gigabytes, jobs: As for `grade.grade_folder`.
-
-    Returns:
-        0, or 1 after a sentence on the error stream about what went wrong.
-    """
-    if sys.platform == "win32":
-        print("Grading needs Linux or macOS, for its limits of time and memory.", file=sys.stderr)
-        return 1
-    from course_utils.exercises.grade import grade_folder, write_table
-
-    try:
-        write_table(grade_folder(folder, seconds, gigabytes, jobs), sys.stdout)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
 
 
 if __name__ == "__main__":

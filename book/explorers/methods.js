@@ -10,12 +10,12 @@ const formulas = {
   },
   /** Weight each channel by its positive gradients, each times the paper's alpha, and sum. */
   "grad_cam++": (maps, gradients, positions) => {
-    const weights = channelSums(maps, positions).map((sum, channel) => {
+    const positive = maps.map((value) => Math.max(value, 0));
+    const weights = channelSums(positive, positions).map((sum, channel) => {
       let weight = 0;
       for (let i = channel * positions; i < (channel + 1) * positions; i++) {
         const gradient = gradients[i];
-        const denominator = 2 + sum * gradient;
-        if (gradient > 0 && denominator !== 0) weight += gradient / denominator;
+        if (gradient > 0) weight += gradient / (2 + sum * gradient);
       }
       return weight;
     });

@@ -225,8 +225,8 @@ class Runner:
 
     def input_gradients(
         self, batch: Tensor | NDArray, class_index: int | None, runs: int = 1
-    ) -> Tensor:
-        """Return the gradients (N, h, w, 3) of a class's logit at the network's input.
+    ) -> tuple[Tensor, Tensor]:
+        """Return logits (N, classes), and a class's gradients (N, h, w, 3) at the network's input.
 
         Args:
             batch: float32 (N, h, w, 3).
@@ -240,7 +240,7 @@ class Runner:
                     tape.watch(batch)
                     [logits] = self._run(batch, [self.graph.output])
                     scores = _pick_logits(logits, class_index)
-                return tape.gradient(scores, batch, unconnected_gradients="zero")
+                return logits, tape.gradient(scores, batch, unconnected_gradients="zero")
 
             return gradients, [_INDEX, self._batch]
 

@@ -31,9 +31,13 @@ def grad_cam(maps: FloatMap, gradients: FloatMap) -> FloatMap:
 def grad_cam_plus_plus(maps: FloatMap, gradients: FloatMap) -> FloatMap:
     """Weight each channel by its positive gradients, each times the paper's alpha, and sum.
 
-    For the score exp(logit) the paper's alpha is g^2 / (2 g^2 + sum(A) g^3), with the sum of the
+    For the score exp(logit), the paper's alpha is g^2 / (2 g^2 + sum(A) g^3), with the sum of the
     channel's map A over all positions: 1 / (2 + sum(A) g) where g is not 0. The factor exp(logit)
-    of every weight is left out, for it would overflow, and scaling removes it anyway.
+    of every weight is left out: it would overflow, and scaling removes it anyway.
+
+    The paper has maps from a ReLU in mind. At a linear layer sum(A) can be negative, the
+    denominator crosses zero, and the slightest noise gives another map. So only the positive part
+    of A is summed; behind a ReLU that changes nothing.
 
     tf-keras-vis scales the alphas of a channel to sum 1, and Xplique takes their mean for the
     sum over positions: both give other maps.
@@ -41,11 +45,9 @@ def grad_cam_plus_plus(maps: FloatMap, gradients: FloatMap) -> FloatMap:
     Source:
         Chattopadhay et al., https://arxiv.org/abs/1710.11063.
     """
-    denominators = 2 + maps.sum(axis=(0, 1)) * gradients
-    alphas = np.divide(
-        1, denominators, where=(gradients != 0) & (denominators != 0), out=np.zeros_like(gradients)
-    )
-    return maps @ (alphas * np.maximum(gradients, 0)).sum(axis=(0, 1))
+    positive = np.maximum(gradients, 0)
+    alphas = 1 / (2 + np.maximum(maps, 0).sum(axis=(0, 1)) * positive)
+    return maps @ (alphas * positive).sum(axis=(0, 1))
 
 
 def layer_cam(maps: FloatMap, gradients: FloatMap) -> FloatMap:
@@ -61,7 +63,8 @@ def hires_cam(maps: FloatMap, gradients: FloatMap) -> FloatMap:
     """Multiply each position of each channel by its gradient and sum: nothing is averaged.
 
     Where the logit is linear in the maps, as behind the last layer of most networks, the sum over
-    all positions is the logit less its bias.
+    all positions is the logit less its bias. The paper's map keeps its sign;
+    `make_gradcam_heatmap` shows the positive part, as for the other methods.
 
     Source:
         Draelos and Carin, https://arxiv.org/abs/2011.08891.

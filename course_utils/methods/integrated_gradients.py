@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import roots_legendre
 
 from course_utils.arguments import check_image, is_whole_number
 from course_utils.engine.runner import to_array
@@ -22,7 +23,9 @@ def integrated_gradients(
     """Share the difference of a class's logit between a picture and a baseline among the pixels.
 
     The gradient is averaged along the straight path from the baseline to the picture, and
-    multiplied by their difference. The average is taken at the middles of `num_steps` equal parts.
+    multiplied by their difference. The average is taken at the nodes of Gauss-Legendre quadrature,
+    which lie closer together near both ends: with the same number of gradients it is nearer to the
+    integral than with equal steps.
 
     Args:
         classifier: `ImageClassifier`.
@@ -49,11 +52,16 @@ def integrated_gradients(
     num_steps = int(num_steps)
     inputs, start, class_index = _ends(classifier, image, class_index, baseline)
     start, end = to_array(start), to_array(inputs)
-    positions = (np.arange(num_steps) + 0.5) / num_steps
+    positions, weights = path_nodes(num_steps)
     path = (start + np.float32(position) * (end - start) for position in positions)
-    weights = np.full(num_steps, 1 / num_steps)
-    average = weighted_input_gradients(classifier, path, weights, class_index, progress)
+    average, _ = weighted_input_gradients(classifier, path, weights, class_index, progress)
     return (end - start) * average
+
+
+def path_nodes(count: int) -> tuple[NDArray, NDArray]:
+    """Return positions in [0, 1] and weights, which sum to 1: Gauss-Legendre quadrature."""
+    nodes, weights = roots_legendre(count)
+    return (nodes + 1) / 2, weights / 2
 
 
 def integrated_magnitude(

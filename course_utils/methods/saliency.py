@@ -38,7 +38,7 @@ def compute_saliency_map(
     """
     runner = runner_of(classifier)
     class_index = runner.check_class_index(class_index)
-    gradients = runner.input_gradients(runner.inputs(check_image(image)), class_index)
+    _, gradients = runner.input_gradients(runner.inputs(check_image(image)), class_index)
     return scale_magnitude(to_array(gradients))
 
 
@@ -48,7 +48,7 @@ def weighted_input_gradients(
     weights: NDArray[np.float64],
     class_index: int,
     progress: Progress = False,
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Return the weighted sum of a logit's gradients with respect to preprocessed pictures.
 
     Args:
@@ -60,18 +60,21 @@ def weighted_input_gradients(
             and yields it, as tqdm does. What it raises stops the computation.
 
     Returns:
-        float32 (h, w, channels), signed, in logits for each unit of the preprocessed picture.
+        Tuple (float32 (h, w, channels), signed, in logits per unit of the preprocessed picture; for
+        each point, the class that the network ranks first).
     """
     runner = runner_of(classifier)
     size = runner.batch_size
     starts = range(0, len(weights), size)
-    points = iter(points)
+    points, ranked_first = iter(points), []
     total: NDArray = np.zeros((), np.float64)
     for start in follow(starts, progress, "gradients"):
         batch = np.stack(list(islice(points, size))).astype(np.float32)
-        gradients = np.float32(runner.input_gradients(batch, class_index, runs=len(starts)))
-        total = total + np.tensordot(weights[start : start + len(batch)], gradients, axes=1)
-    return total.astype(np.float32)
+        logits, gradients = runner.input_gradients(batch, class_index, runs=len(starts))
+        ranked_first.extend(np.asarray(logits).argmax(axis=-1))
+        part = weights[start : start + len(batch)]
+        total = total + np.tensordot(part, np.float32(gradients), axes=1)
+    return total.astype(np.float32), np.array(ranked_first)
 
 
 def scale_magnitude(gradient: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -171,7 +171,7 @@ def published_weights(name: str) -> Published:
     class Asked(Exception):
         pass
 
-    def answer(name, published):
+    def answer(name, published=None):
         raise Asked(published)
 
     if name in PUBLISHED:

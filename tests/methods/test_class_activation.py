@@ -75,11 +75,11 @@ def test_grad_cam_is_cam_before_global_average_pooling(tiny, picture, class_inde
 
 
 def plus_plus_slowly(maps, gradients):
-    """Grad-CAM++ as the paper writes it, one number at a time."""
+    """Grad-CAM++ as the paper writes it, one number at a time; only positive values are summed."""
     maps, gradients = maps.astype(np.float64), gradients.astype(np.float64)
     result = np.zeros(maps.shape[:2])
     for channel in range(maps.shape[2]):
-        total = maps[:, :, channel].sum()
+        total = np.maximum(maps[:, :, channel], 0).sum()
         weight = 0.0
         for g in gradients[:, :, channel].flat:
             if g:
@@ -90,7 +90,7 @@ def plus_plus_slowly(maps, gradients):
 
 
 @pytest.mark.parametrize("size_of_gradients", [1e-20, 1e-3, 1, 1e4])
-@pytest.mark.parametrize("sign", [1, -1, None])
+@pytest.mark.parametrize("sign", [1, None])
 def test_grad_cam_plus_plus_is_the_papers(size_of_gradients, sign):
     generator = np.random.default_rng(0)
     maps, gradients = generator.standard_normal((2, 5, 4, 30), np.float32)
@@ -103,11 +103,26 @@ def test_grad_cam_plus_plus_is_the_papers(size_of_gradients, sign):
     assert ours.dtype == np.float32 and scale > 0
 
 
-def test_vanishing_denominator_of_alpha():
-    """A map with sum -2 and gradients of 1: 2 + sum(A) g is 0, and alpha counts as 0."""
+def test_grad_cam_plus_plus_by_hand_where_maps_are_negative():
+    """Maps with sums -2 and 4, gradients 1: weights 4 / (2 + 0) and 4 / (2 + 4)."""
     maps = np.full((2, 2, 2), [-0.5, 1], np.float32)
     result = grad_cam_plus_plus(maps, np.ones((2, 2, 2), np.float32))
-    np.testing.assert_allclose(result, np.full((2, 2), 4 / (2 + 4)))
+    np.testing.assert_allclose(result, np.full((2, 2), -0.5 * 2 + 1 * 2 / 3), rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer_name", ["block1a_project_bn", "block4a_project_bn"])
+@pytest.mark.parametrize("name", ["great_white_shark", "coffee"])
+def test_one_gray_level_of_noise_leaves_grad_cam_plus_plus(embedded, name, layer_name):
+    """Also at linear layers, where the sum of a channel's map may be negative."""
+    image = cu.load_image(name, size=(224, 224))
+    noise = np.random.default_rng(0).integers(-1, 2, image.shape)
+    noisy = np.clip(image + noise, 0, 255).astype(np.uint8)
+    class_index = int(embedded.logits(image)[0].argmax())
+    first, second = (
+        cu.make_gradcam_heatmap(embedded, picture, class_index, layer_name, "grad_cam++")
+        for picture in (image, noisy)
+    )
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] >= 0.95
 
 
 @pytest.mark.parametrize("method", AT_LAYER)

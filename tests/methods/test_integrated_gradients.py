@@ -57,20 +57,20 @@ def test_black_is_the_baseline_before_preprocessing():
 
 
 def test_exact_where_the_gradient_is_linear():
-    """The integral of 2 x from 0 to x is x^2, and the middles of the steps hit it exactly."""
-    attributions = cu.integrated_gradients(by_hand(keras.ops.square), PICTURE, 1, 3)
+    """The integral of 2 x from 0 to x is x^2, and the gradient in the middle hits it exactly."""
+    attributions = cu.integrated_gradients(by_hand(keras.ops.square), PICTURE, 1, 1)
     np.testing.assert_allclose(attributions, W * PICTURE.astype(float) ** 2, rtol=1e-6)
 
 
-def test_gradients_are_taken_at_the_middles_of_the_steps():
-    """Of x^3 in 2 steps: 3 x^2 at 1/4 and 3/4 of the way, so x^3 becomes 3 (1/16 + 9/16) / 2 of it.
+@pytest.mark.parametrize("num_steps, share", [(1, 5 / 16), (2, 35 / 36), (3, 1)])
+def test_gradients_are_taken_at_the_nodes_of_gauss_and_legendre(num_steps, share):
+    """Of x^5, whose gradient is 5 x^4: at 1/2 it is 5/16, at (1 +- 1 / sqrt(3)) / 2 together 35/18.
 
-    That is 15/16. The left ends would give 3/8, the right ends 15/8, both ends and the trapezoid
-    rule more than 1.
+    Three nodes are exact up to x^5.
     """
-    classifier = by_hand(lambda x: x * x * x)
-    attributions = cu.integrated_gradients(classifier, PICTURE, 1, num_steps=2)
-    np.testing.assert_allclose(attributions, 15 / 16 * W * PICTURE.astype(float) ** 3, rtol=1e-6)
+    classifier = by_hand(lambda x: x**5)
+    attributions = cu.integrated_gradients(classifier, PICTURE, 1, num_steps)
+    np.testing.assert_allclose(attributions, share * W * PICTURE.astype(float) ** 5, rtol=1e-5)
 
 
 def test_the_class_stays_that_of_the_picture_along_the_path():

@@ -81,7 +81,7 @@ def test_batches_add_up(count):
     classifier = by_hand([HalfSquare()], np.ones((3, 2, 2)))
     points = np.random.default_rng(0).standard_normal((count, 2, 2, 3), np.float32)
     weights = np.arange(1.0, count + 1)
-    total = weighted_input_gradients(classifier, iter(points), weights, 1)
+    total, _ = weighted_input_gradients(classifier, iter(points), weights, 1)
     np.testing.assert_allclose(total, np.tensordot(weights, points, axes=1), rtol=1e-4, atol=1e-5)
     assert total.dtype == np.float32
 
