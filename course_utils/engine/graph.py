@@ -218,6 +218,20 @@ def pass_on(tensors: Any) -> Any:
     return tensors
 
 
+def twin(layer: Any, **changes: Any) -> Any:
+    """Return a layer on the same variables, at no place in a network yet.
+
+    Keras's own copies would have variables of their own, and not every layer has a configuration.
+
+    Args:
+        layer: A layer, or an operation that is none.
+        changes: Attributes in which the twin differs.
+    """
+    other = object.__new__(type(layer))
+    other.__dict__.update(layer.__dict__, _inbound_nodes=[], _outbound_nodes=[], **changes)
+    return other
+
+
 def has_call_of_keras(layer: Any) -> bool:
     """Tell whether a layer computes what Keras's documentation says: nobody wrote its `call()`."""
     return type(layer).call.__module__.startswith("keras.")

@@ -18,8 +18,10 @@ from course_utils.engine.graph import (
     rebuild,
     run_calls,
     trace_calls,
+    twin,
 )
 
+_CLOSE = 1e-2
 _PASSING_ON = (
     keras.layers.Flatten,
     keras.layers.Reshape,
@@ -98,9 +100,10 @@ def _last_call(graph: Graph) -> Call:
 
 
 def _passes_on(call):
-    is_activation = isinstance(call.layer, keras.layers.Activation)
-    is_linear = is_activation and call.layer.activation is keras.activations.linear
-    return call.function is pass_on or isinstance(call.layer, _PASSING_ON) or is_linear
+    if call.function is pass_on or isinstance(call.layer, _PASSING_ON):
+        return True
+    end, factor = (None, 0) if getattr(call.layer, "weights", []) else _find_end(call)
+    return end is End.LOGITS and abs(factor - 1) < _CLOSE
 
 
 def _find_end(call: Call) -> tuple[End | None, float]:
@@ -132,13 +135,13 @@ def _try_out(function: Callable, shape: tuple) -> tuple[End | None, float]:
     candidates = [(End.LOGITS, outputs, numbers)]
     if 0 < outputs.min() and outputs.max() < 1:
         logs = np.log(outputs)
-        if np.allclose(outputs.sum(axis=1), 1, atol=1e-2):
+        if np.allclose(outputs.sum(axis=1), 1, atol=_CLOSE):
             logs -= logs.mean(axis=1, keepdims=True)
             candidates.append((End.SOFTMAX, logs, centered))
         candidates.append((End.SIGMOIDS, logit(outputs), numbers))
     for end, found, expected in candidates:
         factor = (found * expected).sum() / (expected**2).sum()
-        if factor > 0 and np.allclose(found, factor * expected, atol=1e-2 * np.abs(found).max()):
+        if factor > 0 and np.allclose(found, factor * expected, atol=_CLOSE * np.abs(found).max()):
             return end, float(factor)
     return None, 1.0
 
@@ -146,19 +149,12 @@ def _try_out(function: Callable, shape: tuple) -> tuple[End | None, float]:
 def _without_activation(layer, factor):
     """Return a function that computes what `layer` computes before its softmax or sigmoids."""
     if getattr(layer, "weights", []):
-        # A twin on the same variables. Keras's own copies would have variables of their own.
-        before = object.__new__(type(layer))
-        before.__dict__.update(layer.__dict__)
-        before.__dict__.update(
-            name=f"{layer.name}_logits",
-            activation=keras.activations.linear,
-            _inbound_nodes=[],
-            _outbound_nodes=[],
-        )
+        linear = keras.activations.linear
+        before = twin(layer, name=f"{layer.name}_logits", activation=linear)
     else:
         is_layer = isinstance(layer, keras.layers.Layer)
         before = keras.layers.Identity(dtype=layer.dtype_policy if is_layer else layer.output.dtype)
-    if abs(factor - 1) < 1e-2:
+    if abs(factor - 1) < _CLOSE:
         return before
     return lambda inputs: keras.layers.Rescaling(factor, dtype="float32")(before(inputs))
 

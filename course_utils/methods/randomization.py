@@ -17,6 +17,7 @@ from course_utils.engine.graph import (
     rebuild,
     run_calls,
     trace_calls,
+    twin,
 )
 from course_utils.io.images import load_image, sample_image_names
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -91,7 +92,7 @@ def _weights_of(layer):
 def _randomized_from(layer_name, classifier, inputs, seed):
     """Return a copy in which a layer and all that come after it are as before training.
 
-    The layers that have forgotten nothing are those of the network itself.
+    The layers that have forgotten nothing share their variables with the network itself.
     """
     gc.collect()  # networks refer to themselves in circles: the copies before would stay
     calls = trace_calls(classifier.model).calls
@@ -158,11 +159,16 @@ def _reseeded(config):
 
 
 def _rebuilt(model, fresh):
-    """Build a network anew with the layers `fresh` in place of those that they stand for."""
+    """Build a network anew with the layers `fresh` in place of those that they stand for.
+
+    The others are on the same variables, for they stay as they are.
+    """
+    made = dict(fresh)
 
     def call(layer, *args, **kwargs):
-        layer = _rebuilt(layer, fresh) if is_network(layer) else fresh.get(id(layer), layer)
-        return layer(*args, **kwargs)
+        if id(layer) not in made:
+            made[id(layer)] = _rebuilt(layer, made) if is_network(layer) else twin(layer)
+        return made[id(layer)](*args, **kwargs)
 
     return rebuild(as_functional(model), call)
 

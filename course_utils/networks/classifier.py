@@ -59,12 +59,15 @@ class ImageClassifier:
             contrary, class 0. Gray pictures (N, h, w, 1) are an input as well.
         preprocess_input: Function from float32 RGB (N, h, w, 3) in [0, 255], or gray (N, h, w, 1),
             to the network's input. None: the network takes [0, 255] as it is.
-        class_names: What to call the classes, in the order of the outputs. None: ImageNet's labels
-            for 1000 classes, otherwise "class 0", "class 1", ...
+        class_names: What to call the classes, in the order of the outputs, or a dict that numbers
+            them: {0: "cat"} or {"cat": 0}. One name says that the single output is a value, as of
+            a regression, and no logit. None: ImageNet's labels for 1000 classes, otherwise
+            "class 0", "class 1", ...
         input_size: (height, width), for a network that leaves it open.
 
     Raises:
-        ValueError: The network is of another kind, or the names or the size do not fit it.
+        ValueError: The network is of another kind, or the names or the size do not fit it; or for
+            two made pictures it gives other answers than its layers one by one.
     """
 
     def __init__(
@@ -155,7 +158,8 @@ class ImageClassifier:
     def predict(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
         """Return probabilities, float32 (N, classes), for pictures as in `preprocess`.
 
-        They sum to 1 but for several sigmoids, which judge each class by itself.
+        They sum to 1 but for several sigmoids, which judge each class by itself. Of a network that
+        gives a value they are this value, (N, 1).
         """
         return to_probabilities(self, self.logits(images))
 
@@ -281,7 +285,9 @@ def _likely_cause(classifier, batch):
         call.layer for call in classifier._runner.graph.calls if not has_call_of_keras(call.layer)
     ]
     if own:
-        names = ", ".join(f"{layer.name!r} ({type(layer).__name__})" for layer in own)
+        names = ", ".join(
+            f"{layer.name.removesuffix('_logits')!r} ({type(layer).__name__})" for layer in own
+        )
         return f"The likeliest cause is a call() of your own: {names}."
     return "Is a layer called with training=True, or does one keep a state?"
 
