@@ -255,7 +255,7 @@ def write_classes(folder, classifier, image, logits, maps):
                 heatmaps[key, class_index] = heatmap
     for class_index in covered:
         write_curves(folder, classifier, image, class_index, heatmaps)
-    kernel = classifier.logits_model.layers[-1].dense.kernel.numpy()[:, first].T
+    kernel = classifier.logits_model.layers[-1].kernel.numpy()[:, first].T
     write_gz(folder / "kernels.gz", np.float32(kernel))
     return {
         "lastScale": scale,

@@ -29,7 +29,7 @@ from course_utils.engine.layers import (
     feature_map_shapes,
 )
 from course_utils.engine.preprocessing import fit_preprocessing
-from course_utils.engine.receptive_field import receptive_fields, receptive_windows
+from course_utils.engine.receptive_field import receptive_windows
 
 Tensor = Any  # of TensorFlow, which brings no types
 
@@ -170,6 +170,11 @@ class Runner:
         [logits] = self._outputs(batch, [self.graph.output])
         return logits
 
+    def plain_logits(self, batch: Tensor | NDArray) -> Tensor:
+        """Return the same, without counting as a use that is worth compiling for."""
+        calls = needed_calls(self.graph.calls, [self.graph.output])
+        return self.run(calls, [(self.graph.input, tf.constant(batch))], [self.graph.output])[0]
+
     def outputs(
         self, batch: Tensor | NDArray, layer_names: Sequence[str], often: bool = False
     ) -> list[Tensor]:
@@ -201,10 +206,15 @@ class Runner:
     # What the functions of the same names say of the graph
 
     feature_map_shapes = _of_graph(feature_map_shapes)
-    receptive_fields = _of_graph(receptive_fields)
     receptive_windows = _of_graph(receptive_windows)
     conv_layer_names = _of_graph(conv_layer_names)
     default_layer_name = _of_graph(default_layer_name)
+
+    @cached_property
+    def receptive_fields(self) -> dict[str, tuple[int, int] | None]:
+        """{name: (height, width)} in pixels of the input, padding included; None as above."""
+        windows = self.receptive_windows.items()
+        return {name: axes and (axes[0].size, axes[1].size) for name, axes in windows}
 
     # Whether what is asked for is there
 

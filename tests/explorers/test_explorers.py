@@ -17,7 +17,6 @@ from course_utils.display import views
 from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
 from course_utils.engine import memory
-from course_utils.engine.receptive_field import receptive_fields
 from course_utils.engine.runner import to_array
 from course_utils.explorers import class_explorer
 from course_utils.networks.classifier import runner_of
@@ -83,7 +82,7 @@ def assert_layer_is_shown(explorer, image, outputs=None):
     assert shown["page"].value == views.page_png(tile, size, channel % views.PAGE, cmap)
     assert shown["channel"].value == views.channel_png(maps, channel, screen.shape[:2], cmap)
     kind = type(explorer.classifier.model.get_layer(name)).__name__
-    field = receptive_fields(runner_of(explorer.classifier).graph)[name]
+    field = runner_of(explorer.classifier).receptive_fields[name]
     words = views.describe_layer(name, kind, maps, field), views.describe_channel(maps, channel)
     assert text(explorer.words) == " ".join(words)
     assert text(explorer.status) == ""
