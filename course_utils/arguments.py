@@ -67,6 +67,17 @@ def did_you_mean(name: Any, names: Iterable[str]) -> str:
     return f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
 
 
+def check_finite(values: Any, what: str, hint: str = "Did its training diverge?") -> Any:
+    """Return numbers as they are.
+
+    Raises:
+        ValueError: Some are NaN or infinite; the message says of `what`, and ends in `hint`.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError(f"{what} is NaN or infinite. {hint}")
+    return values
+
+
 def check_image(image: Any) -> NDArray[np.uint8]:
     """Return one picture, uint8 (H, W, 3), unchanged.
 

@@ -117,8 +117,7 @@ def test_fetch_downloads_once_and_says_how_to_share(cache, monkeypatch, capsys):
     digest = "md5:" + hashlib.md5(content).hexdigest()
     with web.serve() as site:
         published = registry.Published(site.add("/vgg.h5", web.send(content)), digest)
-        vgg16 = registry.NETWORKS["vgg16"]._replace(published=published)
-        monkeypatch.setitem(registry.NETWORKS, "vgg16", vgg16)
+        monkeypatch.setitem(registry.PUBLISHED, "vgg16", published)
         for happened in ("is downloaded", "was there already"):
             assert commands.main(["fetch", "VGG16"]) == 0
             out = capsys.readouterr().out

@@ -25,7 +25,6 @@ from onnx import TensorProto, helper
 from course_utils.backend import keras
 from course_utils.engine.folding import find_folds, scale_and_bias
 from course_utils.engine.graph import Graph
-from course_utils.engine.logits import LinearHead
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 OPSET, IR_VERSION = 17, 9
@@ -191,9 +190,8 @@ def _step(call, normalization, name, inputs):
         return Step("add", name, inputs)
     if isinstance(layer, keras.layers.GlobalAveragePooling2D):
         return Step("pool", name, inputs)
-    if isinstance(layer, LinearHead):
-        dense = layer.dense
-        return Step("dense", name, inputs, dense.kernel.numpy().T, dense.bias.numpy())
+    if isinstance(layer, keras.layers.Dense):
+        return Step("dense", name, inputs, layer.kernel.numpy().T, layer.bias.numpy())
     raise ValueError(
         f"The exporter has no operation for the layer {layer.name!r}, a {type(layer).__name__}."
     )

@@ -44,7 +44,7 @@ def cache_folder() -> Path:
         ) from error
 
 
-def cached_file(known_hash: str, file_name: str) -> Path | None:
+def cached_file(known_hash: str | None, file_name: str) -> Path | None:
     """Look a file up in the cache, with no network and nothing written.
 
     Args:
@@ -60,17 +60,17 @@ def cached_file(known_hash: str, file_name: str) -> Path | None:
     import pooch
 
     path = cache_folder() / file_name
-    algorithm, _, digest = known_hash.rpartition(":")
+    algorithm, _, digest = (known_hash or "").rpartition(":")
     try:
-        if not path.is_file():
-            return None
+        if not path.is_file() or known_hash is None:
+            return path if path.is_file() else None
         found = pooch.file_hash(str(path), alg=algorithm or "sha256")
     except OSError as error:
         raise DownloadError(disk_trouble(error, path.parent)) from error
     return path if found.lower() == digest.lower() else None
 
 
-def fetch_file(url: str, known_hash: str, file_name: str, progress: bool = False) -> Path:
+def fetch_file(url: str, known_hash: str | None, file_name: str, progress: bool = False) -> Path:
     """Return a file from the cache, downloading it first where it is missing or damaged.
 
     A file that already has the right hash is returned with no network and nothing written. With
@@ -78,7 +78,8 @@ def fetch_file(url: str, known_hash: str, file_name: str, progress: bool = False
 
     Args:
         url: Address of the file, http or https.
-        known_hash: Hash of the file, as "md5:…", "sha256:…" or a bare SHA-256.
+        known_hash: Hash of the file, as "md5:…", "sha256:…" or a bare SHA-256; None: none is
+            published.
         file_name: Name of the file in the cache: no folders.
         progress: Show a progress bar.
 
