@@ -199,7 +199,7 @@ areas(chelsea, cat, fill="black", dots=np.random.default_rng(0).random((224, 224
 # like Grad-CAM's. *Blob* is one more blind map, nearness to the middle of the right half: all it knows is left from right.)
 
 
-# %% tags=["live"]
+# %%
 # The areas for espresso on the cat and the cup, with two fills
 def in_cells(heatmap):
     return heatmap.reshape(7, 32, 7, 32).mean(axis=(1, 3))
@@ -272,7 +272,7 @@ for number, (a, b) in enumerate(combinations(range(7), 2)):  # a stands left, ri
     pairs.append(compete(mosaic, first[a], across))
 
 
-# %% tags=["live"]
+# %%
 # How often does a map win, and how often does it lose, against each blind one?
 def score(tables, key, name, rival):
     gaps = np.array([table[key][name] - table[key][rival] for table in tables])
