@@ -528,7 +528,11 @@ explorer
 # %% [markdown]
 # *The explorer on the cat and the cup, with Grad-CAM for espresso: the map, the picture with the hottest quarter covered,
 # the hottest quarter alone, and both curves.*
-#
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
+
+# %% [markdown]
 # ## What to remember
 #
 # - A heatmap that looks right proves nothing. Test it beside maps that know nothing, on many pictures.

@@ -326,8 +326,10 @@ assert np.allclose(of_average, cu.make_gradcam_heatmap(repaired, gravel, 2), ato
 cu.ClassExplorer(classifier, gravel)
 
 # %% [markdown]
-# *The class explorer on a network of our own, with the classes brick, grass and gravel. In a running notebook its
-# controls move.*
+# *The class explorer on a network of our own, with the classes brick, grass and gravel.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## What to remember

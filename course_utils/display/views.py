@@ -1,6 +1,5 @@
 """What the explorers show, as pure functions: image files as bytes, and sentences."""
 
-import difflib
 import io
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from course_utils.display.tiles import (
     tile_feature_maps,
     to_gray,
 )
-from course_utils.io.imagenet import class_index, imagenet_classes, search_classes
+from course_utils.io.imagenet import imagenet_classes, search_classes
 from course_utils.methods.faithfulness import FaithfulnessCurve
 
 Size = tuple[int, int]  # (height, width)
@@ -278,14 +277,8 @@ def find_classes(text: str, names: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def explain_no_class(text: str, names: Sequence[str]) -> str:
-    """Say that no class is called `text`, with the nearest names."""
-    if _are_imagenets(names):
-        try:
-            class_index(text)
-        except ValueError as error:
-            return str(error)
-    near = difflib.get_close_matches(text, names, n=3, cutoff=0.4) or names[:3]
-    return f"No class is called {text!r}. There are {len(names)}, for example {', '.join(near)}."
+    """Say that `find_classes` finds nothing."""
+    return f'None of the {len(names)} classes has "{text}" in its name. Try a shorter part of it.'
 
 
 def describe_class(index: int, ranking: Ranking) -> str:

@@ -18,7 +18,9 @@ from course_utils.engine.graph import Graph, needed_calls, output_of, run_calls,
 from course_utils.engine.layers import (
     before_relu,
     conv_layer_names,
+    default_layer_name,
     explain_no_layer,
+    explain_one_place,
     feature_map_shapes,
 )
 from course_utils.engine.preprocessing import fit_preprocessing
@@ -179,7 +181,7 @@ class Runner:
         `up_to_layer` then finds the last layer computed.
         """
         names = tuple(layer_names)
-        last = self.conv_layer_names[-1]
+        last = self.default_layer_name
 
         def build():
             boundary, _ = split_calls(self.graph, last)
@@ -302,17 +304,26 @@ class Runner:
         """See `layers.conv_layer_names`."""
         return conv_layer_names(self.graph)
 
+    @cached_property
+    def default_layer_name(self) -> str:
+        """See `layers.default_layer_name`."""
+        return default_layer_name(self.graph)
+
     def check_layer_name(self, layer_name: str | None) -> str:
-        """Return `layer_name`, or for None the last one of `conv_layer_names`.
+        """Return `layer_name`, or for None the default layer.
 
         Raises:
             ValueError: No layer of that name gives feature maps.
         """
         if layer_name is None:
-            return self.conv_layer_names[-1]
+            return self.default_layer_name
         if isinstance(layer_name, str) and layer_name in self.feature_map_shapes:
             return layer_name
         raise ValueError(explain_no_layer(self.graph, layer_name))
+
+    def explain_one_place(self, layer_name: str) -> str:
+        """See `layers.explain_one_place`."""
+        return explain_one_place(self.graph, layer_name)
 
     def check_layer_names(self, layer_names: Any) -> list[str]:
         """Return a list of layers' names as it is.

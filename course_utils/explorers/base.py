@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
+import numpy as np
 
 from course_utils.display import views
 from course_utils.display.stills import still_picture
@@ -29,8 +30,8 @@ _ON_COLAB = (
 class Explorer:
     """Wiring only: `display.views` makes every picture and every sentence.
 
-    A subclass sets `panels`, `_captions`, `_controls` (the names of those that a still picture
-    shows) and `widget`, and has `_show_picture` and `_let_go`.
+    A subclass sets `classifier`, `panels`, `_captions`, `_controls` (the names of those that a
+    still picture shows) and `widget`, and has `_show_picture` and `_let_go`.
 
     Args:
         input_size: (height, width) of the pictures that the network sees.
@@ -39,6 +40,7 @@ class Explorer:
 
     panels: dict[str, widgets.DOMWidget]
     widget: widgets.Widget
+    classifier: Any
     _captions: ClassVar[dict[str, str]]
     _controls: ClassVar[tuple[str, ...]]
     # Threads show results too. One lock for all explorers, since a new one empties older ones.
@@ -176,10 +178,23 @@ class Explorer:
             ]
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict:
-        """The live widget; for pages without a kernel, a still picture and its sentence."""
+    def _settings(self) -> dict[str, Any]:
+        """Return what is shown, by name: the network, the sample picture or None, each control."""
+        shown = (
+            name
+            for name, (image, _) in self._pictures.items()
+            if name in sample_image_names() and np.array_equal(image, self._network_image)
+        )
+        values = {name: getattr(self, name).value for name in self._controls}
+        return values | {"network": self.classifier.name, "picture": next(shown, None)}
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        """The live widget; for pages without a kernel, a still picture and its sentence.
+
+        Its settings stand in the output's metadata: the web book opens its own explorer with them.
+        """
         self.wait()
-        return {
+        data = {
             "application/vnd.jupyter.widget-view+json": {
                 "version_major": 2,
                 "version_minor": 0,
@@ -192,6 +207,7 @@ class Explorer:
             ),
             "text/plain": self._sentence,
         }
+        return data, {type(self).__name__: self._settings()}
 
 
 def _resize(image, size):

@@ -14,7 +14,7 @@ from course_utils.methods.all_layers import layer_gradients
 from course_utils.methods.class_activation import keep_positive
 from course_utils.methods.gradcam import make_gradcam_heatmap
 from course_utils.methods.table import METHODS
-from course_utils.networks.classifier import ImageClassifier
+from course_utils.networks.classifier import ImageClassifier, runner_of
 
 _NUM_HEATMAPS = 64  # kept: 0.2 MB each at most
 _NUM_GRADIENTS = 2  # kept: of all layers, some 100 MB each
@@ -61,7 +61,8 @@ class ClassExplorer(ClassifierExplorer):
             widgets.SelectionSlider, "Found", options=_found_options([]), disabled=True
         )
         self.method = buttons("Method", [(row.title, key) for key, row in METHODS.items()])
-        self.layer = control(widgets.SelectionSlider, "Layer", options=layers, value=layers[-1])
+        default = classifier.last_conv_layer_name
+        self.layer = control(widgets.SelectionSlider, "Layer", options=layers, value=default)
         self.alpha = control(widgets.FloatSlider, "Opacity", min=0, max=1, step=0.05, value=0.5)
         self.panels = {"input": panel("jpeg"), "heatmap": panel("png"), "overlay": panel("jpeg")}
         self._set_picture()
@@ -146,6 +147,9 @@ class ClassExplorer(ClassifierExplorer):
             f"{title} at {key.layer}:" if key.layer else f"{title}:",
             views.describe_heatmap(heatmap),
         )
+        runner = runner_of(self.classifier)
+        if key.layer and (one_place := runner.explain_one_place(key.layer)):
+            self._say(one_place, problem=True)
         if not heatmap.any():
             self._say(f"{title}: {views.describe_heatmap(heatmap)}", problem=True)
 

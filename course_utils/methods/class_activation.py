@@ -133,6 +133,8 @@ def maps_and_gradients(
         runner.check_class_index(class_index),
         runner.check_layer_name(layer_name),
     )
+    if one_place := runner.explain_one_place(layer_name):
+        warnings.warn(one_place, stacklevel=4)
     boundary = runner.up_to_layer(runner.inputs(check_image(image)), layer_name)
     gradients = runner.gradient_from_layer(boundary, layer_name, class_index)
     return to_array(boundary[0]), to_array(gradients)

@@ -52,10 +52,16 @@ def integrated_gradients(
     num_steps = int(num_steps)
     inputs, start, class_index = _ends(classifier, image, class_index, baseline)
     start, end = to_array(start), to_array(inputs)
-    nodes, weights = roots_legendre(num_steps)  # on [-1, 1]
-    path = (start + np.float32((node + 1) / 2) * (end - start) for node in nodes)
-    average, _ = weighted_input_gradients(classifier, path, weights / 2, class_index, progress)
+    positions, weights = path_nodes(num_steps)
+    path = (start + np.float32(position) * (end - start) for position in positions)
+    average, _ = weighted_input_gradients(classifier, path, weights, class_index, progress)
     return (end - start) * average
+
+
+def path_nodes(count: int) -> tuple[NDArray, NDArray]:
+    """Return positions in [0, 1] and weights, which sum to 1: Gauss-Legendre quadrature."""
+    nodes, weights = roots_legendre(count)
+    return (nodes + 1) / 2, weights / 2
 
 
 def integrated_magnitude(

@@ -97,18 +97,17 @@ class ImageClassifier:
 
     @property
     def conv_layer_names(self) -> list[str]:
-        """For each convolution, the layer that gives its feature maps as later layers see them.
+        """The layers to choose from: convolutions, blocks' outputs, layers of your own.
 
-        These are the layers to choose from. Each is the convolution itself where its activation is
-        part of it, as in VGG16. Where batch normalization and activation are layers of their own,
-        it is the last of these.
+        Each gives its feature maps as later layers see them: where batch normalization and
+        activation follow as layers of their own, the last of these stands for them all.
         """
         return list(self._runner.conv_layer_names)
 
     @property
     def last_conv_layer_name(self) -> str:
-        """The last of `conv_layer_names`: where heatmaps are computed unless you say otherwise."""
-        return self._runner.conv_layer_names[-1]
+        """Where heatmaps are computed unless you say otherwise: the last layer with places."""
+        return self._runner.default_layer_name
 
     @property
     def key_layer_names(self) -> list[str]:

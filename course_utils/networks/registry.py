@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from course_utils.backend import keras
 from course_utils.io.downloads import cached_file, fetch_file
-from course_utils.networks.classifier import ImageClassifier
+from course_utils.networks.classifier import ImageClassifier, runner_of
 from course_utils.networks.efficientnet_lite import (
     build_efficientnet_lite0,
     load_embedded,
@@ -175,7 +175,12 @@ def load_classifier(
             path = download_weights(name) if word == "imagenet" else Path(weights).expanduser()
             with misfits_explained(name, path):
                 model = network.load(path)
-    return ImageClassifier(name, model, network.preprocess_input)
+    classifier = ImageClassifier(name, model, network.preprocess_input)
+    if name == EMBEDDED:  # the chapters count and print convolutions alone, not the additions
+        runner = runner_of(classifier)
+        names = runner.conv_layer_names
+        runner.conv_layer_names = [name for name in names if not name.endswith("_add")]
+    return classifier
 
 
 def weights_path(name: str) -> Path:

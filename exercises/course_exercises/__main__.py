@@ -39,10 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
     if sys.platform == "win32":
         print("Grading needs Linux or macOS, for its limits of time and memory.", file=sys.stderr)
         return 1
+    from course_exercises.fence import Limits
     from course_exercises.grade import grade_folder, write_table
 
     try:
-        grades = grade_folder(options.folder, options.seconds, options.gigabytes, options.jobs)
+        limits = Limits(options.seconds, options.gigabytes)
+        grades = grade_folder(options.folder, limits, options.jobs)
         write_table(grades, sys.stdout)
     except ValueError as error:
         print(error, file=sys.stderr)

@@ -14,7 +14,13 @@ from urllib.parse import quote
 import nbformat
 import numpy as np
 import pytest
-from jupyter_page import (
+from PIL import ExifTags, Image
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+import course_utils as cu
+from tools.browser import (
     ROOT,
     chromium,
     console_errors,
@@ -26,12 +32,6 @@ from jupyter_page import (
     wait_until,
     write_notebook,
 )
-from PIL import ExifTags, Image
-from selenium.webdriver import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
-
-import course_utils as cu
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*finds nothing:UserWarning")
 SETUP = "import course_utils as cu\nclassifier = cu.load_classifier('embedded')"

@@ -503,7 +503,7 @@ def test_explorers_take_what_load_image_takes_and_classifiers_only(small):
 
 
 def test_the_bundle_has_a_widget_a_still_picture_and_a_sentence(explorer):
-    bundle = explorer._repr_mimebundle_()
+    bundle, _ = explorer._repr_mimebundle_()
     view = bundle["application/vnd.jupyter.widget-view+json"]
     assert view["model_id"] == explorer.widget.model_id
     assert bundle["text/plain"] == text(explorer.words)
@@ -512,6 +512,16 @@ def test_the_bundle_has_a_widget_a_still_picture_and_a_sentence(explorer):
     files = {captions[name]: panel.value for name, panel in explorer.panels.items()}
     below = pixels(still_picture(files, bundle["text/plain"]))
     np.testing.assert_array_equal(pixels(bundle["image/png"])[-len(below) :], below)
+
+
+def test_the_outputs_metadata_say_what_is_shown(small, picture):
+    explorer = cu.LayerExplorer(small, picture)
+    explorer.channel.value = 69
+    wanted = {"layer": "first", "page": 1, "channel": 69, "colors": "viridis"}
+    wanted |= {"network": small.name, "picture": None}  # a picture of the test's own
+    assert explorer._repr_mimebundle_()[1] == {"LayerExplorer": wanted}
+    explorer = cu.LayerExplorer(small, cu.load_image("coffee"))
+    assert explorer._repr_mimebundle_()[1]["LayerExplorer"]["picture"] == "coffee"
 
 
 @pytest.mark.parametrize(
@@ -532,7 +542,7 @@ def test_a_still_picture_shows_the_controls(small, picture, kind, control, value
     explorer = kind(small, picture)
 
     def controls():
-        still = pixels(explorer._repr_mimebundle_()["image/png"], "RGBA")
+        still = pixels(explorer._repr_mimebundle_()[0]["image/png"], "RGBA")
         return still[:140]  # above the pictures
 
     before = controls()
@@ -560,7 +570,7 @@ def test_a_click_on_a_feature_map_chooses_its_channel(small, picture):
 
 def test_the_bundle_waits_for_a_slow_method(small_explorer):
     small_explorer.method.value = "smooth_grad"
-    assert "SmoothGrad" in small_explorer._repr_mimebundle_()["text/plain"]
+    assert "SmoothGrad" in small_explorer._repr_mimebundle_()[0]["text/plain"]
 
 
 # Memory: a cell's explorer is kept by ipywidgets for as long as the kernel lives

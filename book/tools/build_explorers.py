@@ -1,11 +1,10 @@
-"""Build what the explorers of the web book load, into build/explorers/assets.
+"""Sample pictures and networks go in; out comes build/explorers/assets, what the explorers load.
 
-    python tools/build_explorers.py             needs onnx, and npm for ONNX Runtime
+    python -m book.tools.build_explorers          needs onnx, and npm for ONNX Runtime
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
 of the most probable classes, and curves of pictures that are covered step by step. For the reader's
-own pictures: the embedded network (`export_network`) and ONNX Runtime, from its npm package, which
-book/packages.toml pins by its hash.
+own pictures: the embedded network (`export_network`) and ONNX Runtime, from its npm package.
 
 Binary files are little-endian. Those that end in .gz are unpacked by the page: they are small over
 the wire whatever the server does.
@@ -14,18 +13,17 @@ the wire whatever the server does.
 import base64
 import gzip
 import hashlib
+import inspect
 import io
 import json
 import shutil
-import sys
 from pathlib import Path
 
-import npm_packages
 import numpy as np
-from export_network import export_blocks, export_network
 from PIL import Image
 
 import course_utils as cu
+from book.tools.export_network import export_blocks, export_network
 from course_utils.backend import keras
 from course_utils.display.tiles import (
     COLOR_MAPS,
@@ -35,7 +33,7 @@ from course_utils.display.tiles import (
     scale_to_bytes,
     shrink_maps,
 )
-from course_utils.display.views import network_picture
+from course_utils.display.views import COLUMNS, PAGE, network_picture
 from course_utils.engine.runner import to_array
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS, MAPS, START
 from course_utils.io.imagenet import imagenet_classes
@@ -43,26 +41,26 @@ from course_utils.io.images import SAMPLES
 from course_utils.methods.all_layers import layer_gradients, run_layers
 from course_utils.methods.baselines import BASELINE_MAPS, random_map
 from course_utils.methods.class_activation import keep_positive
+from course_utils.methods.integrated_gradients import path_nodes
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import runner_of, to_probabilities
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build/explorers/assets"
 EMBEDDED, VGG16 = "efficientnet_lite0", "vgg16"
 LIVE_BLOCKS = "block3_pool"  # where VGG16 ends on a reader's own picture: 3.5 MB of 29
 VGG16_MEANS = [123.68, 116.779, 103.939]  # red, green, blue: what its preprocess_input subtracts
 VGG16_SAMPLES = ("great_white_shark", "chelsea", "astronaut")  # its maps are large
 
-RUNTIME = "onnxruntime-web"
-RUNTIME_FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+RUNTIME = ROOT / "build/npm/node_modules/onnxruntime-web/dist"
 
-PAGE, COLUMNS = 64, 8  # channels of a tile; in a row
 LARGEST_MAP = 112  # pixels; larger ones are averaged down
 LARGEST_LOSSLESS = 28  # pixels; more are photographs rather than patterns of few values
 NUM_RANKED = 20  # classes whose heatmaps at the last layer need no further file
 NUM_AT_LAYERS = 5  # classes that have heatmaps at all layers
-NUM_AT_PIXELS = 2  # classes that have maps of pixels, which take seconds each
-COVERED_TOO = {"cat_and_coffee": "espresso"}  # classes with curves beside the most probable ones
+# The sample whose curves need no network, and a class of it beside the most probable one: chapter 7
+# opens there. A class's curves take many seconds.
+COVERED, COVERED_CLASS = "cat_and_coffee", "espresso"
 SIDE, THUMBNAIL = 640, 112  # pixels of a picture's longer side
 TITLES = {
     "chelsea": "a cat",
@@ -85,10 +83,7 @@ ALT = {
 def main():
     shutil.rmtree(FOLDER, ignore_errors=True)
     classifier, vgg16 = cu.load_classifier("embedded"), load_vgg16()
-    try:
-        live = build_live(FOLDER / "live", classifier, vgg16[0])
-    except npm_packages.PackageError as error:
-        sys.exit(str(error))
+    live = build_live(FOLDER / "live", classifier, vgg16[0])
     networks = {
         EMBEDDED: build_network(FOLDER / EMBEDDED, classifier, cu.sample_image_names()),
         VGG16: build_network(FOLDER / VGG16, vgg16, VGG16_SAMPLES),
@@ -120,6 +115,8 @@ def index(networks):
              "gradients": row.num_gradients, "answers": row.answers}
             for key, row in METHODS.items()
         ],
+        "options": method_options(),
+        "pages": {"channels": PAGE, "largest": LARGEST_MAP},
         "covering": {
             "steps": len(FRACTIONS) - 1,
             "start": START,
@@ -133,6 +130,23 @@ def index(networks):
         },
         "networks": networks,
     }  # fmt: skip
+
+
+def method_options():
+    """Return the numbers with which the page computes as Python does: {method: {name: value}}."""
+    smooth, steps = defaults(cu.smooth_grad), defaults(cu.integrated_gradients)["num_steps"]
+    positions, weights = path_nodes(steps)
+    return {
+        "smooth_grad": {key: smooth[key] for key in ("num_samples", "noise_level")},
+        "integrated_gradients": {
+            "positions": positions.tolist(),
+            "weights": weights.tolist(),
+        },
+    }
+
+
+def defaults(function):
+    return {p.name: p.default for p in inspect.signature(function).parameters.values()}
 
 
 # The sample pictures
@@ -154,7 +168,6 @@ def build_network(folder, network, samples):
             write_layer(folder / sample, number, values)
         if not preprocess:
             described[sample] |= write_classes(folder / sample, classifier, image, logits, maps)
-            described[sample] |= write_curves(folder / sample, classifier, image, logits)
         print(f"{folder.name}: {sample}")
     layers = [
         {
@@ -221,9 +234,10 @@ def write_classes(folder, classifier, image, logits, maps):
     write_gz(folder / "last.gz", np.rint(last.transpose(2, 0, 1) / scale).astype(np.uint16))
     write(folder / "logits.bin", np.float32(logits))
     first = np.argsort(-logits, kind="stable")[:NUM_RANKED]
-    at_layers = first[:NUM_AT_LAYERS]
-    at_pixels = list(dict.fromkeys([*first[:NUM_AT_PIXELS], *covered_classes(folder, logits)]))
-    for class_index in map(int, at_layers):
+    best, at_layers = int(first[0]), first[:NUM_AT_LAYERS].tolist()
+    at_pixels = {"saliency": at_layers}  # the other methods take seconds for a class
+    covered = [best, cu.class_index(COVERED_CLASS)] if folder.name == COVERED else []
+    for class_index in at_layers:
         pairs = layer_gradients(classifier, image, class_index)
         pairs = [tuple(map(to_array, pair)) for pair in pairs.values()]
         heatmaps = [
@@ -232,55 +246,46 @@ def write_classes(folder, classifier, image, logits, maps):
             for pair in pairs
         ]  # fmt: skip
         write_gz(folder / f"heat/{class_index}.gz", np.concatenate(heatmaps))
-    for class_index in map(int, at_pixels):
-        for key, method in METHODS.items():
-            if method.formula is None:
-                heatmap = to_bytes(method.compute(classifier, image, class_index))
-                write_gz(folder / f"heat/{class_index}_{key}.gz", heatmap)
+    heatmaps = {}
+    for key, method in METHODS.items():
+        if method.formula is None:
+            at_pixels.setdefault(key, covered or [best])
+            for class_index in at_pixels[key]:
+                heatmap = method.compute(classifier, image, class_index)
+                write_gz(folder / f"heat/{class_index}_{key}.gz", to_bytes(heatmap))
+                heatmaps[key, class_index] = heatmap
+    for class_index in covered:
+        write_curves(folder, classifier, image, class_index, heatmaps)
     kernel = classifier.logits_model.layers[-1].dense.kernel.numpy()[:, first].T
     write_gz(folder / "kernels.gz", np.float32(kernel))
-    best = int(first[0])
     return {
         "lastScale": scale,
         "first": first.tolist(),
-        "atLayers": at_layers.tolist(),
-        "atPixels": [int(class_index) for class_index in at_pixels],
+        "atLayers": at_layers,
+        "atPixels": at_pixels,
+        "curves": covered,
         "probability": round(float(to_probabilities(classifier, logits)[best]), 4),
     }
 
 
-def write_curves(folder, classifier, image, logits):
-    """Write what the network says of covered pictures; return what the index says of it.
+def write_curves(folder, classifier, image, class_index, heatmaps):
+    """Write `curves/C.bin`, what the network says of a picture covered with the first fill.
 
-    `curves/C_FILL.bin` holds, for class C, float32 probabilities: for each map deletion and then
-    insertion, one after the other. All fills would take a minute for each picture: those whose
-    other class has curves, too, have them all, the others the first.
+    It holds, for class C, float32 probabilities: for each map deletion and then insertion, one
+    after the other.
     """
-    seen = network_picture(image, classifier.input_size)
-    classes = covered_classes(folder, logits)
-    fills = FILLS if folder.name in COVERED_TOO else FILLS[:1]
-    for class_index in classes:
-        heatmaps = [
-            BASELINE_MAPS[key](seen) if key in BASELINE_MAPS
-            else METHODS[key].compute(classifier, seen, class_index)
-            for key in MAPS.values()
-        ]  # fmt: skip
-        for fill in fills:
-            curves = [
-                curve(classifier, seen, h, class_index, len(FRACTIONS) - 1, fill).probabilities
-                for h in heatmaps
-                for curve in (cu.deletion_curve, cu.insertion_curve)
-            ]
-            write(folder / f"curves/{class_index}_{fill}.bin", np.float32(curves).tobytes())
-    return {"curves": [f"{c}_{fill}" for c in classes for fill in fills]}
-
-
-def covered_classes(folder, logits):
-    """Return the classes of a sample that have curves."""
-    classes = [int(logits.argmax())]
-    if folder.name in COVERED_TOO:
-        classes.append(cu.class_index(COVERED_TOO[folder.name]))
-    return classes
+    seen, curves = network_picture(image, classifier.input_size), []
+    for key in MAPS.values():
+        if key in BASELINE_MAPS:
+            heatmap = BASELINE_MAPS[key](seen)
+        elif (key, class_index) in heatmaps:
+            heatmap = heatmaps[key, class_index]
+        else:
+            heatmap = METHODS[key].compute(classifier, seen, class_index)
+        for curve in (cu.deletion_curve, cu.insertion_curve):
+            found = curve(classifier, seen, heatmap, class_index, len(FRACTIONS) - 1, FILLS[0])
+            curves.append(np.float32(found.probabilities))
+    write(folder / f"curves/{class_index}.bin", np.concatenate(curves).tobytes())
 
 
 def to_bytes(heatmap):
@@ -327,10 +332,8 @@ def build_live(folder, classifier, vgg16):
 
 
 def add_runtime(folder):
-    package = npm_packages.read_packages()[RUNTIME]
-    script, wasm = (npm_packages.read_file(package, f"dist/{name}") for name in RUNTIME_FILES)
-    write(folder / "runtime.mjs", script)
-    write_gz(folder / "runtime.wasm.gz", wasm)
+    write(folder / "runtime.mjs", (RUNTIME / "ort.wasm.bundle.min.mjs").read_bytes())
+    write_gz(folder / "runtime.wasm.gz", (RUNTIME / "ort-wasm-simd-threaded.wasm").read_bytes())
 
 
 # Files

@@ -1,4 +1,4 @@
-"""Make a page of the book of an executed chapter."""
+"""An executed chapter goes in, a page of the book comes out, with its pictures as files."""
 
 import base64
 import html
@@ -6,15 +6,14 @@ import io
 import re
 from typing import NamedTuple
 
-import stamp
-from build_notebooks import caption_of
-from explorer_calls import ChapterReader
 from markdown_it import MarkdownIt
 from PIL import Image
 
+from tools import stamp
+from tools.build_notebooks import caption_of
+
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg"}
 _PREDICT = re.compile(r"^\*\*Predict, then run\.\*\*", re.MULTILINE)
-_OF_STILL = re.compile(r"\s+In a running notebook its\s+controls move\.")  # here they do
 
 
 class PageError(Exception):
@@ -48,7 +47,7 @@ class Page(NamedTuple):
     explorers: list  # tags of those that the browser can run
 
 
-def make_page(notebook, contents, number, address, version, kinds=None, links=()):
+def make_page(notebook, contents, number, address, version, explorers=(), links=()):
     """Change an executed chapter into a page of the book, and return its `Page`.
 
     The stamped links give way to a line of what one can do with the chapter; a setup cell is
@@ -59,7 +58,7 @@ def make_page(notebook, contents, number, address, version, kinds=None, links=()
         contents: List of `stamp.Chapter`.
         number: The chapter's place in it.
         address, version: Of the repository, as `stamp.read_address` returns them.
-        kinds: Kinds of explorers that there are scripts for; None stands for all.
+        explorers: Those that a browser can run: a set of (kind, network, sample picture).
         links: What else is to be seen under the title, as HTML.
 
     Raises:
@@ -68,34 +67,39 @@ def make_page(notebook, contents, number, address, version, kinds=None, links=()
     chapter = contents[number]
     cells = [cell for cell in notebook.cells if "navigation" not in _tags(cell)]
     lead = replace_head(cells[0], contents, number, address, version, links)
-    reader, page = ChapterReader(), Page(inline(lead), [], [])
-    below_picture, explorer = False, None
+    page, below_picture, settings = Page(inline(lead), [], []), False, None
+    notebook.cells = []
     for cell in cells:
+        if settings and "still" in _tags(cell):  # about a picture of an explorer
+            continue
+        notebook.cells.append(cell)
         if cell.cell_type != "code":
             cell.source = _PREDICT.sub(r"{.predict}\n\g<0>", cell.source)
             if below_picture and caption_of(cell):
                 cell.source = "{.caption}\n" + cell.source
-                if explorer:
-                    cell.source = _OF_STILL.sub("", cell.source, count=1)
             below_picture = False
             continue
         fold(cell)
-        sentence = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
-        explorer = reader.read(cell.source, sentence)
-        if explorer and kinds is not None and explorer["kind"] not in kinds:
-            explorer = None
+        settings = None
         for output in cell.outputs:
             if picture := as_file(output, f"pictures/{chapter.file}-{len(page.pictures) + 1}"):
-                page.pictures.append(picture)
-                below_picture = True
-                show = picture.html()
-                if explorer:
-                    picture = page.pictures[-1] = as_webp(picture)
-                    show = explorer_html(explorer, picture)
+                below_picture, show = True, picture.html()
+                if settings := settings_of(output, explorers):
+                    picture = as_webp(picture)
+                    show = explorer_html(settings, picture)
                     page.explorers.append(show)
+                page.pictures.append(picture)
                 output.data, output.metadata = {"text/html": show}, {}
-    notebook.cells = cells
     return page
+
+
+def settings_of(output, explorers):
+    """Return what an explorer shows, as it says in its output, if a browser can run it."""
+    for name, settings in output.metadata.items():
+        kind = name.removesuffix("Explorer").lower()
+        if (kind, settings.get("network"), settings.get("picture")) in explorers:
+            return {"kind": kind, **settings}
+    return None
 
 
 def replace_head(cell, contents, number, address, version, links=()):
@@ -177,13 +181,13 @@ def as_webp(picture):
     return picture._replace(name=name, contents=buffer.getvalue())
 
 
-def explorer_html(explorer, still):
+def explorer_html(settings, still):
     """Return the element of an explorer: what a script needs to know, and the still picture.
 
     The picture is seen until a script has put the explorer beside it, and where none does:
     JavaScript off, an old browser, a failed download.
     """
-    facts = " ".join(f'data-{key}="{html.escape(str(v))}"' for key, v in explorer.items())
+    facts = " ".join(f'data-{key}="{html.escape(str(v))}"' for key, v in settings.items())
     return f'<div class="explorer" {facts}>{still.html("still")}</div>'
 
 

@@ -1,30 +1,27 @@
-"""Build the live edition and the lecturer's pages from the executed chapters and live/notes.
+"""Executed chapters and live/notes go in; live notebooks and lecturer's pages come out.
 
-    python tools/build_live.py build    write everything that is made from them
-    python tools/build_live.py check    one line for each file that is stale
+    python -m live.tools.build_live build    write everything that is made from them
+    python -m live.tools.build_live check    one line for each file that is stale
 
 From notebooks/NN_name.py comes live/NN_name.ipynb, the chapter in which the cells tagged `live`
 hold their first comment, the prompt, and nothing else. What the chapter tells about their results
-is folded: the class is to guess first. From live/notes/NN_name.toml (see
-lessons.py) and the chapter come live/pages/NN_name.md, for the lecturer's second screen, and
-live/plans.md.
+is folded: the class is to guess first. From live/notes/NN_name.toml (see lessons.py) and the chapter
+come live/pages/NN_name.md, for the lecturer's second screen, and live/plans.md.
 """
 
-import argparse
 import itertools
 import re
 import sys
 import tomllib
 from pathlib import Path
 
-import derived
-import stamp
-from build_notebooks import caption_of, cell_ids, read_source, serialize
-from lessons import (
+from course_exercises.task import read_tasks
+from live.tools.lessons import (
     PLANS,
     LiveError,
     check_plans,
     comment_of,
+    has_tag,
     is_live,
     predictions,
     read_lesson,
@@ -32,10 +29,10 @@ from lessons import (
     to_type,
     total,
 )
+from tools import derived, stamp
+from tools.build_notebooks import caption_of, cell_ids, read_source, serialize
 
-from course_exercises.task import read_tasks
-
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 8  # to type in a cell
 FOLD = "<details><summary>After the run</summary>\n\n", "\n\n</details>"
 _REMEDY = "run 'make live'"
@@ -48,6 +45,7 @@ def live_notebook(chapter):
         LiveError: A cell tagged `live` has no prompt, or more lines than one types.
     """
     notebook = read_source(chapter)
+    notebook.cells = [cell for cell in notebook.cells if not has_tag(cell, "still")]
     for cell, below in itertools.pairwise(notebook.cells):
         if below.cell_type == "markdown" and (is_live(cell) or caption_of(below)):
             below.source = folded(below.source)
@@ -189,10 +187,10 @@ def built(root):
     return files
 
 
-def main(arguments=None, root=ROOT):
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("command", choices=["build", "check"])
-    options = parser.parse_args(arguments)
+def main(arguments, root=ROOT):
+    """Build or check; returns the exit code."""
+    if arguments not in (["build"], ["check"]):
+        sys.exit(__doc__)
     try:
         files = built(root)
     except (LiveError, FileNotFoundError, tomllib.TOMLDecodeError) as error:
@@ -200,7 +198,7 @@ def main(arguments=None, root=ROOT):
         return 1
     made = {*root.glob("live/*.ipynb"), *root.glob("live/pages/*.md")}
     orphans = sorted(made - set(files))
-    if options.command == "build":
+    if arguments == ["build"]:
         derived.write(root, files, orphans)
         return 0
     findings = derived.findings(root, files, orphans, _REMEDY)
@@ -209,4 +207,4 @@ def main(arguments=None, root=ROOT):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

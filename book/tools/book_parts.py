@@ -2,18 +2,14 @@
 
 import posixpath
 import re
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
-import stamp
-from book_pages import bar, fold, inline, ways_to_open
 
+from book.tools.book_pages import bar, fold, inline, ways_to_open
 from course_exercises.task import read_tasks
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "exercises/tools"))
-import build_exercises  # noqa: E402
+from exercises.tools import build_exercises
+from tools import stamp
 
 _LINK = re.compile(r"\[([^]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 _PAGES = {  # where a file of the repository is in the book

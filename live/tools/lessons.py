@@ -19,10 +19,10 @@ from itertools import takewhile
 from typing import NamedTuple
 
 import nbformat
-import stamp
-from build_notebooks import output_text
 
-LIVE = "live"
+from tools import stamp
+from tools.build_notebooks import output_text
+
 TYPED = 200  # characters a minute, by somebody who talks meanwhile
 PLANS = {45: "45 minutes", 90: "90 minutes", 360: "A day"}
 _PREDICT = re.compile(
@@ -58,8 +58,12 @@ class Lesson(NamedTuple):
     cells: list[nbformat.NotebookNode]
 
 
+def has_tag(cell, tag):
+    return tag in cell.metadata.get("tags", [])
+
+
 def is_live(cell):
-    return LIVE in cell.metadata.get("tags", [])
+    return has_tag(cell, "live")
 
 
 def comment_of(source):

@@ -1,19 +1,17 @@
-"""Build the web book: the executed chapters become build/book/, a static site.
+"""Executed chapters, exercises and lecturer's pages go in; build/book/, a static site, comes out.
 
-    python tools/build_book.py
+    python -m book.tools.build_book         after book.tools.build_explorers
 
 Everything on a page comes from its notebook, which is not run again; order, titles and questions
-come from notebooks/contents.toml. The exercises come from their sheets, the lecturer's pages from
-live/. What is taken from npm (book/packages.toml) is fetched once, into
-build/npm/. The site asks no other server for anything.
+come from notebooks/contents.toml. The site asks no other server for anything.
 
-An explorer's cell becomes `<div class="explorer" data-kind="class" data-network="..."
-data-image="...">` around its still picture; further `data-` attributes are the controls that the
-chapter has set. If there is book/explorers/main.js, the folder becomes explorers/ of the site, with
-the contents of build/explorers/ (files that a tool makes), and pages with such an element load it.
-The module of a kind is KIND_explorer.js; without it the picture remains a picture.
+An explorer's cell becomes `<div class="explorer" data-kind="class" ...>` around its still picture;
+the other `data-` attributes are its settings, which stand in the metadata of the cell's output.
+book/explorers/ and build/explorers/ run it, and become explorers/ of the site. Where they have not
+got its kind, network or picture, the picture remains a picture.
 """
 
+import json
 import re
 import shutil
 import sys
@@ -21,10 +19,9 @@ import tomllib
 from pathlib import Path
 
 import nbformat
-import npm_packages
-import stamp
-from book_pages import PageError, cards, crop, make_page
-from book_parts import (
+
+from book.tools.book_pages import PageError, cards, crop, make_page
+from book.tools.book_parts import (
     book_links,
     exercise_link,
     lecture_list,
@@ -35,27 +32,39 @@ from book_parts import (
     task_links,
     toctree,
 )
+from tools import stamp
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+_FROM_NPM = {  # folder of the site: (package of book/package.json, its files that are copied)
+    "mathjax": ("mathjax", ("LICENSE", "tex-chtml.js", "input/tex/extensions/**/*", "a11y/**/*",
+                            "ui/**/*", "sre/speech-worker.js", "sre/mathmaps/base.json",
+                            "sre/mathmaps/en.json", "sre/mathmaps/nemeth.json")),
+    "mathjax-newcm-font": ("@mathjax/mathjax-newcm-font", ("chtml.js", "chtml/**/*")),
+    "fonts/source-serif-4": ("@fontsource-variable/source-serif-4",
+                             ("LICENSE", "files/source-serif-4-latin-wght-*.woff2")),
+    "fonts/source-sans-3": ("@fontsource-variable/source-sans-3",
+                            ("LICENSE", "files/source-sans-3-latin-wght-normal.woff2")),
+    "fonts/source-code-pro": ("@fontsource-variable/source-code-pro",
+                              ("LICENSE", "files/source-code-pro-latin-wght-normal.woff2")),
+}  # fmt: skip
 _SCRIPT = '<script type="module" src="explorers/main.js"></script>'
 
 
 def write_sources(root, source, site):
     """Write what Sphinx reads into `source`, and the files of the pages into `site`."""
     contents, address = stamp.read_contents(root), stamp.read_address(root)
-    kinds = explorer_kinds(root)
-    script = "" if kinds is None else _SCRIPT
+    explorers = read_explorers(root)
     sheets, pages = read_sheets(root, contents), []
     for number, chapter in enumerate(contents):
         path = root / f"notebooks/{chapter.file}.ipynb"
         notebook = nbformat.read(path, nbformat.NO_CONVERT)
         sheet = sheets.get(chapter.file)
         links = [exercise_link(sheet)] if sheet else []
-        page = make_page(notebook, contents, number, *address, kinds, links)
+        page = make_page(notebook, contents, number, *address, explorers, links)
         if sheet:
             notebook.cells.append(nbformat.v4.new_markdown_cell(task_links(sheet)))
-        if page.explorers and script:
-            notebook.cells.append(nbformat.v4.new_markdown_cell(script))
+        if page.explorers:
+            notebook.cells.append(nbformat.v4.new_markdown_cell(_SCRIPT))
         nbformat.write(notebook, source / path.name)
         shutil.copy(path, site / "notebooks" / path.name)
         for picture in page.pictures:
@@ -66,7 +75,7 @@ def write_sources(root, source, site):
     text = (root / "book/index.md").read_text(encoding="utf-8")
     for place, inside in {
         "lead": pages[0].lead,
-        "explorer": explorer + script,
+        "explorer": explorer + _SCRIPT,
         "first": f"{contents[0].file}.html",
         "cards": cards(contents, small, {file: [exercise_link(s)] for file, s in sheets.items()}),
         "toctree": toctree(
@@ -116,12 +125,16 @@ def write_lectures(root, contents, source, site):
     (source / "index.md").write_text(text, encoding="utf-8")
 
 
-def explorer_kinds(root):
-    """Return the kinds of explorers that there are modules for; None if there are no modules."""
-    folder = root / "book/explorers"
-    if not (folder / "main.js").exists():
-        return None
-    return {path.stem.removesuffix("_explorer") for path in folder.glob("*_explorer.js")}
+def read_explorers(root):
+    """Return the explorers that a browser can run: a set of (kind, network, sample picture)."""
+    files = (root / "book/explorers").glob("*_explorer.js")
+    index = json.loads((root / "build/explorers/assets/index.json").read_text(encoding="utf-8"))
+    return {
+        (path.stem.removesuffix("_explorer"), name, sample)
+        for path in files
+        for name, network in index["networks"].items()
+        for sample in network["samples"]
+    }
 
 
 def write_card_pictures(root, contents, pages, site):
@@ -140,11 +153,14 @@ def write_card_pictures(root, contents, pages, site):
     return small
 
 
-def copy_explorers(root, site):
-    """Copy the explorers' modules, and what tools have made for them."""
-    for folder in (root / "book/explorers", root / "build/explorers"):
-        if folder.exists():
-            shutil.copytree(folder, site / "explorers", dirs_exist_ok=True)
+def copy_packages(root, site):
+    """Copy what the pages need of npm's packages."""
+    for folder, (package, patterns) in _FROM_NPM.items():
+        source, target = root / "build/npm/node_modules" / package, site / "_static" / folder
+        for path in (found for pattern in patterns for found in source.glob(pattern)):
+            if path.is_file():
+                (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, target / path.relative_to(source))
 
 
 def mend_theme(site):
@@ -168,16 +184,14 @@ def build(root=ROOT):
     from sphinx.cmd.build import build_main
 
     source, site = root / "build/book-source", root / "build/book"
-    packages = [p for p in npm_packages.read_packages(root).values() if p.to]
-    archives = [npm_packages.fetch(package, root / "build/npm") for package in packages]
     for folder in (source, site):
         shutil.rmtree(folder, ignore_errors=True)
     for folder in (source, site / "notebooks", site / "pictures"):
         folder.mkdir(parents=True)
     write_sources(root, source, site)
-    for package, archive in zip(packages, archives, strict=True):
-        npm_packages.copy_files(package, archive, site)
-    copy_explorers(root, site)
+    copy_packages(root, site)
+    for folder in (root / "book/explorers", root / "build/explorers"):
+        shutil.copytree(folder, site / "explorers", dirs_exist_ok=True)
     options = ["-q", "-W", "--keep-going", "-E", "-c", root / "book", "-d", root / "build/doctrees"]
     code = build_main([str(option) for option in [*options, source, site]])
     mend_theme(site)
@@ -188,7 +202,7 @@ def main():
     """Build and say what was built; returns the exit code."""
     try:
         code = build()
-    except (PageError, npm_packages.PackageError) as error:
+    except PageError as error:
         sys.exit(str(error))
     if code == 0:
         files = [path for path in (ROOT / "build/book").rglob("*") if path.is_file()]

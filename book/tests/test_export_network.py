@@ -1,8 +1,5 @@
 """The network as ONNX graphs, on a tiny one: forward and backward pass against TensorFlow."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -13,8 +10,7 @@ from course_utils.networks.classifier import ImageClassifier
 onnx = pytest.importorskip("onnx")
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from export_network import export_blocks, export_network  # noqa: E402
+from book.tools.export_network import export_blocks, export_network  # noqa: E402
 
 
 def tiny_network():

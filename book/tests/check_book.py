@@ -3,12 +3,8 @@
 Not part of `pytest` alone: it needs build/book/, Chromium and its driver, and takes a minute.
 """
 
-import functools
-import http.server
 import json
 import re
-import sys
-import threading
 import time
 import urllib.parse
 from pathlib import Path
@@ -18,12 +14,10 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/browser")]
-import npm_packages  # noqa: E402
-import stamp  # noqa: E402
-from jupyter_page import chromium, console_errors, find_chromium, wait_until  # noqa: E402
+from tools import stamp
+from tools.browser import chromium, console_errors, find_chromium, wait_until
 
+ROOT = Path(__file__).parents[2]
 SITE = ROOT / "build/book"
 PAGES = sorted(
     path.relative_to(SITE).as_posix()
@@ -66,18 +60,9 @@ axe.run({resultTypes: ["violations"]}).then(result => done(
 """
 
 
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="session")
-def address():
-    handler = functools.partial(_Handler, directory=SITE)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+def address(serve):
+    return serve(SITE).url
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +85,7 @@ def page(browser):
 
 @pytest.fixture(scope="session")
 def axe():
-    return npm_packages.read_file(npm_packages.read_packages()["axe-core"], "axe.min.js").decode()
+    return (ROOT / "build/npm/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 def set_scheme(page, scheme):

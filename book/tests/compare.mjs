@@ -2,10 +2,10 @@
 
 import { readFileSync } from "node:fs";
 
-import { backgroundOf, blindMaps, cover, rankPixels } from "../../book/explorers/covering.js";
-import { activationMap, gaussLegendre } from "../../book/explorers/methods.js";
-import { brighten, measureChannels, resizeBicubic, scaleToBytes, turnGray } from "../../book/explorers/pixels.js";
-import { describeChannel, describeCovering, describeHeatmap, describeLayer, searchClasses } from "../../book/explorers/words.js";
+import { backgroundOf, blindMaps, cover, rankPixels } from "../explorers/covering.js";
+import { activationMap } from "../explorers/methods.js";
+import { brighten, measureChannels, resizeBicubic, scaleToBytes, turnGray } from "../explorers/pixels.js";
+import { describeChannel, describeCovering, describeHeatmap, describeLayer, explainNoClass, pageNames, searchClasses } from "../explorers/words.js";
 
 const tasks = {
   resize({ pixels, width, height, newWidth, newHeight }) {
@@ -15,10 +15,6 @@ const tasks = {
   },
   cam: ({ method, maps, gradients, positions }) =>
     activationMap(method, Float32Array.from(maps), Float32Array.from(gradients), positions),
-  nodes({ count }) {
-    const { positions, weights } = gaussLegendre(count);
-    return [...positions, ...weights];
-  },
   bytes: ({ maps, positions, channels }) =>
     scaleToBytes(Float32Array.from(maps), positions, 0, channels),
   gray({ pixels }) {
@@ -43,6 +39,8 @@ const tasks = {
   },
   covering: ({ title, step, deletion, insertion }) =>
     describeCovering(title, step, { deletion, insertion }),
+  none: ({ text, labels }) => explainNoClass(text, labels),
+  pages: ({ channels, onPage }) => pageNames(channels, onPage),
   search: ({ text, labels }) => searchClasses(text, labels),
 };
 

@@ -5,15 +5,20 @@ The code comes from the lecturer's page, as in a class; so does what must appear
 
 import re
 import shutil
-import sys
 
 import nbformat
-from jupyter_page import ROOT, chromium, console_errors, jupyter_lab, open_notebook, wait_until
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-sys.path.insert(0, str(ROOT / "tools"))
-from lessons import is_given
+from live.tools.lessons import is_given
+from tools.browser import (
+    ROOT,
+    chromium,
+    console_errors,
+    jupyter_lab,
+    open_notebook,
+    wait_until,
+)
 
 CHAPTER = "04_1_grad_cam"
 CELLS = "const cells = jupyterapp.shell.currentWidget.content.widgets; "
