@@ -47,12 +47,12 @@ import tensorflow as tf
 classifier = cu.load_classifier()
 
 
-def show(pictures):
+def show(pictures, sure=0.9):
     """Draw pictures side by side, and print what the network says of each."""
     figure = plt.figure(figsize=(4.2 * len(pictures), 4.4), layout="constrained")
     for place, (title, picture) in enumerate(pictures.items(), start=1):
         best = classifier.top_predictions(picture, 1)[0]
-        print(f"{title}: {best.label}, probability above 0.9: {best.probability > 0.9}")
+        print(f"{title}: {best.label}, probability above {sure}: {best.probability > sure}")
         axes = figure.add_subplot(1, len(pictures), place)
         axes.imshow(picture)
         axes.set_title(title, fontsize="medium")
@@ -64,7 +64,7 @@ def paint(name, seed):
     return cu.visualize_class(classifier, cu.class_index(name), num_steps=80, seed=seed)
 
 
-show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)})
+show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)}, sure=0.5)
 
 # %% [markdown]
 # *What the network paints for tabby and flamingo: striped bodies and pointed ears; and a red column, white lines and a big
@@ -98,7 +98,7 @@ def logit(pictures):
 
 generator = np.random.default_rng(0)
 start = np.float32(0.01 * generator.standard_normal((1, 224, 224, 3)))
-print(f"a gray picture: logit {logit(tf.sigmoid(start)):.1f}")
+print(f"a gray picture: logit {logit(tf.sigmoid(start)):z.1f}")
 
 # %% [markdown]
 # (This network was trained on $(x - 127) / 128$. The sigmoid turns any number into a color in [0, 1].)
@@ -200,14 +200,14 @@ painted["waves, colors, windows"] = climb(start_waves(336), draw, through_a_wind
 show(painted)
 
 # %% [markdown]
-# *Four climbs for pineapple, side by side. Pixels: noise. Waves: gaudy scribbles, with a tuft of leaves at best. Colors: the
-# same in pale. Windows: a pineapple, with its scales and its leaves.*
+# *Four climbs for pineapple, side by side. Pixels: noise. Waves: gaudy blots, with scales and tufts here and there. Colors: the
+# same, but pale. Windows: a pineapple, with its scales and its leaves.*
 #
-# All four have a probability above 0.9, but only the last one would make *you* say pineapple. Nobody would take it for a
-# photograph, though. It shows what the class consists of for the network: scales, and spiky leaves.
+# All four have a probability above 0.9, but only the last one would make *you* say pineapple, if not photograph. It shows
+# what the class consists of for the network: scales, and spiky leaves.
 #
-# (`cu.visualize_class`, which painted the tabby and the flamingo, does the same, compiled. Lucid takes windows that
-# shift by a few pixels, turn by ten degrees and scale by a tenth, smaller steps, and 512 of them. Ours are coarser, and faster.)
+# (`cu.visualize_class` painted the tabby and the flamingo in the same way. Lucid's windows shift, turn and scale by a little, in
+# 512 small steps; ours are coarser, and faster.)
 #
 # ## Channels of VGG16, from shallow to deep
 #
@@ -253,10 +253,9 @@ plt.show()
 # channel most, cut out at its receptive field. Do both show the same? (People predict better from real ones what a channel
 # will do: [Borowski et al., 2020](https://arxiv.org/abs/2010.12606).)
 #
-# `cu.sample_crops()` cuts squares out of the photographs that are installed with scikit-image; for channels of the first
-# blocks they are enough. For deep ones it takes thousands of pictures: `cu.caltech101_folder()` downloads some, and
-# `python -m course_utils survey FOLDER` looks through any folder. The six channels below we chose: five that agree and one
-# that doesn't.
+# `cu.sample_crops()` cuts squares out of the photographs that are installed with scikit-image: enough for channels of the
+# first blocks. Deep ones take thousands of pictures: `cu.caltech101_folder()` downloads some, and
+# `python -m course_utils survey FOLDER` looks through any folder. The six channels below we chose.
 
 # %%
 # Six channels: a painted picture, and the nine places that drive each most
@@ -316,7 +315,7 @@ print(maps.shape, cu.class_label(logits.argmax()))
 # </details>
 
 
-# %% tags=["live"]
+# %%
 # Set each channel to a value everywhere, and run the rest: how do the logits change?
 def change(channel, value):
     changed = maps.copy()
@@ -359,20 +358,18 @@ by_mean = np.array([change(channel, means[channel]) for channel in range(240)])
 for channel in by_mean[:, tiger].argsort()[:10]:
     more = (by_mean[channel] < by_mean[channel, tiger]).sum()
     hit = cu.class_label(by_mean[channel].argmin())
-    print(
-        f"channel {channel:3d}: tiger shark {by_mean[channel, tiger]:+.1f}, {more:2d} lose more; most: {hit}"
-    )
+    print(f"channel {channel:3d}: {more:2d} classes lose more than the tiger shark; most: {hit}")
 
 # %% [markdown]
-# PLACEHOLDER10
-# The literature has both: switching off a single unit can hit
-# particular classes ([Zhou et al., 2018](https://arxiv.org/abs/1806.02891)), and channels with a class of their own matter no
-# more than others ([Morcos et al., 2018](https://arxiv.org/abs/1803.06959)).
+# Two of the ten cost the tiger shark most. The other eight hit an axolotl harder, or a hermit crab, a pelican, a traffic
+# light: on this picture they have no class of their own. They're words that many classes use. The literature has both: a
+# single unit can matter to particular classes ([Zhou et al., 2018](https://arxiv.org/abs/1806.02891)), and units with a class
+# of their own matter no more than others ([Morcos et al., 2018](https://arxiv.org/abs/1803.06959)).
 #
 # ## How many does it take?
 #
-# For the last layer no experiment is needed. The network averages its last maps and multiplies the means by weights, so each of
-# 1280 channels has a share in a logit (chapter 4.1), and without the channel just this share is gone.
+# In the last layer no network needs to run. It averages its maps and multiplies the means by weights, so each of 1280
+# channels has a share in a logit (chapter 4.1), and without the channel just this share is gone.
 #
 # **Predict, then run.** Set channels to zero, one after another, those with the largest share in *tiger shark* first. How
 # many does it take until it's no longer first? And if we begin with those that have the largest share in its *lead* over the
@@ -386,7 +383,7 @@ for channel in by_mean[:, tiger].argsort()[:10]:
 # </details>
 
 
-# %% tags=["live"]
+# %%
 # Set the strongest channels of the last layer to zero until another class is first
 def channels_to_flip(image, of_the_lead):
     layer_name = classifier.last_conv_layer_name
