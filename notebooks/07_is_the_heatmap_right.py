@@ -493,8 +493,9 @@ plt.show()
 # and red for darker, isn't the same.*
 #
 # Both: the paper compares gradients with their sign and without. *Where* a pixel matters much is kept by the lower layers,
-# which haven't forgotten. *Which way* it matters is lost at once, and a saliency map throws just that away. (With other
-# random weights, `seed=1`, the 0.0 is a few hundredths above or below.)
+# which haven't forgotten: with all layers random only 0.1 is left in pixels, as by chance. *Which way* it matters is lost
+# at once, and a saliency map throws just that away. (With other random weights, `seed=1`, the 0.0 is a few hundredths above
+# or below.)
 #
 # ## The verdicts
 #

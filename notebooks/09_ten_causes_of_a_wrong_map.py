@@ -130,10 +130,10 @@ for axes, (title, heatmap) in zip(panels.flat, pictures.items()):
 plt.show()
 
 # %% [markdown]
-# *The right heatmap for espresso on the cat and the cup, ten wrong ones, and one that is neither. 5 and 7 look like the right
-# one. 1 lies below the cup, on its handle; 2 on the cat's face; 3 on saucer and eyes; 4 at the upper edge; 6 on the cat's mouth as
-# well as on the cup; 8 on the cat's nose; 9 above the cup, in the corner; 10 on nearly all of the cup's half. The last one, of
-# the probability, looks right.*
+# *The right heatmap for espresso on the cat and the cup, ten wrong ones, and one of the probability. 5 and 7 and the last one
+# look like the right one. 1 lies on the cup's handle, 2 on the cat's face, 3 on saucer and eyes, 4 at the left edge and in a
+# corner, 6 beside the cat's nose as well as on the cup, 8 on the cat's nose, 9 right above the cup, 10 on nearly all of the
+# cup's half.*
 #
 # | | cause | what to do |
 # |---|---|---|
