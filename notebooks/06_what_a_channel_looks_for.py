@@ -79,13 +79,6 @@ show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)}, sure=0.5)
 # rises. So we start with a gray picture, change it a little, take the gradient again, and go on: *gradient
 # ascent*. We ask for a pineapple.
 
-# %% [markdown]
-# ## Climb
-#
-# Chapter 4.2 took the gradient of a logit at the pixels. It says how to change the picture so that the logit
-# rises. So we start with a gray picture, change it a little, take the gradient again, and go on: *gradient
-# ascent*. We ask for a strawberry.
-
 # %% tags=["live"]
 # Write the pineapple's logit as a function of a picture in [0, 1], and ask it of gray
 pineapple = cu.class_index("pineapple")
@@ -107,7 +100,7 @@ print(f"a gray picture: logit {logit(tf.sigmoid(start)):z.1f}")
 #
 # <details><summary>Answer</summary>
 #
-# Colored noise. The probability is above 0.9 all the same: few photographs make the network so sure.
+# Colored noise. The probability is above 0.9 all the same: the network is surer of it than of the shark.
 #
 # </details>
 
@@ -338,7 +331,7 @@ print("now first:", cu.class_label((logits + by_zero[worst]).argmax()))
 # <details><summary>Answer</summary>
 #
 # 0.1. The channel is on nearly everywhere, on this picture and on the cat as well. Zero is a value that it hardly ever
-# has, so we hadn't asked the network but broken it. What the channel says about the shark is worth 0.1.
+# has, so we hadn't asked the network, we'd broken it. What the channel says about the shark is worth 0.1.
 #
 # </details>
 
@@ -362,7 +355,7 @@ for channel in by_mean[:, tiger].argsort()[:10]:
 
 # %% [markdown]
 # Two of the ten cost the tiger shark most. The other eight hit an axolotl harder, or a hermit crab, a pelican, a traffic
-# light: on this picture they have no class of their own. They're words that many classes use. The literature has both: a
+# light: on this picture they have no class of their own. They're words that several classes use. The literature has both: a
 # single unit can matter to particular classes ([Zhou et al., 2018](https://arxiv.org/abs/1806.02891)), and units with a class
 # of their own matter no more than others ([Morcos et al., 2018](https://arxiv.org/abs/1803.06959)).
 #

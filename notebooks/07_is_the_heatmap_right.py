@@ -432,9 +432,8 @@ forgotten = {name: method(copy) for name, method in methods.items()}
 for name in methods:
     for size in (7, 224):
         kept = np.mean([likeness(a, b, size) for a, b in zip(trained[name], forgotten[name])])
-        print(
-            f"{name:22s} {size:3d} x {size:3d}: {kept:z.1f}, chance {chance(trained[name], size):.1f}"
-        )
+        by_chance = chance(trained[name], size)
+        print(f"{name:22s} {size:3d} x {size:3d}: {kept:z.1f}, chance {by_chance:.1f}")
 
 # %%
 # Three methods' maps of the shark, before and after
