@@ -359,13 +359,17 @@ def guided(model):
     return copy
 
 
-def gradients(model):
-    """Return the gradient of each picture's logit at its pixels, with its sign."""
-    inputs = tf.constant(classifier.preprocess(images))
-    with tf.GradientTape() as tape:
+def gradient(model, image, class_index):
+    """Return the gradient of a logit at the pixels, with its sign."""
+    inputs = tf.constant(classifier.preprocess(image))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
-        logits = tf.gather(model(inputs), classes, axis=1, batch_dims=1)
-    return tape.gradient(logits, inputs).numpy()
+        logit = model(inputs)[0, class_index]
+    return tape.gradient(logit, inputs)[0].numpy()
+
+
+def gradients(model):
+    return np.array([gradient(model, i, c) for i, c in zip(images, classes)])
 
 
 def magnitude(model):

@@ -45,10 +45,11 @@ import tensorflow as tf
 # %%
 # The network, the picture, and the steps of chapter 4.1 for any model
 classifier = cu.load_classifier()
+last = classifier.last_conv_layer_name
 pair, espresso = cu.load_image("cat_and_coffee"), cu.class_index("espresso")
 
 
-def signed_map(model, inputs, index=espresso, layer_name=classifier.last_conv_layer_name, **call):
+def signed_map(model, inputs, index=espresso, layer_name=last, **call):
     """Return the signed map, (h, w): features times their mean gradients, added up."""
     both = keras.Model(model.input, [model.get_layer(layer_name).output, model.output])
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -77,19 +78,8 @@ right = positive(signed)
 answer = classifier.top_predictions(pair, k=1)[0]
 print(f"first answer: {answer.label}")
 
-# %% [markdown]
-# **Predict, then run.** The heat belongs on the cup, which fills the right half. In how many of the ten wrong maps do more
-# than three quarters of the heat lie there?
-#
-# <details><summary>Answer</summary>
-#
-# In five: 1, 5, 7, 9 and 10. So the share of the heat on the object, which is often taken for a proof, misses half of the
-# mistakes.
-#
-# </details>
-
 # %%
-# The right map for espresso, and ten wrong ones: how much of the heat is on the cup's half?
+# The right map for espresso, and ten wrong ones
 raw = cu.load_image(pair, classifier.input_size)[np.newaxis].astype(np.float32)
 early = classifier.key_layer_names[0]
 cut_out = pair[75:225, 150:450]
@@ -107,7 +97,20 @@ wrong = {
     "10 divided by the mean": np.clip(right / right.mean(), 0, 1),
 }
 
+# %% [markdown]
+# **Predict, then run.** The heat belongs on the cup, which fills the right half. In how many of the ten wrong maps do more
+# than three quarters of the heat lie there?
+#
+# <details><summary>Answer</summary>
+#
+# In five: 1, 5, 7, 9 and 10. So the share of the heat on the object, which is often taken for a proof, misses half of the
+# mistakes.
+#
+# </details>
 
+
+# %% tags=["live"]
+# How much of the heat is on the cup's half?
 def share_on_the_cup(heatmap):
     stretched = cu.resize_heatmap(np.float32(heatmap), pair.shape[:2])
     return stretched[:, pair.shape[1] // 2 :].sum() / stretched.sum()
@@ -165,20 +168,15 @@ plt.show()
 #
 # </details>
 
-# %%
+# %% tags=["live"]
 # The probability's map, and espresso minus all others
 print(f"the probability's map: {share_on_the_cup(positive(of_probability)):.0%} on the cup's half")
-
-others = classifier.predict(pair)[0]
-others[espresso] = 0
-others /= others.sum()
-last = classifier.last_conv_layer_name
+others = np.where(np.arange(1000) == espresso, 0, classifier.predict(pair)[0])
 features = cu.get_feature_maps(classifier, pair, [last])[last]
 weights = model.layers[-1].get_weights()[0]
-rather = features @ (weights[:, espresso] - weights @ others)
-print(
-    f"likeness to espresso minus all others: {np.corrcoef(of_probability.ravel(), rather.ravel())[0, 1]:.6f}"
-)
+rather = features @ (weights[:, espresso] - weights @ (others / others.sum()))
+likeness = np.corrcoef(of_probability.ravel(), rather.ravel())[0, 1]
+print(f"likeness to espresso minus all others: {likeness:.6f}")
 
 # %% [markdown]
 # ## What to remember
