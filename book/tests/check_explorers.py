@@ -266,8 +266,9 @@ def vgg16_maps(sample, names):
     )
     image = cu.load_image(sample, (224, 224))
     inputs = keras.applications.vgg16.preprocess_input(np.float32(image[np.newaxis]))
-    outputs = keras.Model(model.input, [model.get_layer(name).output for name in names])(inputs)
-    return [np.asarray(output)[0] for output in outputs]
+    outputs = {name: model.get_layer(name).output for name in names}
+    found = keras.Model(model.input, outputs)(inputs)
+    return [np.asarray(found[name])[0] for name in names]
 
 
 def test_maps_of_vgg16_are_those_of_python(page, site):
@@ -289,9 +290,10 @@ def test_maps_of_vgg16_are_those_of_python(page, site):
 def test_live_curves_are_those_of_python(page, site, embedded):
     open_page(page, site)
     for name, maps in {
-        "coffee": [("grad_cam", "blur"), ("edges", "mean")],
-        "rocket": [("center", "black"), ("random", "blur")],
-        "chelsea": [("layer_cam", "mean"), ("saliency", "black")],
+        "chelsea": [("grad_cam", "blur"), ("edges", "mean")],
+        "coffee": [("layer_cam", "mean"), ("center", "black")],
+        "astronaut": [("hires_cam", "black"), ("random", "blur")],
+        "rocket": [("grad_cam++", "blur"), ("saliency", "mean")],
     }.items():
         image = cu.load_image(name, embedded.input_size)
         best = int(embedded.logits(image)[0].argmax())
@@ -370,7 +372,8 @@ def test_an_overlay_is_that_of_python(page, site, embedded):
     found = pixels(page.execute_script(OVERLAY, classes))
     picture = Image.open(ASSETS / EMBEDDED / "chelsea/picture.jpg").convert("RGB")
     heatmap = cu.make_gradcam_heatmap(embedded, cu.load_image("chelsea"))
-    wanted = cu.overlay_heatmap(to_gray(np.asarray(picture)), heatmap)
+    alpha = cu.ClassExplorer(embedded, "chelsea").alpha.value
+    wanted = cu.overlay_heatmap(to_gray(np.asarray(picture)), heatmap, alpha)
     assert np.abs(found - wanted).max() <= 12  # the browser stretches heat in two steps
     assert np.abs(found - wanted).mean() <= 1
 

@@ -38,10 +38,9 @@ from course_utils.engine.runner import to_array
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS, MAPS, START
 from course_utils.io.imagenet import imagenet_classes
 from course_utils.io.images import SAMPLES
-from course_utils.methods.all_layers import layer_gradients, run_layers
 from course_utils.methods.baselines import BASELINE_MAPS, random_map
-from course_utils.methods.class_activation import keep_positive
-from course_utils.methods.integrated_gradients import path_nodes
+from course_utils.methods.class_activation import FORMULAS, make_gradcam_heatmap
+from course_utils.methods.gradients import path_nodes
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import runner_of, to_probabilities
 
@@ -161,12 +160,13 @@ def build_network(folder, network, samples):
     described = {}
     for sample in samples:
         image = cu.load_image(sample)
-        outputs, logits = run_layers(classifier, image, list(names), preprocess)
-        maps = {name: to_array(outputs[name]) for name in names}
+        outputs = runner.outputs(runner.inputs(image), [*names], often=True)
+        maps = dict(zip(names, map(to_array, outputs), strict=True))
         described[sample] = write_picture(folder / sample, image, runner.input_size)
         for number, values in enumerate(maps.values()):
             write_layer(folder / sample, number, values)
         if not preprocess:
+            logits = to_array(runner.logits_of(image))
             described[sample] |= write_classes(folder / sample, classifier, image, logits, maps)
         print(f"{folder.name}: {sample}")
     layers = [
@@ -238,13 +238,12 @@ def write_classes(folder, classifier, image, logits, maps):
     at_pixels = {"saliency": at_layers}  # the other methods take seconds for a class
     covered = [best, cu.class_index(COVERED_CLASS)] if folder.name == COVERED else []
     for class_index in at_layers:
-        pairs = layer_gradients(classifier, image, class_index)
-        pairs = [tuple(map(to_array, pair)) for pair in pairs.values()]
+        runner_of(classifier).all_maps_and_gradients(image, class_index)  # into the memory
         heatmaps = [
-            to_bytes(keep_positive(method.formula(*pair))).ravel()
-            for method in METHODS.values() if method.formula
-            for pair in pairs
-        ]  # fmt: skip
+            to_bytes(make_gradcam_heatmap(classifier, image, class_index, name, method)).ravel()
+            for method in FORMULAS
+            for name in classifier.conv_layer_names
+        ]
         write_gz(folder / f"heat/{class_index}.gz", np.concatenate(heatmaps))
     heatmaps = {}
     for key, method in METHODS.items():
@@ -256,7 +255,7 @@ def write_classes(folder, classifier, image, logits, maps):
                 heatmaps[key, class_index] = heatmap
     for class_index in covered:
         write_curves(folder, classifier, image, class_index, heatmaps)
-    kernel = classifier.logits_model.layers[-1].dense.kernel.numpy()[:, first].T
+    kernel = classifier.logits_model.layers[-1].kernel.numpy()[:, first].T
     write_gz(folder / "kernels.gz", np.float32(kernel))
     return {
         "lastScale": scale,

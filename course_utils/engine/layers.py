@@ -1,19 +1,9 @@
 """Which layers of a network can be looked at, by their names."""
 
 from difflib import get_close_matches
-from functools import partial
-from typing import Any
 
 from course_utils.backend import keras
-from course_utils.engine.graph import (
-    Call,
-    Graph,
-    needed_calls,
-    output_of,
-    pass_on,
-    readers_of,
-    split_calls,
-)
+from course_utils.engine.graph import Graph, needed_calls, pass_on, readers_of, split_calls
 
 _SHIFTING = (  # they keep the shape, and yet a place does not stay where it was
     keras.layers.MaxPooling2D,
@@ -171,43 +161,6 @@ def _is_identity(call):
         call.function is pass_on
         or isinstance(call.layer, _IDENTITIES)
         or (isinstance(call.layer, keras.layers.Activation) and is_linear)
-    )
-
-
-def before_relu(graph: Graph, layer_name: str) -> tuple[list[Call], Any]:
-    """Find what a layer's ReLU gets, if it has one.
-
-    Returns:
-        Tuple (the network's calls up to there, the tensor that they compute: the layer's output
-        where it has no ReLU).
-    """
-    target = output_of(graph, layer_name)
-    calls = needed_calls(graph.calls, [target])
-    last = calls[-1]
-    has_relu = getattr(last.layer, "activation", None) is keras.activations.relu
-    if isinstance(last.layer, keras.layers.ReLU) or (
-        has_relu and isinstance(last.layer, keras.layers.Activation)
-    ):
-        return calls[:-1], last.inputs[0]
-    if has_relu and type(last.layer) is keras.layers.Conv2D:
-        calls[-1] = last._replace(function=partial(_convolve, last.layer))
-    return calls, target
-
-
-def _convolve(layer, inputs):
-    """Apply a convolution without its activation, in the precision in which the layer computes."""
-    inputs, kernel = (keras.ops.cast(x, layer.compute_dtype) for x in (inputs, layer.kernel))
-    outputs = layer.convolution_op(inputs, kernel)
-    return outputs + keras.ops.cast(layer.bias, outputs.dtype) if layer.use_bias else outputs
-
-
-def explain_one_place(graph: Graph, layer_name: str) -> str:
-    """Say that a layer has one place only, or return "" where it has more."""
-    height, width, _ = feature_map_shapes(graph)[layer_name]
-    if height * width > 1:
-        return ""
-    return (
-        f"Layer {layer_name!r} has one place for the whole picture, so its heatmap can't say where."
     )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_image, is_number, is_whole_number
+from course_utils.arguments import check_count, check_image, is_number
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
 from course_utils.methods.scaling import resize_heatmap
@@ -153,15 +153,12 @@ def covered_pictures(
 
 def _curve(classifier, image, heatmap, class_index, num_steps, fill, rest):
     runner = runner_of(classifier)
-    class_index = runner.check_class_index(class_index)
-    image = check_image(image)
-    if not is_whole_number(num_steps, 1, 100_000):
-        raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps!r}.")
-    if class_index is None:
-        class_index = runner.first_ranked(runner.inputs(image))
+    image, class_index = runner.check_request(image, class_index)
+    num_steps = check_count("num_steps", num_steps)
+    class_index = runner.first_ranked(image) if class_index is None else class_index
     picture = load_image(image, classifier.input_size)
     size = picture[..., 0].size
-    fractions = np.rint(np.linspace(0, size, int(num_steps) + 1)) / size
+    fractions = np.rint(np.linspace(0, size, num_steps + 1)) / size
     pictures = covered_pictures(picture, heatmap, fractions, fill, rest)
     logits = logits_of(classifier, pictures, len(fractions))
     return curve_of(classifier, fractions, logits, class_index)

@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_image, is_whole_number
+from course_utils.arguments import is_whole_number
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -50,13 +50,11 @@ def occlusion_map(
         Zeiler and Fergus, https://arxiv.org/abs/1311.2901.
     """
     runner = runner_of(classifier)
-    class_index = runner.check_class_index(class_index)
-    inputs = runner.inputs(check_image(image))
+    image, class_index = runner.check_request(image, class_index)
     height, width = classifier.input_size
     size = _check_pixels("size", size, max(1, min(height, width) // 4), max(height, width))
     stride = _check_pixels("stride", stride, max(1, size // 2), max(height, width))
-    if class_index is None:
-        class_index = runner.first_ranked(inputs)
+    class_index = runner.first_ranked(image) if class_index is None else class_index
     rows, columns = _squares(height, size, stride), _squares(width, size, stride)
     picture = load_image(image, classifier.input_size)
     paint = painter(picture, fill)

@@ -62,24 +62,14 @@ class Report(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of one call: values, or an error.
-
-    Attributes:
-        case: What the case is.
-        arguments: What the answer was called with.
-        values: The result as an array; None after an error.
-        error: What was raised, or why the result is no array of numbers; None if all went well.
-        changed: The name of an argument that the call has changed, "settings of" it if the weights
-            of a model are as before, or "".
-        returned: Whether the result is an argument, unchanged.
-    """
+    """What came of one call: values, or an error."""
 
     case: str
     arguments: tuple
-    values: NDArray | None
-    error: BaseException | None
-    changed: str
-    returned: bool
+    values: NDArray | None  # the result as an array; None after an error
+    error: BaseException | None  # what was raised, or why the result is no array of numbers
+    changed: str  # the argument that it has changed; "settings of" it if the weights are as before
+    returned: bool  # whether the result is an argument, unchanged
 
 
 class NoNumbers(Exception):
@@ -293,11 +283,10 @@ def _diagnose(task, found, number, seed):
 
 def _is_constant(found):
     values = [outcome.values for outcome in found]
-    if any(v is None or not np.isfinite(v).all() for v in values):
+    if any(value is None or not np.isfinite(value).all() for value in values):
         return False
-    return len({v.tobytes() for v in values}) == 1 or len(np.unique(np.concatenate(
-        [np.ravel(v) for v in values]
-    ))) == 1  # fmt: skip
+    same_number = len(np.unique(np.concatenate([value.ravel() for value in values]))) == 1
+    return same_number or len({value.tobytes() for value in values}) == 1
 
 
 def _alike(one, other):
@@ -337,17 +326,14 @@ def _raised(error):
 
 def _no_gradient_hint(error):
     """Return a hint if an answer that takes a gradient has none, or ""."""
-    message = str(error)
-    if "None" in message:
-        hint = _NO_GRADIENT
-    elif "'_id'" in message:  # what TensorFlow says where it is given a NumPy array
-        hint = _NO_TENSOR
-    else:
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)][1:]
+    own = [code for code in codes if code.co_filename == codes[0].co_filename]
+    if not any("gradient" in code.co_names for code in own):
         return ""
-    _, *frames = traceback.walk_tb(error.__traceback__)
-    own = [frame.f_code for frame, _ in frames]
-    own = [code for code in own if code.co_filename == own[0].co_filename]
-    return hint if any("gradient" in code.co_names for code in own) else ""
+    if "None" in str(error):
+        return _NO_GRADIENT
+    # '_id' is what TensorFlow misses where it is given a NumPy array
+    return _NO_TENSOR if "'_id'" in str(error) else ""
 
 
 def _described(value):

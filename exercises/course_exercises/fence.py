@@ -21,7 +21,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 import psutil
 
@@ -33,20 +33,9 @@ _SYSTEM = "/usr /bin /sbin /lib /lib64 /etc/alternatives /etc/fonts /etc/ld.so.c
 _HOME = "/notebook"
 _DISK = 100_000_000  # bytes in each folder that a notebook can write to
 _MOST_PROCESSES = 100
+_RESERVE = 2e9  # bytes for two more processes, and for the examination
 _LONGEST_LINE = 20_000_000  # bytes, more than any right answer has
 _COMMAND = [sys.executable, "-m", "course_exercises.hand_in"]
-
-
-class Limits(NamedTuple):
-    """What a notebook may use.
-
-    Attributes:
-        seconds: For all of its cells, the start of Python included, and again for each answer.
-        gigabytes: Of memory.
-    """
-
-    seconds: float
-    gigabytes: float
 
 
 def fence() -> list[str]:
@@ -95,13 +84,14 @@ class Run:
         end: Why it has ended, or "".
     """
 
-    def __init__(self, limits: Limits):
-        """Start the process."""
-        self.limits, self.end = limits, ""
+    def __init__(self, seconds: float, gigabytes: float):
+        """Start the process; see `grade.grade_folder` for its limits."""
+        self._seconds, self._most_bytes = seconds, gigabytes * 1e9 + _RESERVE
+        self.end = ""
         self._deadline = math.inf
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         fenced = not missing_fence()
-        self._process = subprocess.Popen(
+        self._process: Any = subprocess.Popen(
             [*fence(), *_COMMAND] if fenced else _COMMAND,
             env=environment(_HOME if fenced else self._folder.name),
             cwd=self._folder.name,
@@ -124,8 +114,7 @@ class Run:
 
     def ask(self, **message: Any) -> dict:
         """Send a line of JSON and return the one that comes back; {} if none comes, see `end`."""
-        assert self._process.stdin and self._process.stdout
-        self._deadline = time.monotonic() + self.limits.seconds
+        self._deadline = time.monotonic() + self._seconds
         try:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
@@ -156,10 +145,10 @@ class Run:
         while self._process.poll() is None:
             family = self._family()
             if time.monotonic() > self._deadline:
-                self.stop(f"stopped after {self.limits.seconds:g} s")
+                self.stop(f"stopped after {self._seconds:g} s")
             elif len(family) > _MOST_PROCESSES:
                 self.stop("starts too many processes")
-            elif _memory(family) > self.limits.gigabytes * 1e9 + 2e9:
+            elif _memory(family) > self._most_bytes:
                 self.stop("takes too much memory")
             time.sleep(0.1)
 

@@ -23,10 +23,9 @@ from threading import Lock
 from typing import NamedTuple, TextIO
 
 import numpy as np
-from course_utils.quiet import without_notices
 
 from course_exercises.examine import DONE, FIXED, OPEN, TRIED, VALUES, close, results_of
-from course_exercises.fence import Limits, Run, missing_fence
+from course_exercises.fence import Run, missing_fence
 from course_exercises.task import find_sheet, list_tasks
 
 _NOT_EXAMINED, _MISSING = "not examined", "missing"
@@ -50,13 +49,15 @@ class Grade(NamedTuple):
     problem: str
 
 
-def grade_folder(folder: Path, limits: Limits, jobs: int) -> Iterator[Grade]:
+def grade_folder(folder: Path, seconds: float, gigabytes: float, jobs: int) -> Iterator[Grade]:
     """Grade everything in a folder, in the order of the names.
 
     Args:
         folder: Holds a notebook for each student, NAME.ipynb, or a folder NAME of notebooks, which
             may lie in folders of it.
-        limits: What each notebook may use.
+        seconds: How long the cells of a notebook may take together, TensorFlow's start included,
+            and again each answer.
+        gigabytes: How much memory a notebook may take.
         jobs: How many run at once.
 
     Yields:
@@ -70,7 +71,7 @@ def grade_folder(folder: Path, limits: Limits, jobs: int) -> Iterator[Grade]:
         print(f"No fence: {reason}. The notebooks can read your files.", file=sys.stderr)
     paths = [path for files in students.values() for path in files]
     with ThreadPoolExecutor(jobs) as pool:
-        runs = pool.map(lambda path: grade_file(path, seed, limits), paths)
+        runs = pool.map(lambda path: grade_file(path, seed, seconds, gigabytes), paths)
         found = dict(zip(paths, runs, strict=True))
     for student, files in students.items():
         results: dict[str, str] = {}
@@ -141,7 +142,9 @@ def read_code(path: Path) -> list[str]:
         raise ValueError("no notebook") from error
 
 
-def grade_file(path: Path, seed: int, limits: Limits) -> tuple[dict[str, str], str]:
+def grade_file(
+    path: Path, seed: int, seconds: float, gigabytes: float
+) -> tuple[dict[str, str], str]:
     """Run one notebook and examine its answers.
 
     Returns:
@@ -157,8 +160,8 @@ def grade_file(path: Path, seed: int, limits: Limits) -> tuple[dict[str, str], s
         return {}, "it checks no task"
     results, problems = dict.fromkeys(left, _NOT_EXAMINED), []
     while left:
-        with Run(limits) as run:
-            ran = run.ask(cells=cells, num_bytes=int(limits.gigabytes * 1e9))
+        with Run(seconds, gigabytes) as run:
+            ran = run.ask(cells=cells, num_bytes=int(gigabytes * 1e9))
             if not ran:
                 problems.append(run.end)
                 break
@@ -201,15 +204,12 @@ def judge(task: str, seed: int, found: dict) -> str:
 
 
 @cache
-def _solved(task, seed):
-    with without_notices():
-        return results_of(find_sheet(task)[task], seed)
-
-
 def expected(task: str, seed: int) -> list[np.ndarray]:
     """Return what a task's solution returns, for each case."""
+    import course_utils.backend  # noqa: F401  loads TensorFlow without its notices
+
     with _one_at_a_time:
-        return _solved(task, seed)
+        return results_of(find_sheet(task)[task], seed)
 
 
 def write_table(grades: Iterable[Grade], file: TextIO) -> None:

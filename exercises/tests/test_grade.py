@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs POSIX'
 
 EXERCISES = Path(__file__).parents[1]
 SHEET, TASK = "07_is_the_heatmap_right", "7b"  # a sheet that needs no TensorFlow
-SECONDS = 45  # many times what a notebook takes; only two of them take so long
+SECONDS = 60  # many times what a notebook takes; only two of them take so long
 SEED = "20261127"
 NO_FENCE = missing_fence()
 
@@ -46,10 +46,6 @@ def before(source):
     return [source, *RIGHT]
 
 
-def after(source):
-    return [*RIGHT, source]
-
-
 def beneath(line):
     """The solutions with a line at the head of an answer."""
     return edited("def area(values):", f"def area(values):\n    {line}")
@@ -64,28 +60,26 @@ LOOP = 'for task, function in {"7b": area}.items():\n    cu.check(task, function
 SHELL_LINES = "%matplotlib inline\n%pip install nothing\nfiles = !ls\n"
 THREAD = "import threading\nthreading.Thread(target=threading.Event().wait).start()"
 
-# {student: (what is handed in, how many tasks are done, what else went wrong)}; a student with a
-# dictionary has a folder of such files.
+# {name: (what is handed in, how many tasks are done, what else went wrong)}; a dictionary is a
+# folder of such files.
 HANDED_IN = {
-    "Jörg Müßig (2).IPYNB": (RIGHT, 3, ""),
+    "Jörg Müßig (2).IPYNB": (
+        [SHELL_LINES + RIGHT[0], *RIGHT[1:], THREAD, "cu.check = print\nexit()"], 3, ""
+    ),
     "=1+2.ipynb": (edited(CHECK, LOOP), 3, ""),
     "ben_open.ipynb": (OPEN, 0, ""),
-    "ida_syntax.ipynb": (after("def ("), 3, r"cell \d+: SyntaxError"),
-    "ian_exits_inside.ipynb": (beneath("raise SystemExit"), 2, ""),
-    "joe_imports.ipynb": (edited(CHECK, BORROWED), 2, ""),
-    "leo_shell.ipynb": ([SHELL_LINES + RIGHT[0], *RIGHT[1:]], 3, ""),
+    "joe_imports.ipynb": ([*edited(CHECK, BORROWED), "def ("], 2, r"cell \d+: SyntaxError"),
     "mia_wrong.ipynb": (beneath("return 1 / 0"), 2, ""),
     "ned_deletes.ipynb": ([RIGHT[0]], 0, "it checks no task"),
     "oda_empty.ipynb": (b"", 0, "no notebook"),
-    "pat_two": ({"a.ipynb": RIGHT, "b.ipynb": b"{}"}, 3, "b.ipynb: no notebook"),
-    "pia_copy": ({"7-Copy1.ipynb": RIGHT, "7.ipynb": OPEN, "7.py": b"1"}, 3, ""),
-    "pim_deeper": (
-        {"a/7.ipynb": RIGHT, "a/.ipynb_checkpoints/7.ipynb": b"", "__MACOSX/._7.ipynb": b""}, 3, ""
+    "pat_many": (
+        {
+            "7.ipynb": OPEN, "a/7-Copy1.ipynb": RIGHT, "a/b.ipynb": b"{}", "7.py": b"1",
+            ".ipynb_checkpoints/7.ipynb": b"", "__MACOSX/._7.ipynb": b"",
+        }, 3, "b.ipynb: no notebook",
     ),
     "pol_nothing": ({}, 0, "no notebook"),
     "qi_script.py": (b"area = 3", 0, "a .py file, no notebook"),
-    "rob_patches.ipynb": (after("cu.check = print\nnp.random.seed(0)"), 3, ""),
-    "sue_thread.ipynb": (after(THREAD), 3, ""),
 }  # fmt: skip
 
 FORGED = """
@@ -111,26 +105,27 @@ NOT_FOUND = "cell 1: FileNotFoundError"
 PRINTS = "for _ in range(300):\n    print('x' * 100_000)"
 HOSTILE = {
     "reads_others.ipynb": (before("open('{folder}/oda_empty.ipynb')"), 3, NOT_FOUND),
-    "reads_home.ipynb": (before("open('{home}')"), 3, NOT_FOUND),
-    "reads_seed.ipynb": (after(READS_SEED), 3, ""),
-    "writes_results.ipynb": (after(RESULT_LINE), 0, ".*"),
-    "forges.ipynb": (after(FORGED), 0, ""),
-    "loops.ipynb": (after("while True:\n    pass"), 0, f"stopped after {SECONDS} s"),
+    "reads_home_and_edits_course.ipynb": (
+        ["open('{home}')", "import course_utils as u\nopen(u.__file__, 'a')", *RIGHT],
+        3, f"{NOT_FOUND}; cell 2: OSError",
+    ),
+    "reads_seed.ipynb": ([*RIGHT, READS_SEED], 3, ""),
+    "writes_results.ipynb": ([*RIGHT, RESULT_LINE], 0, ".*"),
+    "forges.ipynb": ([*RIGHT, FORGED], 0, ""),
+    "loops.ipynb": ([*RIGHT, "while True:\n    pass"], 0, f"stopped after {SECONDS} s"),
     "loops_inside.ipynb": (beneath("while True: pass"), 2, f"7b: stopped after {SECONDS} s"),
     "forks.ipynb": (before("import os\nwhile True:\n    os.fork()"), 0, "(starts|takes) too .+"),
     "takes_4_gb.ipynb": (
         before("import numpy as np\nlarge = np.ones(500_000_000)"), 3, "cell 1: MemoryError"
     ),
     "prints_30_mb.ipynb": (before(PRINTS), 3, ""),
-    "exits.ipynb": (after("import os\nos._exit(0)"), 0, "ended before it answered"),
+    "exits.ipynb": ([*RIGHT, "import os\nos._exit(0)"], 0, "ended before it answered"),
     "exits_inside.ipynb": (beneath("import os; os._exit(0)"), 2, "7b: ended before it answered"),
     "calls_out.ipynb": (
         before("import socket\nsocket.create_connection(('127.0.0.1', {port}))"),
         3, "cell 1: ConnectionRefusedError",
     ),
     "outlives.ipynb": (before(OUTLIVES), 3, ""),
-    "edits_course.ipynb": (before("import course_utils\nopen(course_utils.__file__, 'a')"), 3,
-        "cell 1: OSError"),
 }  # fmt: skip
 
 
@@ -207,7 +202,7 @@ def test_nothing_outlives_a_notebook(table):
 def test_a_cell_says_what_is_wrong(table):
     assert table["ben_open"][TASK] == "open" and table["ned_deletes"][TASK] == ""
     assert table["joe_imports"][TASK] == "tried: it is your own work"
-    assert table["mia_wrong"][TASK] == table["ian_exits_inside"][TASK] == "tried: it runs"
+    assert table["mia_wrong"][TASK] == "tried: it runs"
     if not NO_FENCE:
         assert [table["loops_inside"][task] for task in ("7a", "7b", "7c")] == [
             "done", "not examined", "done",

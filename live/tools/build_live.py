@@ -5,8 +5,8 @@
 
 From notebooks/NN_name.py comes live/NN_name.ipynb, the chapter in which the cells tagged `live`
 hold their first comment, the prompt, and nothing else. What the chapter tells about their results
-is folded: the class is to guess first. From live/notes/NN_name.toml (see lessons.py) and the chapter
-come live/pages/NN_name.md, for the lecturer's second screen, and live/plans.md.
+is folded: the class is to guess first. From live/notes/NN_name.toml (see lessons.py) and from the
+chapter come live/pages/NN_name.md, for the lecturer's second screen, and live/plans.md.
 """
 
 import itertools
