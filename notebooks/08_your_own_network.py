@@ -293,27 +293,21 @@ except ValueError as error:
 # ### A network that answers with a map
 #
 # A segmentation network has an answer for each place, and Grad-CAM needs one number. So put a small model on top that
-# averages the places. Ours becomes one by asking its head at each of the 49 places:
+# averages the places of one class. That average is a value, not a class among others, so it gets one name. Ours becomes a
+# segmentation network if we ask its head at each of the 49 places:
 
 # %%
-# Make a segmentation network; then average its places, and explain the average
+# Make a segmentation network; then average gravel's places, and explain the average
 places = keras.layers.Dense(3, name="places")
-segmentation = keras.Model(
-    embedded.model.input, places(embedded.model.get_layer(last).output), name="segmentation"
-)
+maps = embedded.model.get_layer(last).output
+segmentation = keras.Model(embedded.model.input, places(maps), name="segmentation")
 places.set_weights(repaired.model.layers[-1].get_weights())
-average = keras.layers.GlobalAveragePooling2D()(segmentation.output)
-on_top = cu.ImageClassifier(
-    "on top",
-    keras.Model(segmentation.input, average),
-    embedded.preprocess_input,
-    list(textures),
-)
-print(
-    f"{segmentation.output_shape[1:]} answers, averaged: {on_top.top_predictions(gravel, 1)[0].label}"
-)
-of_average = cu.make_gradcam_heatmap(on_top, gravel, 2, layer_name=last)
+average = keras.layers.GlobalAveragePooling2D()(segmentation.output)[:, 2:3]  # gravel is class 2
+on_top = keras.Model(segmentation.input, average)
+on_top = cu.ImageClassifier("on top", on_top, embedded.preprocess_input, ["gravel"])
+of_average = cu.make_gradcam_heatmap(on_top, gravel, layer_name=last)
 assert np.allclose(of_average, cu.make_gradcam_heatmap(repaired, gravel, 2), atol=1e-3)
+print(segmentation.output_shape[1:], "answers; averaged:", on_top.class_names)
 
 # %% [markdown]
 # The heatmap is the one that you've just seen: this network averages its places anyway. To explain a part of your
