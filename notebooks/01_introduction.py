@@ -204,7 +204,7 @@ cu.plot_predictions(predictions, rocket)
 # | [1 Introduction](01_introduction.ipynb) | A great white shark, and the network says *tiger shark*. Where did it look? |
 # | [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) | What do 138 million numbers look like? |
 # | [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) | What do the pictures inside a network show? |
-# | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Why is an astronaut a bobsled? |
+# | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Why can't the network say *astronaut*? |
 # | [4.1 Grad-CAM](04_1_grad_cam.ipynb) | Which *part* of the shark says *tiger*? |
 # | [4.2 Saliency maps](04_2_saliency_maps.ipynb) | Is it the stripes? |
 # | [5 Conclusion](05_conclusion.ipynb) | Why this name rather than that one? |
