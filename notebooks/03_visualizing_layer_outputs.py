@@ -419,31 +419,30 @@ for name, field in [("block3_conv3", 40), ("block4_conv3", 92), ("block5_conv3",
 # %% tags=["live"]
 # Run the extractor on raw pixels, with the wrong order alone, and without the mean alone
 wrong_inputs = {"raw": batch, "order wrong": inputs[..., ::-1], "mean missing": batch[..., ::-1]}
-first_layer = {"right": feature_maps["block1_conv1"]}
+first_layer = {"right": feature_maps["block1_conv1"][:, :, [1, 45]]}
 for title, wrong in wrong_inputs.items():
     outputs = feature_extractor(wrong)
     for name in ["block1_conv1", "block3_conv3", "block5_conv3"]:
         pair = outputs[name].numpy().ravel(), feature_maps[name].ravel()
         print(f"{title:12s} {name} correlation {np.corrcoef(pair)[0, 1]:5.2f}")
-    first_layer[title] = outputs["block1_conv1"][0].numpy()
+    first_layer[title] = outputs["block1_conv1"].numpy()[0][:, :, [1, 45]]
 
 # %%
 figure, panels = plt.subplots(2, 4, figsize=(9.6, 5.2), layout="constrained")
-for row, channel in zip(panels, [1, 45]):
+for row, index, channel in zip(panels, [0, 1], [1, 45]):
     for axes, (title, maps) in zip(row, first_layer.items()):
-        axes.imshow(maps[:, :, channel], vmin=0, vmax=first_layer["right"][:, :, channel].max())
+        axes.imshow(maps[:, :, index], vmin=0, vmax=first_layer["right"][:, :, index].max())
         axes.set_title(f"channel {channel}, {title}", fontsize="medium")
         axes.axis("off")
 plt.show()
 
+right = first_layer["right"][:, :, 1]
 for title, maps in first_layer.items():
-    largest, right = maps[:, :, 1].max(), first_layer["right"]
-    whole, inside = (
-        np.corrcoef(maps[part][..., 45].ravel(), right[part][..., 45].ravel())[0, 1]
-        for part in [np.s_[:, :], np.s_[1:-1, 1:-1]]
-    )
+    pairs = (maps[:, :, 1], right), (maps[1:-1, 1:-1, 1], right[1:-1, 1:-1])
+    whole, inside = (np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs)
     print(
-        f"{title:12s} channel 1 up to {largest:3.0f}, channel 45: {whole:.2f}, inside {inside:.2f}"
+        f"{title:12s} channel 1 up to {maps[:, :, 0].max():3.0f}, "
+        f"channel 45: correlation {whole:.2f}, inside {inside:.2f}"
     )
 
 # %% [markdown]

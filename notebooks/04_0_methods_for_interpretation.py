@@ -16,8 +16,8 @@
 # ← [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) · [contents](../README.md#the-chapters) · [4.1 Grad-CAM](04_1_grad_cam.ipynb) → · 20 minutes
 #
 # The network calls an astronaut a *bobsled*, and a rocket a *drilling platform*. **Is it stupid, or is
-# something wrong with the names?** Before we ask where a name comes from, we look at the 1000 names
-# themselves, and at the number behind each of them.
+# something wrong with the names?** Before we ask where a name comes from, we look at the 1000 names, and at the number
+# behind each.
 #
 # **What you will learn**
 #
@@ -112,7 +112,7 @@ print(f"dogs: classes {first} to {last}, {last - first + 1} of them")
 # %% [markdown]
 # The list is uneven. It has three kinds of people, a ballplayer, a groom, and a scuba diver. The shuttle behind the
 # astronaut is in the list, but she isn't: no right answer was on offer for her. That's why the network can't say
-# *astronaut*. Why it says *bobsled*, of all names, is another question, and chapter 5 looks into it.
+# *astronaut*. Why it says *bobsled*, of all names, is another question (chapter 5).
 
 # %% [markdown]
 # ## From a name to an index, and back
@@ -148,8 +148,8 @@ for label in sorted(set(labels)):
 # `cu.class_index` refuses to guess; it tolerates spaces and capitals, and helps with typos. `cu.class_label` is the way
 # back.
 #
-# Some lists of these classes count from 1. Keras counts from 0, as Python does. Off by one you explain the wrong class,
-# and nothing warns you: the *tabby*'s neighbor is a cat too.
+# Some lists count from 1; Keras counts from 0. Off by one you explain the wrong class, and nothing warns you: the *tabby*'s
+# neighbor is a cat too.
 
 # %%
 # Capitals, a typo, a name of two classes, and an index that is off by one
@@ -164,9 +164,8 @@ print("tabby is", cu.class_index("tabby"), "and 282 is", cu.class_label(282))
 # %% [markdown]
 # ### Explore: what else does the network see?
 #
-# Drag *Class* through the most probable classes of the astronaut, or search all 1000. The heatmap shows where
-# the evidence for the class lies; the next chapter computes it. Where is the *football helmet*? And where
-# is the *bobsled*?
+# Drag *Class* through the most probable classes of the astronaut, or search all 1000. Where is the *football helmet*? And
+# where is the *bobsled*?
 
 # %%
 # Drag Class
@@ -257,15 +256,15 @@ plt.show()
 # that is highest in the middle. The coffee picture, with p = 0.90, lies on the right slope of the bell.*
 
 # Where the network is nearly sure, the derivative is nearly zero: softmax *saturates*. Does that spoil a map? No: $p (1 - p)$
-# is one factor for the whole picture, and it's gone once a map is divided by its maximum. (Where gradients of several
-# pictures are added up, as in chapter 4.2, it stays.)
+# is one factor for the whole picture, gone once a map is divided by its maximum. (Where gradients are added up, as in
+# chapter 4.2, it stays.)
 #
-# **Predict, then run.** So what is left? For the shark, is the gradient of the probability more like that of the logit of
-# *tiger shark*, or that of the logit minus the others?
+# **Predict, then run.** For the shark, is the gradient of the probability more like that of the logit of *tiger shark*, or
+# that of the logit minus the others?
 #
 # <details><summary>Answer</summary>
 #
-# The second: they are the same but for the factor, with a correlation of 1.000000. With the logit's it is 0.78.
+# The second: they are the same but for the factor. With the logit's the correlation is 0.78.
 #
 # </details>
 
@@ -277,19 +276,19 @@ pixels = tf.constant(classifier.preprocess(image))
 with tf.GradientTape(persistent=True) as tape:
     tape.watch(pixels)
     z = classifier.logits_model(pixels)[0]
-    probability = tf.nn.softmax(z)[tiger]
-    minus_others = z[tiger] - tf.tensordot(z, shares, 1)
+    logit, probability = z[tiger], tf.nn.softmax(z)[tiger]
+    minus_others = logit - tf.tensordot(z, shares, 1)
 of_logit, of_probability, of_difference = (
-    tape.gradient(score, pixels).numpy().ravel() for score in [z[tiger], probability, minus_others]
+    tape.gradient(score, pixels).numpy().ravel() for score in [logit, probability, minus_others]
 )
 print(f"the probability's and the logit's: {np.corrcoef(of_probability, of_logit)[0, 1]:.2f}")
 print(f"and of the difference: {np.corrcoef(of_probability, of_difference)[0, 1]:.6f}")
 print(f"of the others the great white has {shares[white]:.0%}")
 
 # %% [markdown]
-# The others are subtracted with their shares of what is left, here 63% for the great white. So the gradient of the
-# probability is no mistake. It answers *another question*: why this class **rather than all the others**? The logit's asks
-# about the class alone; and the difference of two logits lets us choose the rival.
+# The others count by their shares of what is left, here 63% for the great white. So the gradient of the probability is no
+# mistake. It answers *another question*: why this class **rather than all the others**? The logit's asks about the class
+# alone, and a difference of two logits lets us choose the rival.
 #
 # <details><summary>The formula, for those who want it</summary>
 #
@@ -329,8 +328,7 @@ print("softmax of logits_model equals model")
 # - Even the right label may be one of several. When two objects are in the picture, a low probability
 #   doesn't mean that the network is lost.
 # - A single logit has no zero. What raises all logits alike shows up in the map of each, although no
-#   probability changes. To ask "why tiger shark rather than great white?", explain the *difference* of their
-#   logits. The next chapter does.
+#   probability changes. The *difference* of two logits is free of it; the next chapter takes it.
 #
 # **Next:** chapter 4.1 asks which region of the picture speaks for a class.
 
