@@ -21,7 +21,7 @@ install: $(INSTALLED) ## create .venv and install everything the course needs
 	@echo "The course is installed in .venv: 'make lab' opens it."
 
 # A second run is instant: this file is newer than what it was made from.
-$(INSTALLED): pyproject.toml $(CONSTRAINTS) $(wildcard tools/jupyter/*)
+$(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "The course needs Python 3.11 or newer; $(PYTHON) is: $$("$(PYTHON)" --version 2>&1)"; \
 	  echo "Name a newer one: make install PYTHON=python3.12"; exit 1; } >&2
@@ -37,9 +37,11 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS) $(wildcard tools/jupyter/*)
 	@$(VENV_PYTHON) -c 'import matplotlib.font_manager'
 	@touch $(INSTALLED)
 
+# Its settings are in tools/jupyter, and hold for this JupyterLab alone.
 # JupyterLab refuses to run as root (a container's usual user) unless told that it is meant.
 lab: $(INSTALLED) ## open JupyterLab at chapter 1; on a server: make lab PORT=8888 BROWSER=no
-	@$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/01_introduction.ipynb \
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/01_introduction.ipynb \
 	  $(PORT:%=--port=% --ServerApp.port_retries=0) $(if $(filter no,$(BROWSER)),--no-browser) \
 	  $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -48,11 +50,11 @@ test: $(INSTALLED) ## run all tests, and every cell of the chapters against its 
 
 test-browser: $(INSTALLED) ## drive explorers and type a live chapter in JupyterLab; needs Chromium
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
-	@$(VENV_PYTHON) -m pytest -o addopts= -s tests/browser/check_explorers.py tests/browser/check_live.py
+	@$(VENV_PYTHON) -m pytest -o addopts= -s tests/browser/check_explorers.py live/tests/check_live.py
 
 test-book: $(INSTALLED) ## look at every page of the built book; needs Chromium and its driver
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
-	@$(VENV_PYTHON) -m pytest -o addopts= -s tests/book/check_book.py tests/book/check_explorers.py
+	@$(VENV_PYTHON) -m pytest -o addopts= -s book/tests/check_book.py book/tests/check_explorers.py
 
 test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's versions of everything
 	@.venv-colab/bin/python -m pytest -o addopts= -s tests/colab/check_chapters.py
@@ -69,22 +71,28 @@ notebooks: $(INSTALLED) stamp ## build the .ipynb chapters from the .py files an
 	@$(VENV_PYTHON) tools/build_notebooks.py build
 
 exercises: $(INSTALLED) ## build students' and solution notebooks from the sheets in exercises/
-	@$(VENV_PYTHON) exercises/tools/build_exercises.py build
+	@$(VENV_PYTHON) -m exercises.tools.build_exercises build
 
 live: $(INSTALLED) ## build the live notebooks and the lecturer's pages from chapters and live/notes
-	@$(VENV_PYTHON) tools/build_live.py build
+	@$(VENV_PYTHON) -m live.tools.build_live build
 
-book: $(INSTALLED) ## build the web book, chapters, exercises and lecturer's pages, in build/book; needs npm
+build/npm/node_modules: book/package.json book/package-lock.json
+	@command -v npm >/dev/null || { echo "The book needs npm: install Node.js (nodejs.org)." >&2; exit 1; }
+	@mkdir -p build/npm && cp $^ build/npm
+	@cd build/npm && npm ci --silent --ignore-scripts --prefer-offline && touch node_modules
+
+book: $(INSTALLED) build/npm/node_modules ## build the web book, chapters, exercises and lecturer's pages, in build/book; needs npm
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,book]'
-	@$(VENV_PYTHON) tools/build_explorers.py
-	@$(VENV_PYTHON) tools/build_book.py
+	@$(VENV_PYTHON) -m book.tools.build_explorers
+	@$(VENV_PYTHON) -m book.tools.build_book
 
-check: $(INSTALLED) ## say which derived files are stale; check imports, types and style
+check: $(INSTALLED) ## say which derived files are stale; check sizes, imports, types and style
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
-	$(VENV_PYTHON) tools/build_pictures.py check || status=1; \
-	$(VENV_PYTHON) exercises/tools/build_exercises.py check || status=1; \
-	$(VENV_PYTHON) tools/build_live.py check || status=1; \
+	$(VENV_PYTHON) -m tools.build_pictures check || status=1; \
+	$(VENV_PYTHON) -m exercises.tools.build_exercises check || status=1; \
+	$(VENV_PYTHON) -m live.tools.build_live check || status=1; \
+	$(VENV_PYTHON) -m tools.budget || status=1; \
 	found=$$(.venv/bin/lint-imports) || { echo "$$found"; status=1; }; \
 	$(VENV_PYTHON) -m mypy || status=1; \
 	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status
@@ -94,7 +102,7 @@ bench: $(INSTALLED) ## measure the methods beside tf-keras-vis, the explorers be
 
 pictures: $(INSTALLED) ## build the README's pictures; needs Chromium and its driver
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
-	@MPLBACKEND=agg COURSE_OFFLINE=1 $(VENV_PYTHON) tools/build_pictures.py
+	@MPLBACKEND=agg COURSE_OFFLINE=1 $(VENV_PYTHON) -m tools.build_pictures
 
 stamp: ## write contents and address into README, chapters and issue form
 	@"$(PYTHON)" tools/stamp.py

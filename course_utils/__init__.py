@@ -1,6 +1,7 @@
 """Look inside a convolutional network: helpers of the course "Visualizing What CNNs Learn".
 
-Names load their module, and with it TensorFlow, when they are first used.
+A name loads its module, and with it TensorFlow, when it is first used; in a notebook TensorFlow
+loads at once.
 """
 
 import sys
@@ -32,8 +33,5 @@ def __dir__():
     return __all__
 
 
-if "google.colab" in sys.modules:  # elsewhere the settings of the environment load it
-    from IPython import get_ipython
-
-    if shell := get_ipython():  # a script that Colab runs has none
-        shell.extension_manager.load_extension("course_utils.kernel")
+if "ipykernel" in sys.modules:  # a chapter's next line may be `import keras`, which is not quiet
+    from course_utils import backend as backend

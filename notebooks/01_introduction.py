@@ -150,7 +150,10 @@ cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
 # *The class explorer with the heatmap for tiger shark. The sentence below says which layer the map comes from, where it is
-# hottest (the peak), and how large an area holds half of it. In a running notebook the controls move.*
+# hottest (the peak), and how large an area holds half of it.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## A network must answer

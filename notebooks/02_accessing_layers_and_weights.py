@@ -220,10 +220,12 @@ explorer.channel.value = 45
 explorer
 
 # %% [markdown]
-# *The layer explorer on VGG16: the 64 feature maps of the first layer, the photograph, and channel 45 large: edges.
-# In a running notebook its controls move.*
+# *The layer explorer on VGG16: the 64 feature maps of the first layer, the photograph, and channel 45 large: edges.*
 #
 # Some of the 64 squares look dark all over. Which kernels find nothing at all? And do they find anything in *coffee*?
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %%
 maps = {

@@ -280,8 +280,10 @@ explorer.channel.value = 163
 explorer
 
 # %% [markdown]
-# *The layer explorer, open at block3_conv3: 64 of its 256 feature maps, the photograph, and channel 163 large. In a running
-# notebook its controls move.*
+# *The layer explorer, open at block3_conv3: 64 of its 256 feature maps, the photograph, and channel 163 large.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## How it changes with depth
@@ -412,7 +414,7 @@ for name, field in [("block3_conv3", 40), ("block4_conv3", 92), ("block5_conv3",
 #
 # <details><summary>Answer</summary>
 #
-# The first: -0.20. The middle one is at 0.79, the last at 0.75. The wrong order does most of it.
+# The first: -0.20. The middle one is at 0.79, the last at 0.75. On this picture the wrong order does most of it.
 #
 # </details>
 
@@ -449,9 +451,10 @@ for title, maps in first_layer.items():
 # *Channels 1 and 45 of block1_conv1. With the order wrong, as in the raw picture, channel 1 is black; with the mean missing
 # it looks right. Channel 45 draws the same edges in all four.*
 #
-# The wrong *order* silences the blue kernel; edges hardly mind. The missing *mean* spoils channel 45 in a frame of one
-# pixel only: outside the picture a convolution reads zeros. With the mean subtracted that's an average color, without it
-# black, an edge. A nasty mistake: most maps look fine, and they are wrong.
+# On this blue picture the wrong *order* does more harm, and silences the blue kernel; on a dark one it's the mean. Edges hardly
+# mind the order. The missing *mean* spoils channel 45 only in a frame of one pixel: outside the picture a convolution
+# reads zeros. With the mean subtracted that's an average color, without it black, an edge. A nasty mistake: many maps look
+# fine, and they are wrong.
 
 # %% [markdown]
 # ## What to remember

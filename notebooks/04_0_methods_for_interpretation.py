@@ -173,7 +173,10 @@ cu.ClassExplorer(classifier, images["astronaut"])
 
 # %% [markdown]
 # *The class explorer on the astronaut, at its most probable class, bobsled: hot between the suit and the black helmet,
-# and at her right shoulder. In a running notebook its controls move.*
+# and at her right shoulder.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %%
 # How much of a heatmap lies on the helmet: in the last three rows and four columns of its 7 x 7 cells

@@ -228,19 +228,18 @@ for title, picture in rebuilt.items():
 # block3_conv3: specks of wrong color. block4_conv3: fur, eyes and nose where they belong, the brightness of large areas
 # is lost. block5_conv3: two eyes and a nose in a patchwork of strong colors. Untrained: a blur with a pattern of dots.*
 #
-# So the depth gives up colors and brightness first, then outlines. What is kept longest, on this picture, are eyes and
-# nose. And look at the numbers again: the untrained network's picture has a likeness of 0.4, block5_conv3's of 0.0. A
+# On this picture colors and brightness go first, then outlines; eyes and nose stay longest. And look at the numbers again: the untrained network's picture has a likeness of 0.4, block5_conv3's of 0.0. A
 # correlation of brightness, pixel by pixel, knows nothing of eyes. Trust neither the number nor the eye alone.
 #
-# The untrained network has the same layers, and its picture is the worst to look at. So it isn't the poolings alone
-# that decide what is lost; training has chosen what to keep.
+# The untrained network has the same layers, and its picture is the worst to look at. So it isn't the architecture alone
+# that decides what is lost.
 #
 # ## What to remember
 #
 # - Non-negative factorization splits a layer's maps into a few concepts: where they are, and which channels they are made of.
 # - The last dense layer says what a concept speaks for. That's *what*, beside the heatmap's *where*.
-# - With the depth, color and brightness are lost before eyes and noses. In an untrained network more is lost, and other
-#   things.
+# - The deeper the layer, the less of a photograph can be rebuilt from it; and less from an untrained network than from a
+#   trained one.
 #
 # ## Where concepts and rebuilt pictures mislead
 #
@@ -254,4 +253,6 @@ for title, picture in rebuilt.items():
 # **Next:** your own pictures: which concepts do they have?
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/11_from_where_to_what.ipynb)
+#
 # ← [8 Your own network](08_your_own_network.ipynb) · [contents](../README.md#the-chapters)

@@ -1,7 +1,7 @@
-"""Build the README's pictures: both explorers in JupyterLab, and a heatmap.
+"""JupyterLab with both explorers, and a heatmap, go in; the README's pictures come out.
 
-    python tools/build_pictures.py          needs Chromium, its driver and selenium
-    python tools/build_pictures.py check    one line for each picture of another release
+    python -m tools.build_pictures          needs Chromium, its driver and selenium
+    python -m tools.build_pictures check    one line for each picture of another release
 
 Each picture carries, in its comment, the version of the release that it was made for.
 """
@@ -65,8 +65,7 @@ def take_pictures():
 
 def photograph(code):
     """Run a cell in JupyterLab and return a PNG of the explorer under it."""
-    sys.path.insert(0, str(ROOT / "tests/browser"))
-    from jupyter_page import (
+    from tools.browser import (
         chromium,
         jupyter_lab,
         open_notebook,

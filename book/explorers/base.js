@@ -48,7 +48,7 @@ export class Explorer {
   /** Show the first picture: resolves when it is there. */
   async begin() {
     const { samples } = this.index.networks[this.networkName];
-    const wanted = this.model.get("image") ?? DEFAULT;
+    const wanted = this.model.get("picture") ?? DEFAULT;
     await this.choosePicture(wanted in samples ? wanted : Object.keys(samples)[0]);
   }
 
@@ -206,7 +206,7 @@ export class Explorer {
     if (turn !== this.turn) return;
     this.picture = picture;
     this.pictureRow.set(key);
-    this.tell("image", picture.name);
+    this.tell("picture", picture.name);
     this.say("");
     await this.showPicture();
   }

@@ -27,7 +27,7 @@ class ClassExplorer extends Explorer {
     const layer = names.indexOf(model.get("layer"));
     this.layer = layer < 0 ? names.length - 1 : layer;
     this.method = this.methods.has(model.get("method")) ? model.get("method") : "grad_cam";
-    this.wantedClass = model.get("class_index");
+    this.wantedClass = model.get("classes");
     this.preview = null; // the class under the pointer
     this.heatmaps = new Map();
     this.methodRow = choices(
@@ -114,7 +114,7 @@ class ClassExplorer extends Explorer {
   chooseClass(index) {
     this.chosen = index;
     this.preview = null;
-    this.tell("class_index", index);
+    this.tell("classes", index);
     this.classSlider.set(this.picture.ranks[index]);
     if (this.search.value.trim()) this.#markList();
     else this.#list(this.#ranked());

@@ -25,7 +25,7 @@ class FaithfulnessExplorer extends Explorer {
     this.map = this.titles.has(model.get("map")) ? model.get("map") : maps[0].value;
     this.fill = fills.includes(model.get("fill")) ? model.get("fill") : fills[0];
     this.covered = Number(model.get("covered") ?? start);
-    this.wantedClass = model.get("class_index");
+    this.wantedClass = model.get("classes");
     this.results = new Map();
     const change = (name) => (value) => this.#choose(name, value);
     const row = (label, options, name) =>
@@ -98,7 +98,7 @@ class FaithfulnessExplorer extends Explorer {
   #choose(name, value) {
     this[name] = value;
     this.rows[name]?.set(value);
-    this.tell(name === "chosen" ? "class_index" : name, value);
+    this.tell(name === "chosen" ? "classes" : name, value);
     this.draw();
   }
 

@@ -3,7 +3,7 @@
 import { loadIndex } from "./pictures.js";
 import { Explorer } from "./base.js";
 import { make, paint, panel, slider } from "./controls.js";
-import { drawMap, drawPage, GAP, PAGE } from "./pixels.js";
+import { drawMap, drawPage, GAP } from "./pixels.js";
 import { river } from "./river.js";
 import { describeChannel, describeLayer, megabytes, pageNames } from "./words.js";
 
@@ -15,12 +15,13 @@ class LayerExplorer extends Explorer {
     const names = this.layers.map(({ name }) => name);
     this.layer = Math.max(names.indexOf(model.get("layer")), 0);
     this.channel = Number(model.get("channel") ?? 0);
+    this.onPage = index.pages.channels;
     this.river = river(this.layers, { value: this.layer, change: (n) => this.chooseLayer(n) });
     this.pageSlider = slider("Channels", {
       max: 0,
       value: 0,
-      say: (page) => pageNames(this.layers[this.layer].size[2])[page],
-      change: (page) => this.chooseChannel(page * PAGE + (this.channel % PAGE)),
+      say: (page) => pageNames(this.layers[this.layer].size[2], this.onPage)[page],
+      change: (page) => this.chooseChannel(page * this.onPage + (this.channel % this.onPage)),
     });
     this.channelSlider = slider("Channel", {
       max: 0,
@@ -94,14 +95,14 @@ class LayerExplorer extends Explorer {
     if (this.wentBack) this.#goBack();
     const { layer } = this;
     const channels = this.layers[layer].size[2];
-    const page = Math.floor(this.channel / PAGE);
+    const page = Math.floor(this.channel / this.onPage);
     this.river.set(layer);
-    this.pageSlider.set(page, Math.ceil(channels / PAGE) - 1);
+    this.pageSlider.set(page, Math.ceil(channels / this.onPage) - 1);
     this.channelSlider.set(this.channel, channels - 1);
     let shown = picture.page(layer, page);
     if (shown instanceof Promise) shown = await shown;
     const isWanted = () =>
-      picture === this.picture && layer === this.layer && page === Math.floor(this.channel / PAGE);
+      picture === this.picture && layer === this.layer && page === Math.floor(this.channel / this.onPage);
     if (!isWanted()) return;
     this.shown = shown;
     this.shownPage = page;
@@ -127,7 +128,7 @@ class LayerExplorer extends Explorer {
     for (const next of [layer + 1, layer - 1]) {
       if (next < 0 || next >= picture.numLayers) continue;
       const channel = Math.min(this.channel, this.layers[next].size[2] - 1);
-      const loading = picture.page(next, Math.floor(channel / PAGE));
+      const loading = picture.page(next, Math.floor(channel / this.onPage));
       if (loading instanceof Promise) loading.catch(() => {}); // said when it is asked for
     }
   }
@@ -139,12 +140,12 @@ class LayerExplorer extends Explorer {
     const { pixels, width, height, columns } = drawPage(shown, tables[colors], 0);
     paint(this.page, pixels, width, height);
     this.columns = columns;
-    this.#drawChannel(this.map, channel % PAGE);
-    this.mark.style.cssText = this.#placeOf(channel % PAGE);
-    const last = this.shownPage * PAGE + shown.count - 1;
+    this.#drawChannel(this.map, channel % this.onPage);
+    this.mark.style.cssText = this.#placeOf(channel % this.onPage);
+    const last = this.shownPage * this.onPage + shown.count - 1;
     this.page.setAttribute(
       "aria-label",
-      `Feature maps of ${layer.name}, channels ${this.shownPage * PAGE} to ${last}`,
+      `Feature maps of ${layer.name}, channels ${this.shownPage * this.onPage} to ${last}`,
     );
     const sentence = describeChannel(layer, shown.numbers, channel);
     this.map.setAttribute("aria-label", sentence);
@@ -185,7 +186,7 @@ class LayerExplorer extends Explorer {
     this.pageBox.addEventListener("pointerleave", () => this.#magnify(null));
     this.pageBox.addEventListener("click", (event) => {
       const place = this.shown && position(event);
-      if (place !== null) this.chooseChannel(this.shownPage * PAGE + place);
+      if (place !== null) this.chooseChannel(this.shownPage * this.onPage + place);
     });
     for (const kind of ["pointermove", "pointerdown"]) {
       this.mapBox.addEventListener(kind, (event) => this.#point(event));
@@ -200,7 +201,7 @@ class LayerExplorer extends Explorer {
     this.lensShown = this.shown;
     this.lensBox.classList.toggle("cx-open", place !== null);
     if (place === null) return;
-    const channel = this.shownPage * PAGE + place;
+    const channel = this.shownPage * this.onPage + place;
     this.#drawChannel(this.lens, place);
     const { low, high } = this.shown.numbers;
     this.lensName.textContent =
@@ -222,7 +223,7 @@ class LayerExplorer extends Explorer {
     const box = this.mapBox.getBoundingClientRect();
     const column = clamp(Math.floor(((event.clientX - box.left) / box.width) * width), width);
     const row = clamp(Math.floor(((event.clientY - box.top) / box.height) * height), height);
-    const place = (this.channel % PAGE) * height * width + row * width + column;
+    const place = (this.channel % this.onPage) * height * width + row * width + column;
     const { low, high } = numbers;
     const share = cells[place] / 255;
     const value = low[this.channel] + share * (high[this.channel] - low[this.channel]);

@@ -1,11 +1,11 @@
 // Puts a live explorer in place of each still picture of one:
 //
-//   <div class="explorer" data-kind="class" data-image="chelsea">the still picture</div>
+//   <div class="explorer" data-kind="class" data-picture="chelsea">the still picture</div>
 //
-// data-kind is "layer", "class" or "faithfulness". May be left out: data-image, a sample's name;
-// data-network, "vgg16" for its convolutions; data-layer, a layer's name; data-channel; data-method;
-// data-class-index; data-map; data-fill; data-covered; data-colors. The picture stays until the
-// explorer is there.
+// data-kind is "layer", "class" or "faithfulness". The others are the settings of the explorer in the
+// notebook, each of which may be left out: data-network, "vgg16" for its convolutions; data-picture, a
+// sample's name; data-classes, a class's index; data-layer, -channel, -method, -map, -fill, -covered,
+// -alpha, -colors. The picture stays until the explorer is there.
 
 const MODULES = {
   layer: "./layer_explorer.js",
@@ -40,8 +40,7 @@ class PageModel extends EventTarget {
 }
 
 async function enliven(place) {
-  const { kind, classIndex, ...values } = place.dataset;
-  if (classIndex !== undefined) values.class_index = classIndex;
+  const { kind, ...values } = place.dataset;
   const el = document.createElement("div");
   try {
     const { render } = await import(MODULES[kind]);

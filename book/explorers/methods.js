@@ -95,31 +95,6 @@ export function integratedMagnitude(attributions) {
   );
 }
 
-/**
- * Return the nodes of Gauss-Legendre quadrature on [0, 1] and their weights, which sum to 1.
- *
- * Newton's method on the Legendre polynomial, of which each node is a root.
- */
-export function gaussLegendre(count) {
-  const positions = new Float64Array(count);
-  const weights = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
-    let node = -Math.cos((Math.PI * (i + 0.75)) / (count + 0.5));
-    let slope;
-    for (let step = 0; step < 10; step++) {
-      let [before, value] = [0, 1];
-      for (let n = 1; n <= count; n++) {
-        [before, value] = [value, ((2 * n - 1) * node * value - (n - 1) * before) / n];
-      }
-      slope = (count * (node * value - before)) / (node * node - 1);
-      node -= value / slope;
-    }
-    positions[i] = (node + 1) / 2;
-    weights[i] = 1 / ((1 - node * node) * slope * slope);
-  }
-  return { positions, weights };
-}
-
 /** Return a generator of normal numbers, the same for the same seed (not those of NumPy). */
 export function normalNumbers(seed) {
   let state = seed >>> 0;

@@ -38,7 +38,7 @@ class Network extends EventTarget {
           "The course's own pictures work all the same.",
       );
     }
-    const { networks } = await loadJson("index.json");
+    const { networks, pages, options } = await loadJson("index.json");
     const { live, layers, inputSize } = networks[this.name];
     const kept = Object.values(networks).flatMap((one) => Object.values(one.live.files));
     this.total = sizeOf(live);
@@ -46,7 +46,7 @@ class Network extends EventTarget {
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.#worker.addEventListener("message", ({ data }) => this.#hear(data));
     this.#worker.addEventListener("error", () => this.#break());
-    const job = { kind: "load", live, layers, inputSize, kept };
+    const job = { kind: "load", live, layers, inputSize, pages, options, kept };
     const { head } = await this.ask(job, (size) => {
       this.loaded = size;
       this.#set("loading");

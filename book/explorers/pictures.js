@@ -3,7 +3,7 @@
 import { addressOf, loadBuffer, loadJson } from "./assets.js";
 import { activationMapAtLast, softmax } from "./methods.js";
 import { EMBEDDED, Head, network, networkOf } from "./network.js";
-import { cutTile, LARGEST_TILE, PAGE } from "./pixels.js";
+import { cutTile } from "./pixels.js";
 import { rankClasses } from "./words.js";
 
 const NUM_PAGES = 24; // kept of a picture
@@ -115,13 +115,14 @@ export class SamplePicture extends Picture {
 
   async _loadPage(layer, page) {
     const { size } = this.layers[layer];
+    const { channels, largest } = this.index.pages;
     const [numbers, bitmap] = await Promise.all([
       loadBuffer(`${this.folder}/layers/${layer}.bin`),
       loadBitmap(`${this.folder}/tiles/${layer}_${page}.webp`),
     ]);
-    const shrink = Math.ceil(Math.max(size[0], size[1]) / LARGEST_TILE);
+    const shrink = Math.ceil(Math.max(size[0], size[1]) / largest);
     const [height, width] = [Math.ceil(size[0] / shrink), Math.ceil(size[1] / shrink)];
-    const count = Math.min(PAGE, size[2] - page * PAGE);
+    const count = Math.min(channels, size[2] - page * channels);
     const cells = cutTile(pixelsOf(bitmap), bitmap.width, height, width, count);
     bitmap.close();
     return { cells, height, width, count, numbers: readNumbers(numbers, size[2]) };
@@ -144,7 +145,7 @@ export class SamplePicture extends Picture {
       const buffer = await loadBuffer(`${this.folder}/heat/${index}.gz`);
       return cutHeat(buffer, this.layers, this.index.methods, method, layer);
     }
-    if (layer === null && this.about.atPixels.includes(index)) {
+    if (layer === null && this.about.atPixels[method].includes(index)) {
       const buffer = await loadBuffer(`${this.folder}/heat/${index}_${method}.gz`);
       const [height, width] = this.inputSize;
       return { values: fromBytes(new Uint8Array(buffer)), height, width };
@@ -164,10 +165,9 @@ export class SamplePicture extends Picture {
   }
 
   async curves(map, index, fill) {
-    const file = `${index}_${fill}`;
-    if (!this.about.curves.includes(file)) throw new NeedsNetwork();
-    const { steps, maps } = this.index.covering;
-    const values = new Float32Array(await loadBuffer(`${this.folder}/curves/${file}.bin`));
+    const { fills, steps, maps } = this.index.covering;
+    if (fill !== fills[0] || !this.about.curves.includes(index)) throw new NeedsNetwork();
+    const values = new Float32Array(await loadBuffer(`${this.folder}/curves/${index}.bin`));
     const row = maps.findIndex(({ value }) => value === map);
     const curve = (number) => values.subarray(number * (steps + 1), (number + 1) * (steps + 1));
     return { deletion: curve(2 * row), insertion: curve(2 * row + 1) };

@@ -1,8 +1,5 @@
 // Pictures as arrays: resizing as Pillow does, feature maps as tiles, colors. No DOM in here.
 
-const COLUMNS = 8; // feature maps in a row of a tile
-export const PAGE = 64; // channels on a page
-export const LARGEST_TILE = 112; // pixels of a feature map in a tile; larger ones are averaged down
 export const GAP = 2; // pixels between two feature maps, and around them
 const SIDE = 464; // pixels of a page: 8 x 8 feature maps of 56, or fewer and larger ones
 
@@ -223,13 +220,14 @@ export function measureChannels(maps, size, channels) {
   return numbers;
 }
 
-/** Take the cells of a tile apart: gray RGBA rows of COLUMNS cells become bytes, cell by cell. */
+/** Take the cells of a tile apart: gray RGBA rows of cells become bytes, cell by cell. */
 export function cutTile(pixels, tileWidth, height, width, count) {
+  const columns = tileWidth / width;
   const cells = new Uint8Array(count * height * width);
   let at = 0;
   for (let cell = 0; cell < count; cell++) {
-    const left = (cell % COLUMNS) * width;
-    const top = Math.floor(cell / COLUMNS) * height;
+    const left = (cell % columns) * width;
+    const top = Math.floor(cell / columns) * height;
     for (let y = 0; y < height; y++) {
       let source = ((top + y) * tileWidth + left) * 4;
       for (let x = 0; x < width; x++, source += 4) cells[at++] = pixels[source];

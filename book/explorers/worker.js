@@ -7,23 +7,21 @@ import { loadKept, LoadError } from "./assets.js";
 import { backgroundOf, cover, rankPixels } from "./covering.js";
 import {
   activationMap,
-  gaussLegendre,
   integratedMagnitude,
   normalNumbers,
   scaleMagnitude,
   softmax,
 } from "./methods.js";
-import { LARGEST_TILE, measureChannels, PAGE, resizeBicubic, scaleToBytes, shrinkMaps } from "./pixels.js";
+import { measureChannels, resizeBicubic, scaleToBytes, shrinkMaps } from "./pixels.js";
 
 const MAX_PIXELS = 64_000_000;
 const SIDE = 640; // pixels of the longer side of a picture for the screen
-const NUM_SAMPLES = 20; // of SmoothGrad
-const NOISE_LEVEL = 0.05; // of SmoothGrad, as a share of the picture's range
-const NUM_STEPS = 50; // of Integrated Gradients
 
 let live; // what index.json says of the network
 let layers;
 let inputSize;
+let pages; // how many channels a page has, and so on
+let options; // {method: its numbers}
 let runtime;
 let forward;
 let both; // with gradients: made when it is first needed
@@ -37,7 +35,7 @@ class PictureError extends Error {}
 
 const jobs = {
   async load({ kept, ...index }, report) {
-    ({ live, layers, inputSize } = index);
+    ({ live, layers, inputSize, pages, options } = index);
     layers = layers.slice(0, live.layers);
     const names = Object.keys(live.files);
     const contents = await loadKept(Object.values(live.files), kept, report);
@@ -78,11 +76,11 @@ const jobs = {
     const { name, size } = layers[layer];
     const [height, width, channels] = size;
     const maps = picture.maps[name].data;
-    const first = page * PAGE;
-    const count = Math.min(PAGE, channels - first);
+    const first = page * pages.channels;
+    const count = Math.min(pages.channels, channels - first);
     const numbers = measureChannels(maps, height * width, channels);
     const some = maps.subarray(first * height * width, (first + count) * height * width);
-    const small = shrinkMaps(some, height, width, Math.ceil(Math.max(height, width) / LARGEST_TILE));
+    const small = shrinkMaps(some, height, width, Math.ceil(Math.max(height, width) / pages.largest));
     const cells = scaleToBytes(small.maps, small.height * small.width, 0, count);
     return { cells, height: small.height, width: small.width, count, numbers };
   },
@@ -135,35 +133,34 @@ const pixelMethods = {
 
   async smooth_grad(index, report, check) {
     const { input } = picture;
+    const { num_samples, noise_level } = options.smooth_grad;
     const range = input.reduce((most, v) => Math.max(most, v), -Infinity) -
       input.reduce((least, v) => Math.min(least, v), Infinity);
     const normal = normalNumbers(0);
-    const sum = await sumGradients(NUM_SAMPLES, index, report, check, () =>
-      input.map((value) => value + NOISE_LEVEL * range * normal()),
-    );
-    return scaleMagnitude(sum);
+    const weights = new Float64Array(num_samples).fill(1 / num_samples);
+    const sample = () => input.map((value) => value + noise_level * range * normal());
+    return scaleMagnitude(await averageGradient(weights, index, report, check, sample));
   },
 
   async integrated_gradients(index, report, check) {
     const { input } = picture;
     const black = (0 - live.mean[0]) / live.deviation; // all colors have one mean
-    const { positions, weights } = gaussLegendre(NUM_STEPS);
+    const { positions, weights } = options.integrated_gradients;
     const point = (step) => input.map((value) => black + positions[step] * (value - black));
-    const sum = await sumGradients(NUM_STEPS, index, report, check, point, weights);
-    return integratedMagnitude(sum.map((value, i) => value * (input[i] - black)));
+    const average = await averageGradient(weights, index, report, check, point);
+    return integratedMagnitude(average.map((value, i) => value * (input[i] - black)));
   },
 };
 
-async function sumGradients(count, index, report, check, point, weights = null) {
-  const sum = new Float64Array(picture.input.length);
-  for (let step = 0; step < count; step++) {
+async function averageGradient(weights, index, report, check, point) {
+  const average = new Float64Array(picture.input.length);
+  for (const [step, weight] of weights.entries()) {
     await check();
     const gradient = await inputGradient(point(step), index);
-    const weight = weights ? weights[step] : 1;
-    for (let i = 0; i < sum.length; i++) sum[i] += weight * gradient[i];
-    report((step + 1) / count);
+    for (let i = 0; i < average.length; i++) average[i] += weight * gradient[i];
+    report((step + 1) / weights.length);
   }
-  return sum;
+  return average;
 }
 
 async function inputGradient(input, index) {

@@ -27,6 +27,7 @@ _DPI = 100
 _GRID_WIDTH = 930  # pixels, at most, for a grid whose cells are whole pixels
 _STEPS = 8  # of 256 that share a color: nobody sees it, and a grid takes a third less to store
 _MOST_LAYERS = 6  # side by side
+_KERNELS_A_ROW = 8
 _GAP = 2  # white pixels between two cells of a grid
 _BETWEEN = 20  # white pixels between two layers
 _LINE = 18  # pixels of a line of text
@@ -45,15 +46,10 @@ def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = No
         `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: `predictions` is empty, or not a list of predictions.
+        ValueError: `predictions` is not such a list.
     """
-    is_list = isinstance(predictions, list | tuple)
-    if not is_list or not all(hasattr(prediction, "probability") for prediction in predictions):
-        raise ValueError(
-            f"Predictions are a list, as top_predictions() returns it, not {predictions!r}."
-        )
-    if not predictions:
-        raise ValueError("There are no predictions to draw: the list is empty.")
+    if not predictions or not all(hasattr(p, "probability") for p in predictions):
+        raise ValueError(f"Predictions are what top_predictions() returns, not {predictions!r}.")
     height = 0.6 + 0.36 * len(predictions)
     if image is None:
         figure, axes = _subplots(figsize=(_WIDTH * 0.6, height))
@@ -77,7 +73,7 @@ def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = No
     return figure
 
 
-def plot_kernels(kernels: NDArray, title: str = "Kernels", columns: int = 8) -> Figure:
+def plot_kernels(kernels: NDArray, title: str = "Kernels") -> Figure:
     """Draw the kernels of a first layer as RGB patches, those of a depthwise layer in gray.
 
     All kernels share one scale: mid-gray is a weight of 0, black and white (or a full color) are
@@ -87,7 +83,6 @@ def plot_kernels(kernels: NDArray, title: str = "Kernels", columns: int = 8) -> 
         kernels: (height, width, 3, count), or (height, width, count, 1) for a depthwise layer, as
             `layer.get_weights()[0]` returns them.
         title: str.
-        columns: Kernels in a row.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -103,25 +98,20 @@ def plot_kernels(kernels: NDArray, title: str = "Kernels", columns: int = 8) -> 
         )
     if kernels.size == 0 or not np.isfinite(kernels).all():
         raise ValueError(f"The kernels {kernels.shape} hold nothing, or NaN or infinite values.")
-    if not is_whole_number(columns, 1):
-        raise ValueError(f"columns must be a whole number, 1 or more, not {columns!r}.")
-    columns = int(columns)
     kernels = kernels.astype(np.float32)
     largest = np.abs(kernels).max()
     patches = 0.5 + 0.5 * kernels / (largest or 1)
     patches = patches.transpose((3, 0, 1, 2) if patches.shape[2] == 3 else (2, 0, 1, 3))
     count, height, width, _ = patches.shape
-    zoom = max((_GRID_WIDTH * 3 // 4 // columns - _GAP) // width, 1)
+    zoom = max((_GRID_WIDTH * 3 // 4 // _KERNELS_A_ROW - _GAP) // width, 1)
     patches = np.rint(255 * patches.repeat(zoom, axis=1).repeat(zoom, axis=2)).astype(np.uint8)
-    mosaic = _mosaic(np.broadcast_to(patches, (*patches.shape[:3], 3)), columns)
+    mosaic = _mosaic(np.broadcast_to(patches, (*patches.shape[:3], 3)), _KERNELS_A_ROW)
     words = f"mid-gray: a weight of 0; dark and bright: -{largest:.2f} and +{largest:.2f}"
-    starts = range(0, count, columns)
+    starts = range(0, count, _KERNELS_A_ROW)
     return _pixel_figure([(f"{title}: {count} of {height} x {width}", mosaic)], words, starts)
 
 
-def plot_feature_maps(
-    maps: NDArray | Mapping[str, NDArray], columns: int | None = None, cmap: str = "viridis"
-) -> Figure:
+def plot_feature_maps(maps: NDArray | Mapping[str, NDArray], columns: int | None = None) -> Figure:
     """Draw all channels of one layer, or of several layers side by side.
 
     Each channel is scaled to its own range, so that brightness compares places within a channel,
@@ -132,7 +122,6 @@ def plot_feature_maps(
         maps: Real numbers (height, width, channels), or a dict from layer name to such an array, as
             `get_feature_maps` returns it, of 6 layers at most.
         columns: Channels in a row; None makes the grid about square.
-        cmap: matplotlib color map.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -150,7 +139,7 @@ def plot_feature_maps(
             "Choose some: get_feature_maps(classifier, image, classifier.key_layer_names)."
         )
     room = (_GRID_WIDTH + _BETWEEN) // len(layers) - _BETWEEN
-    grids = [_draw_maps(name, array, columns, room, cmap) for name, array in layers.items()]
+    grids = [_draw_maps(name, array, columns, room) for name, array in layers.items()]
     words = "each map is scaled to its own range: dark is its smallest value"
     if len(layers) > 1:
         return _pixel_figure(grids, words)
@@ -159,12 +148,7 @@ def plot_feature_maps(
     return _pixel_figure(grids, words, range(0, count, _num_columns(count, columns)))
 
 
-def plot_heatmap(
-    image: NDArray[np.uint8],
-    heatmaps: NDArray | Mapping[str, NDArray],
-    alpha: float = 0.7,
-    cmap: str = "viridis",
-) -> Figure:
+def plot_heatmap(image: NDArray[np.uint8], heatmaps: NDArray | Mapping[str, NDArray]) -> Figure:
     """Draw a picture with a heatmap, or with several to compare.
 
     One heatmap is drawn twice, cell by cell as it was computed and stretched over the picture. Of
@@ -176,8 +160,6 @@ def plot_heatmap(
         heatmaps: Real numbers (h, w), or a dict from a title to such an array. All in [0, 1]; or,
             if one has negative values, of any range: then zero is white, and one color bar
             serves them all.
-        alpha: Opacity of the overlay where the heat is greatest, in [0, 1].
-        cmap: Name of a matplotlib color map, for heatmaps without a sign.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -190,10 +172,10 @@ def plot_heatmap(
         raise ValueError("There are no heatmaps to draw: the dict is empty.")
     image = check_image(image)
     arrays = {name: np.asarray(heatmap) for name, heatmap in named.items()}
-    limit, colors = _scale(arrays.values(), cmap)
+    limit, colors = _scale(arrays.values())
     scaled = {name: heatmap / limit for name, heatmap in arrays.items()}
     gray, name = to_gray(image), colors.cmap.name
-    overlays = {title: overlay_heatmap(gray, h, alpha, name) for title, h in scaled.items()}
+    overlays = {title: overlay_heatmap(gray, h, cmap=name) for title, h in scaled.items()}
     panels = [("Input", image)]
     for name, heatmap in arrays.items():
         if len(arrays) == 1 or len(heatmap) >= _FINE:
@@ -203,11 +185,11 @@ def plot_heatmap(
     return _draw_panels(panels, image.shape, colors)
 
 
-def _scale(heatmaps, cmap):
+def _scale(heatmaps):
     """Return (what to divide heatmaps by, their `ScalarMappable`)."""
     finite = [h for h in heatmaps if h.size and h.dtype.kind in "fiub" and np.isfinite(h).all()]
     if min((h.min() for h in finite), default=0) >= 0:
-        return 1, ScalarMappable(Normalize(0, 1), cmap)
+        return 1, ScalarMappable(Normalize(0, 1), "viridis")
     limit = float(max(np.abs(h).max() for h in finite))
     return limit, ScalarMappable(Normalize(-limit, limit), SIGNED_COLOR_MAP)
 
@@ -233,7 +215,7 @@ def _draw_panels(panels, shape, colors):
     return figure
 
 
-def _draw_maps(name, maps, columns, room, cmap):
+def _draw_maps(name, maps, columns, room):
     """Return a title, and all channels as uint8 (rows, cols, 3), at most `room` pixels wide."""
     maps = check_maps(maps)
     height, width, channels = maps.shape
@@ -246,7 +228,7 @@ def _draw_maps(name, maps, columns, room, cmap):
     if factor > 1:
         end = " " if room > 450 else "\n"
         title += f",{end}averaged to {small.shape[0]} x {small.shape[1]}"
-    return title, _mosaic(color_table(cmap)[values // _STEPS * _STEPS], columns)
+    return title, _mosaic(color_table("viridis")[values // _STEPS * _STEPS], columns)
 
 
 def _num_columns(count, columns):

@@ -4,7 +4,7 @@
  * Show `value` of the model, a DataView of a PNG; a click sets `clicked` to [across, down, number]:
  * shares of the picture's width and height, and a number that tells two clicks apart.
  */
-export function render({ model, el }) {
+function render({ model, el }) {
   const picture = document.createElement("img");
   const description = model.get("description");
   const names = { title: description, alt: description };

@@ -1,10 +1,10 @@
 // A reader's own picture, made small in the browser: a plain ES module without a framework.
 //
 // A notebook's server closes the connection at a message over 10 MB, and Colab drops what is over
-// 1 MB, both without a word. A web page uses `shrink` alone, or `render` with a model of its own.
+// 1 MB, both without a word.
 
-export const LONG_SIDE = 1024; // pixels
-export const MAX_BYTES = 950_000; // in a message of 1 MB, with its header
+const LONG_SIDE = 1024; // pixels
+const MAX_BYTES = 950_000; // in a message of 1 MB, with its header
 const QUALITIES = [0.92, 0.8, 0.6, 0.4]; // of a JPEG: the first one that is small enough
 
 /**
@@ -15,7 +15,7 @@ const QUALITIES = [0.92, 0.8, 0.6, 0.4]; // of a JPEG: the first one that is sma
  *   or PNG that is small already comes back as it is, with its orientation tag.
  * @throws {Error} With a sentence for the reader.
  */
-export async function shrink(file) {
+async function shrink(file) {
   if (file.size === 0) throw new Error("The file is empty (0 bytes). Get a fresh copy.");
   const bitmap = await decode(file);
   const factor = LONG_SIDE / Math.max(bitmap.width, bitmap.height);
@@ -58,7 +58,7 @@ function draw(bitmap, factor) {
  * Sets `value` of the model to a list of one: {name, number, content: DataView}, or
  * {name, number, problem: string} of what cannot be read. `number` tells two of a name apart.
  */
-export function render({ model, el }) {
+function render({ model, el }) {
   const button = document.createElement("button");
   const input = document.createElement("input");
   button.className = "jupyter-button widget-button";

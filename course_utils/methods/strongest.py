@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from course_utils.arguments import is_whole_number
-from course_utils.backend import keras
+from course_utils.arguments import check_finite, is_whole_number
+from course_utils.backend import keras, tf
 from course_utils.engine.runner import Runner
 from course_utils.io.images import load_image
-from course_utils.methods.saliency import Progress
+from course_utils.methods.progress import Progress
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 NUM_EXAMPLES = 9
@@ -65,7 +65,7 @@ def strongest_examples(
         layer_names: List of layers' names; None means those of `conv_layer_names`.
         preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
             its input. An `ImageClassifier` has its own.
-        progress: Whether to show a progress bar; or a function as for `visualize_channel`.
+        progress: Whether to show a progress bar; or a function, see `progress.follow`.
 
     Returns:
         dict from layer name to `Examples`, whose `pictures` count as `images` does. Of equal values
@@ -236,15 +236,11 @@ def _look_through(runner, tables, batch):
     """
     numbers, inputs = zip(*batch, strict=True)
     found = []
-    for name, tensors in zip(
-        tables, runner.maps_and_peaks(np.concatenate(inputs), [*tables]), strict=True
-    ):
-        maps, in_rows, peaks = map(np.asarray, tensors)
-        if not np.isfinite(peaks).all():
-            raise ValueError(
-                f"The network's output at {name!r} is NaN or infinite for some picture. Did its "
-                "training diverge?"
-            )
+    outputs = runner.outputs(np.concatenate(inputs), [*tables], often=True)
+    for name, tensor in zip(tables, outputs, strict=True):
+        maps, in_rows = np.asarray(tensor), np.asarray(tf.reduce_max(tensor, axis=2))
+        peaks = in_rows.max(axis=1)
+        check_finite(peaks, f"For some picture, the network's output at {name!r}")
         picture, channel = np.nonzero(peaks > tables[name].values[:, -1])
         row = in_rows[picture, :, channel].argmax(axis=1)  # the first one, as in the column's
         column = maps[picture, row, :, channel].argmax(axis=1)

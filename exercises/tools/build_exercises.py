@@ -1,7 +1,7 @@
 """Build the notebooks of the exercises from the sheets.
 
-    python exercises/tools/build_exercises.py build    write the notebooks
-    python exercises/tools/build_exercises.py check    one line for each that is stale
+    python -m exercises.tools.build_exercises build    write the notebooks
+    python -m exercises.tools.build_exercises check    one line for each that is stale
 
 In: course_exercises/sheets/NN_name.py. Out: student/NN_name.ipynb and solutions/NN_name.ipynb. A
 sheet is a Python module in the percent format, which the package itself imports to check answers.
@@ -21,13 +21,10 @@ from pathlib import Path
 import nbformat
 
 from course_exercises.task import read_tasks
+from tools import derived, stamp
+from tools.build_notebooks import cell_ids, read_source, serialize
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
-
-import derived  # noqa: E402
-import stamp  # noqa: E402
-from build_notebooks import cell_ids, read_source, serialize  # noqa: E402
 
 _SOLUTION = re.compile(r"^( +)# solution\n", re.MULTILINE)
 _BODY = re.compile(r"^( +)# solution\n(?:\1.*(?:\n|\Z)|\n(?=\s*?\1))+", re.MULTILINE)
@@ -37,8 +34,8 @@ _CLOSING = "Done? Then `cu.check()` shows what is left."
 
 def function_of(cell):
     """Return the name of the function that a cell asks for, or "" if it asks for none."""
-    before, marker, _ = cell.source.partition("    # solution\n")
-    return re.findall(r"^def (\w+)\(", before, re.MULTILINE)[-1] if marker else ""
+    before, *marked = _SOLUTION.split(cell.source)
+    return re.findall(r"^def (\w+)\(", before, re.MULTILINE)[-1] if marked else ""
 
 
 def setup_cell(root):
@@ -76,13 +73,10 @@ def read_sheet(path):
     Raises:
         ValueError: It has no solution, or more than one, under one of its headings.
     """
-    sheet = read_source(path)
-    asked = [function_of(cell) for cell in sheet.cells if _SOLUTION.search(cell.source)]
-    wanted = [entry.function for entry in read_tasks(path)]
-    if asked != wanted or sum(cell.source.count("    # solution\n") for cell in sheet.cells) != len(
-        wanted
-    ):
-        raise ValueError(f"{path.name}: '# solution' must stand once in each of {wanted}")
+    sheet, wanted = read_source(path), [entry.function for entry in read_tasks(path)]
+    solved = [function_of(cell) for cell in sheet.cells for _ in _SOLUTION.findall(cell.source)]
+    if solved != wanted:
+        raise ValueError(f"{path.name}: '# solution' must stand once in {wanted}, not in {solved}")
     return sheet
 
 

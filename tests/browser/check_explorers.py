@@ -14,7 +14,13 @@ from urllib.parse import quote
 import nbformat
 import numpy as np
 import pytest
-from jupyter_page import (
+from PIL import ExifTags, Image
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+import course_utils as cu
+from tools.browser import (
     ROOT,
     chromium,
     console_errors,
@@ -26,12 +32,6 @@ from jupyter_page import (
     wait_until,
     write_notebook,
 )
-from PIL import ExifTags, Image
-from selenium.webdriver import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
-
-import course_utils as cu
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*finds nothing:UserWarning")
 SETUP = "import course_utils as cu\nclassifier = cu.load_classifier('embedded')"
@@ -170,6 +170,16 @@ class Explorer:
     def pictures(self):
         images = self.page.find_elements(By.CSS_SELECTOR, "img.widget-image")
         return [shown_bytes(self.page, image) for image in images]
+
+
+def test_a_chapter_that_is_only_opened_is_unchanged(page, address):
+    open_notebook(page, address, "01_introduction.ipynb")
+    wait_until(page, "return !jupyterapp.shell.currentWidget.context.model.dirty", seconds=20)
+
+
+def test_anywidget_has_nothing_to_warn_of(layers):
+    messages = [entry["message"] for entry in layers.page.get_log("browser")]
+    assert not [message for message in messages if "anywidget" in message]
 
 
 def test_layers_by_keyboard(layers, embedded):

@@ -44,7 +44,7 @@ def content(tmp_path_factory):
         shutil.copy(chapter, folder)
     shutil.copy(ROOT / "conftest.py", folder)
     files = [ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
-    files += [*(ROOT / "course_utils").rglob("*"), *(ROOT / "tools/jupyter").iterdir()]
+    files += (ROOT / "course_utils").rglob("*")
     with zipfile.ZipFile(folder / "course.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in filter(Path.is_file, files):
             archive.write(path, Path("course", path.relative_to(ROOT)))

@@ -45,11 +45,6 @@ def test_tiles_pixel_by_pixel():
     assert tile.dtype == np.uint8
 
 
-def test_tiles_are_two_pixels_apart_with_padding_two():
-    tile = tile_feature_maps(stack(A, B), columns=2, padding=2)
-    assert tile[0].tolist() == [0, 51, 102, 0, 0, 0, 0, 255]
-
-
 def test_maps_fill_rows_first():
     lit = [np.eye(1, 2, k=1) * (i + 1) for i in range(5)]
     tile = tile_feature_maps(stack(*lit), columns=3, padding=0)
@@ -61,46 +56,25 @@ def test_each_map_is_scaled_to_its_own_range():
     assert tile[:, 0:3].tolist() == tile[:, 3:6].tolist() == tile[::-1, 8:5:-1].tolist()
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, bool])
-def test_real_numbers_of_any_type_will_do(dtype):
-    assert tile_feature_maps(B.clip(0)[..., None].astype(dtype)).tolist()[0][:3] == [0, 0, 255]
-
-
 @pytest.mark.parametrize("scale", [1e-40, 1e-30, 1e30, 1.5e38])
 def test_very_small_and_very_large_values_are_scaled(scale):
     assert tile_feature_maps(np.float32(B * scale)[..., None], 1)[0].tolist() == [0, 0, 255]
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_value_that_is_not_finite_is_refused(value):
-    maps = stack(A, A, A)
-    maps[1, 1, 2] = value
-    with pytest.raises(ValueError, match="NaN or infinite"):
-        tile_feature_maps(maps)
-
-
 @pytest.mark.parametrize(
     "maps, words",
     [
-        (np.zeros((1, 2, 3, 4)), r"1, 2, 3, 4.*maps\[0\]"),
-        (np.zeros((2, 3)), "2, 3"),
-        (np.zeros((2, 3, 0)), "2, 3, 0"),
-        (np.zeros((2, 3, 4), complex), "complex128"),
-        (None, "object"),
+        (np.zeros((1, 2, 3, 4)), r"real numbers.*1, 2, 3, 4.*maps\[0\]"),
+        (np.zeros((2, 3, 4), complex), "real numbers.*complex128"),
+        (stack(A, A + np.nan), "NaN or infinite"),
     ],
 )
 def test_what_are_no_feature_maps_are_refused(maps, words):
-    with pytest.raises(ValueError, match=f"real numbers.*{words}"):
+    with pytest.raises(ValueError, match=words):
         tile_feature_maps(maps)
 
 
-BAD_COLUMNS = [0, -1, "8", 2.5, None, True]
-BAD_PADDING = [-1, 1.5, None, "1"]
-
-
-@pytest.mark.parametrize(
-    "columns, padding", [*((bad, 1) for bad in BAD_COLUMNS), *((1, bad) for bad in BAD_PADDING)]
-)
+@pytest.mark.parametrize("columns, padding", [(0, 1), ("8", 1), (1, -1)])
 def test_columns_and_padding_out_of_range_are_refused(columns, padding):
     with pytest.raises(ValueError, match=f"columns.*padding.*{columns!r}, {padding!r}"):
         tile_feature_maps(stack(A), columns, padding)
@@ -142,11 +116,6 @@ def test_a_png_shows_matplotlibs_colors_exactly(cmap):
     np.testing.assert_array_equal(decode(encode_png(tile, cmap)), expected)
 
 
-def test_a_png_is_viridis_unless_asked():
-    tile = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    assert encode_png(tile) == encode_png(tile, "viridis") != encode_png(tile, "magma")
-
-
 def test_a_png_holds_the_tile_as_its_palette_indices():
     tile = np.random.default_rng(0).integers(0, 256, (5, 9), dtype=np.uint8)
     image = Image.open(io.BytesIO(encode_png(tile)))
@@ -154,19 +123,11 @@ def test_a_png_holds_the_tile_as_its_palette_indices():
     np.testing.assert_array_equal(np.asarray(image), tile)
 
 
-def test_a_png_of_a_view_is_that_of_its_copy():
-    tile = np.arange(24, dtype=np.uint8).reshape(4, 6)[::2, ::-1]
-    assert encode_png(tile) == encode_png(tile.copy())
-
-
 @pytest.mark.parametrize(
     "tile, words",
     [
         (np.zeros((2, 3)), "float64"),
         (np.zeros((2, 3, 3), np.uint8), "2, 3, 3"),
-        (np.zeros((0, 3), np.uint8), "0, 3"),
-        (np.zeros(3, np.uint8), "3,"),
-        (np.zeros((2, 3), bool), "bool"),
     ],
 )
 def test_what_is_no_tile_is_refused(tile, words):
@@ -174,7 +135,7 @@ def test_what_is_no_tile_is_refused(tile, words):
         encode_png(tile)
 
 
-@pytest.mark.parametrize("cmap", ["virids", None, matplotlib.colormaps["jet"]])
+@pytest.mark.parametrize("cmap", ["virids", matplotlib.colormaps["jet"]])
 def test_an_unknown_color_map_is_answered_with_names(cmap):
     with pytest.raises(ValueError, match="No color map is called.*viridis, magma"):
         encode_png(np.zeros((2, 3), np.uint8), cmap)
@@ -228,17 +189,11 @@ def test_neither_picture_nor_heatmap_change():
     "arguments, words",
     [
         ((np.zeros((4, 4, 3)), np.zeros((2, 2))), "[Pp]icture.*float64"),
-        ((np.zeros((4, 4), np.uint8), np.zeros((2, 2))), "[Pp]icture.*4, 4"),
         ((photo(), np.zeros((2, 2, 1))), "heatmap.*2, 2, 1"),
-        ((photo(), np.zeros((0, 2))), "heatmap.*0, 2"),
         ((photo(), np.array([[0, 1.01]])), "heatmap.*1.01"),
         ((photo(), np.array([[-1.01, 1]])), "heatmap.*-1.01.*largest magnitude"),
         ((photo(), np.array([[0, np.nan]])), "heatmap.*nan"),
-        ((photo(), np.array([[0j, 1]])), "heatmap.*complex128"),
         ((photo(), np.zeros((2, 2)), 1.1), "alpha.*1.1"),
-        ((photo(), np.zeros((2, 2)), -0.1), "alpha.*-0.1"),
-        ((photo(), np.zeros((2, 2)), float("nan")), "alpha.*nan"),
-        ((photo(), np.zeros((2, 2)), "0.5"), "alpha.*'0.5'"),
         ((photo(), np.zeros((2, 2)), 0.5, "virids"), "'virids'.*viridis"),
     ],
 )

@@ -246,6 +246,5 @@ def test_finding_classes():
 
 
 def test_explaining_that_there_is_no_such_class():
-    assert "tabby" in views.explain_no_class("tabbi", IMAGENET)
-    assert "There are 3, for example grass" in views.explain_no_class("gras", ["a", "b", "grass"])
-    assert "for example x, y." in views.explain_no_class("cat", ["x", "y"])
+    sentence = views.explain_no_class("cat", ["a", "b", "c"])
+    assert sentence == 'None of the 3 classes has "cat" in its name. Try a shorter part of it.'
