@@ -212,6 +212,7 @@ cu.plot_predictions(predictions, rocket)
 # | [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) | If a channel could wish for a picture, which would it be? |
 # | [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) | Two of these maps have never seen the network. Which? |
 # | [8 Your own network](08_your_own_network.ipynb) | It is right on every test picture. Would you ship it? |
+# | [10 What fools a network](10_what_fools_a_network.ipynb) | Can a picture change its name and look the same? |
 #
 # <!-- end -->
 

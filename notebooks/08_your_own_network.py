@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 8 Your own network
 #
-# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · 30 minutes
+# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · [10 What fools a network](10_what_fools_a_network.ipynb) → · 30 minutes
 #
 # We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
 # **Would you ship it?** Below are six of its training pictures. A heatmap takes one look and finds that it has
@@ -319,4 +319,4 @@ cu.ClassExplorer(classifier, gravel)
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/08_your_own_network.ipynb)
 #
-# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters)
+# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · [10 What fools a network](10_what_fools_a_network.ipynb) →
