@@ -86,12 +86,13 @@ book: $(INSTALLED) build/npm/node_modules ## build the web book, chapters, exerc
 	@$(VENV_PYTHON) -m book.tools.build_explorers
 	@$(VENV_PYTHON) -m book.tools.build_book
 
-check: $(INSTALLED) ## say which derived files are stale; check imports, types and style
+check: $(INSTALLED) ## say which derived files are stale; check sizes, imports, types and style
 	@status=0; $(VENV_PYTHON) tools/build_notebooks.py check || status=1; \
 	$(VENV_PYTHON) tools/stamp.py check || status=1; \
 	$(VENV_PYTHON) -m tools.build_pictures check || status=1; \
 	$(VENV_PYTHON) -m exercises.tools.build_exercises check || status=1; \
 	$(VENV_PYTHON) -m live.tools.build_live check || status=1; \
+	$(VENV_PYTHON) -m tools.budget || status=1; \
 	found=$$(.venv/bin/lint-imports) || { echo "$$found"; status=1; }; \
 	$(VENV_PYTHON) -m mypy || status=1; \
 	$(VENV_PYTHON) -m ruff check . || status=1; exit $$status

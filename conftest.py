@@ -21,7 +21,7 @@ _peaks = {}  # bytes of memory, by chapter
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Run a chapter's cell under the limit, and note how much memory its kernel has used."""
+    """Run a chapter's cell under the limit, which alone decides; note what its kernel has used."""
     kernel = getattr(item.parent, "kernel", None)
     if kernel is None or sys.platform != "linux":
         return (yield)
@@ -30,8 +30,7 @@ def pytest_runtest_call(item):
     pid = kernel.km.provisioner.pid
     resource.prlimit(pid, resource.RLIMIT_DATA, (KERNEL_BYTES, KERNEL_BYTES))
     result = yield
-    peak = _peaks[item.path.stem] = peak_memory(pid)
-    assert peak < KERNEL_BYTES, f"{item.path.name} takes {peak / 1e9:.2f} GB of memory."
+    _peaks[item.path.stem] = peak_memory(pid)
     return result
 
 

@@ -17,6 +17,7 @@ from .io.imagenet import search_classes as search_classes
 from .io.images import load_image as load_image
 from .io.images import sample_image_names as sample_image_names
 from .methods.baselines import BASELINE_MAPS as BASELINE_MAPS
+from .methods.class_activation import make_gradcam_heatmap as make_gradcam_heatmap
 from .methods.faithfulness import FaithfulnessCurve as FaithfulnessCurve
 from .methods.faithfulness import cover as cover
 from .methods.faithfulness import deletion_curve as deletion_curve
@@ -24,14 +25,13 @@ from .methods.faithfulness import insertion_curve as insertion_curve
 from .methods.feature_maps import get_feature_maps as get_feature_maps
 from .methods.feature_visualization import visualize_channel as visualize_channel
 from .methods.feature_visualization import visualize_class as visualize_class
-from .methods.gradcam import make_gradcam_heatmap as make_gradcam_heatmap
-from .methods.integrated_gradients import completeness_gap as completeness_gap
-from .methods.integrated_gradients import integrated_gradients as integrated_gradients
+from .methods.gradients import completeness_gap as completeness_gap
+from .methods.gradients import compute_saliency_map as compute_saliency_map
+from .methods.gradients import integrated_gradients as integrated_gradients
+from .methods.gradients import smooth_grad as smooth_grad
 from .methods.occlusion import occlusion_map as occlusion_map
 from .methods.randomization import randomized_copies as randomized_copies
-from .methods.saliency import compute_saliency_map as compute_saliency_map
 from .methods.scaling import resize_heatmap as resize_heatmap
-from .methods.smooth_grad import smooth_grad as smooth_grad
 from .methods.strongest import example_patches as example_patches
 from .methods.strongest import strongest_examples as strongest_examples
 from .methods.survey import load_survey as load_survey

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import io
 import os
 import sys
 import textwrap
@@ -12,7 +11,7 @@ from course_utils import __version__
 from course_utils.doctor import FIX, Row, examine
 
 _CONNECT_SECONDS = 20
-_SUBJECT_COLUMN, _FINDING_COLUMN, _WIDTH = 6, 18, 80
+_COLUMN = " " * 18  # where a row's finding begins
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,18 +21,21 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: List of str; None takes the command line's.
 
     Returns:
-        The exit code: 0, 1 where something is to fix or could not be fetched, 130 if interrupted.
+        The exit code: 0, 1 where something is to fix or could not be done, 130 if interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="python -m course_utils", description="Help for the course's set-up."
     )
-    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
-    commands.add_parser("doctor", help="say what works here, and what to do where it does not")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    doctor = commands.add_parser("doctor", help="say what works here, and what to do if it doesn't")
+    doctor.set_defaults(run=print_doctor)
     fetcher = commands.add_parser("fetch", help="download what a class will need")
+    fetcher.set_defaults(run=fetch)
     fetcher.add_argument("name", help="vgg16 or another network, or caltech101")
     surveyor = commands.add_parser(
         "survey", help="find the strongest examples of every channel in a folder of pictures"
     )
+    surveyor.set_defaults(run=survey)
     surveyor.add_argument("folder", help="where the pictures are, also in folders of it")
     surveyor.add_argument("--network", default="auto", help="vgg16_no_top, embedded, ...")
     surveyor.add_argument("--layers", nargs="+", metavar="LAYER", help="default: all convolutions")
@@ -41,19 +43,23 @@ def main(arguments: list[str] | None = None) -> int:
     surveyor.add_argument("--workers", type=int, metavar="N", help="processes; default: threads")
     surveyor.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster")
     options = parser.parse_args(arguments)
-    if options.command is None:
+    if "run" not in options:
         parser.print_help()
         return 0
     try:
-        if options.command == "survey":
-            return survey(options)
-        return run_doctor() if options.command == "doctor" else fetch(options.name)
+        return options.run(options) or 0
+    except ImportError as error:
+        reason = str(error).splitlines()[0]
+        print(f"{reason}\nSee: python -m course_utils doctor", file=sys.stderr)
+    except ValueError as error:  # DownloadError is one
+        print(error, file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
+    return 1
 
 
-def run_doctor() -> int:
+def print_doctor(options: argparse.Namespace) -> int:
     """Print what `doctor.examine` finds. Returns 1 if something is to fix, else 0."""
     print(f"course_utils {__version__}, {Path(__file__).parent}\n")
     count = 0
@@ -66,49 +72,26 @@ def run_doctor() -> int:
 
 def format_row(row: Row) -> str:
     """Return a `doctor.Row` as lines for a screen; commands are not wrapped."""
-    indent = " " * _FINDING_COLUMN
-    head = f"{row.mark:<{_SUBJECT_COLUMN}}{row.subject}".ljust(_FINDING_COLUMN)
-    lines = [_wrap(row.finding, head)]
-    for line in row.advice.splitlines():
-        lines.append(indent + line if line.startswith(" ") else _wrap(line, indent))
-    return "\n".join(lines)
+    wrap = textwrap.TextWrapper(80, _COLUMN, _COLUMN, break_long_words=False).fill
+    first = wrap(row.finding).removeprefix(_COLUMN)
+    advice = [_COLUMN + line if line[0] == " " else wrap(line) for line in row.advice.splitlines()]
+    return "\n".join([f"{row.mark:<6}{row.subject}".ljust(len(_COLUMN)) + first, *advice])
 
 
-def _wrap(text, start):
-    return textwrap.fill(
-        text, _WIDTH, initial_indent=start, subsequent_indent=" " * _FINDING_COLUMN,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
-
-
-def survey(options: argparse.Namespace) -> int:
-    """Look through a folder of pictures; see `run_survey`.
-
-    Args:
-        options: The command line's.
-
-    Returns:
-        0, or 1 after a sentence on the error stream about what went wrong.
-    """
-    return _in_words(lambda: _survey(options))
-
-
-def _survey(options):
-    """Return what to tell about it."""
+def survey(options: argparse.Namespace) -> None:
+    """Look through a folder of pictures; see `run_survey`."""
     from course_utils.methods.survey import run_survey
 
     output = options.output or f"{Path(options.folder).resolve().name}-survey"
     with _dask(options.workers, options.scheduler):
         found = run_survey(options.folder, output, options.network, options.layers)
-    channels = sum(len(table.values) for table in found.examples.values())
-    read = len(found.names) - len(found.skipped)
-    lines = [f"skipped {name}: {reason}" for name, reason in found.skipped.items()]
-    lines += [
-        f"{found.network}: the strongest of {read} pictures for each of {channels} channels in "
-        f"{len(found.examples)} layers.",
-        f"In Python: cu.load_survey({str(output)!r})",
-    ]
-    return "\n".join(lines)
+    for name, reason in found.skipped.items():
+        print(f"skipped {name}: {reason}")
+    print(
+        f"{found.network}: the strongest of {len(found.names) - len(found.skipped)} pictures for "
+        f"each of {sum(len(table.values) for table in found.examples.values())} channels in "
+        f"{len(found.examples)} layers.\nIn Python: cu.load_survey({str(output)!r})"
+    )
 
 
 @contextlib.contextmanager
@@ -142,41 +125,18 @@ def _dask(workers, address):
         yield
 
 
-def fetch(name: str) -> int:
-    """Download a network's weights, or the pictures of Caltech-101, into the cache.
-
-    Args:
-        name: As for `load_classifier`; or "caltech101".
-
-    Returns:
-        0, or 1 after a sentence on the error stream about what went wrong.
-    """
-    return _in_words(lambda: _fetch(name))
-
-
-def _in_words(run):
-    """Print what `run` returns, or in a sentence what went wrong. Returns the exit code."""
-    try:
-        print(run())
-    except ImportError as error:
-        reason = str(error).splitlines()[0]
-        print(f"{reason}\nSee: python -m course_utils doctor", file=sys.stderr)
-        return 1
-    except ValueError as error:  # DownloadError is one
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-def _fetch(name):
-    """Return what to tell about it."""
+def fetch(options: argparse.Namespace) -> None:
+    """Download a network's weights, or the pictures of Caltech-101, into the cache."""
     from course_utils.io.collections import caltech101_folder
     from course_utils.io.images import SAMPLES
 
+    name = options.name
     if name.lower() == "caltech101":
-        return f"caltech101 is in the folder\n  {caltech101_folder()}"
+        print(f"caltech101 is in the folder\n  {caltech101_folder()}")
+        return
     if name in SAMPLES:
-        return f"{name} is installed with the course: nothing to fetch."
+        print(f"{name} is installed with the course: nothing to fetch.")
+        return
     from course_utils.networks.registry import (
         EMBEDDED,
         cached_weights,
@@ -186,16 +146,14 @@ def _fetch(name):
 
     name = resolve_name(name)
     if name == EMBEDDED:
-        return f"{name} is part of the package: nothing to fetch."
+        print(f"{name} is part of the package: nothing to fetch.")
+        return
     cached = cached_weights(name)
     path = cached or download_weights(name)
     share = "To share it, let others read this folder, and set COURSE_CACHE to it for them:\n  "
     happened = "was there already" if cached else "is downloaded"
-    return f"{name} {happened}: {path.name}\n{share}{path.parent}"
+    print(f"{name} {happened}: {path.name}\n{share}{path.parent}")
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):
-        assert isinstance(stream, io.TextIOWrapper)
-        stream.reconfigure(errors="backslashreplace")  # a folder's name that the screen cannot show
     sys.exit(main())

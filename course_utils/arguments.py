@@ -1,5 +1,8 @@
-"""Whether an argument is a number or a picture."""
+"""Whether an argument is a number or a picture, and which name may have been meant."""
 
+import reprlib
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,58 @@ def is_number(value: Any, low: float = -np.inf, high: float = np.inf) -> bool:
 def is_whole_number(value: Any, low: float = -np.inf, high: float = np.inf) -> bool:
     """Tell whether `value` is one whole number from `low` to `high`; 5.0 is one."""
     return is_number(value, low, high) and int(value) == value
+
+
+def check_count(name: str, value: Any) -> int:
+    """Return `value` as an int where it is a whole number, 1 or more.
+
+    Args:
+        name: The argument's name, for the message.
+        value: What was passed.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not is_whole_number(value, 1):
+        raise ValueError(f"{name} must be a whole number, 1 or more, not {value!r}.")
+    return int(value)
+
+
+def nearest(name: Any, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """Return up to three of `names` that look like `name`, in any case, the most similar first.
+
+    Args:
+        name: What was asked for.
+        names: What there is.
+        cutoff: How similar they must be, 0 (not at all) to 1 (equal).
+    """
+    by_lower = {known.lower(): known for known in names}
+    close = get_close_matches(str(name).lower(), by_lower, n=3, cutoff=cutoff)
+    return [by_lower[key] for key in close]
+
+
+def quote(value: Any) -> str:
+    """Return `value` as Python writes it, for a message: at most some 200 characters."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 200
+    return short.repr(value)
+
+
+def did_you_mean(name: Any, names: Iterable[str]) -> str:
+    """Return "Did you mean 'a' or 'b'? " with the names that look like `name`; "" if none does."""
+    near = nearest(name, names)
+    return f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+
+
+def check_finite(values: Any, what: str, hint: str = "Did its training diverge?") -> Any:
+    """Return numbers as they are.
+
+    Raises:
+        ValueError: Some are NaN or infinite; the message says of `what`, and ends in `hint`.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError(f"{what} is NaN or infinite. {hint}")
+    return values
 
 
 def check_image(image: Any) -> NDArray[np.uint8]:

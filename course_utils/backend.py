@@ -43,4 +43,8 @@ if keras.backend.backend() != "tensorflow":
         "environment variable KERAS_BACKEND to 'tensorflow' and start Python again."
     )
 
+# Where keras.json asks for channels_first: all of the course's networks and pictures have the
+# channels last, and TensorFlow's convolutions run no other way without a GPU.
+keras.config.set_image_data_format("channels_last")
+
 __all__ = ["keras", "tf"]

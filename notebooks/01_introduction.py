@@ -149,8 +149,10 @@ for name, heatmap in heatmaps.items():
 cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
-# *The class explorer with the heatmap for tiger shark, at the network's last layer. In a running notebook its
-# controls move.*
+# *The class explorer with the heatmap for tiger shark, at the network's last layer.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## A network must answer

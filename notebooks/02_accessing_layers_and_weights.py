@@ -220,10 +220,12 @@ explorer.channel.value = 45
 explorer
 
 # %% [markdown]
-# *The layer explorer on VGG16: the 64 feature maps of the first layer, the photograph, and channel 45 large: edges.
-# In a running notebook its controls move.*
+# *The layer explorer on VGG16: the 64 feature maps of the first layer, the photograph, and channel 45 large: edges.*
 #
 # Four of the 64 squares of `block1_conv1` stay dark all over. Their kernels find nothing. Which are they?
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %%
 maps = cu.get_feature_maps(

@@ -299,9 +299,12 @@ explorer
 
 # %% [markdown]
 # *The layer explorer, open at block3_conv3: 64 of its 256 feature maps, the photograph, and the channel that is
-# strongest on average, large. In a running notebook its controls move.*
+# strongest on average, large.*
 #
 # For `block5_conv3` it is 196 x 196: most of the picture. That is why its maps know *what*, and only roughly *where*.
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## How it changes with depth

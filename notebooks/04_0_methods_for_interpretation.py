@@ -179,9 +179,12 @@ cu.ClassExplorer(classifier, images["astronaut"])
 
 # %% [markdown]
 # *The class explorer on the astronaut, at its most probable class, bobsled: hot between the suit and the black helmet,
-# and at her right shoulder. In a running notebook its controls move.*
+# and at her right shoulder.*
 #
 # *Football helmet* lights up on the helmet, and hardly anywhere else. Chapter 5 takes the difference of the two.
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## Logits and probabilities

@@ -519,8 +519,10 @@ explorer.choose(cu.class_index("great white shark"))
 explorer
 
 # %% [markdown]
-# *The class explorer on the shark, with Grad-CAM for great white shark at the last layer. In a running notebook its
-# controls move.*
+# *The class explorer on the shark, with Grad-CAM for great white shark at the last layer.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## What to remember

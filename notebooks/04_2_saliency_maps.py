@@ -518,7 +518,10 @@ explorer.method.value = "saliency"
 explorer
 
 # %% [markdown]
-# *The class explorer on the shark, with the saliency map for tiger shark. In a running notebook its controls move.*
+# *The class explorer on the shark, with the saliency map for tiger shark.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## What to remember

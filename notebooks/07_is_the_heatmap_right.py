@@ -487,7 +487,10 @@ explorer
 
 # %% [markdown]
 # *The explorer on the cat and the cup, with Grad-CAM for espresso: the map, the picture with the hottest quarter covered,
-# the hottest quarter alone, and both curves. In a running notebook its controls move.*
+# the hottest quarter alone, and both curves.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## Your heatmap looks wrong: ten causes

@@ -297,8 +297,10 @@ except ValueError as error:
 cu.ClassExplorer(classifier, gravel)
 
 # %% [markdown]
-# *The class explorer on a network of our own, with the classes brick, grass and gravel. In a running notebook its
-# controls move.*
+# *The class explorer on a network of our own, with the classes brick, grass and gravel.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## What to remember

@@ -93,6 +93,10 @@ def standardized():
     return chain([layers.Lambda(standardize), maps, *head(3, "softmax")])
 
 
+def segmenting(activation="softmax"):
+    return chain([conv(), layers.Conv2D(3, 1, activation=activation, name="pixels")])
+
+
 def gray():
     return chain([conv(), *head(3, "softmax")], (8, 8, 1))
 
@@ -221,19 +225,168 @@ def test_a_size_left_open_is_filled_in():
     assert cu.make_gradcam_heatmap(classifier, IMAGE).shape == (6, 9)
 
 
+# What is computed is the user's network
+
+
+class Scaled(keras.Model):
+    """Functional, with a call() of its own."""
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs / 255, training=training)
+
+
+def scaled():
+    model = sequential()
+    return Scaled(model.inputs[0], model.outputs[0])
+
+
+class LessTheMean(layers.Layer):
+    def call(self, inputs):
+        return inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
+
+
+class Noisy(layers.Layer):
+    def call(self, inputs):
+        return inputs + keras.random.normal(keras.ops.shape(inputs), seed=SEEDS)
+
+
+class SaysAnother(layers.Dense):
+    """Its activation is not the last thing that it computes."""
+
+    def call(self, inputs):
+        return super().call(inputs) * 0.5 + 0.1
+
+
+class OwnSoftmax(layers.Layer):
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3))
+
+    def call(self, inputs):
+        return keras.ops.softmax(inputs @ self.kernel)
+
+
+SEEDS = keras.random.SeedGenerator(0)
+POOL = layers.GlobalAveragePooling2D
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (scaled, r"class Scaled, whose call\(\) is its own.*keras.Model\(inputs, model.call"),
+        (lambda: chain([conv(), POOL(), LessTheMean(), layers.Dense(3)]), "the whole batch"),
+        (lambda: chain([conv(), POOL(), Noisy(), layers.Dense(3)]), "differently each time"),
+        (
+            lambda: chain([conv(), POOL(), SaysAnother(3, "softmax", name="half")]),
+            r"call\(\) of your own: 'half' \(SaysAnother\)",
+        ),
+        (lambda: chain([conv(), POOL(), OwnSoftmax()]), "look like probabilities.*can't be found"),
+        (segmenting, r"gives maps, \(None, 8, 8, 3\).*GlobalAveragePooling2D"),
+    ],
+)
+def test_a_network_that_is_not_the_sum_of_its_layers_is_refused_with_the_cause(make, words):
+    with pytest.raises(ValueError, match=words):
+        wrap(make, lambda images: images / 255)
+
+
+def test_preprocessing_that_looks_at_the_whole_batch_is_refused():
+    with pytest.raises(ValueError, match="preprocess_input.*whole batch"):
+        wrap(sequential, lambda images: images - images.mean())
+    wrap(sequential, lambda images: images - images.mean(axis=(1, 2, 3), keepdims=True))
+
+
+def test_the_advice_for_a_call_of_its_own_works():
+    model, inputs = scaled(), keras.Input((8, 8, 3))
+    classifier = cu.ImageClassifier("mine", keras.Model(inputs, model.call(inputs)))
+    np.testing.assert_allclose(classifier.predict(IMAGE), model(classifier.preprocess(IMAGE)), 1e-5)
+    assert classifier.last_conv_layer_name == "conv"
+
+
+def test_one_name_makes_the_output_a_value():
+    classifier = wrap(lambda: chain([conv(), *head(1, None)]), class_names=["age"])
+    expected = classifier.model(classifier.preprocess(IMAGE)).numpy()
+    assert abs(expected[0, 0]) > 1 and not classifier.has_probabilities
+    np.testing.assert_allclose(classifier.predict(IMAGE), expected, rtol=1e-5)
+    assert (classifier.num_classes, classifier.top_predictions(IMAGE)[0].label) == (1, "age")
+    heat = np.random.default_rng(1).random((3, 3))
+    curve = cu.deletion_curve(classifier, IMAGE, heat, num_steps=4)
+    np.testing.assert_allclose(curve.probabilities[0], expected[0, 0], rtol=1e-5)
+    explorer = cu.ClassExplorer(classifier, IMAGE)
+    assert explorer.classes.label == f"1. age {expected[0, 0]:.4g}"
+    assert f"age: value {expected[0, 0]:.4g}." in explorer._sentence
+    assert cu.ImageClassifier("logit", classifier.model).num_classes == 2
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", None])
+def test_the_recipe_for_a_segmentation_works(activation):
+    model, k = segmenting(activation), 1
+    average = keras.layers.GlobalAveragePooling2D()(model.outputs[0])[:, k : k + 1]
+    classifier = wrap(lambda: keras.Model(model.inputs, average), class_names=["sky"])
+    places = model(classifier.preprocess(IMAGE)).numpy()[0, ..., k]
+    np.testing.assert_allclose(classifier.predict(IMAGE)[0, 0], places.mean(), rtol=1e-5)
+    if places.max() > 0:
+        expected = np.maximum(places, 0) / places.max()
+        np.testing.assert_allclose(cu.make_gradcam_heatmap(classifier, IMAGE), expected, atol=1e-5)
+    if activation:  # unnamed, an average of probabilities would be taken for a logit
+        with pytest.raises(ValueError, match="value needs one name"):
+            wrap(lambda: keras.Model(model.inputs, average))
+
+
+def test_the_recipe_for_a_picture_and_a_table_works():
+    image, table, values = keras.Input((8, 8, 3)), keras.Input((2,)), [0.5, 2.0]
+    joined = layers.Concatenate()([POOL()(conv()(image)), table])
+    model = keras.Model([image, table], layers.Dense(3, activation="softmax")(joined))
+    with pytest.raises(ValueError, match="has 2 inputs.*keras.Model.image, model"):
+        cu.ImageClassifier("mine", model)
+    image = keras.Input((8, 8, 3))
+    other = keras.layers.Lambda(lambda x: keras.ops.tile([values], (keras.ops.shape(x)[0], 1)))
+    classifier = wrap(lambda: keras.Model(image, model([image, other(image)])))
+    batch = classifier.preprocess(IMAGE)
+    np.testing.assert_allclose(classifier.predict(IMAGE), model([batch, np.array([values])]), 1e-4)
+    assert cu.make_gradcam_heatmap(classifier, IMAGE).shape == (8, 8)
+
+
+def test_a_backbone_of_several_outputs_and_a_head_of_several_inputs():
+    first = conv("first")
+    second = layers.Conv2D(4, 3, name="second")
+    backbone_input = keras.Input((None, None, 3))
+    maps = first(backbone_input)
+    backbone = keras.Model(backbone_input, [maps, second(maps)], name="backbone")
+    a, b = keras.Input((8, 8, 4)), keras.Input((6, 6, 4))
+    joined = layers.Concatenate()([POOL()(a), POOL()(b)])
+    top = keras.Model({"a": a, "b": b}, layers.Dense(3, activation="softmax")(joined))
+    inputs = keras.Input((8, 8, 3))
+    outputs = backbone(inputs)
+    classifier = wrap(lambda: keras.Model(inputs, top({"b": outputs[1], "a": outputs[0]})))
+    batch = classifier.preprocess(IMAGE)
+    np.testing.assert_allclose(classifier.predict(IMAGE), classifier.model(batch), atol=1e-6)
+    maps = cu.get_feature_maps(classifier, IMAGE, ["first", "second"])
+    assert [m.shape for m in maps.values()] == [(8, 8, 4), (6, 6, 4)]
+    np.testing.assert_allclose(maps["first"], first(batch)[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [{0: "cat", 1: "dog"}, {"dog": 1, "cat": 0}, {"1": "dog", "0": "cat"}, [b"cat", b"dog"]],
+)
+def test_names_mean_what_their_numbers_say(names):
+    assert wrap(sequential, class_names=names).class_names == ("cat", "dog")
+
+
 @pytest.mark.parametrize(
     "model, options, words",
     [
-        (subclassed, {}, "'mine' is a subclassed model, Mine.*model.call"),
+        (sequential, {"class_names": {"cat", "dog"}}, "in the order of the outputs, not {"),
+        (sequential, {"class_names": {1: "cat", 2: "dog"}}, "number the classes 0, 1, 2"),
+        (subclassed, {}, "'mine' is of the class Mine.*model.call"),
         (channels_first, {}, "'conv' takes the channels first.*channels_last"),
         (open_size, {}, "None, None.*input_size=.height, width"),
         (open_size, {"input_size": 224}, r"input_size must be \(height, width\), not 224"),
         (open_size, {"input_size": (8, 8, 3)}, r"\(height, width\), not \(8, 8, 3\)"),
         (sequential, {"input_size": (9, 9)}, "input_size is .9, 9.*8, 8, 3.*Leave it out"),
         (sequential, {"class_names": ["one"]}, "2 names.*not 1: .'one'"),
-        (sequential, {"class_names": [*range(1000)]}, r"2 names.*not 1000: \[0, 1, .*\.\.\.\]"),
-        (sequential, {"class_names": 2}, "2 names.*not 2"),
-        (sequential, {"class_names": "ab"}, "2 names.*'ab'"),
+        (sequential, {"class_names": [*range(1000)]}, r"2 names.*not 1000: \['0', '1', .*\.\.\.\]"),
+        (sequential, {"class_names": 2}, "in the order.*not 2"),
+        (sequential, {"class_names": "ab"}, "in the order.*'ab'"),
         (one_sigmoid, {"class_names": ["yes"]}, "2 names.*contrary"),
     ],
 )
@@ -245,7 +398,7 @@ def test_what_cannot_be_served_is_said(model, options, words):
 def test_layers_of_the_same_name_are_told_apart():
     classifier = wrap(two_bases, lambda images: images / 255)
     names = ["left/first", "left/conv", "right/first", "right/conv"]
-    assert classifier.conv_layer_names == names
+    assert classifier.conv_layer_names == [*names, "both"]
     maps = cu.get_feature_maps(classifier, IMAGE, ["left/first", "right/first"])
     batch = classifier.preprocess(IMAGE)
     for side in ("left", "right"):
@@ -275,15 +428,17 @@ def test_a_channel_of_half_precision_is_painted(policy, layer):
     "preprocess_input, words",
     [
         (lambda images: np.repeat(images, 2, axis=1), r"keep the shape.*8, 8, 3.*16, 8, 3"),
-        (lambda images: images[0], r"keep the shape.*1, 8, 8, 3.*\(8, 8, 3\)"),
-        (lambda images: images / images.std(), "NaN or infinite.*deviation"),
+        (lambda images: images[0], r"keep the shape.*2, 8, 8, 3.*\(8, 8, 3\)"),
+        (
+            lambda images: images / images.std(axis=(1, 2, 3), keepdims=True),
+            "NaN or infinite.*deviation",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_preprocessing_that_does_not_fit_is_refused(preprocess_input, words):
-    classifier = wrap(sequential, preprocess_input)
     with pytest.raises(ValueError, match=words):
-        cu.integrated_gradients(classifier, IMAGE)
+        cu.integrated_gradients(wrap(sequential, preprocess_input), IMAGE)
 
 
 def test_names_in_the_place_of_the_preprocessing_are_sent_to_their_own():

@@ -1,4 +1,4 @@
-"""JupyterLab in a headless Chromium: what a browser test needs of both."""
+"""JupyterLab in a headless Chromium, for the README's pictures and the tests in a browser."""
 
 import base64
 import json
@@ -60,6 +60,7 @@ def jupyter_lab(folder, home):
         **os.environ,
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_CONFIG_PATH": str(ROOT / "tools/jupyter"),  # as `make lab` has it
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),

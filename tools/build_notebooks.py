@@ -1,4 +1,4 @@
-"""Build the chapters: notebooks/NAME.py, the source, becomes notebooks/NAME.ipynb, executed.
+"""A chapter's source, notebooks/NAME.py, goes in; notebooks/NAME.ipynb, executed, comes out.
 
     python tools/build_notebooks.py build [NAME ...]    all chapters, or those named
     python tools/build_notebooks.py check               one line for each thing that is wrong
@@ -7,13 +7,14 @@ A build is written whole or not at all, and a second build gives the same bytes.
 contents, never timestamps: git sets those as it likes.
 """
 
-import argparse
 import base64
 import hashlib
 import io
 import os
 import re
 import sys
+import textwrap
+from itertools import zip_longest
 from pathlib import Path
 
 import jupytext
@@ -50,7 +51,8 @@ _UNWANTED_TEXT = {
     "a traceback": re.compile(r"Traceback \(most recent call last\)"),
     "a memory address": re.compile(r"\bat 0x[0-9a-fA-F]{4,}"),
     "an absolute path": re.compile(
-        r"(?<![\w.~-])/(?:home|root|Users|tmp|var|opt|usr)/|\b[A-Z]:\\\\?Users\b|site-packages"
+        r"(?<![\w.~-])/(?:home|root|Users|tmp|var|opt|usr)/|\b[A-Z]:\\\\?Users\b|site-packages|"
+        + re.escape(str(ROOT))
     ),
 }
 _EMBEDDED_IMAGE = re.compile(r"data:image/[^\"')\s]*")
@@ -101,35 +103,30 @@ def execute(notebook, folder):
     try:
         client.execute(env=environment, cleanup_kc=True)
     except CellExecutionError as error:
-        traceback = re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)
-        raise BuildError(f"cell {failed_cell(notebook)} failed:\n{traceback}") from error
+        raise BuildError(re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)) from error
     except (CellTimeoutError, DeadKernelError) as error:
         raise BuildError(str(error)) from error
     notebook.metadata = nbformat.from_dict(METADATA)  # the client adds this Python's version
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = merge_streams(cell.outputs)
+    for _, cell in code_cells(notebook):
+        cell.outputs = merge_streams(cell.outputs)
 
 
 def merge_streams(outputs):
     """Join neighboring pieces of one stream: where the kernel cuts a stream varies."""
     merged = []
     for output in outputs:
-        last = merged[-1] if merged else None
-        if last and output.output_type == "stream" and last.get("name") == output.name:
+        last = merged[-1] if merged else {}
+        if "stream" == output.output_type == last.get("output_type") and output.name == last.name:
             last.text += output.text
         else:
             merged.append(output)
     return merged
 
 
-def failed_cell(notebook):
-    """Return the number, from 1, of the code cell that ended in an error."""
-    code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for number, cell in enumerate(code_cells, start=1):
-        if any(output.output_type == "error" for output in cell.outputs):
-            return number
-    raise ValueError("no cell of this notebook ended in an error")
+def code_cells(notebook):
+    """Return [(number from 1, code cell)]."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return list(enumerate(cells, start=1))
 
 
 def output_text(output):
@@ -141,39 +138,23 @@ def output_text(output):
 
 
 def output_problems(notebook):
-    """List what must not stand in stored outputs, each with the number of its code cell."""
-    problems = []
-    code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for number, cell in enumerate(code_cells, start=1):
+    """Yield what must not stand in stored outputs, each with the number of its code cell."""
+    for number, cell in code_cells(notebook):
         for output in cell.outputs:
             if output.output_type == "error":
-                problems.append(f"cell {number} ends in {output.ename}: {output.evalue}")
+                yield f"cell {number} ends in {output.ename}: {output.evalue}"
                 continue
             text = output_text(output)
             if output.get("name") == "stderr":
-                problems.append(f"cell {number} writes to stderr: {excerpt(text)}")
-            for what, line in unwanted_lines(text):
-                problems.append(f"cell {number} prints {what}: {excerpt(line)}")
-    return problems
-
-
-def unwanted_lines(text):
-    """Yield (what, line) for warnings, tracebacks, addresses and paths of this machine."""
-    here = {str(ROOT), str(Path.home())} - {"/"}
-    for line in text.splitlines():
-        for what, pattern in _UNWANTED_TEXT.items():
-            if pattern.search(line):
-                yield what, line
-                break
-        else:
-            if any(path in line for path in here):
-                yield "an absolute path", line
+                yield f"cell {number} writes to stderr: {excerpt(text)}"
+            for what, pattern in _UNWANTED_TEXT.items():
+                if line := next(filter(pattern.search, text.splitlines()), None):
+                    yield f"cell {number} prints {what}: {excerpt(line)}"
 
 
 def excerpt(text):
     """Shorten a text to one line for a message."""
-    line = " ".join(text.split())
-    return line if len(line) <= 120 else f"{line[:117]}..."
+    return textwrap.shorten(text, 120, placeholder="...")
 
 
 def drop_widget_views(notebook):
@@ -242,9 +223,10 @@ def with_fewer_colors(picture):
 
 
 def pictures(cell):
-    """Return the outputs of a cell that hold a picture."""
+    """Return [(output, its MIME type)] of the pictures of a cell."""
+    outputs = cell.get("outputs", [])
     mimes = ("image/png", "image/jpeg")
-    return [o for o in cell.get("outputs", []) if any(m in o.get("data", {}) for m in mimes)]
+    return [(o, mime) for o in outputs for mime in mimes if mime in o.get("data", {})]
 
 
 def caption_of(cell):
@@ -254,61 +236,36 @@ def caption_of(cell):
     return match and re.sub(r"[*`]|\$|\[([^]]*)\]\([^)]*\)", r"\1", match[1])
 
 
-def captions(notebook):
-    """Yield (number of code cell, its pictures, their caption or None) for cells with pictures."""
-    number, waiting = 0, []
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            number += 1
-            if found := pictures(cell):
-                waiting.append((number, found))
-            continue
-        *uncaptioned, last = waiting or [None]
-        yield from ((before, found, None) for before, found in uncaptioned)
-        if last:
-            yield (*last, caption_of(cell))
-        waiting = []
-    yield from ((before, found, None) for before, found in waiting)
-
-
 def write_alternative_texts(notebook):
-    """Give each picture its caption as alternative text, where nbconvert and GitHub look for it."""
-    for _, found, caption in captions(notebook):
-        for output in found:
-            mime = "image/png" if "image/png" in output.data else "image/jpeg"
-            output.metadata[mime] = {**output.metadata.get(mime, {}), "alt": caption or ""}
+    """Give each picture its caption as alternative text, where nbconvert and GitHub look for it.
 
+    A caption stands in the next Markdown cell, below the last code cell before it.
 
-def alternative_texts(output):
-    """Return the alternative texts of an output's pictures."""
-    return [about.get("alt") for about in output.metadata.values() if isinstance(about, dict)]
-
-
-def caption_problems(notebook):
-    """List the pictures that have no alternative text, or another than their caption."""
-    problems = []
-    for number, found, caption in captions(notebook):
-        if caption is None:
-            problems.append(
-                f"the picture of cell {number} has no caption: begin the next "
-                "Markdown cell with a sentence or two *in italics*"
-            )
-        elif any(caption not in alternative_texts(output) for output in found):
-            problems.append(f"the picture of cell {number} lacks its alternative text")
-    return problems
+    Raises:
+        BuildError: A picture has no caption.
+    """
+    waiting = []
+    for cell in [*notebook.cells, None]:
+        if cell and cell.cell_type == "code":
+            waiting.append(cell)
+            continue
+        for above in filter(pictures, waiting):
+            caption = cell and above is waiting[-1] and caption_of(cell)
+            if not caption:
+                number = next(n for n, one in code_cells(notebook) if one is above)
+                raise BuildError(
+                    f"the picture of cell {number} has no caption: begin the next "
+                    "Markdown cell with a sentence or two *in italics*"
+                )
+            for output, mime in pictures(above):
+                output.metadata[mime] = {**output.metadata.get(mime, {}), "alt": caption}
+        waiting = []
 
 
 def serialize(notebook):
     """Return the bytes of the .ipynb file."""
     nbformat.validate(notebook)
     return (nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n").encode()
-
-
-def too_large(num_bytes):
-    """Return the complaint about a chapter's size, or None."""
-    if num_bytes <= MAX_BYTES:
-        return None
-    return f"{num_bytes:,} bytes, more than {MAX_BYTES:,}: show fewer or smaller pictures"
 
 
 def build(source_path):
@@ -322,9 +279,8 @@ def build(source_path):
     compress_pictures(notebook)
     write_alternative_texts(notebook)
     contents = serialize(notebook)
-    problems = [*output_problems(notebook), *caption_problems(notebook), too_large(len(contents))]
-    if any(problems):
-        raise BuildError("\n".join(filter(None, problems)))
+    if problems := [*output_problems(notebook), *size_problems(len(contents))]:
+        raise BuildError("\n".join(problems))
     target = source_path.with_suffix(".ipynb")
     if target.exists() and target.read_bytes() == contents:
         return False
@@ -334,108 +290,92 @@ def build(source_path):
     return True
 
 
-def cell_contents(cell):
-    """Return what the .py file decides about a cell."""
-    return cell.cell_type, cell.source, dict(cell.metadata)
+def size_problems(num_bytes):
+    """Yield the complaint about a chapter that is too large."""
+    if num_bytes > MAX_BYTES:
+        yield f"{num_bytes:,} bytes, more than {MAX_BYTES:,}: show fewer or smaller pictures"
 
 
-def stale_cell(source, notebook):
-    """Return the number, from 1, of the first cell (text or code) that differs, or None."""
-    ours = [cell_contents(cell) for cell in source.cells]
-    stored = [cell_contents(cell) for cell in notebook.cells]
-    for number, (a, b) in enumerate(zip(ours, stored, strict=False), start=1):
+def stale_problems(source, notebook):
+    """Yield which is the first cell (text or code) that differs from the .py file's."""
+    ours, stored = (
+        [(cell.cell_type, cell.source, dict(cell.metadata)) for cell in one.cells]
+        for one in (source, notebook)
+    )
+    for number, (a, b) in enumerate(zip_longest(ours, stored), start=1):
         if a != b:
-            return number
-    return None if len(ours) == len(stored) else min(len(ours), len(stored)) + 1
+            yield f"stale: cell {number} of the .ipynb is not the .py file's"
+            return
 
 
 def execution_problems(notebook):
-    """Say if the code cells were not all executed, once each and from top to bottom."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    counts = [cell.execution_count for cell in cells]
-    if None in counts:
-        return [f"{counts.count(None)} of {len(counts)} code cells were never executed"]
+    """Yield it if the code cells were not all executed, once each and from top to bottom."""
+    counts = [cell.execution_count for _, cell in code_cells(notebook) if cell.source.strip()]
     if counts != list(range(1, len(counts) + 1)):
-        return ["its cells were not executed from top to bottom in one go"]
-    return []
+        yield f"its cells were not executed from top to bottom in one go: {counts}"
 
 
 def check_pair(source_path):
-    """List what is wrong with one chapter's .ipynb."""
+    """Yield what is wrong with one chapter's .ipynb."""
     target = source_path.with_suffix(".ipynb")
     if not target.exists():
-        return [f"{target.name} is missing"]
+        yield f"{target.name} is missing"
+        return
     try:
         notebook = nbformat.reads(target.read_text(encoding="utf-8"), nbformat.NO_CONVERT)
         nbformat.validate(notebook)
     except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        return [f"not a valid notebook: {excerpt(str(error))}"]
-    problems = []
-    if number := stale_cell(read_source(source_path), notebook):
-        problems.append(f"stale: cell {number} of the .ipynb is not the .py file's")
+        yield f"not a valid notebook: {excerpt(str(error))}"
+        return
+    yield from stale_problems(read_source(source_path), notebook)
     if notebook.metadata != METADATA:
-        problems.append("its metadata are not those of the build")
-    problems += execution_problems(notebook) + output_problems(notebook)
-    problems += caption_problems(notebook)
-    return [*problems, *filter(None, [too_large(target.stat().st_size)])]
+        yield "its metadata are not those of the build"
+    yield from execution_problems(notebook)
+    yield from output_problems(notebook)
+    yield from size_problems(target.stat().st_size)
 
 
 def check(folder):
     """List everything that is wrong with the pairs in `folder`, one line each."""
-    sources = sorted(folder.glob("*.py"))
-    findings = []
-    for path in sources:
-        remedy = f"python tools/build_notebooks.py build {path.stem}"
-        findings += [f"{path.stem}: {problem} ({remedy})" for problem in check_pair(path)]
-    orphans = {path.stem for path in folder.glob("*.ipynb")} - {path.stem for path in sources}
-    for name in sorted(orphans):
-        findings.append(f"{name}: {name}.ipynb has no .py source (write that, or delete it)")
-    return findings
-
-
-def find_sources(names, folder):
-    """Return the .py files of the chapters named, of all if none is; accepts names with suffix."""
     sources = {path.stem: path for path in sorted(folder.glob("*.py"))}
-    wanted = [re.sub(r"\.(py|ipynb)$", "", Path(name).name) for name in names] or list(sources)
-    for name in wanted:
-        if name not in sources:
-            raise BuildError(f"no chapter {name!r} in {folder.name}/; there are: {list(sources)}")
-    return [sources[name] for name in wanted]
+    orphans = sorted({path.stem for path in folder.glob("*.ipynb")} - set(sources))
+    return [
+        *(
+            f"{name}: {problem} (python tools/build_notebooks.py build {name})"
+            for name, path in sources.items()
+            for problem in check_pair(path)
+        ),
+        *(f"{name}: {name}.ipynb has no .py source (write that, or delete it)" for name in orphans),
+    ]
 
 
 def run_build(names, folder):
-    """Build the chapters named and report on each; returns the number that failed."""
+    """Build the chapters named, or all, and report on each; returns the number that failed."""
+    sources = {path.stem: path for path in sorted(folder.glob("*.py"))}
     failures = 0
-    for path in find_sources(names, folder):
-        print(f"{path.stem} ... ", end="", flush=True)
+    for name in names or sources:
+        if name not in sources:
+            sys.exit(f"no chapter {name!r} in {folder.name}/; there are: {list(sources)}")
+        print(f"{name} ... ", end="", flush=True)
         try:
-            print("written" if build(path) else "unchanged")
+            print("written" if build(sources[name]) else "unchanged")
         except BuildError as error:
             failures += 1
             print(f"NOT written:\n{error}")
     return failures
 
 
-def run_check(folder):
-    """Print all findings; returns their number."""
-    findings = check(folder)
-    print("\n".join(findings) or f"{folder.name}/: every pair is in step")
-    return len(findings)
-
-
-def main(arguments=None, folder=NOTEBOOKS):
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="execute and write").add_argument("names", nargs="*")
-    commands.add_parser("check", help="say what is out of step")
-    options = parser.parse_args(arguments)
-    if options.command == "check":
-        return 1 if run_check(folder) else 0
-    try:
-        return 1 if run_build(options.names, folder) else 0
-    except BuildError as error:  # a name that is no chapter
-        sys.exit(str(error))
+def main(arguments, folder=NOTEBOOKS):
+    """Build or check; returns the exit code."""
+    match arguments:
+        case ["build", *names]:
+            return int(run_build(names, folder) > 0)
+        case ["check"]:
+            findings = check(folder)
+            print("\n".join(findings) or f"{folder.name}/: every pair is in step")
+            return int(bool(findings))
+    sys.exit(__doc__)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

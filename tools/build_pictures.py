@@ -1,4 +1,4 @@
-"""Build the README's pictures: both explorers in JupyterLab, and a heatmap.
+"""JupyterLab with both explorers, and a heatmap, go in; the README's pictures come out.
 
     python -m tools.build_pictures          needs Chromium, its driver and selenium
     python -m tools.build_pictures check    one line for each picture of another release

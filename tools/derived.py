@@ -1,4 +1,4 @@
-"""Derived files: write those that have changed, or say which are stale."""
+"""Files as they should be go in; those that differ are written, or named as stale."""
 
 
 def write(root, files, orphans=()):

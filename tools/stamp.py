@@ -1,4 +1,4 @@
-"""Stamp the table of contents and the repository's address into README, chapters and issue form.
+"""The table of contents and the repository's address go into README, chapters and issue form.
 
     python tools/stamp.py           write them
     python tools/stamp.py check     one line for each file that is out of step
@@ -21,11 +21,9 @@ _BINDER_BADGE = "https://mybinder.org/badge_logo.svg"
 _CONTENTS = "[contents](../README.md#the-chapters)"
 
 _HEAD = re.compile(  # the title, and what was stamped under it
-    r"^# %% \[markdown\]\n# # .*\n#\n(?:(?:# \[!\[.*\n#\n)?# .* · \d+ minutes\n#\n)?", re.MULTILINE
+    r"# %% \[markdown\]\n# # .*\n#\n(?:(?:# \[!\[.*\n#\n)?# .* · \d+ minutes\n#\n)?"
 )
-_SETUP = re.compile(r'^# %% cellView="form".*?\n(?=# %%)', re.DOTALL | re.MULTILINE)
-_FIRST_CODE = re.compile(r"^(?=# %%(?! \[markdown\]))", re.MULTILINE)
-_FOOT = re.compile(r'\n# %% \[markdown\] tags=\["navigation"\]\n.*\Z', re.DOTALL)
+_STAMPED = re.compile(r'# %% (?:cellView="form"|\[markdown\] tags=\["navigation"\])')
 _SETUP_CELL = """\
 # %% cellView="form" jupyter={{"source_hidden": true}} tags=["nbval-ignore-output"]
 # @title Setup: on Colab this installs the course, elsewhere it does nothing
@@ -119,25 +117,23 @@ def setup_cell(address, version):
 
 def stamp_chapter(text, contents, number, address, version, has_exercises=False):
     """Return a chapter's .py text with its title, badges, links, setup cell, and its exercises."""
-    chapter = contents[number]
-    links = navigation(contents, number)
+    chapter, links = contents[number], navigation(contents, number)
+    before, *cells = re.split(r"^(?=# %%)", text, flags=re.MULTILINE)
+    cells = [cell for cell in cells if not _STAMPED.match(cell)]
+    if not (head := cells and _HEAD.match(cells[0])):
+        raise ValueError(
+            f"{chapter.file}: no Markdown cell that begins with a title '# ...' and an empty line."
+        )
     lines = [f"# {chapter.title}", "", f"{links} · {chapter.minutes} minutes", ""]
     if address:
         lines[2:2] = [badges(chapter, address, version), ""]
-    head = "# %% [markdown]\n" + _commented(lines)
-    practice = []
-    if has_exercises:
-        practice = [
-            f"**Your turn:** [the exercises](../exercises/student/{chapter.file}.ipynb)",
-            "",
-        ]
+    cells[0] = "# %% [markdown]\n" + _commented(lines) + cells[0][head.end() :]
+    is_text = [cell.startswith("# %% [markdown]") for cell in cells]
+    cells.insert(is_text.index(False), setup_cell(address, version) + "\n")
+    sheet = f"../exercises/student/{chapter.file}.ipynb"
+    practice = [f"**Your turn:** [the exercises]({sheet})", ""] if has_exercises else []
     foot = '\n# %% [markdown] tags=["navigation"]\n' + _commented([*practice, links])
-    missing = f"{chapter.file}: no Markdown cell that begins with a title '# ...' and an empty line"
-    text = _replace(_HEAD, head, text, missing)
-    if not _SETUP.search(text):
-        text = _FIRST_CODE.sub('# %% cellView="form"\n\n', text, count=1)
-    text = _replace(_SETUP, setup_cell(address, version) + "\n", text, "no setup cell")
-    return _FOOT.sub("", text).rstrip("\n") + "\n" + foot
+    return before + "".join(cells).rstrip("\n") + "\n" + foot
 
 
 def stamp_introduction(text, contents):
@@ -224,14 +220,10 @@ def _commented(lines):
 
 
 def _fill(text, start, inside, end):
-    pattern = re.compile(re.escape(start) + r".*?(?=" + re.escape(end) + ")", re.DOTALL)
-    return _replace(pattern, start + inside, text, f"no place {start.strip()!r}")
-
-
-def _replace(pattern, replacement, text, problem):
-    text, count = pattern.subn(lambda _: replacement, text)
+    pattern = re.escape(start) + r".*?(?=" + re.escape(end) + ")"
+    text, count = re.subn(pattern, lambda _: start + inside, text, flags=re.DOTALL)
     if count != 1:
-        raise ValueError(f"{problem}, or more than one.")
+        raise ValueError(f"There must be one place {start.strip()!r}, not {count}.")
     return text
 
 

@@ -145,7 +145,7 @@ export class SamplePicture extends Picture {
       const buffer = await loadBuffer(`${this.folder}/heat/${index}.gz`);
       return cutHeat(buffer, this.layers, this.index.methods, method, layer);
     }
-    if (layer === null && this.about.atPixels.includes(index)) {
+    if (layer === null && this.about.atPixels[method].includes(index)) {
       const buffer = await loadBuffer(`${this.folder}/heat/${index}_${method}.gz`);
       const [height, width] = this.inputSize;
       return { values: fromBytes(new Uint8Array(buffer)), height, width };
@@ -165,10 +165,9 @@ export class SamplePicture extends Picture {
   }
 
   async curves(map, index, fill) {
-    const file = `${index}_${fill}`;
-    if (!this.about.curves.includes(file)) throw new NeedsNetwork();
-    const { steps, maps } = this.index.covering;
-    const values = new Float32Array(await loadBuffer(`${this.folder}/curves/${file}.bin`));
+    const { fills, steps, maps } = this.index.covering;
+    if (fill !== fills[0] || !this.about.curves.includes(index)) throw new NeedsNetwork();
+    const values = new Float32Array(await loadBuffer(`${this.folder}/curves/${index}.bin`));
     const row = maps.findIndex(({ value }) => value === map);
     const curve = (number) => values.subarray(number * (steps + 1), (number + 1) * (steps + 1));
     return { deletion: curve(2 * row), insertion: curve(2 * row + 1) };

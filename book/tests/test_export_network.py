@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from course_utils.methods.all_layers import layer_gradients
 from course_utils.networks.classifier import ImageClassifier
 
 onnx = pytest.importorskip("onnx")
@@ -49,7 +48,7 @@ def test_maps_logits_and_all_gradients_are_those_of_tensorflow(classifier, tmp_p
     found = graph.run(None, {"image": inputs, "one_hot": one_hot})
     found = dict(zip(graph.output_names, found, strict=True))
     np.testing.assert_allclose(found["logits"], classifier.logits(image), atol=1e-3)
-    pairs = layer_gradients(classifier, image, 3)
+    pairs = classifier._runner.all_maps_and_gradients(image, 3)
     assert {*pairs} == {*found} - {"logits", "image:gradient"} - {f"{n}:gradient" for n in pairs}
     for name, (maps, gradients) in pairs.items():
         for output, wanted in ((name, maps), (name + ":gradient", gradients)):

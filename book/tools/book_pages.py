@@ -29,13 +29,12 @@ class Picture(NamedTuple):
     width: int
     height: int
 
-    def html(self, kind="", lazy=True):
+    def html(self, kind=""):
         """Return the picture's tag; its size is in it, so that no line jumps when it arrives."""
-        loading = ' loading="lazy"' if lazy else ""
         kind = f' class="{kind}"' if kind else ""
         return (
             f'<img src="{self.name}" alt="{html.escape(self.alt)}" width="{self.width}" '
-            f'height="{self.height}" decoding="async"{loading}{kind}>'
+            f'height="{self.height}" decoding="async" loading="lazy"{kind}>'
         )
 
 
@@ -103,10 +102,7 @@ def settings_of(output, explorers):
 
 
 def replace_head(cell, contents, number, address, version, links=()):
-    """Put what one can do with a chapter in the place of its stamped links.
-
-    Args:
-        links: Further ones, as HTML.
+    """Put what one can do with a chapter, and further links as HTML, in place of its stamped links.
 
     Returns:
         The chapter's first paragraph, in Markdown.
@@ -115,12 +111,12 @@ def replace_head(cell, contents, number, address, version, links=()):
     stamped = f"{stamp.navigation(contents, number)} · {chapter.minutes} minutes"
     if address:
         stamped = f"{stamp.badges(chapter, address, version)}\n\n{stamped}"
-    if not cell.source.startswith(f"# {chapter.title}\n\n{stamped}\n\n"):
+    title, _, text = cell.source.partition(f"\n\n{stamped}\n\n")
+    if title != f"# {chapter.title}":
         raise PageError(f"{chapter.file}: its head is not as stamped; run 'make notebooks'.")
     file = f"notebooks/{chapter.file}.ipynb"
     line = bar([f"{chapter.minutes} minutes", *ways_to_open(file, file, address, version), *links])
-    text = cell.source.partition(f"\n\n{stamped}\n\n")[2]
-    cell.source = f"# {chapter.title}\n\n{line}\n\n{text}"
+    cell.source = f"{title}\n\n{line}\n\n{text}"
     return text.partition("\n\n")[0]
 
 
@@ -173,14 +169,6 @@ def as_file(output, name):
     return None
 
 
-def as_webp(picture):
-    """Return a picture in a fourth of PNG's bytes: many readers see it for a blink only."""
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(picture.contents)).save(buffer, "WEBP", quality=85, method=6)
-    name = picture.name.rpartition(".")[0] + ".webp"
-    return picture._replace(name=name, contents=buffer.getvalue())
-
-
 def explorer_html(settings, still):
     """Return the element of an explorer: what a script needs to know, and the still picture.
 
@@ -219,21 +207,31 @@ def inline(text):
 
 
 def crop(picture, name, box=(0, 0, 1, 1), width=480):
-    """Return a part of a picture as a small one.
+    """Return a part of a picture as a small one, `width` pixels wide at most.
 
     Args:
         picture: `Picture`.
         name: The new picture's, ending in .webp.
         box: (left, top, right, bottom), in shares of its width and height.
-        width: Pixels, at most.
     """
     image = Image.open(io.BytesIO(picture.contents)).convert("RGB")
     sides = (image.width, image.height) * 2
     image = image.crop(tuple(round(edge * side) for edge, side in zip(box, sides, strict=True)))
     image.thumbnail((width, image.height))
+    return Picture(name, _webp(image, 75), picture.alt, *image.size)
+
+
+def as_webp(picture):
+    """Return a picture in a fourth of PNG's bytes: many readers see it for a blink only."""
+    contents = _webp(Image.open(io.BytesIO(picture.contents)), 85)
+    name = picture.name.rpartition(".")[0] + ".webp"
+    return picture._replace(name=name, contents=contents)
+
+
+def _webp(image, quality):
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=75, method=6)
-    return Picture(name, buffer.getvalue(), picture.alt, *image.size)
+    image.save(buffer, "WEBP", quality=quality, method=6)
+    return buffer.getvalue()
 
 
 def _tags(cell):

@@ -1,4 +1,4 @@
-"""Make the parts of the book beside the chapters: exercises, and the lecturer's pages."""
+"""A sheet of exercises or a lecturer's page goes in, a page of the book comes out."""
 
 import posixpath
 import re

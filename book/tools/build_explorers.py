@@ -38,10 +38,9 @@ from course_utils.engine.runner import to_array
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS, MAPS, START
 from course_utils.io.imagenet import imagenet_classes
 from course_utils.io.images import SAMPLES
-from course_utils.methods.all_layers import layer_gradients, run_layers
 from course_utils.methods.baselines import BASELINE_MAPS, random_map
-from course_utils.methods.class_activation import keep_positive
-from course_utils.methods.integrated_gradients import path_nodes
+from course_utils.methods.class_activation import FORMULAS, make_gradcam_heatmap
+from course_utils.methods.gradients import path_nodes
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import runner_of, to_probabilities
 
@@ -58,8 +57,9 @@ LARGEST_MAP = 112  # pixels; larger ones are averaged down
 LARGEST_LOSSLESS = 28  # pixels; more are photographs rather than patterns of few values
 NUM_RANKED = 20  # classes whose heatmaps at the last layer need no further file
 NUM_AT_LAYERS = 5  # classes that have heatmaps at all layers
-NUM_AT_PIXELS = 2  # classes that have maps of pixels, which take seconds each
-COVERED_TOO = {"cat_and_coffee": "espresso"}  # classes with curves beside the most probable ones
+# The sample whose curves need no network, and a class of it beside the most probable one: chapter 7
+# opens there. A class's curves take many seconds.
+COVERED, COVERED_CLASS = "cat_and_coffee", "espresso"
 SIDE, THUMBNAIL = 640, 112  # pixels of a picture's longer side
 TITLES = {
     "chelsea": "a cat",
@@ -160,14 +160,14 @@ def build_network(folder, network, samples):
     described = {}
     for sample in samples:
         image = cu.load_image(sample)
-        outputs, logits = run_layers(classifier, image, list(names), preprocess)
-        maps = {name: to_array(outputs[name]) for name in names}
+        outputs = runner.outputs(runner.inputs(image), [*names], often=True)
+        maps = dict(zip(names, map(to_array, outputs), strict=True))
         described[sample] = write_picture(folder / sample, image, runner.input_size)
         for number, values in enumerate(maps.values()):
             write_layer(folder / sample, number, values)
         if not preprocess:
+            logits = to_array(runner.logits_of(image))
             described[sample] |= write_classes(folder / sample, classifier, image, logits, maps)
-            described[sample] |= write_curves(folder / sample, classifier, image, logits)
         print(f"{folder.name}: {sample}")
     layers = [
         {
@@ -234,66 +234,57 @@ def write_classes(folder, classifier, image, logits, maps):
     write_gz(folder / "last.gz", np.rint(last.transpose(2, 0, 1) / scale).astype(np.uint16))
     write(folder / "logits.bin", np.float32(logits))
     first = np.argsort(-logits, kind="stable")[:NUM_RANKED]
-    at_layers = first[:NUM_AT_LAYERS]
-    at_pixels = list(dict.fromkeys([*first[:NUM_AT_PIXELS], *covered_classes(folder, logits)]))
-    for class_index in map(int, at_layers):
-        pairs = layer_gradients(classifier, image, class_index)
-        pairs = [tuple(map(to_array, pair)) for pair in pairs.values()]
+    best, at_layers = int(first[0]), first[:NUM_AT_LAYERS].tolist()
+    at_pixels = {"saliency": at_layers}  # the other methods take seconds for a class
+    covered = [best, cu.class_index(COVERED_CLASS)] if folder.name == COVERED else []
+    for class_index in at_layers:
+        runner_of(classifier).all_maps_and_gradients(image, class_index)  # into the memory
         heatmaps = [
-            to_bytes(keep_positive(method.formula(*pair))).ravel()
-            for method in METHODS.values() if method.formula
-            for pair in pairs
-        ]  # fmt: skip
+            to_bytes(make_gradcam_heatmap(classifier, image, class_index, name, method)).ravel()
+            for method in FORMULAS
+            for name in classifier.conv_layer_names
+        ]
         write_gz(folder / f"heat/{class_index}.gz", np.concatenate(heatmaps))
-    for class_index in map(int, at_pixels):
-        for key, method in METHODS.items():
-            if method.formula is None:
-                heatmap = to_bytes(method.compute(classifier, image, class_index))
-                write_gz(folder / f"heat/{class_index}_{key}.gz", heatmap)
-    kernel = classifier.logits_model.layers[-1].dense.kernel.numpy()[:, first].T
+    heatmaps = {}
+    for key, method in METHODS.items():
+        if method.formula is None:
+            at_pixels.setdefault(key, covered or [best])
+            for class_index in at_pixels[key]:
+                heatmap = method.compute(classifier, image, class_index)
+                write_gz(folder / f"heat/{class_index}_{key}.gz", to_bytes(heatmap))
+                heatmaps[key, class_index] = heatmap
+    for class_index in covered:
+        write_curves(folder, classifier, image, class_index, heatmaps)
+    kernel = classifier.logits_model.layers[-1].kernel.numpy()[:, first].T
     write_gz(folder / "kernels.gz", np.float32(kernel))
-    best = int(first[0])
     return {
         "lastScale": scale,
         "first": first.tolist(),
-        "atLayers": at_layers.tolist(),
-        "atPixels": [int(class_index) for class_index in at_pixels],
+        "atLayers": at_layers,
+        "atPixels": at_pixels,
+        "curves": covered,
         "probability": round(float(to_probabilities(classifier, logits)[best]), 4),
     }
 
 
-def write_curves(folder, classifier, image, logits):
-    """Write what the network says of covered pictures; return what the index says of it.
+def write_curves(folder, classifier, image, class_index, heatmaps):
+    """Write `curves/C.bin`, what the network says of a picture covered with the first fill.
 
-    `curves/C_FILL.bin` holds, for class C, float32 probabilities: for each map deletion and then
-    insertion, one after the other. All fills would take a minute for each picture: those whose
-    other class has curves, too, have them all, the others the first.
+    It holds, for class C, float32 probabilities: for each map deletion and then insertion, one
+    after the other.
     """
-    seen = network_picture(image, classifier.input_size)
-    classes = covered_classes(folder, logits)
-    fills = FILLS if folder.name in COVERED_TOO else FILLS[:1]
-    for class_index in classes:
-        heatmaps = [
-            BASELINE_MAPS[key](seen) if key in BASELINE_MAPS
-            else METHODS[key].compute(classifier, seen, class_index)
-            for key in MAPS.values()
-        ]  # fmt: skip
-        for fill in fills:
-            curves = [
-                curve(classifier, seen, h, class_index, len(FRACTIONS) - 1, fill).probabilities
-                for h in heatmaps
-                for curve in (cu.deletion_curve, cu.insertion_curve)
-            ]
-            write(folder / f"curves/{class_index}_{fill}.bin", np.float32(curves).tobytes())
-    return {"curves": [f"{c}_{fill}" for c in classes for fill in fills]}
-
-
-def covered_classes(folder, logits):
-    """Return the classes of a sample that have curves."""
-    classes = [int(logits.argmax())]
-    if folder.name in COVERED_TOO:
-        classes.append(cu.class_index(COVERED_TOO[folder.name]))
-    return classes
+    seen, curves = network_picture(image, classifier.input_size), []
+    for key in MAPS.values():
+        if key in BASELINE_MAPS:
+            heatmap = BASELINE_MAPS[key](seen)
+        elif (key, class_index) in heatmaps:
+            heatmap = heatmaps[key, class_index]
+        else:
+            heatmap = METHODS[key].compute(classifier, seen, class_index)
+        for curve in (cu.deletion_curve, cu.insertion_curve):
+            found = curve(classifier, seen, heatmap, class_index, len(FRACTIONS) - 1, FILLS[0])
+            curves.append(np.float32(found.probabilities))
+    write(folder / f"curves/{class_index}.bin", np.concatenate(curves).tobytes())
 
 
 def to_bytes(heatmap):

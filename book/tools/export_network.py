@@ -1,4 +1,4 @@
-"""Write a classifier as ONNX graphs that a browser runs: forward, and forward with gradients.
+"""A Keras classifier goes in; ONNX graphs, forward and with gradients, come out for a browser.
 
 ONNX Runtime on the web has no automatic differentiation, so the backward pass is written into a
 graph of its own, layer by layer. Both graphs read their weights from the same two files:
@@ -25,7 +25,6 @@ from onnx import TensorProto, helper
 from course_utils.backend import keras
 from course_utils.engine.folding import find_folds, scale_and_bias
 from course_utils.engine.graph import Graph
-from course_utils.engine.logits import LinearHead
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 OPSET, IR_VERSION = 17, 9
@@ -191,9 +190,8 @@ def _step(call, normalization, name, inputs):
         return Step("add", name, inputs)
     if isinstance(layer, keras.layers.GlobalAveragePooling2D):
         return Step("pool", name, inputs)
-    if isinstance(layer, LinearHead):
-        dense = layer.dense
-        return Step("dense", name, inputs, dense.kernel.numpy().T, dense.bias.numpy())
+    if isinstance(layer, keras.layers.Dense):
+        return Step("dense", name, inputs, layer.kernel.numpy().T, layer.bias.numpy())
     raise ValueError(
         f"The exporter has no operation for the layer {layer.name!r}, a {type(layer).__name__}."
     )

@@ -20,7 +20,7 @@ from course_utils.display.tiles import (
     tile_feature_maps,
     to_gray,
 )
-from course_utils.io.imagenet import imagenet_classes, search_classes
+from course_utils.io.imagenet import imagenet_classes, search_names
 from course_utils.methods.faithfulness import FaithfulnessCurve
 
 Size = tuple[int, int]  # (height, width)
@@ -237,7 +237,8 @@ def describe_covering(
     title: str, step: int, deletion: FaithfulnessCurve, insertion: FaithfulnessCurve
 ) -> str:
     """Say in words what covering, or showing, a map's hottest pixels does to the class."""
-    covered, shown = (_percent(curve.probabilities[step]) for curve in (deletion, insertion))
+    is_value = np.array_equal(deletion.probabilities, deletion.logits)
+    covered, shown = (_amount(c.probabilities[step], is_value) for c in (deletion, insertion))
     return (
         f"By {title}, the hottest {deletion.fractions[step]:.0%} of the pixels covered: {covered}; "
         f"only these shown: {shown}. Area: deletion {deletion.area:.2f} (small is good), insertion "
@@ -268,12 +269,7 @@ def class_name(index: int, names: Sequence[str]) -> str:
 
 def find_classes(text: str, names: Sequence[str]) -> list[tuple[str, int]]:
     """Return [(name with index, index)] of the classes whose name contains `text`."""
-    if _are_imagenets(names):
-        indices = [found.class_index for found in search_classes(text)]
-    else:
-        wanted = text.strip().lower().replace("_", " ")
-        indices = [i for i in range(len(names)) if wanted in class_name(i, names).lower()]
-    return [(f"{class_name(i, names)} ({i})", i) for i in indices]
+    return [(f"{class_name(i, names)} ({i})", i) for i in search_names(text, names)]
 
 
 def explain_no_class(text: str, names: Sequence[str]) -> str:
@@ -285,6 +281,8 @@ def describe_class(index: int, ranking: Ranking) -> str:
     """Say in words which class this is, how probable, and of which rank."""
     names, probabilities, order = ranking
     rank = int(np.flatnonzero(order == index)[0]) + 1
+    if len(names) == 1:  # see `ImageClassifier.has_probabilities`
+        return f"{class_name(index, names)}: value {_amount(probabilities[index], True)}."
     return (
         f"{class_name(index, names)} (class {index}): probability "
         f"{_percent(probabilities[index])}, rank {rank} of {len(names)}."
@@ -303,17 +301,20 @@ def class_options(ranking: Ranking, count: int, extra: int | None = None) -> lis
     ranks = list(range(min(count, len(order))))
     if extra is not None and extra not in order[ranks]:
         ranks.append(int(np.flatnonzero(order == extra)[0]))
+    is_value = len(names) == 1
     return [
-        (
-            f"{rank + 1}. {class_name(order[rank], names)} {_percent(probabilities[order[rank]])}",
-            int(order[rank]),
-        )
+        (f"{rank + 1}. {class_name(i, names)} {_amount(probabilities[i], is_value)}", i)
         for rank in ranks
+        for i in [int(order[rank])]
     ]
 
 
 def _are_imagenets(names):
     return len(names) == 1000 and names[0] == imagenet_classes()[0].label
+
+
+def _amount(number, is_value):
+    return f"{number:.4g}" if is_value else _percent(number)
 
 
 def _percent(probability):

@@ -42,7 +42,15 @@ class Graph(NamedTuple):
 
 
 def trace_calls(model: keras.Model) -> Graph:
-    """List the layer calls of a functional network as a `Graph`."""
+    """List the layer calls of a functional network, of one input and one output, as a `Graph`."""
+    functional = as_functional(model)
+    check_one_input_and_output(functional)
+    [graph_input], calls, [output] = _trace(functional, [functional.inputs[0].shape])
+    return Graph(graph_input, calls, output)
+
+
+def _trace(functional, shapes):
+    """Apply a network's layers to inputs of these shapes: (inputs, calls, outputs)."""
     calls: list[Call] = []
     owners: list[str] = []  # of each call: the nested model that it comes from
 
@@ -55,8 +63,8 @@ def trace_calls(model: keras.Model) -> Graph:
         owners.extend([layer.name if is_network(layer) else ""] * len(spelled_out))
         return call.output
 
-    rebuilt = rebuild(as_functional(model), call)
-    return Graph(rebuilt.inputs[0], _named_apart(calls, owners), rebuilt.outputs[0])
+    rebuilt = rebuild(functional, call, shapes)
+    return rebuilt.inputs, _named_apart(calls, owners), rebuilt.outputs
 
 
 def _named_apart(calls, owners):
@@ -162,36 +170,77 @@ def _last_uses(calls, fetches):
     return numbers
 
 
-def rebuild(model: keras.Model, call: Callable) -> keras.Model:
-    """Apply the layers of a functional model once more, each by `call(layer, *args, **kwargs)`."""
-    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+def rebuild(model: keras.Model, call: Callable, shapes: Iterable | None = None) -> keras.Model:
+    """Apply the layers of a functional model once more, each by `call(layer, *args, **kwargs)`.
+
+    Args:
+        model: Functional `keras.Model`.
+        call: Function that applies a layer.
+        shapes: Those of the inputs, with the batch; None means the same as before.
+    """
+    shapes = [tensor.shape for tensor in model.inputs] if shapes is None else shapes
+    inputs = [
+        keras.Input(batch_shape=shape, dtype=tensor.dtype, name=tensor.name)
+        for shape, tensor in zip(shapes, model.inputs, strict=True)
+    ]
+    return keras.models.clone_model(
+        model,
+        input_tensors=keras.tree.pack_sequence_as(model.input, inputs),
+        clone_function=lambda layer: layer,
+        call_function=call,
+    )
 
 
 def _inline(nested):
-    """Spell out the call of a nested model: the calls inside, and one that hands on the output."""
-    graph = trace_calls(nested.layer)
-    [argument], [output] = nested.inputs, keras.tree.flatten(nested.output)
+    """Spell out the call of a nested model: the calls inside, and one that hands on the outputs.
 
-    def outer(leaf):
-        return argument if leaf is graph.input else leaf
+    The inputs have the shapes of the call: the nested model may leave height and width open.
+    """
+    functional = as_functional(nested.layer)
+    arguments = nested.inputs[: len(functional.inputs)]
+    inputs, calls, outputs = _trace(functional, [tensor.shape for tensor in arguments])
+    outer = {id(tensor): argument for tensor, argument in zip(inputs, arguments, strict=True)}
+    handed_on = keras.tree.pack_sequence_as(nested.output, outputs)
+    calls.append(nested._replace(function=pass_on, args=(handed_on,), kwargs={}))
 
-    handing_on = nested._replace(function=pass_on, args=(graph.output,), kwargs={}, output=output)
-    calls = [*graph.calls, handing_on]
+    def replace(leaf):
+        return outer.get(id(leaf), leaf)
+
     return [
         call._replace(args=args, kwargs=kwargs)
         for call in calls
-        for args, kwargs in [keras.tree.map_structure(outer, (call.args, call.kwargs))]
+        for args, kwargs in [keras.tree.map_structure(replace, (call.args, call.kwargs))]
     ]
 
 
-def pass_on(tensor: Any) -> Any:
+def pass_on(tensors: Any) -> Any:
     """Stand in for a nested model, whose own calls come before this one."""
-    return tensor
+    return tensors
+
+
+def twin(layer: Any, **changes: Any) -> Any:
+    """Return a layer on the same variables, at no place in a network yet.
+
+    Keras's own copies would have variables of their own, and not every layer has a configuration.
+
+    Args:
+        layer: A layer, or an operation that is none.
+        changes: Attributes in which the twin differs.
+    """
+    other = object.__new__(type(layer))
+    other.__dict__.update(layer.__dict__, _inbound_nodes=[], _outbound_nodes=[], **changes)
+    return other
+
+
+def has_call_of_keras(layer: Any) -> bool:
+    """Tell whether a layer computes what Keras's documentation says: nobody wrote its `call()`."""
+    return type(layer).call.__module__.startswith("keras.")
 
 
 def is_network(layer: Any) -> bool:
-    """Tell whether a layer is a model with layers of its own."""
-    return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
+    """Tell whether a layer is a model whose layers can be seen one by one."""
+    has_layers = isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
+    return has_layers and has_call_of_keras(layer)
 
 
 def as_functional(model: keras.Model) -> keras.Model:
@@ -206,25 +255,41 @@ def as_functional(model: keras.Model) -> keras.Model:
             "cu.ImageClassifier('mine', model, preprocess_input); keras.saving.load_model(path) "
             "reads a model from a file."
         )
-    if isinstance(model, keras.Sequential) and model.built:
-        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    if not hasattr(model, "operations"):
+    if isinstance(model, keras.Sequential) and model.built and is_network(model):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    if not is_network(model) or isinstance(model, keras.Sequential):
         raise ValueError(f"The network {model.name!r} {_why_not_functional(model)}")
-    if not len(model.inputs) == len(model.outputs) == 1:
-        raise ValueError(
-            f"The network {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} "
-            "outputs, not one of each. Take one: keras.Model(model.inputs[0], model.outputs[0])."
-        )
     return model
 
 
+def check_one_input_and_output(model: keras.Model) -> None:
+    """Check that a network has one input and one output.
+
+    Raises:
+        ValueError: It has more.
+    """
+    if len(model.inputs) > 1:
+        raise ValueError(
+            f"The network {model.name!r} has {len(model.inputs)} inputs, and the methods here ask "
+            "about a picture alone. Hold the other inputs at one value, by a network around it "
+            "whose only input is the picture: image = keras.Input((height, width, 3)), and "
+            "keras.Model(image, model([image, other(image)])), where other is keras.layers.Lambda("
+            "lambda x: keras.ops.tile([values], (keras.ops.shape(x)[0], 1)))."
+        )
+    if len(model.outputs) > 1:
+        raise ValueError(
+            f"The network {model.name!r} has {len(model.outputs)} outputs. Choose one: "
+            "keras.Model(model.inputs, model.outputs[0])."
+        )
+
+
 def _why_not_functional(model):
-    if isinstance(model, keras.Sequential):
+    if isinstance(model, keras.Sequential) and has_call_of_keras(model):
         return (
             "does not know yet how large its pictures are: model.build((None, height, width, 3))."
         )
     return (
-        f"is a subclassed model, {type(model).__name__}: its layers can't be seen one by one. Make "
-        "a functional one of the same layers: inputs = keras.Input((height, width, 3)), and "
-        "model = keras.Model(inputs, model.call(inputs))."
+        f"is of the class {type(model).__name__}, whose call() is its own: its layers can't be "
+        "seen one by one. Make a functional one of the same layers: inputs = "
+        "keras.Input((height, width, 3)), and model = keras.Model(inputs, model.call(inputs))."
     )

@@ -1,26 +1,30 @@
 """Which layers of a network can be looked at, by their names."""
 
 from difflib import get_close_matches
-from functools import partial
-from typing import Any
 
 from course_utils.backend import keras
-from course_utils.engine.graph import (
-    Call,
-    Graph,
-    needed_calls,
-    output_of,
-    pass_on,
-    readers_of,
-)
+from course_utils.engine.graph import Graph, needed_calls, pass_on, readers_of, split_calls
 
-_CONVOLUTIONS = (
-    keras.layers.Conv2D,
-    keras.layers.Conv2DTranspose,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.SeparableConv2D,
+_SHIFTING = (  # they keep the shape, and yet a place does not stay where it was
+    keras.layers.MaxPooling2D,
+    keras.layers.AveragePooling2D,
+    keras.layers.Permute,
+    keras.layers.Reshape,
 )
-_POINTWISE = (keras.layers.BatchNormalization, keras.layers.Activation, keras.layers.ReLU)
+_STEPPED_OVER = (
+    keras.layers.MaxPooling2D,
+    keras.layers.AveragePooling2D,
+    keras.layers.ZeroPadding2D,
+)
+_IDENTITIES = (
+    keras.layers.Dropout,
+    keras.layers.SpatialDropout2D,
+    keras.layers.GaussianNoise,
+    keras.layers.GaussianDropout,
+    keras.layers.AlphaDropout,
+    keras.layers.ActivityRegularization,
+    keras.layers.Identity,
+)
 
 
 def feature_map_shapes(graph: Graph) -> dict[str, tuple[int, int, int]]:
@@ -32,69 +36,132 @@ def feature_map_shapes(graph: Graph) -> dict[str, tuple[int, int, int]]:
     }
 
 
-def conv_layer_names(graph: Graph) -> list[str]:
-    """List, for each convolution, the layer that gives its feature maps as later layers see them.
+def default_layer_name(graph: Graph) -> str:
+    """Name the layer at which heatmaps are computed unless the caller says otherwise.
 
-    That is the convolution itself where its activation is part of it, as in VGG16. Where batch
-    normalization and activation are layers of their own, it is the last of these.
+    It is the last layer that still has places, as later layers read it: behind additions,
+    concatenations, normalization and activation. A local pooling at the very end is stepped over,
+    because the maps before it have more places. Of VGG16 it is "block5_conv3".
+
+    A layer that only some of the paths to the logits run through gives way to one of the same
+    height and width that all of them run through, if there is one.
 
     Raises:
-        ValueError: The network has no convolution.
+        ValueError: No layer has height and width.
     """
-    readers = readers_of(graph)
-    names = []
-    for call in graph.calls:
-        if not isinstance(call.layer, _CONVOLUTIONS):
-            continue
-        names.append(call.name)
-        following = readers.get(id(call.output), [])
-        while len(following) == 1 and _is_pointwise(following[0]):
-            [call] = following
-            if call.function is not pass_on:
-                names[-1] = call.name
-            following = readers.get(id(call.output), [])
-    if not names:
-        raise ValueError("The network has no convolution layers. Name another layer.")
-    return names
+    return _default_call(graph).name
+
+
+def conv_layer_names(graph: Graph) -> list[str]:
+    """List the layers to choose from: those that make feature maps, as later layers read them.
+
+    These are the convolutions, what joins several maps (the additions and concatenations at the
+    end of a block), and layers of the user's own. Where normalization and activation follow as
+    layers of their own, the last of these stands for them all. `default_layer_name` is among them.
+
+    Raises:
+        ValueError: No layer has height and width.
+    """
+    calls, readers = _calls_with_places(graph), readers_of(graph)
+    tensors = {id(graph.input), *(id(call.output) for call in calls)}
+    chosen = {id(_default_call(graph))}
+    for call in calls:
+        if _makes_maps(call, tensors):
+            chosen.add(id(_as_read_later(call, readers, tensors)))
+    return list(dict.fromkeys(call.name for call in calls if id(call) in chosen))
 
 
 def key_layer_names(graph: Graph) -> list[str]:
     """Choose an early, a middle and a late layer of `conv_layer_names`.
 
-    They are the first, the last at the middle one of the network's resolutions, and the last.
+    They are the first, the last at the middle one of the network's resolutions, and the default.
     """
     names, shapes = conv_layer_names(graph), feature_map_shapes(graph)
+    names = names[: names.index(default_layer_name(graph)) + 1]
     heights = [shapes[name][0] for name in names]
     stages = list(dict.fromkeys(heights))
     middle = max(i for i, height in enumerate(heights) if height == stages[len(stages) // 2])
     return [names[0], names[middle], names[-1]]
 
 
-def before_relu(graph: Graph, layer_name: str) -> tuple[list[Call], Any]:
-    """Find what a layer's ReLU gets, if it has one.
+def _calls_with_places(graph):
+    """List the calls whose maps have more than 1 x 1 places; if there are none, those with one.
 
-    Returns:
-        Tuple (the network's calls up to there, the tensor that they compute: the layer's output
-        where it has no ReLU).
+    Places come from the picture and end in a vector: what is reshaped from one has none.
     """
-    target = output_of(graph, layer_name)
-    calls = needed_calls(graph.calls, [target])
+    tensors, calls = {id(graph.input)}, []
+    needed = needed_calls(graph.calls, [graph.output])
+    for call in needed:
+        if any(id(tensor) in tensors for tensor in call.inputs):
+            outputs = [t for t in keras.tree.flatten(call.output) if set(t.shape[1:-1]) - {1}]
+            tensors.update(map(id, outputs))
+            if outputs and _gives_maps(call):
+                calls.append(call)
+    calls = calls or [call for call in needed if _gives_maps(call)]
+    if not calls:
+        raise ValueError("The network has no feature maps: no layer has height and width.")
+    return calls
+
+
+def _gives_maps(call):
+    return len(getattr(call.output, "shape", ())) == 4  # some operations have several outputs
+
+
+def _default_call(graph):
+    calls = _calls_with_places(graph)
+    makers = {id(call.output): call for call in calls}
     last = calls[-1]
-    has_relu = getattr(last.layer, "activation", None) is keras.activations.relu
-    if isinstance(last.layer, keras.layers.ReLU) or (
-        has_relu and isinstance(last.layer, keras.layers.Activation)
+    while (_is_identity(last) or isinstance(last.layer, _STEPPED_OVER)) and (
+        before := makers.get(id(last.inputs[0]))
     ):
-        return calls[:-1], last.inputs[0]
-    if has_relu and type(last.layer) is keras.layers.Conv2D:
-        calls[-1] = last._replace(function=partial(_convolve, last.layer))
-    return calls, target
+        last = before
+    # Of a branch, part of the evidence would be missing: prefer what all paths run through.
+    index = max(i for i, call in enumerate(calls) if call is last)
+    for call in reversed(calls[: index + 1]):
+        if call.output.shape[1:3] == last.output.shape[1:3] and not _is_bypassed(call, graph):
+            return call
+    return last
 
 
-def _convolve(layer, inputs):
-    """Apply a convolution without its activation, in the precision in which the layer computes."""
-    inputs, kernel = (keras.ops.cast(x, layer.compute_dtype) for x in (inputs, layer.kernel))
-    outputs = layer.convolution_op(inputs, kernel)
-    return outputs + keras.ops.cast(layer.bias, outputs.dtype) if layer.use_bias else outputs
+def _is_bypassed(call, graph):
+    boundary, _ = split_calls(graph, call.name)
+    return boundary[0] is not call.output or len(boundary) > 1
+
+
+def _makes_maps(call, tensors):
+    """Tell whether a call has kernels, joins maps, or is a layer of the user's own."""
+    if call.function is pass_on:
+        return False
+    is_joint = len({id(tensor) for tensor in call.inputs} & tensors) > 1
+    weights = getattr(call.layer, "weights", [])
+    if type(call.layer).__module__.startswith("keras."):
+        return is_joint or any("kernel" in weight.name for weight in weights)
+    keeps_shape = call.output.shape == call.inputs[0].shape
+    return is_joint or not keeps_shape or any(len(weight.shape) > 1 for weight in weights)
+
+
+def _as_read_later(call, readers, tensors):
+    """Follow the normalization and activation behind a call, up to the last one of them."""
+    found = call
+    while len(following := readers.get(id(call.output), [])) == 1:
+        [reader] = following
+        if not _gives_maps(reader) or reader.output.shape != call.output.shape:
+            break
+        if isinstance(reader.layer, _SHIFTING) or _makes_maps(reader, tensors):
+            break
+        call = reader
+        if not _is_identity(call):
+            found = call
+    return found
+
+
+def _is_identity(call):
+    is_linear = getattr(call.layer, "activation", None) is keras.activations.linear
+    return (
+        call.function is pass_on
+        or isinstance(call.layer, _IDENTITIES)
+        or (isinstance(call.layer, keras.layers.Activation) and is_linear)
+    )
 
 
 def explain_no_layer(graph: Graph, layer_name: object) -> str:
@@ -108,7 +175,3 @@ def explain_no_layer(graph: Graph, layer_name: object) -> str:
         fault = f"No layer with feature maps is called {layer_name!r}."
     nearest = get_close_matches(str(layer_name), names, n=3, cutoff=0)
     return f"{fault} The nearest names of those that have them: {', '.join(map(repr, nearest))}."
-
-
-def _is_pointwise(call):
-    return isinstance(call.layer, _POINTWISE) or call.function is pass_on

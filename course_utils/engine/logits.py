@@ -1,38 +1,43 @@
 """A network up to its logits: the softmax or the sigmoids taken off, on the same weights."""
 
+import math
+from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
-from course_utils.backend import keras
-from course_utils.engine.graph import as_functional, is_network, rebuild
+import numpy as np
+from scipy.special import logit
 
-_AFFINE = (keras.layers.Dense, keras.layers.Conv2D)
-_RESHAPING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.GlobalAveragePooling2D)
-_OPERATIONS = {"Softmax": keras.activations.softmax, "Sigmoid": keras.activations.sigmoid}
+from course_utils.backend import keras, tf
+from course_utils.engine.graph import (
+    Call,
+    Graph,
+    as_functional,
+    is_network,
+    pass_on,
+    rebuild,
+    run_calls,
+    trace_calls,
+    twin,
+)
+
+_CLOSE = 1e-2
+_PASSING_ON = (
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Dropout,
+    keras.layers.Identity,
+)
 
 
-@keras.saving.register_keras_serializable("course_utils")
-class LinearHead(keras.layers.Layer):
-    """The affine part of a dense layer, without its activation, on that layer's own weights."""
+class End(Enum):
+    """What a network gives: probabilities, or logits, or numbers that are neither."""
 
-    def __init__(self, dense):
-        super().__init__(name=f"{dense.name}_logits", dtype=dense.dtype_policy)
-        self.dense = dense
-        # tf-keras-vis's ReplaceToLinear overwrites this attribute: with what it already is.
-        self.activation = keras.activations.linear
-
-    @classmethod
-    def from_config(cls, config: dict) -> "LinearHead":
-        """Return a head on a dense layer of its own: for Keras, which copies and saves networks."""
-        return cls(keras.saving.deserialize_keras_object(config["dense"]))
-
-    def get_config(self) -> dict:
-        """Return what `from_config` takes."""
-        return {"dense": keras.saving.serialize_keras_object(self.dense)}
-
-    def call(self, inputs: Any) -> Any:
-        """Return the logits, (N, classes)."""
-        logits = keras.ops.matmul(inputs, self.dense.kernel)
-        return logits if self.dense.bias is None else logits + self.dense.bias
+    SOFTMAX = "softmax"
+    SIGMOIDS = "sigmoids"
+    LOGITS = "logits"
+    UNKNOWN = "what a layer computes that cannot be seen into: logits, unless they look otherwise"
+    VALUE = "a value"
 
 
 @keras.saving.register_keras_serializable("course_utils")
@@ -44,100 +49,154 @@ class TwoClasses(keras.layers.Layer):
         return keras.ops.concatenate([-inputs, inputs], axis=-1)
 
 
-def build_logits_model(model: keras.Model) -> keras.Model:
+def build_logits_model(model: keras.Model, is_value: bool = False) -> tuple[keras.Model, End]:
     """Build the network up to its logits, on the same weights.
 
     Args:
         model: `keras.Model`, functional or `Sequential`, with one input and one output: a softmax,
             sigmoids, or logits already. Models may be nested in it as layers.
+        is_value: A single output that is not a sigmoid is a value: leave it as it is.
 
     Returns:
-        `keras.Model`, to logits (N, classes). A network with a single output has two classes.
-        `model` itself stays as it is.
+        Tuple (`keras.Model` to logits (N, classes), what `model` ends in). A network with a single
+        output has two classes, unless it gives a value. `model` itself stays as it is.
 
     Raises:
         ValueError: The network is of another kind, or ends in another activation.
     """
     functional = as_functional(model)
-    if (
-        functional.outputs[0].shape[-1] == 1
-        and _last_activation(model) is keras.activations.softmax
-    ):
+    shape = functional.outputs[0].shape
+    if len(shape) == 4:
+        raise ValueError(_explain_maps(shape))
+    if len(shape) != 2:
+        raise ValueError(f"The network's output must be (N, classes), not {shape}.")
+    last = _last_call(trace_calls(functional))
+    end, factor = _find_end(last)
+    if is_value and shape[-1] == 1 and end is not End.SIGMOIDS:
+        return functional, End.VALUE
+    if end is None:
+        raise ValueError(_explain_end(last))
+    if end is End.SOFTMAX and shape[-1] == 1:
         raise ValueError(
             "A softmax over a single output is always 1. Train the network with "
             "Dense(1, activation='sigmoid') at its end."
         )
-    logits = _build_logits_model(functional)
-    if len(logits.outputs[0].shape) == 2 and logits.outputs[0].shape[-1] == 1:
-        return keras.Model(logits.inputs[0], TwoClasses()(logits.outputs[0]), name=model.name)
-    return logits
+    logits_model = functional
+    if end in (End.SOFTMAX, End.SIGMOIDS):
+        logits_model = _replace(functional, last.layer, _without_activation(last.layer, factor))
+    if shape[-1] == 1:
+        outputs = TwoClasses()(logits_model.outputs[0])
+        logits_model = keras.Model(logits_model.inputs[0], outputs, name=model.name)
+    return logits_model, end
 
 
-def ends_in_sigmoid(model: keras.Model) -> bool:
-    """Tell whether each class has a probability of its own: sigmoids, or a single output."""
-    is_sigmoid = _last_activation(model) is keras.activations.sigmoid
-    return is_sigmoid or as_functional(model).outputs[0].shape[-1] == 1
+def _last_call(graph: Graph) -> Call:
+    """Return the last call that does more than hand on or reshape what it gets."""
+    makers = {id(leaf): call for call in graph.calls for leaf in keras.tree.flatten(call.output)}
+    call = last = makers[id(graph.output)]
+    while call is not None and _passes_on(call):
+        last, call = call, makers.get(id(call.inputs[0]))
+    return last if call is None else call
 
 
-def _last_activation(model):
-    """Return the activation of the last layer, also of one in a nested head; None has none."""
-    last = as_functional(model).operations[-1]
-    while is_network(last):
-        last = as_functional(last).operations[-1]
-    return _activation_of(last)
+def _passes_on(call):
+    if call.function is pass_on or isinstance(call.layer, _PASSING_ON):
+        return True
+    end, factor = (None, 0) if getattr(call.layer, "weights", []) else _find_end(call)
+    return end is End.LOGITS and abs(factor - 1) < _CLOSE
 
 
-def _activation_of(operation):
-    """Return the function that an operation ends in; keras.ops.softmax(x) is no layer."""
-    is_layer = isinstance(operation, keras.layers.Layer)
-    alone = None if is_layer else _OPERATIONS.get(type(operation).__name__)
-    return getattr(operation, "activation", alone)
+def _find_end(call: Call) -> tuple[End | None, float]:
+    """Return what a call ends in, and the factor before it (1 / the temperature of a softmax).
+
+    An activation is known by what it does, whatever it is called. None: by something else.
+    """
+    layer = call.layer
+    if getattr(layer, "weights", []):
+        activation = getattr(layer, "activation", None)
+        return _try_out(activation, call.output.shape[1:]) if activation else (End.UNKNOWN, 1.0)
+    if len(call.inputs) != 1 or call.inputs[0].shape[1:] != call.output.shape[1:]:
+        return End.UNKNOWN, 1.0
+
+    def function(inputs):
+        return run_calls([call], [(call.inputs[0], inputs)], [call.output])[0]
+
+    return _try_out(function, call.output.shape[1:])
 
 
-def _build_logits_model(model):
-    if _ends_in_logits(model.operations):
-        return model
-    last = model.operations[-1]
-    head = _without_activation(last)
-    if head is last:
-        return model
-    if not is_network(last) and last.output is model.outputs[0]:
-        return keras.Model(model.inputs[0], head(last.input), name=model.name)
+def _try_out(function: Callable, shape: tuple) -> tuple[End | None, float]:
+    """Tell by some numbers z whether a function is softmax(a z), sigmoid(a z) or a z."""
+    numbers = np.random.default_rng(0).normal(size=(8, math.prod(shape)))
+    outputs = np.float64(function(tf.constant(numbers.reshape(8, *shape), tf.float32)))
+    outputs = outputs.reshape(numbers.shape)
+    if numbers.shape[1] == 1 and (outputs == 1).all():
+        return End.SOFTMAX, 1.0
+    centered = numbers - numbers.mean(axis=1, keepdims=True)
+    candidates = [(End.LOGITS, outputs, numbers)]
+    if 0 < outputs.min() and outputs.max() < 1:
+        logs = np.log(outputs)
+        if np.allclose(outputs.sum(axis=1), 1, atol=_CLOSE):
+            logs -= logs.mean(axis=1, keepdims=True)
+            candidates.append((End.SOFTMAX, logs, centered))
+        candidates.append((End.SIGMOIDS, logit(outputs), numbers))
+    for end, found, expected in candidates:
+        factor = (found * expected).sum() / (expected**2).sum()
+        if factor > 0 and np.allclose(found, factor * expected, atol=_CLOSE * np.abs(found).max()):
+            return end, float(factor)
+    return None, 1.0
 
-    def call(layer, *args, **kwargs):
-        return (head if layer is last else layer)(*args, **kwargs)
+
+def _without_activation(layer, factor):
+    """Return a function that computes what `layer` computes before its softmax or sigmoids."""
+    if getattr(layer, "weights", []):
+        linear = keras.activations.linear
+        before = twin(layer, name=f"{layer.name}_logits", activation=linear)
+    else:
+        is_layer = isinstance(layer, keras.layers.Layer)
+        before = keras.layers.Identity(dtype=layer.dtype_policy if is_layer else layer.output.dtype)
+    if abs(factor - 1) < _CLOSE:
+        return before
+    return lambda inputs: keras.layers.Rescaling(factor, dtype="float32")(before(inputs))
+
+
+def _replace(model, layer, by):
+    """Build a functional model anew with another function in place of a layer, at any depth."""
+    if layer.output is model.outputs[0]:
+        inputs = model.inputs[0] if len(model.inputs) == 1 else model.input
+        return keras.Model(inputs, by(layer.input), name=model.name)
+
+    def call(other, *args, **kwargs):
+        if other is layer:
+            return by(*args)
+        if _contains(other, layer):
+            other = _replace(as_functional(other), layer, by)
+        return other(*args, **kwargs)
 
     return rebuild(model, call)
 
 
-def _ends_in_logits(operations):
-    """Tell whether the last layer with weights is linear, and those behind only pass it on."""
-    *others, last = operations
-    activation = getattr(last, "activation", None)
-    passes_on = isinstance(last, _RESHAPING) or (
-        isinstance(last, keras.layers.Activation) and activation is keras.activations.linear
+def _contains(network, layer):
+    return is_network(network) and any(
+        other is layer or _contains(other, layer) for other in as_functional(network).operations
     )
-    if passes_on:
-        return _ends_in_logits(others)
-    return isinstance(last, _AFFINE) and activation is keras.activations.linear
 
 
-def _without_activation(layer):
-    """Return a layer that computes what `layer` computes before its softmax or sigmoid."""
-    if is_network(layer):
-        return _build_logits_model(as_functional(layer))
-    activation = _activation_of(layer)
-    is_known = activation in _OPERATIONS.values()
-    if is_known and not isinstance(layer, keras.layers.Layer):
-        return keras.layers.Identity(dtype=layer.output.dtype)
-    if isinstance(layer, keras.layers.Softmax) or (
-        is_known and isinstance(layer, keras.layers.Activation)
-    ):
-        return keras.layers.Identity(dtype=layer.dtype_policy)
-    if is_known and isinstance(layer, keras.layers.Dense):
-        return LinearHead(layer)
-    described = f" with activation {activation.__name__!r}" if callable(activation) else ""
-    raise ValueError(
-        f"The network ends in {layer.name!r} ({type(layer).__name__}{described}); it must end in "
-        "softmax, in sigmoids or in logits: keras.layers.Dense(classes, activation='softmax')."
+def _explain_maps(shape):
+    return (
+        f"The network gives maps, {shape}, and no classes. One without a head can be looked into: "
+        "LayerExplorer(model, image, preprocess_input). Of a segmentation ask about one class k by "
+        "the average of its places: average = keras.layers.GlobalAveragePooling2D()"
+        "(model.outputs[0])[:, k:k + 1], and cu.ImageClassifier('mine', "
+        "keras.Model(model.inputs, average), preprocess_input, class_names=['sky'])."
+    )
+
+
+def _explain_end(call):
+    activation = getattr(call.layer, "activation", None)
+    named = getattr(activation, "__name__", type(activation).__name__)
+    described = f" with activation {named!r}" if activation else ""
+    return (
+        f"The network ends in {call.layer.name!r} ({type(call.layer).__name__}{described}); it "
+        "must end in softmax, in sigmoids or in logits: keras.layers.Dense(classes, "
+        "activation='softmax')."
     )

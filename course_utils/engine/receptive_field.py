@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from course_utils.backend import keras
-from course_utils.engine.graph import Graph
+from course_utils.engine.graph import Graph, has_call_of_keras, pass_on
 
 _WINDOWS = (
     keras.layers.Conv2D,
@@ -59,30 +59,22 @@ def receptive_windows(graph: Graph) -> dict[str, tuple[Window, Window] | None]:
     seen = {}
     for call in graph.calls:
         inputs = [windows.get(id(tensor)) for tensor in call.inputs]
+        if call.function is pass_on:
+            windows |= zip(map(id, keras.tree.flatten(call.output)), inputs, strict=True)
+            seen[call.name] = inputs[0] if len(inputs) == 1 else None
+            continue
         window = _see(call, inputs) if None not in inputs else None
         windows[id(call.output)] = seen[call.name] = window
     return seen
 
 
-def receptive_fields(graph: Graph) -> dict[str, tuple[int, int] | None]:
-    """Compute the receptive field of every layer that has one.
-
-    Args:
-        graph: `Graph`.
-
-    Returns:
-        dict from layer name to (height, width) in pixels of the network's input, padding included;
-        None as in `receptive_windows`.
-    """
-    windows = receptive_windows(graph)
-    return {name: axes and (axes[0].size, axes[1].size) for name, axes in windows.items()}
-
-
 def _see(call, inputs):
     """Return a call's windows (vertical, horizontal) from those of its inputs, or None."""
     layer = call.layer
-    if call.function is not layer or isinstance(layer, _POINTWISE):  # enters or leaves a model
-        return inputs[0] if len(inputs) == 1 else None
+    if not has_call_of_keras(layer):
+        return None
+    if isinstance(layer, _POINTWISE):
+        return inputs[0]
     if isinstance(layer, _MERGES) or _joins_channels(layer):
         return _merge(inputs)
     if getattr(layer, "data_format", None) != "channels_last":

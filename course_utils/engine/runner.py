@@ -1,44 +1,56 @@
 """Running any part of a network: compiled when it is used again, remembered for a picture."""
 
 import hashlib
+import itertools
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import is_whole_number
+from course_utils.arguments import check_image, is_whole_number
 from course_utils.backend import keras, tf
+from course_utils.engine import memory
 from course_utils.engine.folding import find_folds, fold_calls
-from course_utils.engine.graph import Graph, needed_calls, output_of, run_calls, split_calls
+from course_utils.engine.graph import (
+    Call,
+    Graph,
+    needed_calls,
+    output_of,
+    run_calls,
+    split_calls,
+)
 from course_utils.engine.layers import (
-    before_relu,
     conv_layer_names,
+    default_layer_name,
     explain_no_layer,
     feature_map_shapes,
 )
 from course_utils.engine.preprocessing import fit_preprocessing
-from course_utils.engine.receptive_field import Window, receptive_fields, receptive_windows
+from course_utils.engine.receptive_field import receptive_windows
 
 Tensor = Any  # of TensorFlow, which brings no types
 
-_MAX_BATCH, _MAX_NUMBERS = 5, 6_100_000  # more take memory and no less time
-_NUM_REMEMBERED = 12  # results for pictures that are kept, the largest of some 10 MB each
-_RUNS_WORTH_COMPILING = 20
-_ALWAYS = 1_000_000  # runs of what an explorer asks for: worth compiling at once
-_LEAK = 0.05
-_FIRST_RANKED = -1  # stands for None where only a number can: in a tensor
+_MAX_BATCH, _MAX_NUMBERS = 5, 6_100_000  # larger batches use more memory and are no faster
+_FIRST_RANKED = -1  # a tensor can't hold None
+_numbers = itertools.count()
+
+
+def _of_graph(function):
+    """Return a property of a runner: what a function says of its graph, asked once."""
+    return cached_property(lambda runner: function(runner.graph))
 
 
 class Runner:
     """Runs parts of a network on pictures. Several threads may use it at once.
 
-    The network's weights count as fixed, since results are remembered. Tensors come and go: copying
-    them into arrays may take as long as computing them, and is left to whoever needs arrays.
+    The network's weights count as fixed, since results are remembered. Results are tensors: copying
+    all layers into arrays would take as long as computing them. `to_array` copies one.
+
+    Batch normalization is folded into the convolution before it wherever nobody asks for what lies
+    between. That halves the time, and changes a value from its seventh digit on.
 
     Args:
         graph: The network up to its logits.
@@ -49,9 +61,9 @@ class Runner:
     def __init__(self, graph: Graph, prepare: Callable):
         self.graph = graph
         self.prepare = prepare
+        self._split = cache(partial(split_calls, graph))
         self._functions: dict[Hashable, tuple] = {}
-        self._remembered: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.Lock()  # of _remembered, and never held while a network runs
+        self._number = next(_numbers)  # tells runners apart in the memory; an id() may come again
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -65,254 +77,168 @@ class Runner:
         largest = max(math.prod(n or 1 for n in leaf.shape[1:]) for leaf in outputs)
         return min(max(_MAX_NUMBERS // largest, 1), _MAX_BATCH)
 
-    # What methods ask for
-
-    def inputs(self, image: NDArray[np.uint8]) -> Tensor:
-        """Return the network's input for a picture: the same tensor for the same pixels."""
-        key = ("inputs", image.shape, hashlib.blake2b(np.ascontiguousarray(image).data).digest())
-        return self._remember(key, lambda: tf.constant(self.prepare(image)))
-
-    def logits(self, inputs: Tensor) -> Tensor:
-        """Return the logits (N, classes) of a batch."""
-
-        def build():
-            return lambda batch: self._run(batch, [self.graph.output])[0], [self._batch]
-
-        return self._compiled("logits", build)(inputs)
-
-    def first_ranked(self, inputs: Tensor) -> int:
-        """Return the index of the class that the network ranks first."""
-        return int(np.asarray(self.logits(inputs))[0].argmax())
-
-    def feature_maps(self, inputs: Tensor, layer_names: Sequence[str]) -> list[Tensor]:
-        """Return layers' outputs (1, h, w, channels) as Keras computes them, to a digit."""
-        names = tuple(layer_names)
-
-        def build():
-            fetches = [output_of(self.graph, name) for name in names]
-            calls = needed_calls(self.graph.calls, fetches)  # not folded
-
-            def run(batch):
-                return run_calls(calls, [(self.graph.input, batch)], fetches)
-
-            return run, [self._batch]
-
-        return self._compiled(("feature maps", names), build)(inputs)
-
-    def maps_and_peaks(
-        self, batch: Tensor | NDArray, layer_names: Sequence[str]
-    ) -> list[list[Tensor]]:
-        """Return layers' outputs, the maximum of each row of them, and that of the whole map.
-
-        Args:
-            batch: float32 (N, h, w, 3).
-            layer_names: Layers with feature maps.
-
-        Returns:
-            List of [(N, h, w, channels), (N, h, channels), (N, channels)] for each layer.
-        """
-        names = tuple(layer_names)
-
-        def build():
-            fetches = [output_of(self.graph, name) for name in names]
-
-            def run(batch):
-                maps = self._run(batch, fetches)
-                rows = [tf.reduce_max(m, axis=2) for m in maps]
-                return [[m, r, tf.reduce_max(r, axis=1)] for m, r in zip(maps, rows, strict=True)]
-
-            return run, [self._batch]
-
-        compute = self._compiled(("maps and peaks", names), build, runs=_ALWAYS)
-        return compute(tf.constant(batch))
-
-    def up_to_layer(self, inputs: Tensor, layer_name: str) -> list[Tensor]:
-        """Return all that the logits need to know of the network up to and with a layer.
-
-        Args:
-            inputs: One picture, as `inputs` returns it.
-            layer_name: A layer.
-
-        Returns:
-            List of tensors: the layer's output (1, h, w, channels), then what else crosses the cut
-            behind it. `gradient_from_layer` takes them. Remembered for the picture.
-        """
-
-        def build():
-            boundary, _ = split_calls(self.graph, layer_name)
-            return lambda batch: self._run(batch, boundary), [self._batch]
-
-        compute = self._compiled(("up to", layer_name), build)
-        return self._remember(_boundary_key(layer_name, inputs), lambda: compute(inputs))
-
-    def gradient_from_layer(
-        self, boundary: Sequence[Tensor], layer_name: str, class_index: int | None
-    ) -> Tensor:
-        """Return the gradient (1, h, w, channels) of a class's logit at a layer.
-
-        Args:
-            boundary: What `up_to_layer` returned.
-            layer_name: The layer that it was given.
-            class_index: None means the class that the network ranks first.
-        """
-
-        def build():
-            tensors, head = split_calls(self.graph, layer_name)
-
-            def gradient(class_index, *values):
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(values[0])
-                    feeds = zip(tensors, values, strict=True)
-                    [logits] = self._run_folded(head, feeds, [self.graph.output])
-                    score = _pick_logits(logits, class_index)
-                return tape.gradient(score, values[0], unconnected_gradients="zero")
-
-            specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors]
-            return gradient, [_INDEX, *specs]
-
-        compute = self._compiled(("behind", layer_name), build)
-        return compute(_index_tensor(class_index), *boundary)
-
-    def all_layers(self, inputs: Tensor, layer_names: Sequence[str]) -> tuple[list[Tensor], Tensor]:
-        """Return the outputs of layers, and the logits, in one run.
-
-        `up_to_layer` then finds the last layer computed.
-        """
-        names = tuple(layer_names)
-        last = self.conv_layer_names[-1]
-
-        def build():
-            boundary, _ = split_calls(self.graph, last)
-            fetches = [*(output_of(self.graph, name) for name in names), self.graph.output]
-
-            def run(batch):
-                outputs = self._run(batch, [*fetches, *boundary])
-                return outputs[: len(fetches)], outputs[len(fetches) :]
-
-            return run, [self._batch]
-
-        compute = self._compiled(("all layers", names), build, runs=_ALWAYS)
-        (*maps, logits), boundary = compute(inputs)
-        self._remember(_boundary_key(last, inputs), lambda: boundary)
-        return maps, logits
-
-    def all_gradients(
-        self, inputs: Tensor, layer_names: Sequence[str], class_index: int | None
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Return layers' outputs and a logit's gradients at them, two lists, in one run."""
-        names = tuple(layer_names)
-
-        def build():
-            fetches = [output_of(self.graph, name) for name in names]
-
-            def run(class_index, batch):
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(batch)
-                    *maps, logits = self._run(batch, [*fetches, self.graph.output])
-                    scores = _pick_logits(logits, class_index)
-                return maps, tape.gradient(scores, maps, unconnected_gradients="zero")
-
-            return run, [_INDEX, self._batch]
-
-        compute = self._compiled(("all gradients", names), build, runs=_ALWAYS)
-        return compute(_index_tensor(class_index), inputs)
-
-    def input_gradients(
-        self, batch: Tensor | NDArray, class_index: int | None, runs: int = 1
-    ) -> tuple[Tensor, Tensor]:
-        """Return logits (N, classes), and a class's gradients (N, h, w, 3) at the network's input.
-
-        Args:
-            batch: float32 (N, h, w, 3).
-            class_index: None means, for each picture, the class that the network ranks first.
-            runs: How often the caller is about to ask; many are worth compiling for.
-        """
-
-        def build():
-            def gradients(class_index, batch):
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(batch)
-                    [logits] = self._run(batch, [self.graph.output])
-                    scores = _pick_logits(logits, class_index)
-                return logits, tape.gradient(scores, batch, unconnected_gradients="zero")
-
-            return gradients, [_INDEX, self._batch]
-
-        compute = self._compiled("input gradients", build, runs)
-        return compute(_index_tensor(class_index), tf.constant(batch))
-
-    def mean_gradient(self, inputs: Tensor, layer_name: str | None, index: int) -> Tensor:
-        """Return the gradient (1, H, W, C) of a channel's mean, or of a logit, at the input.
-
-        A channel's negative values count a twentieth, also where a ReLU makes them 0: a channel
-        that is silent at first could not be woken otherwise.
-
-        Args:
-            inputs: float32 (1, H, W, C), of any size that the layers can take.
-            layer_name: The channel's layer; None means the logits.
-            index: The channel, or the class.
-        """
-
-        def build():
-            calls, target = self.graph.calls, self.graph.output
-            if layer_name is not None:
-                calls, target = before_relu(self.graph, layer_name)
-
-            def gradient(index, inputs):
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(inputs)
-                    feeds = [(self.graph.input, inputs)]
-                    [outputs] = self._run_folded(calls, feeds, [target])
-                    values = tf.gather(outputs, index, axis=-1)
-                    if layer_name is not None:
-                        values = tf.nn.leaky_relu(values, _LEAK)
-                    mean = tf.reduce_mean(values)
-                return tape.gradient(mean, inputs, unconnected_gradients="zero")
-
-            channels = self.graph.input.shape[-1]
-            return gradient, [_INDEX, tf.TensorSpec((1, None, None, channels), tf.float32)]
-
-        compute = self._compiled(("mean gradient", layer_name), build, runs=_ALWAYS)
-        return compute(_index_tensor(index), inputs)
-
     @cached_property
     def preprocessing(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(matrix, offset): see `fit_preprocessing`."""
         return fit_preprocessing(self.prepare, self.input_size)
 
-    # Which layers and classes there are
+    # One picture: what is computed for it is remembered
 
-    @cached_property
-    def feature_map_shapes(self) -> dict[str, tuple[int, int, int]]:
-        """{name: (height, width, channels)} of the layers that give feature maps, in order."""
-        return feature_map_shapes(self.graph)
+    def picture_key(self, image: NDArray[np.uint8]) -> tuple:
+        """Return what tells this network and the pixels of this picture from others."""
+        digest = hashlib.blake2b(np.ascontiguousarray(image).data).digest()
+        return self._number, image.shape, digest
+
+    def inputs(self, image: NDArray[np.uint8]) -> Tensor:
+        """Return the network's input (1, h, w, 3) for a picture."""
+        key = *self.picture_key(image), "inputs"
+        return memory.remember(key, lambda: tf.constant(self.prepare(image)))
+
+    def first_ranked(self, image: NDArray[np.uint8]) -> int:
+        """Return the index of the class that the network ranks first."""
+        return int(np.asarray(self.logits(self.inputs(image)))[0].argmax())
+
+    def maps_and_gradients(
+        self, image: NDArray[np.uint8], layer_name: str, class_index: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return a layer's feature maps, and a logit's gradients at them: two (1, h, w, channels).
+
+        For another class of the same picture only what lies behind the layer runs.
+
+        Args:
+            image: uint8 (H, W, 3).
+            layer_name: A layer with feature maps.
+            class_index: None means the class that the network ranks first.
+        """
+        picture = self.picture_key(image)
+        of_all_layers = memory.recall((*picture, "all layers", class_index)) or {}
+        if layer_name in of_all_layers:
+            return of_all_layers[layer_name]
+        tensors, head = self._split(layer_name)
+        boundary = memory.remember(
+            (*picture, "up to", layer_name), lambda: self._outputs(self.inputs(image), tensors)
+        )
+        _, [maps], [gradients] = self._gradients(head, tensors, tensors[:1], boundary, class_index)
+        return maps, gradients
+
+    def all_maps_and_gradients(
+        self, image: NDArray[np.uint8], class_index: int | None
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return what `maps_and_gradients` returns for each of `conv_layer_names`, in one run.
+
+        `maps_and_gradients` then finds it in the memory.
+        """
+
+        def compute():
+            names, inputs = self.conv_layer_names, [self.inputs(image)]
+            at = [output_of(self.graph, name) for name in names]
+            _, *pair = self._gradients(
+                self.graph.calls, [self.graph.input], at, inputs, class_index, often=True
+            )
+            return dict(zip(names, zip(*pair, strict=True), strict=True))
+
+        return memory.remember((*self.picture_key(image), "all layers", class_index), compute)
+
+    def logits_of(self, image: NDArray[np.uint8]) -> Tensor:
+        """Return a picture's logits (1, classes).
+
+        The default layer is computed on the way and remembered: a heatmap asks for it next.
+        """
+        picture, last = self.picture_key(image), self.check_layer_name(None)
+
+        def compute():
+            tensors = [self.graph.output, *self._split(last)[0]]
+            logits, *boundary = self._outputs(self.inputs(image), tensors, often=True)
+            memory.keep((*picture, "up to", last), boundary)
+            return logits
+
+        return memory.remember((*picture, "logits"), compute)
+
+    def all_layers(self, image: NDArray[np.uint8]) -> dict[str, Tensor]:
+        """Return the outputs (1, h, w, channels) of all layers with feature maps, in one run."""
+        key, names = (*self.picture_key(image), "layers"), list(self.feature_map_shapes)
+
+        def compute():
+            return dict(zip(names, self.outputs(self.inputs(image), names, True), strict=True))
+
+        return memory.remember(key, compute)
+
+    # Batches
+
+    def logits(self, batch: Tensor | NDArray) -> Tensor:
+        """Return the logits (N, classes) of a batch of the network's inputs."""
+        [logits] = self._outputs(batch, [self.graph.output])
+        return logits
+
+    def plain_logits(self, batch: Tensor | NDArray) -> Tensor:
+        """Return the same, without counting as a use that is worth compiling for."""
+        calls = needed_calls(self.graph.calls, [self.graph.output])
+        return self.run(calls, [(self.graph.input, tf.constant(batch))], [self.graph.output])[0]
+
+    def outputs(
+        self, batch: Tensor | NDArray, layer_names: Sequence[str], often: bool = False
+    ) -> list[Tensor]:
+        """Return layers' outputs (N, h, w, channels) for a batch of the network's inputs.
+
+        Args:
+            batch: float32 (N, h, w, 3).
+            layer_names: Layers with feature maps.
+            often: Whether the caller will ask for the same layers often: see `compiled`.
+        """
+        return self._outputs(batch, [output_of(self.graph, name) for name in layer_names], often)
+
+    def input_gradients(
+        self, batch: Tensor | NDArray, class_index: int | None, often: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Return logits (N, classes), and a logit's gradients (N, h, w, 3) at the network's input.
+
+        Args:
+            batch: float32 (N, h, w, 3).
+            class_index: None means, for each picture, the class that the network ranks first.
+            often: Whether the caller will ask often: see `compiled`.
+        """
+        at = [self.graph.input]
+        logits, _, [gradients] = self._gradients(
+            self.graph.calls, at, at, [tf.constant(batch)], class_index, often
+        )
+        return logits, gradients
+
+    # What the functions of the same names say of the graph
+
+    feature_map_shapes = _of_graph(feature_map_shapes)
+    receptive_windows = _of_graph(receptive_windows)
+    conv_layer_names = _of_graph(conv_layer_names)
+    default_layer_name = _of_graph(default_layer_name)
 
     @cached_property
     def receptive_fields(self) -> dict[str, tuple[int, int] | None]:
-        """See `receptive_field.receptive_fields`."""
-        return receptive_fields(self.graph)
+        """{name: (height, width)} in pixels of the input, padding included; None as above."""
+        windows = self.receptive_windows.items()
+        return {name: axes and (axes[0].size, axes[1].size) for name, axes in windows}
 
-    @cached_property
-    def receptive_windows(self) -> dict[str, tuple[Window, Window] | None]:
-        """See `receptive_field.receptive_windows`."""
-        return receptive_windows(self.graph)
-
-    @cached_property
-    def conv_layer_names(self) -> list[str]:
-        """See `layers.conv_layer_names`."""
-        return conv_layer_names(self.graph)
+    # Whether what is asked for is there
 
     def check_layer_name(self, layer_name: str | None) -> str:
-        """Return `layer_name`, or for None the last one of `conv_layer_names`.
+        """Return `layer_name`, or for None the default layer.
 
         Raises:
             ValueError: No layer of that name gives feature maps.
         """
         if layer_name is None:
-            return self.conv_layer_names[-1]
+            return self.default_layer_name
         if isinstance(layer_name, str) and layer_name in self.feature_map_shapes:
             return layer_name
         raise ValueError(explain_no_layer(self.graph, layer_name))
+
+    def explain_one_place(self, layer_name: str) -> str:
+        """Say that a layer has one place only, or return "" where it has more."""
+        height, width, _ = self.feature_map_shapes[layer_name]
+        if height * width > 1:
+            return ""
+        return (
+            f"Layer {layer_name!r} has one place for the whole picture, so its heatmap can't say "
+            "where."
+        )
 
     def check_layer_names(self, layer_names: Any) -> list[str]:
         """Return a list of layers' names as it is.
@@ -339,7 +265,66 @@ class Runner:
             )
         return None if class_index is None else int(class_index)
 
+    def check_request(
+        self, image: NDArray[np.uint8], class_index: int | None
+    ) -> tuple[NDArray[np.uint8], int | None]:
+        """Return one picture and a class's index, or None, as they are.
+
+        Raises:
+            ValueError: It is not one picture, or there is no such class.
+        """
+        class_index = self.check_class_index(class_index)
+        return check_image(image), class_index
+
     # How it runs
+
+    def _outputs(self, batch, tensors, often=False):
+        """Return the values of tensors of the graph for a batch."""
+
+        def build():
+            calls = needed_calls(self.graph.calls, tensors)
+
+            def run(batch):
+                return self.run(calls, [(self.graph.input, batch)], tensors)
+
+            return run, [self._batch]
+
+        return self.compiled(("outputs", *map(id, tensors)), build, often)(tf.constant(batch))
+
+    def _gradients(self, calls, feeds, at, values, class_index, often=False):
+        """Return the logits, the values of tensors of the graph, and a logit's gradients at them.
+
+        Args:
+            calls: From the tensors `feeds` to the logits.
+            feeds: Tensors of the graph.
+            at: Tensors of the graph that depend on the first of `feeds`, or that one itself.
+            values: What to put in for `feeds`.
+            class_index, often: As in `input_gradients`.
+        """
+
+        def build():
+            fetches = [*at, self.graph.output]
+            needed = needed_calls(calls, fetches)
+
+            def run(class_index, *values):
+                with tf.GradientTape(watch_accessed_variables=False) as tape:
+                    tape.watch(values[0])
+                    feed = zip(feeds, values, strict=True)
+                    *found, logits = self.run(needed, feed, fetches)
+                    scores = _pick_logits(logits, class_index)
+                return logits, found, tape.gradient(scores, found, unconnected_gradients="zero")
+
+            specs = [
+                self._batch
+                if tensor is self.graph.input
+                else tf.TensorSpec(tensor.shape, tensor.dtype)
+                for tensor in feeds
+            ]
+            return run, [_INDEX, *specs]
+
+        key = "gradients", *map(id, feeds), *map(id, at)
+        index = _FIRST_RANKED if class_index is None else class_index
+        return self.compiled(key, build, often)(tf.constant(index, tf.int32), *values)
 
     @property
     def _batch(self):
@@ -350,23 +335,19 @@ class Runner:
         with tf.init_scope():  # constants of this process, not of a function that is being traced
             return find_folds(self.graph)
 
-    def _run(self, batch, fetches):
-        """Run the network up to the tensors `fetches` of its graph."""
-        calls = needed_calls(self.graph.calls, fetches)
-        return self._run_folded(calls, [(self.graph.input, batch)], fetches)
-
-    def _run_folded(self, calls, feeds, fetches):
+    def run(self, calls: list[Call], feeds: Iterable, fetches: list) -> list[Tensor]:
+        """Run calls of the graph, folded where that is possible; see `run_calls`."""
         return run_calls(fold_calls(calls, fetches, self._folds), feeds, fetches)
 
-    def _compiled(self, key, build, runs=1):
+    def compiled(self, key: Hashable, build: Callable[[], tuple], often: bool) -> Callable:
         """Return a tensor function: plain at its first use, compiled from the second on.
 
         Compiling takes longer than one plain run, so what is used once is not compiled.
 
         Args:
-            key: Hashable; the function's name.
+            key: The function's name.
             build: Function without arguments that returns (function of tensors, its signature).
-            runs: How often the caller is about to run it; many are worth compiling for.
+            often: Whether to compile it at its first use already.
         """
         first_use = key not in self._functions
         if first_use:
@@ -376,31 +357,10 @@ class Runner:
             trace = tf.function(function, input_signature=signature).get_concrete_function
             self._functions[key] = function, cache(trace)
         function, trace = self._functions[key]
-        return function if first_use and runs < _RUNS_WORTH_COMPILING else trace()
-
-    def _remember(self, key, compute):
-        """Return `compute()`, or what it returned for the same key a moment ago."""
-        with self._lock:
-            if key in self._remembered:
-                self._remembered.move_to_end(key)
-                return self._remembered[key]
-        value = compute()
-        with self._lock:
-            self._remembered[key] = value
-            if len(self._remembered) > _NUM_REMEMBERED:
-                self._remembered.popitem(last=False)
-        return value
+        return function if first_use and not often else trace()
 
 
 _INDEX = tf.TensorSpec((), tf.int32)
-
-
-def _index_tensor(class_index):
-    return tf.constant(_FIRST_RANKED if class_index is None else class_index, tf.int32)
-
-
-def _boundary_key(layer_name, inputs):
-    return "up to", layer_name, inputs.ref()  # by identity, which `Runner.inputs` keeps
 
 
 def _pick_logits(logits, class_index):

@@ -20,7 +20,6 @@ from course_utils.io.images import ImageError, load_image, sample_image_names
 
 _GIVEN = "the picture given"
 _NAME_LENGTH = 40  # characters of an upload's name on its button
-_NUM_HOLDING = 2  # explorers that keep what they computed of all layers, some 100 MB each
 _ON_COLAB = (
     "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
     "notebook and give load_image('its name') to the explorer."
@@ -31,7 +30,7 @@ class Explorer:
     """Wiring only: `display.views` makes every picture and every sentence.
 
     A subclass sets `classifier`, `panels`, `_captions`, `_controls` (the names of those that a
-    still picture shows) and `widget`, and has `_show_picture` and `_let_go`.
+    still picture shows) and `widget`, and has `_show_picture`.
 
     Args:
         input_size: (height, width) of the pictures that the network sees.
@@ -43,13 +42,11 @@ class Explorer:
     classifier: Any
     _captions: ClassVar[dict[str, str]]
     _controls: ClassVar[tuple[str, ...]]
-    # Threads show results too. One lock for all explorers, since a new one empties older ones.
-    _lock = threading.RLock()
-    _holding: ClassVar[list["Explorer"]] = []  # the newest last
 
     def __init__(self, input_size: tuple[int, int], image: Any):
         self._input_size = input_size
         self._quiet = False
+        self._lock = threading.RLock()  # threads show results too
         self._pictures = {_GIVEN: self._resize(load_image(image))}
         # Samples are read now: choosing one then takes half the time.
         with suppress(ImageError):  # choosing it later says what is wrong
@@ -67,10 +64,6 @@ class Explorer:
         """Wait until everything asked for is shown."""
 
     def _show_picture(self):
-        raise NotImplementedError
-
-    def _let_go(self):
-        """Forget large arrays."""
         raise NotImplementedError
 
     def _react(self, control, function, trait="value"):
@@ -104,16 +97,6 @@ class Explorer:
             yield
         finally:
             self._quiet = before
-
-    def _hold(self):
-        """Keep large arrays; the oldest of other explorers lose theirs.
-
-        ipywidgets keeps every explorer that a cell has made.
-        """
-        others = [explorer for explorer in self._holding if explorer is not self]
-        while len(others) >= _NUM_HOLDING:
-            others.pop(0)._let_go()
-        self._holding[:] = [*others, self]
 
     def _say(self, text, problem=False):
         color = "#b00020" if problem else "inherit"

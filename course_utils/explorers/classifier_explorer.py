@@ -1,24 +1,23 @@
 """What explorers of a classifier have: its classes by rank, and a thread for what takes longer."""
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
 import ipywidgets as widgets
 
 from course_utils.display import views
+from course_utils.engine import memory
+from course_utils.engine.runner import to_array
 from course_utils.explorers.base import Explorer
 from course_utils.explorers.controls import control
 from course_utils.explorers.worker import Worker
-from course_utils.methods.all_layers import run_layers
 from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
 
 _NUM_CLASSES = 20  # on the slider
 
 
 class ClassifierExplorer(Explorer):
-    """A subclass has `_draw`, which shows what is there or calls `_compute`, and `_keep`.
+    """A subclass has `_draw`: it shows what the memory holds, or calls `_compute`.
 
     Args:
         classifier: `ImageClassifier`.
@@ -38,10 +37,11 @@ class ClassifierExplorer(Explorer):
         raise NotImplementedError
 
     def _show_picture(self):
-        _, logits = run_layers(self.classifier, self._network_image, [])
+        runner = runner_of(self.classifier)
+        logits = to_array(runner.logits_of(self._network_image))
         probabilities = to_probabilities(self.classifier, logits)
         self._ranking = views.rank_classes(self.classifier.class_names, logits, probabilities)
-        self._picture_key = hashlib.blake2b(self._network_image.tobytes()).digest()
+        self._picture_key = runner.picture_key(self._network_image)
         self.panels["input"].value = views.encode_picture(self._screen_image)
         self._set_class(int(logits.argmax()))
 
@@ -62,15 +62,18 @@ class ClassifierExplorer(Explorer):
             self.classes.value = index
         self._draw()
 
-    def _keep(self, work: Hashable, result: Any) -> None:
-        raise NotImplementedError
-
     def _compute(self, work: Hashable, compute: Callable, words: str) -> None:
-        """Start a computation unless it runs already, and say what it is."""
+        """Have a thread compute something and keep it in the memory, unless it does already.
+
+        Args:
+            work: The result's key in the memory.
+            compute: As for `Worker.start`.
+            words: What to tell meanwhile.
+        """
         self._say(words)
         if self._worker.is_busy_with(work):
             return
-        self.progress.layout.visibility = "visible"  # not set by the thread, which may come late
+        self.progress.layout.visibility = "visible"  # here: a thread might be late
         self._worker.start(work, compute)
 
     def _show_progress(self, share):
@@ -82,7 +85,7 @@ class ClassifierExplorer(Explorer):
 
     def _finish(self, work, result):
         with self._lock:
-            self._keep(work, result)
+            memory.keep(work, result)
             if self._worker.is_busy_with(work):
                 self._say("")
                 self._draw()
@@ -100,10 +103,3 @@ class ClassifierExplorer(Explorer):
         if error := self._error:
             self._error = None
             raise error
-
-
-def keep(entries: OrderedDict, key: Hashable, value: Any, count: int) -> None:
-    """Add to an `OrderedDict`, and drop its oldest entries."""
-    entries[key] = value
-    while len(entries) > count:
-        entries.popitem(last=False)

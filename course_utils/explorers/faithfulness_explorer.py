@@ -1,6 +1,5 @@
 """A slider over how much of a picture is covered, hottest pixels first."""
 
-from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import ipywidgets as widgets
@@ -9,7 +8,8 @@ from numpy.typing import NDArray
 
 from course_utils.display import views
 from course_utils.display.charts import chart_png
-from course_utils.explorers.classifier_explorer import ClassifierExplorer, keep
+from course_utils.engine import memory
+from course_utils.explorers.classifier_explorer import ClassifierExplorer
 from course_utils.explorers.controls import buttons, control, frame, panel
 from course_utils.methods.baselines import BASELINE_MAPS
 from course_utils.methods.covering import logits_of
@@ -20,7 +20,6 @@ from course_utils.networks.classifier import ImageClassifier
 FRACTIONS = np.linspace(0, 1, 29)
 START = 7  # a quarter is covered
 FILLS = "blur", "mean", "black"  # "road" takes many seconds
-_NUM_KEPT = 6  # some 9 MB each
 _CHART = 280, 340  # pixels
 MAPS = {row.title: key for key, row in METHODS.items()} | {
     name.capitalize(): name for name in BASELINE_MAPS
@@ -28,9 +27,9 @@ MAPS = {row.title: key for key, row in METHODS.items()} | {
 
 
 class _Key(NamedTuple):
-    """What is covered: the picture's hash, the class, the map's key, the fill."""
+    """What is covered: the network and its picture, the class, the map's key, the fill."""
 
-    picture: bytes
+    picture: tuple
     class_index: int
     map: str
     fill: str
@@ -67,7 +66,6 @@ class FaithfulnessExplorer(ClassifierExplorer):
 
     def __init__(self, classifier: ImageClassifier, image: Any):
         super().__init__(classifier, image)
-        self._results: OrderedDict[_Key, _Covered] = OrderedDict()
         self.map = buttons("Map", list(MAPS.items()))
         self.fill = buttons("Fill", FILLS)
         self.covered = control(
@@ -88,23 +86,16 @@ class FaithfulnessExplorer(ClassifierExplorer):
         columns = self._picture_columns(curves=1.2)
         return frame(*controls, self.colors, columns, self.words, self.progress, self.status)
 
-    def _let_go(self):
-        self._results.clear()
-
     def _draw(self):
         key = _Key(self._picture_key, self.classes.value, self.map.value, self.fill.value)
-        if key in self._results:
+        if result := memory.recall(key):
             self._stop()
-            self._results.move_to_end(key)
-            self._show(key, self._results[key])
+            self._show(key, result)
             return
         self._show_nothing(key)
         classifier, image = self.classifier, self._network_image
         words = f"Covering by {self.map.label} for {self.classes.label} ..."
         self._compute(key, lambda progress: _cover(classifier, image, key, progress), words)
-
-    def _keep(self, work, result):
-        keep(self._results, work, result, _NUM_KEPT)
 
     def _show(self, key, result):
         step = self.covered.value

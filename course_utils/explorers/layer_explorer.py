@@ -11,7 +11,6 @@ from course_utils.engine.runner import to_array
 from course_utils.explorers.base import Explorer
 from course_utils.explorers.controls import control, frame, panel
 from course_utils.explorers.uploads import page_panel
-from course_utils.methods.all_layers import run_layers
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 
@@ -41,7 +40,7 @@ class LayerExplorer(Explorer):
     ):
         runner = runner_of(classifier, preprocess_input)
         super().__init__(runner.input_size, image)
-        self.classifier, self._preprocess_input = classifier, preprocess_input
+        self.classifier, self._runner = classifier, runner
         self._fields = runner.receptive_fields
         self._kinds = {call.name: type(call.layer).__name__ for call in runner.graph.calls}
         self.layer = control(
@@ -67,22 +66,12 @@ class LayerExplorer(Explorer):
         return frame(*controls, self._picture_columns(page=1.6), self.words, self.status)
 
     def _show_picture(self):
-        self._let_go()
         self.panels["input"].value = views.encode_picture(self._screen_image)
         self._show_layer()
 
-    def _let_go(self):
-        self._outputs = None
-
     def _show_layer(self):
-        self._hold()
         name = self.layer.value
-        if self._outputs is None:
-            names = self.layer.options
-            self._outputs, _ = run_layers(
-                self.classifier, self._network_image, names, self._preprocess_input
-            )
-        self._maps = to_array(self._outputs[name])
+        self._maps = to_array(self._runner.all_layers(self._network_image)[name])
         count = self._maps.shape[-1]
         field = self._fields[name]
         self._layer_words = views.describe_layer(name, self._kinds[name], self._maps, field)

@@ -39,7 +39,7 @@ class Worker:
 
         Args:
             work: Which computation it is.
-            compute: Function that gets a function `progress`, see `weighted_input_gradients`.
+            compute: Function that gets a function `progress`, see `follow`.
         """
         self.stop()
         job = self._job = _Job(work, threading.Event())

@@ -1,7 +1,6 @@
 """Collections of pictures: one that needs no network, and one that is downloaded."""
 
 import contextlib
-import os
 import tarfile
 import tempfile
 import zipfile
@@ -99,28 +98,23 @@ def caltech101_folder() -> Path:
             _unpack(archive, folder)
         except OSError as error:
             raise DownloadError(disk_trouble(error, folder.parent)) from error
-        with contextlib.suppress(OSError):  # another's, in a shared cache
+        with contextlib.suppress(OSError):  # the folder may be someone else's
             archive.unlink()
     return folder
 
 
 def _unpack(archive, folder):
     """Write the pictures of Caltech-101's archive into a folder, which appears when it is whole."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="tmp") as temporary:
-        os.chmod(temporary, 0o755)  # as it is private; a shared cache must be readable
+    with (
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix="tmp") as temporary,
+        zipfile.ZipFile(archive) as outer,
+        outer.open(_CALTECH101_PICTURES) as packed,
+        tarfile.open(fileobj=packed, mode="r|gz") as pictures,
+    ):
         whole = Path(temporary, _CALTECH101)
-        with (
-            zipfile.ZipFile(archive) as outer,
-            outer.open(_CALTECH101_PICTURES) as packed,
-            tarfile.open(fileobj=packed, mode="r|gz") as pictures,
-        ):
-            for member in pictures:
-                kind, name = Path(member.name).parts[-2:]
-                if member.isfile() and name.endswith(".jpg") and not name.startswith("."):
-                    (whole / kind).mkdir(parents=True, exist_ok=True)
-                    (whole / kind / name).write_bytes(pictures.extractfile(member).read())
-        try:
-            whole.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # or another process was quicker
-                raise
+        for member in pictures:
+            kind, name = Path(member.name).parts[-2:]
+            if member.isfile() and name.endswith(".jpg") and not name.startswith("."):
+                (whole / kind).mkdir(parents=True, exist_ok=True)
+                (whole / kind / name).write_bytes(pictures.extractfile(member).read())
+        whole.rename(folder)

@@ -1,13 +1,13 @@
 """The 1000 ImageNet classes: names to indices and back, without a download."""
 
-import difflib
 import json
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from course_utils.arguments import is_whole_number
+from course_utils.arguments import is_whole_number, nearest
 
 
 class ImageNetClass(NamedTuple):
@@ -88,22 +88,34 @@ def search_classes(text: str) -> list[ImageNetClass]:
     """
     if not isinstance(text, str):
         raise ValueError(f"Search for a text such as 'shark', not {text!r}.")
+    classes = imagenet_classes()
+    return [classes[index] for index in search_names(text, [c.label for c in classes])]
+
+
+def search_names(text: str, names: Sequence[str]) -> list[int]:
+    """Find the names that contain `text`, in any spelling.
+
+    Args:
+        text: Part of a name.
+        names: What there is.
+
+    Returns:
+        Indices of names; those with `text` as whole words come first.
+    """
     wanted = _simplify(text)
-    if not wanted:
-        return []
-    found = [c for c in imagenet_classes() if wanted in _simplify(c.label)]
-    word = re.compile(rf"(?<![a-z]){re.escape(text.strip().lower().replace(' ', '_'))}(?![a-z])")
-    return sorted(found, key=lambda c: word.search(c.label.lower()) is None)
+    found = [i for i in range(len(names)) if wanted and wanted in _simplify(names[i])]
+    letter, part = r"[^\W\d_]", re.escape(text.strip().lower().replace(" ", "_"))
+    word = re.compile(f"(?<!{letter}){part}(?!{letter})")
+    return sorted(found, key=lambda i: word.search(names[i].lower().replace(" ", "_")) is None)
 
 
 def _simplify(name):
     """Drop case, spaces and punctuation, so that every spelling of a label looks the same."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 def _suggest(name):
-    labels = {_simplify(c.label): c.label for c in imagenet_classes()}
-    close = difflib.get_close_matches(_simplify(name), labels, n=3)
-    if close:
-        return f"The nearest labels are {', '.join(repr(labels[key]) for key in close)}."
+    near = nearest(name.strip().replace(" ", "_"), [c.label for c in imagenet_classes()])
+    if near:
+        return f"The nearest labels are {', '.join(map(repr, near))}."
     return "search_classes('part of a name') lists the labels that contain a text."

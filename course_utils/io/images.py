@@ -1,39 +1,32 @@
 """Read a picture from anywhere as RGB uint8."""
 
 import contextlib
-import difflib
-import errno
 import importlib.util
 import io
 import operator
 import os
 import re
-import reprlib
-import stat
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from course_utils.arguments import did_you_mean, quote
 from course_utils.io.downloads import fetch_bytes
 
-MAX_PIXELS = 40_000_000
 MAX_BYTES = 30_000_000
+_ORIENTATION = ExifTags.Base.Orientation
 
 # Raster formats only: others of Pillow's start a program (EPS) or accept almost any bytes (TGA).
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "PPM")
 
-_UPRIGHT = {  # EXIF orientation -> what makes the picture upright; 1 is upright already
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_NO_PICTURES = {  # how such a file begins, in lower case -> what it is, and what to do
+    rb"<!doctype html|<[^>]*html": "a web page (HTML). Copy the address of the picture itself.",
+    rb"(<\?xml[^>]*>\s*)?<svg": "an SVG drawing, which has no pixels. Export it as PNG.",
+    rb"....ftyp(heic|heix|mif1)": "a HEIC picture, which Pillow cannot read. Save it as JPEG.",
 }
 
 
@@ -92,7 +85,7 @@ def load_image(source: Any, size: tuple[int, int] | None = None) -> NDArray[np.u
 
     Raises:
         ImageError: No such sample or file, not a picture, damaged, pixels of a wrong shape or
-            range, more than `MAX_PIXELS` pixels or `MAX_BYTES` bytes. A `ValueError`.
+            range, a file of more than `MAX_BYTES` bytes or 89 megapixels. A `ValueError`.
         DownloadError: The address cannot be fetched. A `ValueError` too.
     """
     if size is not None:
@@ -108,11 +101,8 @@ def _check_size(size):
         height, width = map(operator.index, size)
     except (TypeError, ValueError):
         height = width = 0
-    if min(height, width) < 1 or height * width > MAX_PIXELS:
-        raise ImageError(
-            f"size must be (height, width), two positive integers with at most "
-            f"{MAX_PIXELS / 1e6:g} megapixels, got {reprlib.repr(size)}."
-        )
+    if min(height, width) < 1:
+        raise ImageError(f"size must be (height, width), two whole numbers, not {quote(size)}.")
     return height, width
 
 
@@ -121,19 +111,19 @@ def _read(source):
     if isinstance(source, str) and source in SAMPLES:
         return _read_sample(source)
     if isinstance(source, str) and re.match(r"\s*[a-z][a-z0-9+.-]+://", source, re.IGNORECASE):
-        return _decode(fetch_bytes(source.strip(), MAX_BYTES), _quote(source))
+        return _decode(fetch_bytes(source.strip(), MAX_BYTES), quote(source))
     if isinstance(source, (str, os.PathLike)):
-        return _decode(_read_file(source), _quote(os.fspath(source)))
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return _decode(source, "The data")
+        return _decode(_read_file(os.fspath(source)), quote(os.fspath(source)))
+    if isinstance(source, (bytes, bytearray, memoryview)):  # a widget sends a memoryview
+        return _decode(bytes(source), "The data")
     if isinstance(source, Image.Image):
-        with _pillow("The PIL image"):
+        with _faults_in_words("The PIL image"):
             return _to_rgb(source, "The PIL image")
     if hasattr(source, "__array__"):
         return _from_array(source)
     raise ImageError(
         "An image is a sample's name, a path, an http(s) address, bytes, a PIL image or an array, "
-        f"got {reprlib.repr(source)} of type {type(source).__name__}."
+        f"not {quote(source)} of type {type(source).__name__}."
     )
 
 
@@ -171,45 +161,30 @@ def _cat_and_coffee():
     return picture
 
 
-def _read_file(source):
+def _read_file(name):
     """Return the bytes of a file, or just enough of them to see that they are too many."""
-    path = os.path.expanduser(os.fspath(source))
+    path = os.path.expanduser(name)
+    if os.path.isdir(path):
+        raise ImageError(f"{quote(path)} is a folder. Give the path of a picture in it.")
     try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise ImageError(f"{_quote(path)} is a folder. Give the path of a picture in it.")
-        if not stat.S_ISREG(mode):  # a pipe or a device could keep us waiting forever
-            raise ImageError(f"{_quote(path)} is not a regular file.")
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
-    except ImageError:
-        raise
-    except PermissionError as error:
+    except FileNotFoundError as error:
         raise ImageError(
-            f"{_quote(path)} cannot be read: permission denied. Ask its owner for the right to."
+            f"There is no sample and no file named {quote(name)}. {did_you_mean(name, SAMPLES)}"
+            f"Samples: {', '.join(SAMPLES)}; for a file, check the path."
         ) from error
-    except (OSError, ValueError) as error:  # ValueError: a null byte, a lone surrogate
-        missing = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
-        if isinstance(error, OSError) and error.errno not in missing:
-            raise ImageError(f"{_quote(path)} cannot be read: {error.strerror}.") from error
-        raise ImageError(_unknown(os.fspath(source))) from error
-
-
-def _unknown(name):
-    nearest = difflib.get_close_matches(str(name).lower(), SAMPLES, n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(map(repr, nearest))}? " if nearest else ""
-    return (
-        f"There is no sample and no file named {_quote(name)}. {hint}"
-        f"Samples: {', '.join(SAMPLES)}; for a file, check the path."
-    )
+    except OSError as error:
+        raise ImageError(f"{quote(path)} cannot be read: {error.strerror}.") from error
 
 
 @contextlib.contextmanager
-def _pillow(what):
+def _faults_in_words(what):
     """Turn whatever Pillow raises for bad data into an `ImageError`, and drop its warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except ImageError:
         raise
@@ -218,8 +193,8 @@ def _pillow(what):
             f"{what} is not a picture in a format known here ({', '.join(FORMATS)}), or its "
             "beginning is damaged. Open it in another program and save it as PNG."
         ) from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(_too_many_pixels(what)) from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ImageError(f"{what} is too large. {error} Save a smaller copy.") from error
     except Exception as error:  # the decoders raise almost anything
         reason = str(error).rstrip(".") or type(error).__name__
         raise ImageError(
@@ -230,71 +205,61 @@ def _pillow(what):
 
 def _decode(data, what):
     """Decode the bytes of an image file to an RGB PIL image."""
-    data = data if isinstance(data, bytes) else bytes(data)
     if not data:
         raise ImageError(f"{what} is empty (0 bytes). Get a fresh copy of the picture.")
     if len(data) > MAX_BYTES:
         raise ImageError(
             f"{what} is larger than the {MAX_BYTES / 1e6:g} MB allowed. Save a smaller copy."
         )
-    _refuse_known_non_pictures(data, what)
-    with _pillow(what):
+    beginning = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for pattern, kind in _NO_PICTURES.items():
+        if re.match(pattern, beginning, re.DOTALL):
+            raise ImageError(f"{what} is {kind}")
+    with _faults_in_words(what):
         Image.init()
         formats = [name for name in FORMATS if name in Image.OPEN]  # AVIF is a build option
         with Image.open(io.BytesIO(data), formats=formats) as image:
             return _to_rgb(image, what)
 
 
-def _refuse_known_non_pictures(data, what):
-    head = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith(b"<!doctype html") or (head.startswith(b"<") and b"<html" in head):
-        raise ImageError(
-            f"{what} is a web page (HTML), not a picture. Copy the address of the picture itself."
-        )
-    if head.startswith(b"<") and b"<svg" in head:
-        raise ImageError(
-            f"{what} is an SVG drawing, made of shapes instead of pixels. Export it as PNG."
-        )
-    if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
-        raise ImageError(f"{what} is a HEIC picture, which Pillow cannot read. Save it as JPEG.")
-
-
 def _to_rgb(image, what):
     """Convert a PIL image of any mode to an upright RGB copy, transparency laid on white."""
-    _check_pixels(image.height, image.width, what)
     image.load()
-    orientation = _orientation(image)
-    if image.mode == "I" and image.format in ("PNG", "PPM"):  # 16 bits, held in 32
-        image = Image.fromarray(_to_uint8(np.asarray(image).astype(np.uint16), what))
-    elif image.mode[0] in "IF":  # 16-bit, 32-bit, float
-        image = Image.fromarray(_to_uint8(np.asarray(image), what))
+    original = image
+    if image.mode[0] in "IF":  # 16 or 32 bits a pixel, gray
+        image = Image.fromarray(_deep_gray(image, what))
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")
-    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+    return _upright(image.convert("RGB"), original)
 
 
-def _orientation(image):
-    """Read the EXIF orientation. A picture with unreadable EXIF stays as it is, as in a browser.
+def _deep_gray(image, what):
+    """Return the pixels of a gray picture with more than 8 bits as uint8 (H, W).
 
-    `ImageOps.exif_transpose` would also write the other EXIF tags anew, and fail on odd ones.
+    Pillow hands these out as they are stored: 0 may mean white, one value may mean transparent.
     """
+    stored = np.asarray(image)
+    if image.mode == "I" and image.format in ("PNG", "PPM"):  # 16 bits, held in 32
+        stored = stored.astype(np.uint16)
+    pixels = _to_uint8(stored, what)
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
+        pixels = 255 - pixels
+    if "transparency" in image.info:
+        pixels = np.where(stored == image.info["transparency"], np.uint8(255), pixels)
+    return pixels
+
+
+def _upright(rgb, original):
+    """Turn a picture as its EXIF data say. Unreadable data are passed over, as in a browser."""
+    exif = Image.Exif()  # with nothing else: Pillow would stop at any odd tag
     try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
+        exif[_ORIENTATION] = original.getexif().get(_ORIENTATION, 1)
+        rgb.info = {"exif": exif.tobytes()}
+        return ImageOps.exif_transpose(rgb)
     except Exception:
-        return 1
-
-
-def _check_pixels(height, width, what):
-    if height * width == 0:
-        raise ImageError(f"{what} has no pixels: height {height}, width {width}.")
-    if height * width > MAX_PIXELS:
-        raise ImageError(_too_many_pixels(what))
-
-
-def _too_many_pixels(what):
-    return f"{what} has more than the {MAX_PIXELS / 1e6:g} megapixels allowed. Save a smaller copy."
+        return rgb
 
 
 def _from_array(source):
@@ -315,9 +280,10 @@ def _from_array(source):
             "An image has shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), channels last; got an "
             f"array of shape {array.shape}."
         )
-    _check_pixels(*array.shape[:2], what)
+    if array.size == 0:
+        raise ImageError(f"{what} has no pixels: its shape is {array.shape}.")
     pixels = _to_uint8(array, what)
-    with _pillow(what):
+    with _faults_in_words(what):
         image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else pixels)
         return _to_rgb(image, what)
 
@@ -344,8 +310,3 @@ def _to_uint8(array, what):
     if kind == "f":
         array = np.rint(array.astype(np.result_type(array, np.float32)) * 255)
     return array.astype(np.uint8)
-
-
-def _quote(path):
-    text = repr(path)
-    return text if len(text) <= 200 else text[:150] + "…" + text[-40:]

@@ -1,16 +1,16 @@
 """Class activation maps: a layer's feature maps, weighted by what they do for a class.
 
 A formula takes feature maps and a logit's gradients at them, both float32 (h, w, channels), and
-returns a signed map (h, w). `class_activation_map` keeps what is positive and scales it.
+returns a signed map (h, w). `make_gradcam_heatmap` keeps what is positive and scales it.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_image
 from course_utils.engine.runner import to_array
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -72,67 +72,59 @@ def hires_cam(maps: FloatMap, gradients: FloatMap) -> FloatMap:
     return (maps * gradients).sum(axis=-1)
 
 
-def class_activation_map(
-    formula: Formula,
+FORMULAS: Mapping[str, Formula] = MappingProxyType(
+    {
+        "grad_cam": grad_cam,
+        "grad_cam++": grad_cam_plus_plus,
+        "layer_cam": layer_cam,
+        "hires_cam": hires_cam,
+    }
+)
+
+
+def make_gradcam_heatmap(
     classifier: ImageClassifier,
     image: NDArray[np.uint8],
     class_index: int | None = None,
     layer_name: str | None = None,
+    method: str = "grad_cam",
 ) -> FloatMap:
-    """Compute a class activation map by one of the formulas above.
+    """Show which regions of a picture speak for a class.
+
+    The gradient is that of the class's logit, since a probability near 1 has almost none. Another
+    class of the same picture costs only the layers behind `layer_name`.
 
     Args:
-        formula: One of the functions above.
-        classifier, image, class_index, layer_name: As in `make_gradcam_heatmap`.
+        classifier: `ImageClassifier`.
+        image: uint8 (H, W, 3), RGB.
+        class_index: int; None means the class that the network ranks first.
+        layer_name: A layer with feature maps; None means the last one,
+            `classifier.last_conv_layer_name`. tf-keras-vis calls it `penultimate_layer`.
+        method: "grad_cam", "grad_cam++", "layer_cam" or "hires_cam".
 
     Returns:
-        float32 (h, w) in [0, 1]. All zeros, and a warning, where nothing speaks for the class.
+        float32 (h, w) in [0, 1], one value for each position of the layer's feature maps, divided
+        by the largest. All zeros, and a warning, where nothing at the layer speaks for the class.
 
     Raises:
-        ValueError: As `make_gradcam_heatmap`.
+        ValueError: There is no such class, layer or method, `image` is not one picture, or what the
+            network makes of it is NaN or infinite.
+
+    Sources:
+        `METHODS[method].paper`.
     """
-    maps, gradients = maps_and_gradients(classifier, image, class_index, layer_name)
-    heatmap = keep_positive(formula(maps, gradients))
+    if not isinstance(method, str) or method not in FORMULAS:
+        raise ValueError(f"method must be one of {', '.join(FORMULAS)}, not {method!r}.")
+    runner = runner_of(classifier)
+    image, class_index = runner.check_request(image, class_index)
+    layer_name = runner.check_layer_name(layer_name)
+    if one_place := runner.explain_one_place(layer_name):
+        warnings.warn(one_place, stacklevel=2)
+    maps, gradients = map(to_array, runner.maps_and_gradients(image, layer_name, class_index))
+    heatmap = scale_to_unit(np.maximum(FORMULAS[method](maps, gradients), 0))
     if not heatmap.any():
         warnings.warn(
-            f"{formula.__name__} finds nothing that speaks for this class: the heatmap is all "
-            "zeros.",
-            stacklevel=3,
+            f"{method} finds nothing that speaks for this class: the heatmap is all zeros.",
+            stacklevel=2,
         )
     return heatmap
-
-
-def keep_positive(signed: FloatMap) -> FloatMap:
-    """Return a map's positive part, scaled to [0, 1].
-
-    Raises:
-        ValueError: The map holds NaN or infinite values.
-    """
-    return scale_to_unit(np.maximum(signed, 0))
-
-
-def maps_and_gradients(
-    classifier: ImageClassifier,
-    image: NDArray[np.uint8],
-    class_index: int | None = None,
-    layer_name: str | None = None,
-) -> tuple[FloatMap, FloatMap]:
-    """Return a layer's feature maps and the gradient of a class's logit with respect to them.
-
-    Args:
-        classifier, image, class_index, layer_name: As in `make_gradcam_heatmap`.
-
-    Returns:
-        Tuple of two float32 (h, w, channels).
-
-    Raises:
-        ValueError: There is no such class or layer, or `image` is not one picture.
-    """
-    runner = runner_of(classifier)
-    class_index, layer_name = (
-        runner.check_class_index(class_index),
-        runner.check_layer_name(layer_name),
-    )
-    boundary = runner.up_to_layer(runner.inputs(check_image(image)), layer_name)
-    gradients = runner.gradient_from_layer(boundary, layer_name, class_index)
-    return to_array(boundary[0]), to_array(gradients)

@@ -38,8 +38,8 @@ def painter(picture: NDArray[np.uint8], fill: str) -> Callable[[Mask], NDArray[n
     Args:
         picture: uint8 (h, w, 3).
         fill: "blur" covers with the blurred picture, "mean" with its mean color, "black" with
-            black, "road" with what `impute` guesses from the rest, and noise. Of a picture that is
-            all covered, "road" leaves the mean color.
+            black, "road" with what `impute` guesses from the rest, plus noise; where the whole
+            picture is covered, with its mean color.
 
     Raises:
         ValueError: There is no such fill.
@@ -67,11 +67,11 @@ def logits_of(
     classifier: ImageClassifier,
     pictures: Iterable[NDArray[np.uint8]],
     count: int,
-    progress: Progress,
+    progress: Progress = False,
 ) -> NDArray[np.float32]:
     """Return the logits, float32 (count, classes), of `count` pictures uint8 (h, w, 3).
 
-    They are taken when their batch is due. `progress` is as in `follow`.
+    Pictures are drawn from the iterable batch by batch. `progress` is as in `follow`.
 
     Raises:
         ValueError: Some are NaN or infinite.

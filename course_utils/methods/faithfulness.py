@@ -1,6 +1,6 @@
 """Is a heatmap faithful to the network? Cover the hottest pixels first, and watch the class.
 
-All that counts of a heatmap is the order of its pixels.
+Only the order of a heatmap's pixels matters here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,16 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_image, is_number, is_whole_number
+from course_utils.arguments import check_count, check_image, is_number
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
-from course_utils.methods.progress import Progress
 from course_utils.methods.scaling import resize_heatmap
 from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
 
 
 class FaithfulnessCurve(NamedTuple):
-    """What a network says of a class while more and more of a picture is covered, or shown.
+    """What a network makes of a class while more and more of a picture is covered, or shown.
 
     Attributes:
         fractions: float64 (num_steps + 1,), from 0 to 1: the share of the pixels that are covered
@@ -44,27 +43,24 @@ def deletion_curve(
     class_index: int | None = None,
     num_steps: int = 28,
     fill: str = "blur",
-    progress: Progress = False,
 ) -> FaithfulnessCurve:
     """Cover a picture step by step, the hottest pixels first, and follow a class.
 
-    If the heatmap is right, the class falls early: a small area is good. Never read one number
-    alone. A map that knows nothing of the network, such as edges or the distance to the center,
-    may do as well, and another fill may turn the order of two maps around.
+    If the heatmap is right, the class falls early, so a small area is good. Never read one number
+    alone: a map that knows nothing of the network, such as edges or the distance to the center, may
+    do as well, and another fill may reverse the order of two maps.
 
     Args:
         classifier: `ImageClassifier`.
         image: uint8 (H, W, 3), RGB.
-        heatmap: Real numbers (h, w) of any size and range, stretched over the network's input. Of
-            pixels that are equally hot, which a map with many zeros has, those further up come
-            first, and those further left.
+        heatmap: Real numbers (h, w) of any size and range, stretched over the network's input.
+            Among equally hot pixels, of which a map with many zeros has plenty, the upper ones come
+            first, and of these those on the left.
         class_index: int; None means the class that the network ranks first on the whole picture.
         num_steps: How many steps, 1 or more, each of the same number of pixels, but for rounding.
         fill: What covers a pixel: "blur" (the picture itself, blurred), "mean" (its mean color),
             "black", or "road": each pixel a weighted mean of its neighbors, and noise. "road" is
             the least unnatural and takes some ten times as long.
-        progress: Whether to show a progress bar; or a function that takes the sequence of batches
-            and yields it, as tqdm does. What it raises stops the computation.
 
     Returns:
         `FaithfulnessCurve` with .fractions, .probabilities, .logits and .area. Its first point is
@@ -78,7 +74,7 @@ def deletion_curve(
         Petsiuk et al., RISE, https://arxiv.org/abs/1806.07421; "road": Rong et al.,
         https://arxiv.org/abs/2202.00449.
     """
-    return _curve(classifier, image, heatmap, class_index, num_steps, fill, progress, rest=False)
+    return _curve(classifier, image, heatmap, class_index, num_steps, fill, rest=False)
 
 
 def insertion_curve(
@@ -88,15 +84,14 @@ def insertion_curve(
     class_index: int | None = None,
     num_steps: int = 28,
     fill: str = "blur",
-    progress: Progress = False,
 ) -> FaithfulnessCurve:
     """Uncover a picture step by step, the hottest pixels first, and follow a class.
 
-    If the heatmap is right, the class rises early: a large area is good. What `deletion_curve` says
-    of reading one number alone holds here, too.
+    If the heatmap is right, the class rises early, so a large area is good. Don't read one number
+    alone here either.
 
     Args:
-        classifier, image, heatmap, class_index, num_steps, fill, progress: As in `deletion_curve`.
+        classifier, image, heatmap, class_index, num_steps, fill: As in `deletion_curve`.
 
     Returns:
         `FaithfulnessCurve` with .fractions, .probabilities, .logits and .area. Its first point is
@@ -108,7 +103,7 @@ def insertion_curve(
     Sources:
         Those of `deletion_curve`.
     """
-    return _curve(classifier, image, heatmap, class_index, num_steps, fill, progress, rest=True)
+    return _curve(classifier, image, heatmap, class_index, num_steps, fill, rest=True)
 
 
 def cover(
@@ -156,19 +151,16 @@ def covered_pictures(
     return (paint(ranks >= count if rest else ranks < count) for count in counts)
 
 
-def _curve(classifier, image, heatmap, class_index, num_steps, fill, progress, rest):
+def _curve(classifier, image, heatmap, class_index, num_steps, fill, rest):
     runner = runner_of(classifier)
-    class_index = runner.check_class_index(class_index)
-    image = check_image(image)
-    if not is_whole_number(num_steps, 1, 100_000):
-        raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps!r}.")
-    if class_index is None:
-        class_index = runner.first_ranked(runner.inputs(image))
+    image, class_index = runner.check_request(image, class_index)
+    num_steps = check_count("num_steps", num_steps)
+    class_index = runner.first_ranked(image) if class_index is None else class_index
     picture = load_image(image, classifier.input_size)
     size = picture[..., 0].size
-    fractions = np.rint(np.linspace(0, size, int(num_steps) + 1)) / size
+    fractions = np.rint(np.linspace(0, size, num_steps + 1)) / size
     pictures = covered_pictures(picture, heatmap, fractions, fill, rest)
-    logits = logits_of(classifier, pictures, len(fractions), progress)
+    logits = logits_of(classifier, pictures, len(fractions))
     return curve_of(classifier, fractions, logits, class_index)
 
 

@@ -28,6 +28,8 @@ def get_feature_maps(
 
     Returns:
         dict from layer name to float32 (height, width, channels), in the order of `layer_names`.
+        Batch normalization is folded into the convolution before it unless that convolution is
+        asked for, too: in the seventh digit the values may differ from those of `keras.Model`.
 
     Raises:
         ValueError: There is no such layer, it has no height and width, or `image` is not one
@@ -37,5 +39,5 @@ def get_feature_maps(
     if layer_names is None:
         layer_names = runner.feature_map_shapes
     names = runner.check_layer_names(layer_names)
-    outputs = runner.feature_maps(runner.inputs(check_image(image)), names)
+    outputs = runner.outputs(runner.inputs(check_image(image)), names)
     return {name: np.array(to_array(maps)) for name, maps in zip(names, outputs, strict=True)}

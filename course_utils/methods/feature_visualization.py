@@ -7,13 +7,14 @@ Visualization, https://doi.org/10.23915/distill.00007.
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import is_whole_number
+from course_utils.arguments import check_count, check_finite, is_whole_number
 from course_utils.backend import keras, tf
-from course_utils.methods.progress import Progress, follow
+from course_utils.engine.graph import needed_calls, output_of
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 _SMALLEST, _LARGEST = 16, 1024  # pixels; a larger picture takes minutes
@@ -21,6 +22,7 @@ _LEAST_DEFAULT = 64
 _VIEW = 2 / 3  # of the picture's height and width: what the network sees at once
 _WINDOWS = 0.5, 0.85  # of them: what is scaled to that
 _START, _RATE = 0.01, 0.1
+_LEAK = 0.05  # what a negative value counts
 _DECAYS = 0.9, 0.999  # of Adam, https://arxiv.org/abs/1412.6980
 # What the three kinds of waves do to red, green and blue: brightness, orange against blue, and
 # magenta against green. These are the principal directions of ImageNet's colors, each as long as
@@ -36,7 +38,6 @@ def visualize_channel(
     num_steps: int = 128,
     seed: int = 0,
     preprocess_input: Callable | None = None,
-    progress: Progress = False,
 ) -> NDArray[np.uint8]:
     """Make a picture that drives a channel's mean up.
 
@@ -53,8 +54,6 @@ def visualize_channel(
         seed: int; the same seed gives the same picture, another one another.
         preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
             its input. It multiplies colors and adds, as most do. An `ImageClassifier` has its own.
-        progress: Whether to show a progress bar; or a function that takes the sequence of steps and
-            yields it, as tqdm does. What it raises stops the computation.
 
     Returns:
         uint8 (size, size, 3), RGB. Noise, and a warning, where no picture changes the channel.
@@ -78,7 +77,7 @@ def visualize_channel(
     field = runner.receptive_fields[layer_name] or runner.input_size
     default = tuple(map(_default_length, field, runner.input_size))
     size = _check_size(size, default)
-    return _ascend(runner, layer_name, int(channel), size, num_steps, seed, progress)
+    return _ascend(runner, layer_name, int(channel), size, num_steps, seed)
 
 
 def visualize_class(
@@ -87,7 +86,6 @@ def visualize_class(
     size: int | None = None,
     num_steps: int = 128,
     seed: int = 0,
-    progress: Progress = False,
 ) -> NDArray[np.uint8]:
     """Make a picture that drives a class's logit up.
 
@@ -98,7 +96,7 @@ def visualize_class(
         class_index: int.
         size: As in `visualize_channel`; None means half as much again as `classifier.input_size`,
             since the network sees two thirds of height and width at once.
-        num_steps, seed, progress: As in `visualize_channel`.
+        num_steps, seed: As in `visualize_channel`.
 
     Returns:
         uint8 (size, size, 3), RGB; (336, 336, 3) for the embedded network.
@@ -114,7 +112,7 @@ def visualize_class(
         raise ValueError("class_index is missing: class_index('flamingo') finds that of a name.")
     index = runner.check_class_index(class_index)
     default = tuple(round(length / _VIEW) for length in runner.input_size)
-    return _ascend(runner, None, index, _check_size(size, default), num_steps, seed, progress)
+    return _ascend(runner, None, index, _check_size(size, default), num_steps, seed)
 
 
 def _default_length(field, largest):
@@ -132,19 +130,18 @@ def _check_size(size, default):
     return int(size), int(size)
 
 
-def _ascend(runner, layer_name, index, size, num_steps, seed, progress):
+def _ascend(runner, layer_name, index, size, num_steps, seed):
     """Climb up the mean of a layer's channel, or for the layer None a class's logit.
 
     Each step looks through another window, and the network sees two thirds of (height, width).
     """
-    if not is_whole_number(num_steps, 1, 100_000):
-        raise ValueError(f"num_steps must be a whole number from 1 to 100000, not {num_steps!r}.")
+    num_steps = check_count("num_steps", num_steps)
     generator = np.random.default_rng(seed)
     view = tuple(round(_VIEW * length) for length in size)
     shape = (2, 3, size[0], size[1] // 2 + 1)
     waves = tf.constant(_START * generator.standard_normal(shape), tf.float32)
     moments, silent = tf.zeros((2, *shape)), True
-    for step in follow(range(int(num_steps)), progress, "steps"):
+    for step in range(num_steps):
         window = _random_window(generator)
         with tf.GradientTape() as tape:
             tape.watch(waves)
@@ -155,25 +152,76 @@ def _ascend(runner, layer_name, index, size, num_steps, seed, progress):
         waves, moments = _adam(waves, moments, slope, tf.constant(step + 1, tf.float32))
     if silent:
         warnings.warn("Nothing has moved the picture: it is the start's noise.", stacklevel=3)
-    picture = np.asarray(_picture(waves, size))[0]
-    if not np.isfinite(picture).all():
-        raise ValueError(
-            "The network's output is NaN or infinite for this picture, or its gradient is. Did its "
-            "training diverge, or is the size too small for its layers?"
-        )
+    picture = check_finite(
+        np.asarray(_picture(waves, size))[0],
+        "The network's output for this picture, or its gradient,",
+        "Did its training diverge, or is the size too small for its layers?",
+    )
     return np.uint8(np.round(255 * picture))
 
 
 def _gradient_at(inputs, size, runner, layer_name, index):
     """Return the gradient at the network's input, or say that it can't take one of this size."""
     try:
-        return runner.mean_gradient(inputs, layer_name, index)
+        return _mean_gradient(runner, inputs, layer_name, index)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         (height, width), (_, rows, columns, _) = size, inputs.shape
         raise ValueError(
             f"The network can't take {rows} x {columns} pixels, what it would see at once of "
             f"{height} x {width}. Leave out size: a class gets one that fits any network."
         ) from error
+
+
+def _mean_gradient(runner, inputs, layer_name, index):
+    """Return the gradient (1, h, w, C) of a channel's mean, or for the layer None of a logit.
+
+    A channel's negative values count a twentieth, also where a ReLU makes them 0: a channel that is
+    silent at first could not wake up otherwise.
+    """
+
+    def build():
+        graph = runner.graph
+        calls, target = graph.calls, graph.output
+        if layer_name is not None:
+            calls, target = _before_relu(graph, layer_name)
+
+        def gradient(index, inputs):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(inputs)
+                [outputs] = runner.run(calls, [(graph.input, inputs)], [target])
+                values = tf.gather(outputs, index, axis=-1)
+                if layer_name is not None:
+                    values = tf.nn.leaky_relu(values, _LEAK)
+                mean = tf.reduce_mean(values)
+            return tape.gradient(mean, inputs, unconnected_gradients="zero")
+
+        pictures = tf.TensorSpec((1, None, None, graph.input.shape[-1]), tf.float32)
+        return gradient, [tf.TensorSpec((), tf.int32), pictures]
+
+    compute = runner.compiled(("mean gradient", layer_name), build, often=True)
+    return compute(tf.constant(index, tf.int32), inputs)
+
+
+def _before_relu(graph, layer_name):
+    """Return the calls up to what a layer's ReLU gets, and that tensor; without a ReLU, all."""
+    target = output_of(graph, layer_name)
+    calls = needed_calls(graph.calls, [target])
+    last = calls[-1]
+    has_relu = getattr(last.layer, "activation", None) is keras.activations.relu
+    if isinstance(last.layer, keras.layers.ReLU) or (
+        has_relu and isinstance(last.layer, keras.layers.Activation)
+    ):
+        return calls[:-1], last.inputs[0]
+    if has_relu and type(last.layer) is keras.layers.Conv2D:
+        calls[-1] = last._replace(function=partial(_convolve, last.layer))
+    return calls, target
+
+
+def _convolve(layer, inputs):
+    """Apply a convolution without its activation, in the precision in which the layer computes."""
+    inputs, kernel = (keras.ops.cast(x, layer.compute_dtype) for x in (inputs, layer.kernel))
+    outputs = layer.convolution_op(inputs, kernel)
+    return outputs + keras.ops.cast(layer.bias, outputs.dtype) if layer.use_bias else outputs
 
 
 def _random_window(generator):

@@ -6,10 +6,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_image, is_whole_number
+from course_utils.arguments import is_whole_number
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
-from course_utils.methods.progress import Progress
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 
@@ -20,12 +19,12 @@ def occlusion_map(
     size: int | None = None,
     stride: int | None = None,
     fill: str = "mean",
-    progress: Progress = False,
 ) -> NDArray[np.float32]:
     """Show how much a class's logit falls when a square covers a place of the picture.
 
-    No gradient is taken: this is the slow answer that gradients approximate. What one square
-    can't cover has no place in it: of two cats, either is enough, and neither lights up.
+    It takes no gradient, but a forward pass for each square. What one square can't cover doesn't
+    show: of two cats, either is enough, and neither lights up. Squares at the border are cut off by
+    it, so what lies there is underestimated.
 
     Args:
         classifier: `ImageClassifier`.
@@ -37,8 +36,6 @@ def occlusion_map(
             None means half of `size`. Half the stride takes four times as long.
         fill: What covers: "mean" (the picture's mean color, the usual gray square), "blur", "black"
             or "road", as in `deletion_curve`.
-        progress: Whether to show a progress bar; or a function that takes the sequence of batches
-            and yields it, as tqdm does. What it raises stops the computation.
 
     Returns:
         float32 (h, w), one value for each square, signed, in logits: positive where the place
@@ -53,19 +50,17 @@ def occlusion_map(
         Zeiler and Fergus, https://arxiv.org/abs/1311.2901.
     """
     runner = runner_of(classifier)
-    class_index = runner.check_class_index(class_index)
-    inputs = runner.inputs(check_image(image))
+    image, class_index = runner.check_request(image, class_index)
     height, width = classifier.input_size
     size = _check_pixels("size", size, max(1, min(height, width) // 4), max(height, width))
     stride = _check_pixels("stride", stride, max(1, size // 2), max(height, width))
-    if class_index is None:
-        class_index = runner.first_ranked(inputs)
+    class_index = runner.first_ranked(image) if class_index is None else class_index
     rows, columns = _squares(height, size, stride), _squares(width, size, stride)
     picture = load_image(image, classifier.input_size)
     paint = painter(picture, fill)
     covered = (paint(row[:, np.newaxis] & column) for row in rows for column in columns)
     count = 1 + len(rows) * len(columns)
-    logits = logits_of(classifier, chain([picture], covered), count, progress)[:, class_index]
+    logits = logits_of(classifier, chain([picture], covered), count)[:, class_index]
     return (logits[0] - logits[1:]).reshape(len(rows), len(columns))
 
 

@@ -10,10 +10,18 @@ from numpy.typing import NDArray
 
 from course_utils.arguments import is_whole_number
 from course_utils.backend import keras, tf
-from course_utils.engine.graph import is_network, run_calls, trace_calls
+from course_utils.engine.graph import (
+    as_functional,
+    has_call_of_keras,
+    is_network,
+    rebuild,
+    run_calls,
+    trace_calls,
+    twin,
+)
 from course_utils.io.images import load_image, sample_image_names
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.weights import random_state_kept
+from course_utils.networks.registry import random_state_kept
 
 
 def randomized_copies(
@@ -49,7 +57,7 @@ def randomized_copies(
         Adebayo et al., Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292, cascading
         randomization.
     """
-    runner_of(classifier)  # says so if it is none
+    runner_of(classifier)  # raises if it is no classifier
     if not is_whole_number(seed, 0):
         raise ValueError(f"seed must be a whole number, 0 or more, not {seed!r}.")
     with_kernel = _layers_with_kernel(classifier.model)
@@ -73,26 +81,27 @@ def randomized_copies(
 def _layers_with_kernel(model):
     """Return the names of the layers that have one, each once, in the order of their first call."""
     calls = [call for call in trace_calls(model).calls if not is_network(call.layer)]
-    with_kernel = [c for c in calls if any(len(w.shape) > 1 for w in c.layer.weights)]
+    with_kernel = [c for c in calls if any(len(w.shape) > 1 for w in _weights_of(c.layer))]
     return list(dict.fromkeys(call.name for call in with_kernel))
 
 
+def _weights_of(layer):
+    return getattr(layer, "weights", [])
+
+
 def _randomized_from(layer_name, classifier, inputs, seed):
-    """Return a copy in which a layer and all that come after it are as before training."""
-    gc.collect()  # a network is a circle of references: the copies before the last would stay
+    """Return a copy in which a layer and all that come after it are as before training.
+
+    The layers that have forgotten nothing share their variables with the network itself.
+    """
+    gc.collect()  # networks refer to themselves in circles: the copies before would stay
+    calls = trace_calls(classifier.model).calls
+    start = [call.name for call in calls].index(layer_name)
     with random_state_kept():
-        # Keras draws the seeds of initializers from it. A number alone might be what the network
-        # was seeded with before its training: it would go back to where it began.
-        random.seed(f"randomized_copies {seed}")
-        copy = keras.models.clone_model(classifier.model)
+        fresh = _draw_anew(calls, calls[start:], seed)
+        copy = _rebuilt(classifier.model, fresh)
     graph = trace_calls(copy)
-    start = [call.name for call in graph.calls].index(layer_name)
-    kept, forgotten = graph.calls[:start], graph.calls[start:]
-    anew = {id(w) for c in forgotten if not is_network(c.layer) for w in c.layer.weights}
-    for weights, trained in zip(copy.weights, classifier.model.weights, strict=True):
-        if id(weights) not in anew:
-            weights.assign(trained)
-    calls = [*kept, *map(_measuring, forgotten)]
+    calls = [*graph.calls[:start], *map(_measuring, graph.calls[start:])]
     # Compiled, also what a layer computes on its way is let go at once: 0.1 GB less.
     tf.function(lambda batch: run_calls(calls, [(graph.input, batch)], [graph.output]))(inputs)
     return ImageClassifier(
@@ -102,6 +111,66 @@ def _randomized_from(layer_name, classifier, inputs, seed):
         classifier.class_names,
         classifier.input_size,
     )
+
+
+def _draw_anew(calls, forgotten, seed):
+    """Return {id of a layer to forget: a layer like it, which will draw its weights when called}.
+
+    Keras draws the seeds of initializers from Python's generator. A number alone might be what the
+    network was seeded with before its training: it would go back to where it began.
+    """
+    random.seed(f"randomized_copies {seed}")
+    forgetting = {id(call.layer) for call in forgotten}
+    fresh = {}
+    for layer in {id(call.layer): call.layer for call in calls}.values():
+        if not _weights_of(layer) or isinstance(layer, keras.layers.Normalization):
+            continue
+        if is_network(layer) or not (has_call_of_keras(layer) or id(layer) in forgetting):
+            continue
+        state = random.getstate()
+        if not has_call_of_keras(layer):  # leaves the draws of Keras's layers as they are
+            random.seed(f"randomized_copies {seed} {layer.name}")
+        made = _like(layer)
+        if not has_call_of_keras(layer):
+            random.setstate(state)
+        if id(layer) in forgetting:
+            fresh[id(layer)] = made
+    return fresh
+
+
+def _like(layer):
+    """Make a layer with the options of another, but for the seeds of its initializers."""
+    try:
+        return type(layer).from_config(_reseeded(layer.get_config()))
+    except (NotImplementedError, TypeError) as error:
+        raise ValueError(
+            f"Layer {layer.name!r} can't draw its weights anew: its class {type(layer).__name__} "
+            "needs a get_config() that returns the arguments of its __init__()."
+        ) from error
+
+
+def _reseeded(config):
+    if isinstance(config, dict):
+        return {
+            key: random.getrandbits(31) if key == "seed" and value is not None else _reseeded(value)
+            for key, value in config.items()
+        }
+    return [_reseeded(value) for value in config] if isinstance(config, list) else config
+
+
+def _rebuilt(model, fresh):
+    """Build a network anew with the layers `fresh` in place of those that they stand for.
+
+    The others are on the same variables, for they stay as they are.
+    """
+    made = dict(fresh)
+
+    def call(layer, *args, **kwargs):
+        if id(layer) not in made:
+            made[id(layer)] = _rebuilt(layer, made) if is_network(layer) else twin(layer)
+        return made[id(layer)](*args, **kwargs)
+
+    return rebuild(as_functional(model), call)
 
 
 def _measuring(call):

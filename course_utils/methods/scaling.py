@@ -1,8 +1,12 @@
 """Scaling a map: its values to [0, 1], its size to that of a picture."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from course_utils.arguments import check_finite
 
 
 def scale_to_unit(values: NDArray) -> NDArray[np.float32]:
@@ -11,16 +15,11 @@ def scale_to_unit(values: NDArray) -> NDArray[np.float32]:
     Raises:
         ValueError: The largest value is NaN or infinite.
     """
-    largest = values.max()
-    if not np.isfinite(largest):
-        raise ValueError(
-            "The network's output for this picture is NaN or infinite, or its gradient is: there "
-            "is nothing to show. Did its training diverge?"
-        )
+    largest = check_finite(values.max(), "The network's output for this picture, or its gradient,")
     return np.asarray(values / (largest or 1), np.float32)
 
 
-def resize_heatmap(heatmap: NDArray, size: tuple[int, int]) -> NDArray[np.float32]:
+def resize_heatmap(heatmap: NDArray, size: Sequence[int]) -> NDArray[np.float32]:
     """Stretch a heatmap over a picture: bilinear, with half-pixel centers.
 
     Cell (row, column) of an h x w map covers its own part of the picture, and its value stands in
@@ -28,7 +27,7 @@ def resize_heatmap(heatmap: NDArray, size: tuple[int, int]) -> NDArray[np.float3
 
     Args:
         heatmap: Real numbers (h, w).
-        size: (height, width) of the picture.
+        size: (height, width) of the picture; its shape, `image.shape`, will do.
 
     Returns:
         float32 (height, width), within the heatmap's range.
@@ -36,7 +35,7 @@ def resize_heatmap(heatmap: NDArray, size: tuple[int, int]) -> NDArray[np.float3
     Raises:
         ValueError: `heatmap` has another shape or type.
     """
-    height, width = size
+    height, width = size[:2]
     picture = Image.fromarray(np.asarray(check_heatmap(heatmap), np.float32))
     return np.array(picture.resize((width, height), Image.Resampling.BILINEAR))
 

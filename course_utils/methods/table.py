@@ -8,17 +8,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
-from course_utils.methods.class_activation import (
-    Formula,
-    class_activation_map,
-    grad_cam,
-    grad_cam_plus_plus,
-    hires_cam,
-    layer_cam,
-)
-from course_utils.methods.integrated_gradients import integrated_magnitude
-from course_utils.methods.saliency import compute_saliency_map
-from course_utils.methods.smooth_grad import smooth_grad
+from course_utils.methods.class_activation import FORMULAS, Formula, make_gradcam_heatmap
+from course_utils.methods.gradients import compute_saliency_map, integrated_magnitude, smooth_grad
 
 
 class Method(NamedTuple):
@@ -45,42 +36,46 @@ class Method(NamedTuple):
     num_gradients: int = 1
 
 
-def _at_layer(title, paper, formula, answers, misleads):
-    """A row for a class activation map."""
-    compute = partial(class_activation_map, formula)
-    return Method(title, paper, compute, answers, misleads, formula)
-
+_AT_LAYER = {  # title, paper, answers, misleads
+    "grad_cam": (
+        "Grad-CAM",
+        "https://arxiv.org/abs/1610.02391",
+        "which region speaks for the class, less what speaks against it",
+        "outlines; small objects",
+    ),
+    "grad_cam++": (
+        "Grad-CAM++",
+        "https://arxiv.org/abs/1710.11063",
+        "which regions speak for the class at all",
+        "what speaks against the class, which it leaves out",
+    ),
+    "layer_cam": (
+        "LayerCAM",
+        "https://doi.org/10.1109/TIP.2021.3089943",
+        "the same, place by place, also at earlier layers",
+        "what speaks against the class, which it leaves out",
+    ),
+    "hires_cam": (
+        "HiResCAM",
+        "https://arxiv.org/abs/2011.08891",
+        "which places the logit is made of (exactly so before a single linear layer)",
+        "as coarse as its layer; at early layers, noise",
+    ),
+}
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
-        "grad_cam": _at_layer(
-            "Grad-CAM",
-            "https://arxiv.org/abs/1610.02391",
-            grad_cam,
-            "which region speaks for the class, less what speaks against it",
-            "outlines; small objects",
-        ),
-        "grad_cam++": _at_layer(
-            "Grad-CAM++",
-            "https://arxiv.org/abs/1710.11063",
-            grad_cam_plus_plus,
-            "which regions speak for the class at all",
-            "what speaks against the class, which it leaves out",
-        ),
-        "layer_cam": _at_layer(
-            "LayerCAM",
-            "https://doi.org/10.1109/TIP.2021.3089943",
-            layer_cam,
-            "the same, place by place, also at earlier layers",
-            "what speaks against the class, which it leaves out",
-        ),
-        "hires_cam": _at_layer(
-            "HiResCAM",
-            "https://arxiv.org/abs/2011.08891",
-            hires_cam,
-            "which places the logit is made of (exactly so before a single linear layer)",
-            "as coarse as its layer; at early layers, noise",
-        ),
+        key: Method(
+            title,
+            paper,
+            partial(make_gradcam_heatmap, method=key),
+            answers,
+            misleads,
+            FORMULAS[key],
+        )
+        for key, (title, paper, answers, misleads) in _AT_LAYER.items()
+    }
+    | {
         "saliency": Method(
             "Saliency",
             "https://arxiv.org/abs/1312.6034",

@@ -1,6 +1,7 @@
 """A Keras network that names what is in a picture."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from reprlib import repr as shortened
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -12,9 +13,16 @@ from scipy.special import expit, softmax
 
 from course_utils.arguments import check_image, is_whole_number
 from course_utils.backend import keras, tf
-from course_utils.engine.graph import Graph, as_functional, trace_calls
+from course_utils.engine.graph import (
+    Graph,
+    as_functional,
+    check_one_input_and_output,
+    has_call_of_keras,
+    rebuild,
+    trace_calls,
+)
 from course_utils.engine.layers import key_layer_names
-from course_utils.engine.logits import build_logits_model, ends_in_sigmoid
+from course_utils.engine.logits import End, build_logits_model
 from course_utils.engine.runner import Runner
 from course_utils.io.imagenet import imagenet_classes
 
@@ -51,12 +59,15 @@ class ImageClassifier:
             contrary, class 0. Gray pictures (N, h, w, 1) are an input as well.
         preprocess_input: Function from float32 RGB (N, h, w, 3) in [0, 255], or gray (N, h, w, 1),
             to the network's input. None: the network takes [0, 255] as it is.
-        class_names: What to call the classes, in the order of the outputs. None: ImageNet's labels
-            for 1000 classes, otherwise "class 0", "class 1", ...
+        class_names: What to call the classes, in the order of the outputs, or a dict that numbers
+            them: {0: "cat"} or {"cat": 0}. One name says that the single output is a value, as of
+            a regression, and no logit. None: ImageNet's labels for 1000 classes, otherwise
+            "class 0", "class 1", ...
         input_size: (height, width), for a network that leaves it open.
 
     Raises:
-        ValueError: The network is of another kind, or the names or the size do not fit it.
+        ValueError: The network is of another kind, or the names or the size do not fit it; or for
+            two made pictures it gives other answers than its layers one by one.
     """
 
     def __init__(
@@ -68,19 +79,21 @@ class ImageClassifier:
         input_size: tuple[int, int] | None = None,
     ):
         _check_function(preprocess_input)
-        logits_model = build_logits_model(_with_size(as_functional(model), input_size))
-        outputs = logits_model.output_shape
+        names = _in_order(class_names)
+        is_value = names is not None and len(names) == 1
+        functional = as_functional(model)
+        check_one_input_and_output(functional)
+        logits_model, end = build_logits_model(_with_size(functional, input_size), is_value)
         graph = trace_calls(logits_model)
         check_pictures(graph)
-        if len(outputs) != 2:
-            raise ValueError(f"The network's output must be (N, classes), not {outputs}.")
         self.name = name
         self.model = model
         self.logits_model = logits_model
         self.preprocess_input = preprocess_input
-        self.class_names = _check_names(class_names, outputs[-1])
-        self._has_sigmoids = ends_in_sigmoid(model)
+        self.class_names = _check_names(names, logits_model.output_shape[-1])
+        self._end = end
         self._runner = Runner(graph, self.preprocess)
+        _compare_with_model(self)
 
     def __repr__(self):
         return f"<ImageClassifier {self.name}: {self.model.count_params():,} parameters>"
@@ -92,23 +105,27 @@ class ImageClassifier:
 
     @property
     def num_classes(self) -> int:
-        """How many classes the network tells apart."""
+        """How many classes the network tells apart; 1 for a value."""
         return self.logits_model.output_shape[-1]
 
     @property
-    def conv_layer_names(self) -> list[str]:
-        """For each convolution, the layer that gives its feature maps as later layers see them.
+    def has_probabilities(self) -> bool:
+        """Whether `predict` gives probabilities, and not the value of a regression."""
+        return self._end is not End.VALUE
 
-        These are the layers to choose from. Each is the convolution itself where its activation is
-        part of it, as in VGG16. Where batch normalization and activation are layers of their own,
-        it is the last of these.
+    @property
+    def conv_layer_names(self) -> list[str]:
+        """The layers to choose from: convolutions, blocks' outputs, layers of your own.
+
+        Each gives its feature maps as later layers see them: where batch normalization and
+        activation follow as layers of their own, the last of these stands for them all.
         """
         return list(self._runner.conv_layer_names)
 
     @property
     def last_conv_layer_name(self) -> str:
-        """The last of `conv_layer_names`: where heatmaps are computed unless you say otherwise."""
-        return self._runner.conv_layer_names[-1]
+        """Where heatmaps are computed unless you say otherwise: the last layer with places."""
+        return self._runner.default_layer_name
 
     @property
     def key_layer_names(self) -> list[str]:
@@ -141,7 +158,8 @@ class ImageClassifier:
     def predict(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
         """Return probabilities, float32 (N, classes), for pictures as in `preprocess`.
 
-        They sum to 1 but for several sigmoids, which judge each class by itself.
+        They sum to 1 but for several sigmoids, which judge each class by itself. Of a network that
+        gives a value they are this value, (N, 1).
         """
         return to_probabilities(self, self.logits(images))
 
@@ -195,8 +213,83 @@ def runner_of(
 
 
 def to_probabilities(classifier: ImageClassifier, logits: NDArray) -> NDArray:
-    """Return the probabilities that a classifier makes of its logits (..., classes)."""
-    return expit(logits) if classifier._has_sigmoids else softmax(logits, axis=-1)
+    """Return what a classifier makes of its logits (..., classes): probabilities, or the value."""
+    if not classifier.has_probabilities:
+        return logits
+    judges_each_alone = classifier._end is End.SIGMOIDS or classifier.model.output_shape[-1] == 1
+    return expit(logits) if judges_each_alone else softmax(logits, axis=-1)
+
+
+def _compare_with_model(classifier: ImageClassifier) -> None:
+    """Compare the model's answers to two made pictures with what the parts of it give.
+
+    Raises:
+        ValueError: They differ: what would be explained is not the model.
+    """
+    size = classifier.input_size
+    bright = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    batch = classifier.preprocess([bright, bright // 4])
+    inputs = [classifier.preprocess(picture) for picture in (bright, bright // 4)]
+    if _differ(batch, np.concatenate(inputs)):
+        raise ValueError(
+            "preprocess_input gives a picture other numbers beside another picture than alone: it "
+            "looks at the whole batch. Let it look at each picture: x.mean(axis=(1, 2, 3), "
+            "keepdims=True) instead of x.mean()."
+        )
+    answers = _run_model(classifier.model, batch)
+    if classifier._end is End.UNKNOWN and 0 <= answers.min() < answers.max() <= 1:
+        raise ValueError(
+            f"The network's outputs look like probabilities, such as {answers[0, 0]:.3g}, and "
+            "their softmax or sigmoids can't be found. It must end in softmax, in sigmoids or in "
+            "logits; a single output that is a value needs one name: class_names=['area']."
+        )
+    logits = np.concatenate([np.float32(classifier._runner.plain_logits(one)) for one in inputs])
+    own = logits[:, -answers.shape[1] :]
+    makes = {End.SOFTMAX: partial(softmax, axis=-1), End.SIGMOIDS: expit}
+    if _differ(answers, makes.get(classifier._end, np.asarray)(own), _tolerance(classifier)):
+        raise ValueError(
+            "For two made pictures the network and its layers one by one give different answers, "
+            f"so nothing here would explain the network. {_likely_cause(classifier, batch)}"
+        )
+
+
+def _run_model(model, batch):
+    return np.float32(keras.tree.flatten(model(tf.constant(batch), training=False))[0])
+
+
+def _tolerance(classifier):
+    dtypes = {
+        call.layer.compute_dtype
+        for call in classifier._runner.graph.calls
+        if hasattr(call.layer, "compute_dtype")
+    }
+    return 0.1 if dtypes & {"float16", "bfloat16"} else 0.01
+
+
+def _differ(some, others, tolerance=0.01):
+    """Tell whether arrays differ by more than a share of the largest number."""
+    return bool(np.abs(some - others).max() > tolerance * np.abs(some).max())
+
+
+def _likely_cause(classifier, batch):
+    model, tolerance = classifier.model, _tolerance(classifier)
+    answers = _run_model(model, batch)
+    if _differ(answers, _run_model(model, batch), tolerance):
+        return "It answers the same picture differently each time: does a layer draw at random?"
+    alone = np.concatenate([_run_model(model, batch[i : i + 1]) for i in range(len(batch))])
+    if _differ(answers, alone, tolerance):
+        return (
+            "It answers otherwise for several pictures at once: a layer looks at the whole batch."
+        )
+    own = [
+        call.layer for call in classifier._runner.graph.calls if not has_call_of_keras(call.layer)
+    ]
+    if own:
+        names = ", ".join(
+            f"{layer.name.removesuffix('_logits')!r} ({type(layer).__name__})" for layer in own
+        )
+        return f"The likeliest cause is a call() of your own: {names}."
+    return "Is a layer called with training=True, or does one keep a state?"
 
 
 _runners: WeakKeyDictionary = WeakKeyDictionary()  # of models: (preprocess_input, runner)
@@ -236,7 +329,11 @@ def check_pictures(graph: Graph) -> None:
     if len(shape) == 4 and shape[1] in (1, 3):
         hint = " With the channels first, build it anew with data_format='channels_last'."
     elif len(shape) == 4 and shape[-1] in (1, 3):
-        hint = " Say how large its pictures are: ImageClassifier(..., input_size=(height, width))."
+        hint = (
+            " Say how large its pictures are: ImageClassifier(..., input_size=(height, width)). A "
+            "network without classes takes it from inputs = keras.Input((height, width, 3)) and "
+            "keras.Model(inputs, model(inputs))."
+        )
     raise ValueError(f"The network's input must be (N, height, width, 3 or 1), not {shape}.{hint}")
 
 
@@ -263,29 +360,58 @@ def _with_size(model, input_size):
         raise ValueError(
             f"input_size is {input_size!r}, but the network's input is {shape}. Leave it out."
         )
-    inputs = keras.Input((*input_size, shape[-1]))
-    return keras.Model(inputs, model(inputs), name=model.name)
+    return rebuild(
+        model,
+        lambda layer, *args, **kwargs: layer(*args, **kwargs),
+        [(None, *input_size, shape[-1])],
+    )
 
 
 def _imagenet_labels():
     return tuple(c.label for c in imagenet_classes())
 
 
+def _in_order(names):
+    """Return the names of the classes as a list, those of a dict by its numbers; None for None."""
+    if names is None:
+        return None
+    if isinstance(names, dict):
+        numbers, texts = list(names), list(names.values())
+        if not _are_numbers(numbers) and _are_numbers(texts):  # {"cat": 0}
+            numbers, texts = texts, numbers
+        by_number = {str(number): text for number, text in zip(numbers, texts, strict=True)}
+        order = [str(i) for i in range(len(names))]  # JSON turns numbers into text
+        if sorted(by_number) != sorted(order):
+            raise ValueError(
+                "class_names as a dict must number the classes 0, 1, 2, ..., as {0: 'cat'} or "
+                f"{{'cat': 0}} do, not {shortened(names)}."
+            )
+        names = [by_number[number] for number in order]
+    if isinstance(names, str | set | frozenset) or not hasattr(names, "__len__"):
+        raise ValueError(
+            "class_names must list the names of the classes, in the order of the outputs, not "
+            f"{shortened(names)}."
+        )
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def _are_numbers(things):
+    return all(is_whole_number(thing, 0) for thing in things)
+
+
 def _check_names(names, num_classes):
-    """Return the names of the classes as a tuple of str."""
+    """Return the names of the classes, or those they have by default, as a tuple of str."""
     if names is None:
         labels = _imagenet_labels()
         is_imagenets = num_classes == len(labels)
         return labels if is_imagenets else tuple(f"class {i}" for i in range(num_classes))
-    is_list = hasattr(names, "__len__") and not isinstance(names, str)
-    if not is_list or len(names) != num_classes:
-        count = f"{len(names)}: " if is_list else ""
+    if len(names) != num_classes:
         hint = " A single output has two: its contrary and itself." if num_classes == 2 else ""
         raise ValueError(
             f"class_names must list {num_classes} names, one for each class, in the order of the "
-            f"outputs, not {count}{shortened(names)}.{hint}"
+            f"outputs, not {len(names)}: {shortened(names)}.{hint}"
         )
-    return tuple(map(str, names))
+    return tuple(names)
 
 
 def prepare_images(

@@ -1,12 +1,13 @@
-"""VGG16 and VGG19: the trained convolutions of VGG16, and whole networks in little memory.
+"""VGG16: its trained convolutions, and the whole network in little memory.
 
-Their first dense layer alone has a kernel of 411 MB. Keras would draw initial weights, read the
+Its first dense layer alone has a kernel of 411 MB. Keras would draw initial weights, read the
 file's beside them, and copy those. Here a dense layer's kernel is read, or drawn, right where
 TensorFlow keeps it.
 """
 
 import hashlib
 import os
+import zlib
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
@@ -14,9 +15,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from course_utils.backend import keras, tf
-from course_utils.networks.weights import FillKernel, fill_kernels, load_weights
 
 NO_TOP_FILE = Path(str(files("course_utils") / "data" / "vgg16_no_top.weights.h5"))
 _NO_TOP_SHA256 = "e0d5c6e28ee016970bbf0a16cfae3a870a81772668597dbf7a1617d8a0983218"
@@ -38,15 +39,8 @@ def no_top_file() -> Path:
     return NO_TOP_FILE
 
 
-def build_vgg(constructor: Callable, fill_kernel: FillKernel | None = None) -> keras.Model:
-    """Build what `constructor()` of keras.applications builds, with kernels from `fill_kernel`."""
-    if fill_kernel is None:
-        return constructor(weights=None)
-    return fill_kernels(_with_dense(constructor, fill_kernel), fill_kernel, but=tuple(_DENSE))
-
-
-def load_vgg(constructor: Callable, path: Path) -> keras.Model:
-    """Build a VGG with the weights of an HDF5 file.
+def load_vgg16(path: Path) -> keras.Model:
+    """Build VGG16 with the weights of an HDF5 file.
 
     Raises:
         ValueError: The file does not fit.
@@ -54,11 +48,34 @@ def load_vgg(constructor: Callable, path: Path) -> keras.Model:
     with h5py.File(path) as file:
         group = file.get("model_weights", file)  # where Keras 2 saved them with a whole model
         if "layer_names" in group.attrs:  # as in the file that keras.applications uses
-            return _load_legacy(constructor, group)
-    return load_weights(constructor(weights=None), path)
+            return _load_legacy(group)
+    model = keras.applications.VGG16(weights=None)
+    model.load_weights(path)
+    return model
 
 
-def _load_legacy(constructor, group):
+def draw_vgg16() -> keras.Model:
+    """Build VGG16 with random weights, the same every time.
+
+    Source:
+        He et al., Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852.
+    """
+
+    def draw(layer_name, out):
+        generator = np.random.default_rng(zlib.crc32(layer_name.encode()))
+        generator.standard_normal(out=out, dtype=np.float32)
+        out *= np.sqrt(2 / np.prod(out.shape[:-1]))
+
+    model = _with_dense(draw)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel = np.empty(layer.kernel.shape, np.float32)
+            draw(layer.name, kernel)
+            layer.kernel.assign(kernel)
+    return model
+
+
+def _load_legacy(group):
     """Load what Keras 2 saved: a group for each layer, and in it the arrays by name."""
     datasets = {}
     for layer_name in group.attrs["layer_names"]:  # bytes or str
@@ -70,7 +87,7 @@ def _load_legacy(constructor, group):
             raise ValueError(f"it holds no layer {layer_name!r}.")
         _read(datasets[layer_name][0], out)
 
-    model = _with_dense(constructor, read_kernel)
+    model = _with_dense(read_kernel)
     for layer in model.layers:
         arrays = datasets.get(layer.name, [])
         if len(layer.weights) != len(arrays):
@@ -88,16 +105,14 @@ def _load_legacy(constructor, group):
 
 def _read(dataset, out):
     """Read an HDF5 array into a NumPy array."""
-    if not isinstance(dataset, h5py.Dataset):
-        raise ValueError(f"{dataset.name} in it is not an array.")
     if dataset.shape != out.shape:
         raise ValueError(f"{dataset.name} in it is {dataset.shape}, the network's is {out.shape}.")
     dataset.read_direct(out)
 
 
-def _with_dense(constructor, fill_kernel):
-    """Build a VGG whose dense layers begin with kernels from `fill_kernel`."""
-    base = constructor(weights=None, include_top=False, input_shape=(224, 224, 3))
+def _with_dense(fill_kernel: Callable[[str, NDArray], None]) -> keras.Model:
+    """Build VGG16 whose dense layers begin with kernels from `fill_kernel(layer's name, out)`."""
+    base = keras.applications.VGG16(weights=None, include_top=False, input_shape=(224, 224, 3))
     x = keras.layers.Flatten(name="flatten")(base.output)
     for name, (units, activation) in _DENSE.items():
         layer = keras.layers.Dense(units, activation=activation, name=name)

@@ -4,16 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-_DESCRIPTION = """\
-Examine a folder of handed-in notebooks and print a table (CSV) of what is done in each.
-
-The random arrays come from the environment variable COURSE_SEED, a whole number that students do
-not know; without it, from chance.
-"""
-
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command.
+    """Examine a folder of handed-in notebooks, and print a table (CSV) of what is done in each.
 
     Args:
         arguments: List of str; None takes the command line's.
@@ -22,19 +15,15 @@ def main(arguments: list[str] | None = None) -> int:
         0, or 1 after a sentence on the error stream about what went wrong.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m course_exercises", description="Exercises, for lecturers."
+        prog="python -m course_exercises",
+        description="Examine a folder of handed-in notebooks: a table (CSV). The random arrays "
+        "come from COURSE_SEED, a whole number that students do not know; without it, from chance.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    grader = commands.add_parser(
-        "grade",
-        help="examine a folder of handed-in notebooks: a table",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    grader.add_argument("folder", type=Path, help="NAME.ipynb for each student, or a folder NAME")
-    grader.add_argument("--seconds", type=float, default=120, help="time for a notebook (120)")
-    grader.add_argument("--gigabytes", type=float, default=3, help="memory for a notebook (3)")
-    grader.add_argument("--jobs", type=int, default=2, help="how many run at once (2)")
+    parser.add_argument("command", choices=["grade"])
+    parser.add_argument("folder", type=Path, help="NAME.ipynb for each student, or a folder NAME")
+    parser.add_argument("--seconds", type=float, default=120, help="time for a notebook (120)")
+    parser.add_argument("--gigabytes", type=float, default=3, help="memory for a notebook (3)")
+    parser.add_argument("--jobs", type=int, default=2, help="how many run at once (2)")
     options = parser.parse_args(arguments)
     if sys.platform == "win32":
         print("Grading needs Linux or macOS, for its limits of time and memory.", file=sys.stderr)
@@ -42,8 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     from course_exercises.grade import grade_folder, write_table
 
     try:
-        grades = grade_folder(options.folder, options.seconds, options.gigabytes, options.jobs)
-        write_table(grades, sys.stdout)
+        write_table(
+            grade_folder(options.folder, options.seconds, options.gigabytes, options.jobs),
+            sys.stdout,
+        )
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

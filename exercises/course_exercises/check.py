@@ -1,4 +1,8 @@
-"""`check`: examines a student's answer, and keeps the student's sheet."""
+"""`cu.check`.
+
+In: the name of a task and a student's function. Out: lines on the screen; which tasks are done is
+remembered until the kernel ends.
+"""
 
 import secrets
 from typing import Any
@@ -13,8 +17,8 @@ _MARKS = {DONE: "[x]", TRIED: "[-]", OPEN: "[ ]"}
 def check(task: str | None = None, function: Any = None, seed: int | None = None) -> None:
     """Print whether a function solves a task, and if not, which property fails, and a hint.
 
-    The function is called several times, with new random arrays each time. While it runs, the
-    course's own methods are switched off. Nothing leaves the computer.
+    The function is called several times, with new random arrays each time. It must not use the
+    course's own functions. Nothing leaves the computer.
 
     Args:
         task: "4.1a" or another; None prints the sheet of all tasks: done, tried, open. The sheet is
@@ -41,8 +45,7 @@ def check(task: str | None = None, function: Any = None, seed: int | None = None
 
 def examine_answer(task: str, function: Any, seed: int) -> Report:
     """Examine the answer to a task, given by its name; see `examine.examine`."""
-    sheet = find_sheet(task)
-    return examine(sheet[task], function, seed, [other.solution for other in sheet.values()])
+    return examine(find_sheet(task)[task], function, seed)
 
 
 def format_report(task: str, report: Report, seed: int) -> str:

@@ -1,4 +1,8 @@
-"""Examines an answer: calls it with fresh arrays, and says which property of its result fails."""
+"""Examines an answer.
+
+In: a task and a function. Out: a `Report`: the function was called with fresh arrays, and this
+property of its result fails.
+"""
 
 import copy
 import functools
@@ -6,18 +10,17 @@ import inspect
 import re
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from course_exercises.guard import without_the_course
 from course_exercises.task import Task
 
 DONE, TRIED, OPEN = "done", "tried", "open"
+_COURSE = ("course_utils", "course_exercises")
 
 IS_FUNCTION = "it is a function"
 IS_OWN = "it is your own work"
@@ -25,6 +28,7 @@ RUNS = "it runs"
 LEAVES = "it leaves what it is given as it is"
 SHAPE = "the result has the right shape"
 VALUES = "the values are right"
+FIXED = (IS_FUNCTION, IS_OWN, RUNS, LEAVES, SHAPE, VALUES)  # beside a task's own properties
 
 _NO_GRADIENT = (
     "The gradient is None: the tape has not seen how one depends on the other. Call `tape.watch` "
@@ -46,6 +50,7 @@ class Report(NamedTuple):
         failed: The first one that does not, or "".
         case: In which case it fails, or "".
         hint: What is probably wrong, or "".
+        values: What the function has returned in each case, if all is well.
     """
 
     status: str
@@ -53,41 +58,31 @@ class Report(NamedTuple):
     failed: str = ""
     case: str = ""
     hint: str = ""
+    values: tuple[NDArray, ...] = ()
 
 
 class Outcome(NamedTuple):
-    """What came of one call: values, or an error.
-
-    Attributes:
-        case: What the case is.
-        arguments: What the answer was called with.
-        values: The result as an array; None after an error.
-        error: What was raised, or why the result is no array of numbers; None if all went well.
-        changed: The name of an argument that the call has changed, "settings of" it if the weights
-            of a model are as before, or "".
-        returned: Whether the result is an argument, unchanged.
-    """
+    """What came of one call: values, or an error."""
 
     case: str
     arguments: tuple
-    values: NDArray | None
-    error: BaseException | None
-    changed: str
-    returned: bool
+    values: NDArray | None  # the result as an array; None after an error
+    error: BaseException | None  # what was raised, or why the result is no array of numbers
+    changed: str  # the argument that it has changed; "settings of" it if the weights are as before
+    returned: bool  # whether the result is an argument, unchanged
 
 
 class NoNumbers(Exception):
     """A result that cannot be compared with numbers."""
 
 
-def examine(task: Task, function: Any, seed: int, solutions: Iterable[Callable] = ()) -> Report:
+def examine(task: Task, function: Any, seed: int) -> Report:
     """Say whether a function solves a task, and if not, what is wrong.
 
     Args:
         task: `Task`.
-        function: The answer.
+        function: The answer. It must not use the course's own functions.
         seed: Of the random arrays.
-        solutions: Functions that an answer must not call, beside the course's own methods.
 
     Returns:
         `Report`. It never tells an expected value.
@@ -95,54 +90,83 @@ def examine(task: Task, function: Any, seed: int, solutions: Iterable[Callable] 
     if not callable(function):
         hint = f"Hand over the function itself, without parentheses, not {_described(function)}."
         return Report(TRIED, failed=IS_FUNCTION, hint=hint)
-    if _is_the_courses(function):
-        return Report(TRIED, failed=IS_OWN, hint=_own_hint(_name(function)))
-    forbidden = [solution.__code__ for solution in (task.solution, *solutions)]
-    called: list[str] = []
-    found = run(task, function, seed, off=lambda: without_the_course(forbidden, called))
-    if called:
-        return Report(TRIED, failed=IS_OWN, hint=_own_hint(called[0]))
+    if name := _used_of_the_course(function):
+        hint = f"{name} is the course's own. Write the steps yourself."
+        return Report(TRIED, failed=IS_OWN, hint=hint)
+    found = _run(task, function, seed)
     if any(isinstance(outcome.error, NotImplementedError) for outcome in found):
         return Report(OPEN, failed=RUNS, hint="It is not written yet.")
-    expected = _run_quietly(task, task.solution, seed)
-    return _compare(task, found, expected, seed)
+    return _compare(task, found, _run_quietly(task, task.solution, seed), seed)
 
 
-def run(
-    task: Task,
-    function: Callable,
-    seed: int,
-    count: int | None = None,
-    off: Callable[[], AbstractContextManager] = nullcontext,
-) -> list[Outcome]:
-    """Call a function in the first `count` cases of a task; None takes all.
+def results_of(task: Task, seed: int) -> list[NDArray]:
+    """Return what the solution of a task returns, for each case."""
+    return [outcome.values for outcome in _run_quietly(task, task.solution, seed)]
 
-    `off` makes the context in which it runs.
+
+def _used_of_the_course(function):
+    """Return the name of what a function uses of the course, or "".
+
+    Looks at the names in its code, and in that of the notebook's functions it refers to. It is for
+    those who have not read the exercise, not for cheats: nothing hinders those from copying.
     """
+    rest = [function, type(function).__call__]
+    for value in rest:  # it grows
+        value = _unwrapped(value)
+        home = getattr(value, "__module__", None) or getattr(value, "__name__", "")
+        if str(home).startswith(_COURSE):
+            return getattr(value, "__name__", type(value).__name__)
+        if not inspect.isfunction(value) or home != _unwrapped(function).__module__:
+            continue
+        names = list(_names_in(value.__code__))
+        if imported := [name for name in names if name.startswith(_COURSE)]:
+            return imported[0]
+        enclosed = inspect.getclosurevars(value).nonlocals
+        used = [*enclosed.values(), *(value.__globals__.get(name) for name in names)]
+        rest += [one for one in used if not any(one is other for other in rest)]
+    return ""
+
+
+def _unwrapped(value):
+    """Return the function inside of a `functools.partial`, a decorator or a `tf.function`."""
+    while isinstance(value, functools.partial):
+        value = value.func
+    return inspect.unwrap(value) if callable(value) else value
+
+
+def _names_in(code):
+    """Yield the names of globals, attributes and imported modules in a function's code."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
+
+
+def _run(task, function, seed, count=None):
+    """Call a function in the first `count` cases of a task; None takes all."""
     cases = islice(task.cases(np.random.default_rng(seed)), count)
-    return [_call(task, function, off, case, tuple(rest)) for case, *rest in cases]
+    return [_call(task, function, case, tuple(rest)) for case, *rest in cases]
 
 
 def _run_quietly(task, function, seed, count=None):
     """Run one of the catalog's functions, whose warnings concern nobody."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        return run(task, function, seed, count)
+        return _run(task, function, seed, count)
 
 
-def _call(task, function, off, case, arguments):
+def _call(task, function, case, arguments):
     names = inspect.signature(task.solution).parameters
     before = [_snapshot(argument) for argument in arguments]
     values, error, returned = None, None, False
     try:
-        with off():
-            result = function(*arguments)
-            returned = any(result is argument for argument in arguments)
-            if task.use and callable(result):
-                result = task.use(result, *arguments)
-            elif task.use and result is not None:
-                raise NoNumbers(f"It returns {_described(result)}, which is no model.")
-            values = _to_values(result)  # a copy: the answer may use its array again
+        result = function(*arguments)
+        returned = any(result is argument for argument in arguments)
+        if task.use and callable(result):
+            result = task.use(result, *arguments)
+        elif task.use and result is not None:
+            raise NoNumbers(f"It returns {_described(result)}, which is no model.")
+        values = _to_values(result)  # a copy: the answer may use its array again
     except (Exception, SystemExit) as caught:
         error = caught
     changed = [
@@ -152,7 +176,7 @@ def _call(task, function, off, case, arguments):
     ]
     if values is not None and not task.use:
         arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
-        returned = returned or any(_close(values, array) for array in arrays)
+        returned = returned or any(close(values, array) for array in arrays)
     return Outcome(case, arguments, values, error, "".join(changed[:1]), returned)
 
 
@@ -208,7 +232,7 @@ def _compare(task, found, expected, seed):
                 hint = hint or _plain_hint(sentence, outcome, right)
                 return Report(TRIED, tuple(passed), sentence, outcome.case, hint)
         passed.append(sentence)
-    return Report(DONE, tuple(passed))
+    return Report(DONE, tuple(passed), values=tuple(outcome.values for outcome in found))
 
 
 def _look_at(task, sentence, outcome, right):
@@ -220,12 +244,12 @@ def _look_at(task, sentence, outcome, right):
     if sentence == SHAPE:
         return outcome.values.shape == right.values.shape
     if sentence == VALUES:
-        return _close(outcome.values, right.values)
+        return close(outcome.values, right.values)
     verdict = task.properties[sentence](np.asarray(outcome.values, float), *outcome.arguments)
     return verdict if isinstance(verdict, str) else bool(verdict)
 
 
-def _close(values, right):
+def close(values: NDArray, right: Any) -> bool:
     """Tell whether values are right: whole numbers exactly, others up to float32's rounding."""
     right = np.asarray(right)
     if values.shape != right.shape:
@@ -259,17 +283,16 @@ def _diagnose(task, found, number, seed):
 
 def _is_constant(found):
     values = [outcome.values for outcome in found]
-    if any(v is None or not np.isfinite(v).all() for v in values):
+    if any(value is None or not np.isfinite(value).all() for value in values):
         return False
-    return len({v.tobytes() for v in values}) == 1 or len(np.unique(np.concatenate(
-        [np.ravel(v) for v in values]
-    ))) == 1  # fmt: skip
+    same_number = len(np.unique(np.concatenate([value.ravel() for value in values]))) == 1
+    return same_number or len({value.tobytes() for value in values}) == 1
 
 
 def _alike(one, other):
     if one.error or other.error:
         return type(one.error) is type(other.error) and _words(one.error) == _words(other.error)
-    return one.changed == other.changed and _close(one.values, other.values)
+    return one.changed == other.changed and close(one.values, other.values)
 
 
 def _words(error):
@@ -303,33 +326,14 @@ def _raised(error):
 
 def _no_gradient_hint(error):
     """Return a hint if an answer that takes a gradient has none, or ""."""
-    message = str(error)
-    if "None" in message:
-        hint = _NO_GRADIENT
-    elif "'_id'" in message:  # what TensorFlow says where it is given a NumPy array
-        hint = _NO_TENSOR
-    else:
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)][1:]
+    own = [code for code in codes if code.co_filename == codes[0].co_filename]
+    if not any("gradient" in code.co_names for code in own):
         return ""
-    _, *frames = traceback.walk_tb(error.__traceback__)
-    own = [frame.f_code for frame, _ in frames]
-    own = [code for code in own if code.co_filename == own[0].co_filename]
-    return hint if any("gradient" in code.co_names for code in own) else ""
-
-
-def _is_the_courses(function):
-    while isinstance(function, functools.partial):
-        function = function.func
-    return str(getattr(function, "__module__", "")).startswith(("course_utils", "course_exercises"))
-
-
-def _name(function):
-    while isinstance(function, functools.partial):
-        function = function.func
-    return getattr(function, "__name__", type(function).__name__)
-
-
-def _own_hint(name):
-    return f"{name} is the course's own function, and switched off here: write the steps yourself."
+    if "None" in str(error):
+        return _NO_GRADIENT
+    # '_id' is what TensorFlow misses where it is given a NumPy array
+    return _NO_TENSOR if "'_id'" in str(error) else ""
 
 
 def _described(value):

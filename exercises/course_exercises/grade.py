@@ -1,24 +1,37 @@
-"""Grades a folder of handed-in notebooks: each runs in a process of its own, and costs one row."""
+"""Grades a folder of handed-in notebooks.
+
+In: a folder. Out: a `Grade` for each student, and `write_table`, which makes a table of them.
+
+Each notebook runs behind a `fence`, alone. It gets the seed of a task's random arrays only when it
+has run; it hands back what its function returns for them; here, outside, the solution is called
+with the same arrays, and the results are compared. What costs a notebook its process costs it the
+task that was being examined: it runs again for the tasks after it.
+"""
 
 import csv
 import json
 import os
+import random
+import re
 import secrets
-import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, TextIO
 
-from course_exercises.examine import DONE, OPEN, TRIED
-from course_exercises.task import list_tasks
+import numpy as np
 
-_RESULTS_BYTES = 1_000_000  # more than all tasks can give
+from course_exercises.examine import DONE, FIXED, OPEN, TRIED, VALUES, close, results_of
+from course_exercises.fence import Run, missing_fence
+from course_exercises.task import find_sheet, list_tasks
+
 _NOT_EXAMINED, _MISSING = "not examined", "missing"
 _BEST_FIRST = (DONE, TRIED, _NOT_EXAMINED, OPEN, _MISSING)
+_ERROR = re.compile(r"cell \d{1,6}: \w{1,60}")
+_one_at_a_time = Lock()
 
 
 class Grade(NamedTuple):
@@ -42,8 +55,9 @@ def grade_folder(folder: Path, seconds: float, gigabytes: float, jobs: int) -> I
     Args:
         folder: Holds a notebook for each student, NAME.ipynb, or a folder NAME of notebooks, which
             may lie in folders of it.
-        seconds: How long a notebook may take, TensorFlow's start included.
-        gigabytes: How much memory it may take.
+        seconds: How long the cells of a notebook may take together, TensorFlow's start included,
+            and again each answer.
+        gigabytes: How much memory a notebook may take.
         jobs: How many run at once.
 
     Yields:
@@ -52,20 +66,21 @@ def grade_folder(folder: Path, seconds: float, gigabytes: float, jobs: int) -> I
     Raises:
         ValueError: The folder holds no notebooks, or COURSE_SEED is not a whole number.
     """
-    students = find_students(folder)
-    seed = secret_seed()
-    paths = [path for notebooks in students.values() for path in notebooks]
+    students, seed = find_students(folder), secret_seed()
+    if reason := missing_fence():
+        print(f"No fence: {reason}. The notebooks can read your files.", file=sys.stderr)
+    paths = [path for files in students.values() for path in files]
     with ThreadPoolExecutor(jobs) as pool:
-        runs = pool.map(lambda path: run_notebook(path, seed, seconds, gigabytes), paths)
+        runs = pool.map(lambda path: grade_file(path, seed, seconds, gigabytes), paths)
         found = dict(zip(paths, runs, strict=True))
-    for student, notebooks in students.items():
+    for student, files in students.items():
         results: dict[str, str] = {}
-        problems = [] if notebooks else ["no notebook"]
-        for path in notebooks:
+        problems = [] if files else ["no notebook"]
+        for path in files:
             for task, result in found[path][0].items():
                 results[task] = min(results.get(task, result), result, key=_rank)
             if problem := found[path][1]:
-                problems.append(f"{path.name}: {problem}" if len(notebooks) > 1 else problem)
+                problems.append(f"{path.name}: {problem}" if len(files) > 1 else problem)
         yield Grade(student, results, "; ".join(problems))
 
 
@@ -74,17 +89,25 @@ def _rank(result):
 
 
 def find_students(folder: Path) -> dict[str, list[Path]]:
-    """Return {student: notebooks}, by name. A folder without notebooks is a student, too.
+    """Return {student: notebooks and .py files}, by name. An empty folder is a student, too.
+
+    Hidden files are passed over, and __MACOSX, which macOS packs into its archives.
 
     Raises:
         ValueError: There are no notebooks at all.
     """
-    students = {path.stem: [path] for path in folder.glob("[!.]*.ipynb")}
-    for path in filter(Path.is_dir, folder.glob("[!.]*")):
-        within = [p.relative_to(path) for p in path.rglob("*.ipynb")]
-        shown = [p for p in within if not any(part.startswith(".") for part in p.parts)]
-        students[path.name] = students.get(path.name, []) + [path / p for p in sorted(shown)]
-    if not any(students.values()):
+    students: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        top, *rest = path.relative_to(folder).parts
+        if any(part.startswith(".") or part == "__MACOSX" for part in (top, *rest)):
+            continue
+        if path.is_dir() and not rest:
+            students.setdefault(top, [])
+        elif path.suffix.lower() in (".ipynb", ".py") and path.is_file():
+            students.setdefault(top if rest else path.stem, []).append(path)
+    for files in students.values():  # a .py file tells something only where there is nothing else
+        files[:] = [path for path in files if path.suffix != ".py"] or files
+    if not any(path.suffix != ".py" for files in students.values() for path in files):
         raise ValueError(
             f"{str(folder)!r} holds no notebooks: NAME.ipynb for each student, or a folder of them."
         )
@@ -104,83 +127,89 @@ def secret_seed() -> int:
         raise ValueError(f"COURSE_SEED must be a whole number, not {text!r}.") from None
 
 
-def run_notebook(
+def read_code(path: Path) -> list[str]:
+    """Return the sources of a notebook's code cells.
+
+    Raises:
+        ValueError: The file is no notebook.
+    """
+    if path.suffix == ".py":
+        raise ValueError("a .py file, no notebook")
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError("no notebook") from error
+
+
+def grade_file(
     path: Path, seed: int, seconds: float, gigabytes: float
 ) -> tuple[dict[str, str], str]:
-    """Run one notebook in a process of its own, in an empty folder.
+    """Run one notebook and examine its answers.
 
     Returns:
         Tuple of {task: result} and what went wrong, or "".
     """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        results, work = Path(folder, "results"), Path(folder, "work")
-        work.mkdir()
-        limits = [str(int(seconds)), str(int(gigabytes * 1e9))]
-        command = [sys.executable, "-m", "course_exercises.hand_in"]
-        process = subprocess.Popen(
-            [*command, str(path.resolve()), str(results), *limits],
-            cwd=work,
-            env=_environment(seed, folder),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # however much a notebook prints
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            process.wait(seconds)
-            end = _end(process.returncode)
-        except subprocess.TimeoutExpired:
-            end = f"stopped after {seconds:g} s"
-        finally:
-            _kill_group(process)
-        return read_results(results, end)
-
-
-def _environment(seed, folder):
-    """Return the environment variables; temporary files go into `folder`, which is removed."""
-    package = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    own = {"COURSE_SEED": str(seed), "PYTHONPATH": path, "IPYTHONDIR": folder, "TMPDIR": folder}
-    quiet = {"MPLBACKEND": "agg", "COURSE_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return os.environ | own | quiet
-
-
-def _kill_group(process):
-    """End a process with all that it has started."""
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
+        cells = read_code(path)
+    except ValueError as error:
+        return {}, str(error)
+    text = "\n".join(cells)
+    left = [task for task in list_tasks() if re.search(rf"""["']{re.escape(task)}["']""", text)]
+    if not left:
+        return {}, "it checks no task"
+    results, problems = dict.fromkeys(left, _NOT_EXAMINED), []
+    while left:
+        with Run(seconds, gigabytes) as run:
+            ran = run.ask(cells=cells, num_bytes=int(gigabytes * 1e9))
+            if not ran:
+                problems.append(run.end)
+                break
+            problems += [text for text in map(str, ran.get("errors", [])) if _ERROR.fullmatch(text)]
+            for task in list(left):
+                left.remove(task)
+                own_seed = random.Random(f"{seed} {task}").getrandbits(32)
+                found = run.ask(task=task, seed=own_seed)
+                if not found:
+                    problems.append(f"{task}: {run.end}")
+                    break
+                results[task] = judge(task, own_seed, found)
+    return results, "; ".join(dict.fromkeys(problems))
 
 
-def _end(code):
-    if code < 0:
-        return f"ended by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}" if code else "ended before its answers were examined"
-
-
-def read_results(path: Path, end: str) -> tuple[dict[str, str], str]:
-    """Return {task: result} and what went wrong from the file that `hand_in` has written.
+def judge(task: str, seed: int, found: dict) -> str:
+    """Return the result of a task. The values decide: a process may say what it likes.
 
     Args:
-        path: The file. A notebook that ended early has left a part of it, or nothing.
-        end: How the process ended.
+        task: "4.1a" or another.
+        seed: Of its random arrays.
+        found: What `hand_in.answer` has said, or somebody in its place.
     """
-    found: dict = {}
-    results: dict[str, str] = {}
-    if path.exists():
-        with path.open(encoding="utf-8", errors="replace") as file:
-            *lines, _ = file.read(_RESULTS_BYTES).split("\n")  # the last one may be cut
-        for line in lines:
-            message = json.loads(line)
-            if "task" in message:
-                results[message["task"]] = message["result"]
-            found |= message
-    for task in found.get("tasks", []):
-        results.setdefault(task, _NOT_EXAMINED)
-    problems = [found.get("problem"), None if found.get("finished") else end]
-    return results, "; ".join(filter(None, problems)) or ("" if results else "it checks no task")
+    status, failed = found.get("status"), found.get("failed")
+    if status in (OPEN, _MISSING):
+        return status
+    if status != DONE:
+        known = failed in (*FIXED, *find_sheet(task)[task].properties)
+        return f"{TRIED}: {failed}" if known else TRIED
+    try:
+        values = [np.array(value) for value in found["values"]]
+    except (KeyError, TypeError, ValueError):  # somebody else's words
+        values = []
+    right = expected(task, seed)
+    done = len(values) == len(right) and all(
+        value.dtype.kind in "biuf" and close(value, result)
+        for value, result in zip(values, right, strict=True)
+    )
+    return DONE if done else f"{TRIED}: {VALUES}"
+
+
+@cache
+def expected(task: str, seed: int) -> list[np.ndarray]:
+    """Return what a task's solution returns, for each case."""
+    import course_utils.backend  # noqa: F401  loads TensorFlow without its notices
+
+    with _one_at_a_time:
+        return results_of(find_sheet(task)[task], seed)
 
 
 def write_table(grades: Iterable[Grade], file: TextIO) -> None:
@@ -192,4 +221,9 @@ def write_table(grades: Iterable[Grade], file: TextIO) -> None:
     for grade in grades:
         count = list(grade.results.values()).count(DONE)
         row = [grade.results.get(task, "") for task in tasks]
-        writer.writerow([grade.student, count, *row, grade.problem])
+        writer.writerow([as_text(grade.student), count, *row, as_text(grade.problem)])
+
+
+def as_text(value: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

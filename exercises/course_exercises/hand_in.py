@@ -1,162 +1,106 @@
-"""Runs one handed-in notebook and examines its answers; `grade` starts it in a process of its own.
+"""Runs one handed-in notebook and calls its answers; `fence` starts it in a process of its own.
 
-    python -m course_exercises.hand_in NOTEBOOK RESULTS SECONDS BYTES
+In: lines of JSON on the standard input: {"cells": [source, ...], "num_bytes": ...}, and then, one
+at a time, {"task": "4.1a", "seed": 5}. Out: a line of JSON for each, what `errors_of` and `answer`
+return.
 
-The seed comes in the environment variable COURSE_SEED, which is gone before the first cell runs.
-RESULTS gets a line of JSON as soon as something is known, so that what was found stays found.
+`main` runs in that process, notebook and `answer` in a kernel beside it. A notebook can change all
+that runs here: whoever reads the lines must not believe them.
 """
 
 import json
 import os
-import re
-import resource
 import sys
-import zlib
-from pathlib import Path
 from typing import Any
-
-from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.text import SList
-from traitlets.config import Config
 
 import course_utils as cu
 from course_exercises.check import examine_answer
-from course_exercises.examine import TRIED
-from course_exercises.task import find_entry, list_tasks
+from course_exercises.task import find_entry
 
-_CHECKED = re.compile(r"""\bcheck\(\s*["']([^"']+)["']""")
-_PROGRAMS = ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system", "subprocess.Popen")
+_FOUND = "application/x-course-answer"
 _LARGEST_FILE = 50_000_000  # bytes that a cell may write into one file
-_RESERVE = 1_000_000_000  # bytes for the examination, beside what the cells hold
+_RESERVE = 1_000_000_000  # bytes of memory for the examination, beside what the cells hold
+_handed: dict[str, Any] = {}  # {task: function}, what the notebook has given to cu.check
 
 
 def main() -> None:
-    """Run the notebook named on the command line."""
-    notebook, results, seconds, num_bytes = sys.argv[1:]
-    seed = int(os.environ.pop("COURSE_SEED"))
-    limit_resources(int(seconds), int(num_bytes))
-    process = os.getpid()
+    """Run a notebook, and examine its answers when asked."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+    from nbformat.v4 import new_code_cell, new_notebook
 
-    def tell(**found):
-        if os.getpid() == process:
-            with open(results, "a", encoding="utf-8") as file:
-                file.write(json.dumps(found) + "\n")
-
-    try:
-        cells = read_code(Path(notebook))
-    except ValueError as error:
-        tell(problem=str(error), finished=True)
-        return
-    tasks = [task for task in list_tasks() if task in _CHECKED.findall("\n".join(cells))]
-    tell(tasks=tasks)
-    names, errors = run_cells(cells)
-    if errors:
-        tell(problem="; ".join(errors))
-    limit_memory(int(num_bytes) + _RESERVE)
-    for task in list_tasks():
-        if task not in tasks and task not in names:
-            continue
-        function = names.get(task, names.get(find_entry(task).function))
-        if function is None:
-            tell(task=task, result="missing")
-            continue
-        report = examine_answer(task, function, seed_of(seed, task))
-        failed = f": {report.failed}" if report.status == TRIED else ""
-        tell(task=task, result=report.status + failed)
-    tell(finished=True)
-    os._exit(0)  # whatever threads the notebook has left
+    replies = os.fdopen(os.dup(1), "w")  # ours alone: what the kernel prints there is lost
+    os.dup2(2, 1)
+    requests = map(json.loads, sys.stdin)
+    first = next(requests)
+    own = [f"from course_exercises import hand_in; hand_in.prepare({first['num_bytes']})"]
+    notebook = new_notebook(cells=[new_code_cell(source) for source in own + first["cells"]])
+    kernels = KernelSpecManager(kernel_dirs=[])  # this Python's kernel, whatever is registered
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=kernels)
+    client = NotebookClient(notebook, km=manager, timeout=None, allow_errors=True)
+    with client.setup_kernel():
+        client.reset_execution_trackers()
+        for number, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, number)
+        print(json.dumps({"errors": errors_of(notebook)}), file=replies, flush=True)
+        for request in requests:
+            call = f"hand_in.answer({request['task']!r}, {request['seed']})"
+            cell = new_code_cell(f"from course_exercises import hand_in; {call}")
+            notebook.cells.append(cell)
+            client.execute_cell(cell, len(notebook.cells) - 1)
+            found = [o.data[_FOUND] for o in cell.outputs if _FOUND in o.get("data", {})]
+            print(found[0] if found else {}, file=replies, flush=True)  # a line of JSON
 
 
-def seed_of(seed: int, task: str) -> int:
-    """Return a task's own seed: the same for all students, another for each task."""
-    return zlib.crc32(f"{seed} {task}".encode())
+def errors_of(notebook: Any) -> list[str]:
+    """Return "cell 3: NameError" for each cell that raises, but for tasks that are open."""
+    raised = [
+        (number, output.ename)
+        for number, cell in enumerate(notebook.cells)  # the first one is ours
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]
+    return [f"cell {number}: {name}" for number, name in raised if name != "NotImplementedError"]
 
 
-def limit_resources(seconds: int, num_bytes: int) -> None:
-    """Limit this process's memory, processor time and files, and let it start no other program.
+def prepare(num_bytes: int) -> None:
+    """Limit this kernel, and let `cu.check` only note what it is given.
 
     The limit of memory holds on Linux; macOS knows none for what a process really uses.
     """
-    limit_memory(num_bytes)
-    resource.setrlimit(resource.RLIMIT_CPU, (4 * seconds, 4 * seconds))  # of all threads
+    import resource
+
+    from IPython import get_ipython
+
+    resource.setrlimit(resource.RLIMIT_DATA, (num_bytes, num_bytes + _RESERVE))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    def refuse(event, _):
-        if event in _PROGRAMS:
-            raise PermissionError("While it is graded, a notebook starts no other process.")
+    def check(task: Any = None, function: Any = None, seed: Any = None) -> None:
+        _handed[task] = function
 
-    import matplotlib.font_manager  # noqa: F401  asks a program for the fonts, the first time
-
-    sys.addaudithook(refuse)
+    cu.check = check
+    get_ipython().ask_exit = lambda: None  # after a cell `exit()` the answers are still wanted
 
 
-def limit_memory(num_bytes: int) -> None:
-    """Limit this process's memory; the limit can be raised later."""
+def answer(task: str, seed: int) -> None:
+    """Show what the answer to a task returns: {"status", "failed", "values": one for each case}."""
+    import resource
+
+    from IPython.display import display
+
+    import __main__
+
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (num_bytes, most))
-
-
-def read_code(path: Path) -> list[str]:
-    """Return the sources of a notebook's code cells.
-
-    Raises:
-        ValueError: The file is no notebook.
-    """
-    try:
-        cells = json.loads(path.read_bytes())["cells"]
-        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError("no notebook") from error
-    return sources
-
-
-class Shell(InteractiveShell):
-    """A notebook's kernel without a screen and without programs.
-
-    `!pip install ...` and `%matplotlib inline` often stand at the head of a cell that matters. Here
-    they do nothing, so that its other lines run.
-    """
-
-    def system(self, cmd: str) -> None:
-        """Run no program."""
-
-    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> SList | str:
-        """Run no program, which prints nothing."""
-        return SList() if split else ""
-
-    def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str]:
-        """Leave matplotlib as it is."""
-        return gui, "agg"
-
-
-def run_cells(cells: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Run cells from first to last, as a notebook does; one that raises costs only itself.
-
-    Args:
-        cells: Sources of cells.
-
-    Returns:
-        Tuple of the names made, in which a task's name stands for what the notebook has handed to
-        `cu.check` last; and a list of the errors, one line each, without those of open tasks.
-    """
-    handed: dict[str, Any] = {}
-
-    def record(task=None, function=None, seed=None):
-        if task in list_tasks():
-            handed[task] = function
-
-    cu.check = record
-    config = Config()
-    config.HistoryManager.enabled = False
-    shell = Shell.instance(config=config)
-    errors = []
-    for number, source in enumerate(cells, start=1):
-        result = shell.run_cell(source)
-        error = result.error_before_exec or result.error_in_exec
-        if error and not isinstance(error, NotImplementedError):
-            errors.append(f"cell {number}: {type(error).__name__.lstrip('_')}")
-    return {**shell.user_ns, **handed}, errors
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    function = _handed.get(task, getattr(__main__, find_entry(task).function, None))
+    found: dict[str, Any] = {"status": "missing"}
+    if function is not None:
+        report = examine_answer(task, function, seed)
+        values = [value.tolist() for value in report.values]
+        found = {"status": report.status, "failed": report.failed, "values": values}
+    display({_FOUND: json.dumps(found)}, raw=True)
 
 
 if __name__ == "__main__":

@@ -71,17 +71,15 @@ def test_no_work_of_ones_own_fails(task):
     fixed = "It returns ndarray (3,), which" if use else "It returns the same, whatever it is"
 
     def borrowed(*arguments):
-        try:
-            return solution(*arguments)
-        except Exception:
-            return np.zeros(3)
+        return [solution(*arguments) for _ in range(1)][0]
 
+    own = f"{solution.__name__} is the course's own."
     assert examine_answer(task, stub, 1).status == OPEN
     for answer, hint in [
         (constant, fixed),
         (identity, "It returns what it was given."),
-        (solution, f"{solution.__name__} is the course's own function, "),
-        (borrowed, f"{solution.__name__} is the course's own function, "),
+        (solution, own),
+        (borrowed, own),
         (nothing, "It returns nothing."),
         (3, "Hand over the function itself"),
     ]:

@@ -34,8 +34,8 @@ _CLOSING = "Done? Then `cu.check()` shows what is left."
 
 def function_of(cell):
     """Return the name of the function that a cell asks for, or "" if it asks for none."""
-    before, marker, _ = cell.source.partition("    # solution\n")
-    return re.findall(r"^def (\w+)\(", before, re.MULTILINE)[-1] if marker else ""
+    before, *marked = _SOLUTION.split(cell.source)
+    return re.findall(r"^def (\w+)\(", before, re.MULTILINE)[-1] if marked else ""
 
 
 def setup_cell(root):
@@ -73,13 +73,10 @@ def read_sheet(path):
     Raises:
         ValueError: It has no solution, or more than one, under one of its headings.
     """
-    sheet = read_source(path)
-    asked = [function_of(cell) for cell in sheet.cells if _SOLUTION.search(cell.source)]
-    wanted = [entry.function for entry in read_tasks(path)]
-    if asked != wanted or sum(cell.source.count("    # solution\n") for cell in sheet.cells) != len(
-        wanted
-    ):
-        raise ValueError(f"{path.name}: '# solution' must stand once in each of {wanted}")
+    sheet, wanted = read_source(path), [entry.function for entry in read_tasks(path)]
+    solved = [function_of(cell) for cell in sheet.cells for _ in _SOLUTION.findall(cell.source)]
+    if solved != wanted:
+        raise ValueError(f"{path.name}: '# solution' must stand once in {wanted}, not in {solved}")
     return sheet
 
 

@@ -1,16 +1,14 @@
-"""Build the live edition and the lecturer's pages from the executed chapters and live/notes.
+"""Executed chapters and live/notes go in; live notebooks and lecturer's pages come out.
 
     python -m live.tools.build_live build    write everything that is made from them
     python -m live.tools.build_live check    one line for each file that is stale
 
 From notebooks/NN_name.py comes live/NN_name.ipynb, the chapter in which the cells tagged `live`
 hold their first comment, the prompt, and nothing else. What the chapter tells about their results
-is folded: the class is to guess first. From live/notes/NN_name.toml (see
-lessons.py) and the chapter come live/pages/NN_name.md, for the lecturer's second screen, and
-live/plans.md.
+is folded: the class is to guess first. From live/notes/NN_name.toml (see lessons.py) and from the
+chapter come live/pages/NN_name.md, for the lecturer's second screen, and live/plans.md.
 """
 
-import argparse
 import itertools
 import re
 import sys
@@ -189,10 +187,10 @@ def built(root):
     return files
 
 
-def main(arguments=None, root=ROOT):
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("command", choices=["build", "check"])
-    options = parser.parse_args(arguments)
+def main(arguments, root=ROOT):
+    """Build or check; returns the exit code."""
+    if arguments not in (["build"], ["check"]):
+        sys.exit(__doc__)
     try:
         files = built(root)
     except (LiveError, FileNotFoundError, tomllib.TOMLDecodeError) as error:
@@ -200,7 +198,7 @@ def main(arguments=None, root=ROOT):
         return 1
     made = {*root.glob("live/*.ipynb"), *root.glob("live/pages/*.md")}
     orphans = sorted(made - set(files))
-    if options.command == "build":
+    if arguments == ["build"]:
         derived.write(root, files, orphans)
         return 0
     findings = derived.findings(root, files, orphans, _REMEDY)
@@ -209,4 +207,4 @@ def main(arguments=None, root=ROOT):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""A chapter as a lecture: its cells, and a step of the lecturer's notes for each.
+"""A chapter and its notes, live/notes/NN_name.toml, go in; a `Lesson` of steps comes out.
 
 The notes, live/notes/NN_name.toml, have a [[step]] for each code cell but set-up and imports:
 

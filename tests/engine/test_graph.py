@@ -17,7 +17,7 @@ def names_of(calls):
 
 @pytest.mark.parametrize("build, layer_names", NETWORKS.items())
 def test_trunk_then_head_compute_what_keras_does(seeded, build, layer_names):
-    logits_model = build_logits_model(build())
+    logits_model, _ = build_logits_model(build())
     graph = trace_calls(logits_model)
     expected = logits_model.predict(PICTURES, verbose=0)
     [logits] = run_calls(graph.calls, [(graph.input, PICTURES)], [graph.output])

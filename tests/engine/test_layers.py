@@ -1,11 +1,15 @@
 """Which layers there are to choose from."""
 
+import re
+from functools import partial
+
+import numpy as np
 import pytest
 from small_networks import chain, layers, nested, wrap
 
+import course_utils as cu
 from course_utils.backend import keras
 from course_utils.networks.classifier import runner_of
-from course_utils.networks.registry import NETWORKS
 
 
 def head():
@@ -39,21 +43,6 @@ def test_where_normalization_and_activation_follow_the_last_of_them_counts(embed
     assert embedded.key_layer_names == keys
 
 
-@pytest.mark.parametrize(
-    "name, count, key",
-    [
-        ("resnet50", 53, ["conv1_relu", "conv3_block4_3_bn", "conv5_block3_3_bn"]),
-        ("mobilenet_v2", 52, ["Conv1_relu", "block_6_expand_relu", "out_relu"]),
-    ],
-)
-def test_layers_of_networks_of_keras(name, count, key, monkeypatch):
-    zeros = staticmethod(lambda shape, dtype=None: keras.ops.zeros(shape, dtype))
-    monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", zeros)  # to be quick
-    classifier = wrap(NETWORKS[name].build(lambda layer_name, out: out.fill(0)))
-    assert len(classifier.conv_layer_names) == count
-    assert classifier.key_layer_names == key
-
-
 def test_layers_of_a_nested_model_count():
     classifier = wrap(nested())
     assert classifier.conv_layer_names == ["relu"]
@@ -64,9 +53,9 @@ def test_layers_of_a_nested_model_count():
 def test_a_convolution_that_several_layers_read_gives_its_own_maps():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(3, 3, padding="same", name="conv")(inputs)
-    x = layers.Add()([layers.ReLU(name="relu")(x), x])
+    x = layers.Add(name="add")([layers.ReLU(name="relu")(x), x])
     classifier = wrap(keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
-    assert classifier.conv_layer_names == ["conv"]
+    assert classifier.conv_layer_names == ["conv", "add"]
 
 
 def test_each_kind_of_convolution_counts():
@@ -80,10 +69,126 @@ def test_each_kind_of_convolution_counts():
     assert classifier.conv_layer_names == ["depthwise", "separable", "transpose"]
 
 
-def test_without_convolutions_another_layer_may_be_named():
+def test_a_layer_without_height_and_width_is_refused_with_the_nearest_names():
     runner = runner_of(wrap(chain([layers.ReLU(name="relu"), *head()])))
     assert runner.check_layer_name("relu") == "relu"
-    with pytest.raises(ValueError, match="no convolution layers. Name another"):
-        runner.check_layer_name(None)
     with pytest.raises(ValueError, match="'pool' has no height and width.*: 'relu'[.]"):
         runner.check_layer_name("pool")
+
+
+# The default layer
+
+Conv = partial(layers.Conv2D, 4, 3, padding="same")
+
+
+class Block(layers.Layer):
+    """A block of one's own, with a convolution in it."""
+
+    def build(self, shape):
+        self.conv = Conv()
+
+    def call(self, inputs):
+        return keras.ops.relu(self.conv(inputs)) + inputs[..., :1]
+
+
+def residual_end(*steps):
+    """A block whose shortcut is added behind the last convolution."""
+
+    def end(x):
+        x = layers.Add(name="add")([x, Conv(name="last")(x)])
+        for step in steps:
+            x = step(x)
+        return x
+
+    return end
+
+
+def squeeze_and_excite(x):
+    scales = layers.Dense(4, activation="sigmoid")(layers.GlobalAveragePooling2D()(x))
+    return layers.Multiply(name="scaled")([x, layers.Reshape((1, 1, 4))(scales)])
+
+
+def towers(x):
+    """Two branches, each shrunk to one place before they meet."""
+    ends = [layers.Conv2D(2, 8)(Conv(name=name)(x)) for name in ("left", "right")]
+    return layers.Concatenate()(ends)
+
+
+def from_a_vector(x):
+    return layers.Reshape((2, 2, 4))(layers.Dense(16)(layers.Flatten()(x)))
+
+
+@pytest.mark.parametrize(
+    "end, default",
+    [
+        ([Conv(activation="relu", name="c")], "c"),
+        *(
+            ([Conv(name="c"), layers.BatchNormalization(), kind(name="a")], "a")
+            for kind in (layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)
+        ),
+        ([Conv(), layers.GroupNormalization(2), layers.Activation("gelu", name="a")], "a"),
+        ([Conv(), layers.LayerNormalization(name="n")], "n"),
+        ([Conv(), layers.Dropout(0.5), layers.ReLU(name="a"), layers.Dropout(0.5)], "a"),
+        ([Conv(), keras.ops.relu], "relu"),
+        ([residual_end()], "add"),
+        ([residual_end(layers.ReLU(name="out"))], "out"),
+        ([squeeze_and_excite], "scaled"),
+        ([Block(name="block")], "block"),
+        ([chain([Block(name="inside")], (8, 8, 4), "outside")], "inside"),
+        ([Conv(activation="relu", name="c"), layers.MaxPooling2D()], "c"),
+        ([layers.AveragePooling2D(2), layers.Dropout(0.5)], "stem"),
+        ([layers.ZeroPadding2D(), layers.Conv2D(4, 10)], "stem"),
+        ([Conv(name="c"), layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(9, 1)], "c"),
+        ([towers], "stem"),
+        ([Conv(name="c"), from_a_vector], "c"),
+    ],
+)
+def test_the_default_is_the_last_layer_with_places_as_later_layers_read_it(end, default):
+    stem = Conv(activation="relu", name="stem")
+    classifier = wrap(chain([stem, *end, layers.Flatten(), layers.Dense(3)]))
+    assert re.sub(r"_\d+$", "", classifier.last_conv_layer_name) == default  # Keras counts relu
+    names = classifier.conv_layer_names
+    assert classifier.last_conv_layer_name in names
+    assert names == sorted(names, key=list(runner_of(classifier).feature_map_shapes).index)
+    assert classifier.key_layer_names[-1] == classifier.last_conv_layer_name
+
+
+def test_blocks_are_offered_and_what_has_one_place_is_not():
+    first, second = Conv(activation="relu", name="first"), Block(name="second")
+    end = residual_end(layers.BatchNormalization(), layers.LeakyReLU(name="third"))
+    pool, last = layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(3, 1, name="last_one")
+    classifier = wrap(chain([first, second, end, pool, last, layers.Flatten()]))
+    assert classifier.conv_layer_names == ["first", "second", "last", "third"]
+
+
+def test_the_default_heatmap_shows_what_came_over_a_shortcut():
+    """Class 0 sees red, nearly all of it over a shortcut, and red is on the left alone."""
+    inputs = keras.Input((64, 64, 3))
+    stem = layers.Conv2D(2, 1, activation="relu", name="stem")(inputs)
+    joined = layers.Add()([stem, layers.Conv2D(2, 1, name="last_conv")(stem)])
+    pooled = layers.GlobalAveragePooling2D()(layers.ReLU(name="block_out")(joined))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(pooled))
+    red_and_blue, a_little_blue = np.zeros((1, 1, 3, 2)), np.zeros((1, 1, 2, 2))
+    red_and_blue[0, 0, 0, 0] = red_and_blue[0, 0, 2, 1] = 1
+    a_little_blue[0, 0, 1, 0] = 0.2
+    zeros, red_counts = np.zeros(2), np.array([[10.0, 0], [0, 0]])
+    model.set_weights([red_and_blue, zeros, a_little_blue, zeros, red_counts, zeros])
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[20:44, 4:28, 0] = picture[20:44, 36:60, 2] = 255
+    classifier = wrap(model)
+    for heatmap in (
+        cu.make_gradcam_heatmap(classifier, picture, 0),
+        cu.occlusion_map(classifier, picture, 0, 16, 8, "black"),
+    ):
+        left = heatmap[:, : heatmap.shape[1] // 2].sum() / heatmap.sum()
+        assert left == pytest.approx(1 / 1.2, abs=1e-3)
+
+
+def test_a_heatmap_of_one_place_is_warned_of_and_the_explorer_says_so():
+    shrink = layers.Conv2D(4, 8, activation="relu", kernel_initializer="ones", name="shrink")
+    dense = layers.Dense(2, kernel_initializer="ones")
+    classifier, picture = wrap(chain([shrink, layers.Flatten(), dense])), np.full((8, 8, 3), 9)
+    picture = picture.astype(np.uint8)
+    with pytest.warns(UserWarning, match="'shrink' has one place.*can't say where"):
+        cu.make_gradcam_heatmap(classifier, picture)
+        assert "one place" in cu.ClassExplorer(classifier, picture).status.value

@@ -6,7 +6,7 @@ from small_networks import chain, layers
 
 from course_utils.backend import keras, tf
 from course_utils.engine.graph import trace_calls
-from course_utils.engine.receptive_field import receptive_fields
+from course_utils.engine.runner import Runner
 from course_utils.networks.classifier import runner_of
 
 
@@ -15,7 +15,7 @@ def network(*steps, size=33):
 
 
 def fields_of(model):
-    return receptive_fields(trace_calls(model))
+    return Runner(trace_calls(model), None).receptive_fields
 
 
 def residual(strides, projection):
@@ -65,7 +65,7 @@ def test_the_fields_of_vgg16():
 
 
 def test_the_fields_of_the_embedded_network(embedded):
-    fields = receptive_fields(runner_of(embedded).graph)
+    fields = runner_of(embedded).receptive_fields
     assert fields["stem_conv"] == fields["stem_activation"] == (3, 3)
     assert fields["block1a_dwconv"] == (7, 7)  # 3 + (3 - 1) * 2
     assert fields["avg_pool"] is None and fields["predictions_logits"] is None

@@ -1,6 +1,5 @@
 """A runner computes what TensorFlow does, compiled or not, and does no work twice."""
 
-import gc
 import threading
 import warnings
 
@@ -10,6 +9,7 @@ from small_networks import NETWORKS, chain, layers, nested, plain, wrap
 
 import course_utils as cu
 from course_utils.backend import keras, tf
+from course_utils.engine import memory
 from course_utils.engine.runner import to_array
 from course_utils.networks.classifier import runner_of
 
@@ -26,12 +26,10 @@ def three_deep():
     return keras.Model([inputs], [layers.Dense(3)(layers.Flatten()(x))])
 
 
-def head_of(classifier, picture, class_index, layer_name):
-    """A layer's maps and a logit's gradients at them, one after the other, as Grad-CAM asks."""
-    runner = runner_of(classifier)
-    boundary = runner.up_to_layer(runner.inputs(picture), layer_name)
-    gradients = runner.gradient_from_layer(boundary, layer_name, class_index)
-    return to_array(boundary[0]), to_array(gradients)
+def at_layer(classifier, picture, class_index, layer_name):
+    """A layer's maps and a logit's gradients at them, as arrays."""
+    pair = runner_of(classifier).maps_and_gradients(picture, layer_name, class_index)
+    return tuple(map(to_array, pair))
 
 
 def by_tensorflow(classifier, picture, class_index, layer_names):
@@ -64,7 +62,9 @@ def by_tensorflow(classifier, picture, class_index, layer_names):
     "build, names", [*NETWORKS.items(), (three_deep, ["a", "b", "c", "inner", "base"])]
 )
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")
-def test_every_part_of_a_network_computes_what_tensorflow_does(seeded, picture, build, names):
+def test_every_part_of_a_network_computes_what_tensorflow_does(
+    seeded, picture, build, names, monkeypatch
+):
     classifier = wrap(build())
     for weight in classifier.model.trainable_weights:  # Keras's zeros would hide a bias left out
         weight.assign_add(np.random.default_rng(0).uniform(0, 0.1, weight.shape))
@@ -85,12 +85,16 @@ def test_every_part_of_a_network_computes_what_tensorflow_does(seeded, picture, 
         check([runner.logits(inputs)], [logits])
         check(runner.input_gradients(inputs, 1), [logits, at_input])
         for name, *expected in zip(names, maps, gradients, strict=True):
-            boundary = runner.up_to_layer(inputs, name)
-            check([boundary[0], runner.gradient_from_layer(boundary, name, 1)], expected)
-        check(runner.feature_maps(inputs, names), maps)
-        together, all_logits = runner.all_layers(inputs, names)
-        check([*together, all_logits], [*maps, logits])
-        check(sum(runner.all_gradients(inputs, names, 1), []), [*maps, *gradients])
+            check(runner.maps_and_gradients(another, name, 1), expected)
+        check(runner.outputs(inputs, names), maps)
+        of_all = runner.all_layers(another)
+        check([of_all[name] for name in names], maps)
+        check([runner.logits_of(another)], [logits])
+        monkeypatch.setattr(memory, "_entries", type(memory._entries)())
+        expected = dict(zip(names, zip(maps, gradients, strict=True), strict=True))
+        for name, pair in runner.all_maps_and_gradients(another, 1).items():
+            if name in expected:
+                check(pair, expected[name])
 
 
 @pytest.mark.filterwarnings("error")
@@ -101,7 +105,7 @@ def test_no_warning_although_keras_and_tensorflow_would_warn(seeded, picture, ca
     classifier = wrap(keras.Model(model.inputs, model.outputs))
     for name in classifier.conv_layer_names:
         for class_index in (0, 1):
-            head_of(classifier, picture, class_index, name)
+            at_layer(classifier, picture, class_index, name)
     cu.compute_saliency_map(classifier, picture)
     assert capfd.readouterr() == ("", "")
 
@@ -114,14 +118,14 @@ def test_no_class_is_the_first_ranked_one(picture, classes, expected):
     dense = layers.Dense(3)
     classifier = wrap(chain([layers.Conv2D(2, 1, name="conv"), layers.Flatten(), dense]))
     kernel, _ = dense.get_weights()
-    dense.set_weights([1e-6 * kernel, np.array(classes)])
+    dense.set_weights([1e-9 * kernel, np.array(classes)])  # equal logits stay equal
     runner = runner_of(classifier)
     inputs = runner.inputs(picture)
-    assert runner.first_ranked(inputs) == expected
+    assert runner.first_ranked(picture) == expected
     for function in (
-        lambda index: head_of(classifier, picture, index, "conv")[1],
+        lambda index: at_layer(classifier, picture, index, "conv")[1],
         lambda index: runner.input_gradients(inputs, index)[1],
-        lambda index: runner.all_gradients(inputs, ["conv"], index)[1][0],
+        lambda index: runner.all_maps_and_gradients(picture, index)["conv"][1],
     ):
         np.testing.assert_array_equal(function(None), function(expected))
         assert np.abs(function(None) - function((expected + 1) % 3)).max() > 0
@@ -180,73 +184,64 @@ def counted(seeded):
 
 def test_another_class_runs_only_the_head(counted, picture):
     for count, class_index in enumerate([0, 1, 2, 0, None], start=1):
-        head_of(counted, picture, class_index, "conv")
+        at_layer(counted, picture, class_index, "conv")
         assert counted.runs() == (1, count)
 
 
 def test_another_picture_and_another_layer_run_everything(counted, picture):
     for count in range(1, 5):
-        head_of(counted, picture + np.uint8(count), 0, "conv")
+        at_layer(counted, picture + np.uint8(count), 0, "conv")
         assert counted.runs() == (count, count)
-    head_of(counted, picture + np.uint8(4), 0, "late")
+    at_layer(counted, picture + np.uint8(4), 0, "late")
     assert counted.runs() == (5, 5)
 
 
-def test_all_layers_leave_the_last_one_computed(counted, picture):
-    runner = runner_of(counted)
-    runner.all_layers(runner.inputs(picture), ["conv"])
-    runs = counted.runs()
-    head_of(counted, picture, 0, "late")
-    assert counted.runs() == runs
+def test_the_logits_of_a_picture_leave_its_default_layer_computed(counted, picture):
+    runner_of(counted).logits_of(picture)
+    assert counted.runs() == (1, 1)
+    at_layer(counted, picture, 0, "late")
+    assert counted.runs() == (1, 1)
+
+
+def test_all_layers_of_a_class_are_found_one_by_one(counted, picture):
+    runner_of(counted).all_maps_and_gradients(picture, 1)
+    assert len(counted.conv_layer_names) == 2
+    for name in counted.conv_layer_names:
+        at_layer(counted, picture, 1, name)
+    assert counted.runs() == (1, 1)
 
 
 def test_a_picture_counts_by_its_content(counted, picture):
-    before, _ = head_of(counted, picture, 0, "conv")
-    head_of(counted, np.asfortranarray(picture), 0, "conv")
+    before, _ = at_layer(counted, picture, 0, "conv")
+    at_layer(counted, np.asfortranarray(picture), 0, "conv")
     assert counted.runs()[0] == 1
     picture[0, 0] = 255 - picture[0, 0]
-    after, _ = head_of(counted, picture, 0, "conv")
+    after, _ = at_layer(counted, picture, 0, "conv")
     assert counted.runs()[0] == 2 and np.abs(before - after).max() > 1e-3
 
 
 def test_pictures_of_equal_bytes_and_another_shape_are_two(counted):
     flat = np.arange(2 * 6 * 3, dtype=np.uint8)
     wide, tall = flat.reshape(2, 6, 3), flat.reshape(6, 2, 3)
-    first, second = (head_of(counted, image, 0, "conv")[0] for image in (wide, tall))
+    first, second = (at_layer(counted, image, 0, "conv")[0] for image in (wide, tall))
     assert np.abs(first - second).max() > 1e-3
 
 
-def test_many_pictures_do_not_pile_up(counted, picture):
-    def tensors():
-        gc.collect()
-        return sum(isinstance(thing, tf.Tensor) for thing in gc.get_objects())
-
-    for count in range(20):
-        head_of(counted, picture + np.uint8(count), 0, "conv")
-    before = tensors()
-    for count in range(20, 60):
-        head_of(counted, picture + np.uint8(count), 0, "conv")
-    assert tensors() <= before + 5
-    runs = counted.runs()[0]
-    head_of(counted, picture + np.uint8(58), 0, "conv")  # the last ones are still there
-    assert counted.runs()[0] == runs
-
-
 def test_a_result_cannot_spoil_what_is_remembered(tiny, picture):
-    expected = head_of(tiny, picture, 0, "conv")[0].copy()
-    for array in head_of(tiny, picture, 0, "conv"):
+    expected = at_layer(tiny, picture, 0, "conv")[0].copy()
+    for array in at_layer(tiny, picture, 0, "conv"):
         if array.flags.writeable:
             array[:] = -1
-    np.testing.assert_array_equal(head_of(tiny, picture, 0, "conv")[0], expected)
+    np.testing.assert_array_equal(at_layer(tiny, picture, 0, "conv")[0], expected)
 
 
-@pytest.mark.parametrize("runs, calls", [(1, [1, 1, 0, 0]), (19, [1, 1, 0, 0]), (20, [1, 0, 0, 0])])
-def test_what_is_used_again_is_compiled_and_for_many_runs_at_once(counted, picture, runs, calls):
+@pytest.mark.parametrize("often, calls", [(False, [1, 1, 0, 0]), (True, [1, 0, 0, 0])])
+def test_what_is_used_again_is_compiled_and_for_many_runs_at_once(counted, picture, often, calls):
     """TensorFlow calls the layers of a compiled function once, while it traces them."""
     batch, found = counted.preprocess(picture), []
     for size in (1, 2, 3, 4):  # a batch of another size is not compiled anew
         before = counted.calls()
-        runner_of(counted).input_gradients(np.repeat(batch, size, axis=0), 0, runs)
+        runner_of(counted).input_gradients(np.repeat(batch, size, axis=0), 0, often)
         found.append(counted.calls() - before)
     assert found == calls and counted.runs()[0] == 4
 

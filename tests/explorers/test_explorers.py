@@ -16,10 +16,9 @@ from course_utils.backend import keras
 from course_utils.display import views
 from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
-from course_utils.engine.receptive_field import receptive_fields
+from course_utils.engine import memory
 from course_utils.engine.runner import to_array
-from course_utils.explorers import class_explorer, layer_explorer
-from course_utils.methods.all_layers import layer_gradients, run_layers
+from course_utils.explorers import class_explorer
 from course_utils.networks.classifier import runner_of
 
 OF_PIXELS = [key for key, method in cu.METHODS.items() if not method.formula]
@@ -73,7 +72,7 @@ def assert_layer_is_shown(explorer, image, outputs=None):
     name, channel, cmap = explorer.layer.value, explorer.channel.value, explorer.colors.value
     if outputs is None:
         small = views.network_picture(image, explorer.classifier.input_size)
-        outputs, _ = run_layers(explorer.classifier, small, explorer.layer.options)
+        outputs = runner_of(explorer.classifier).all_layers(small)
     maps = to_array(outputs[name])
     tile, size = views.page_tile(maps, explorer.page.value), maps.shape[:2]
     screen = views.screen_picture(image)
@@ -83,7 +82,7 @@ def assert_layer_is_shown(explorer, image, outputs=None):
     assert shown["page"].value == views.page_png(tile, size, channel % views.PAGE, cmap)
     assert shown["channel"].value == views.channel_png(maps, channel, screen.shape[:2], cmap)
     kind = type(explorer.classifier.model.get_layer(name)).__name__
-    field = receptive_fields(runner_of(explorer.classifier).graph)[name]
+    field = runner_of(explorer.classifier).receptive_fields[name]
     words = views.describe_layer(name, kind, maps, field), views.describe_channel(maps, channel)
     assert text(explorer.words) == " ".join(words)
     assert text(explorer.status) == ""
@@ -99,7 +98,7 @@ def assert_class_is_shown(explorer, image, heatmap):
     overlay = views.overlay_picture(screen, shown, explorer.alpha.value, cmap)
     assert explorer.panels["overlay"].value == overlay
     small = views.network_picture(image, explorer.classifier.input_size)
-    _, logits = run_layers(explorer.classifier, small, [])
+    [logits] = explorer.classifier.logits(small)
     words = text(explorer.words)
     names, probabilities = explorer.classifier.class_names, explorer.classifier.predict(image)[0]
     ranking = views.rank_classes(names, logits, probabilities)
@@ -117,7 +116,7 @@ def test_every_layer(layers_of_chelsea, embedded, chelsea):
     assert layers_of_chelsea.layer.value == "stem_activation"
     assert list(options) == list(cu.get_feature_maps(embedded, chelsea))
     small = views.network_picture(chelsea, embedded.input_size)
-    outputs, _ = run_layers(embedded, small, options)
+    outputs = runner_of(embedded).all_layers(small)
     pages = set()
     for name in options:
         layers_of_chelsea.layer.value = name
@@ -503,7 +502,7 @@ def test_explorers_take_what_load_image_takes_and_classifiers_only(small):
 
 
 def test_the_bundle_has_a_widget_a_still_picture_and_a_sentence(explorer):
-    bundle = explorer._repr_mimebundle_()
+    bundle, _ = explorer._repr_mimebundle_()
     view = bundle["application/vnd.jupyter.widget-view+json"]
     assert view["model_id"] == explorer.widget.model_id
     assert bundle["text/plain"] == text(explorer.words)
@@ -512,6 +511,16 @@ def test_the_bundle_has_a_widget_a_still_picture_and_a_sentence(explorer):
     files = {captions[name]: panel.value for name, panel in explorer.panels.items()}
     below = pixels(still_picture(files, bundle["text/plain"]))
     np.testing.assert_array_equal(pixels(bundle["image/png"])[-len(below) :], below)
+
+
+def test_the_outputs_metadata_say_what_is_shown(small, picture):
+    explorer = cu.LayerExplorer(small, picture)
+    explorer.channel.value = 69
+    wanted = {"layer": "first", "page": 1, "channel": 69, "colors": "viridis"}
+    wanted |= {"network": small.name, "picture": None}  # a picture of the test's own
+    assert explorer._repr_mimebundle_()[1] == {"LayerExplorer": wanted}
+    explorer = cu.LayerExplorer(small, cu.load_image("coffee"))
+    assert explorer._repr_mimebundle_()[1]["LayerExplorer"]["picture"] == "coffee"
 
 
 @pytest.mark.parametrize(
@@ -532,7 +541,7 @@ def test_a_still_picture_shows_the_controls(small, picture, kind, control, value
     explorer = kind(small, picture)
 
     def controls():
-        still = pixels(explorer._repr_mimebundle_()["image/png"], "RGBA")
+        still = pixels(explorer._repr_mimebundle_()[0]["image/png"], "RGBA")
         return still[:140]  # above the pictures
 
     before = controls()
@@ -560,64 +569,36 @@ def test_a_click_on_a_feature_map_chooses_its_channel(small, picture):
 
 def test_the_bundle_waits_for_a_slow_method(small_explorer):
     small_explorer.method.value = "smooth_grad"
-    assert "SmoothGrad" in small_explorer._repr_mimebundle_()["text/plain"]
+    assert "SmoothGrad" in small_explorer._repr_mimebundle_()[0]["text/plain"]
 
 
-# Memory: a cell's explorer is kept by ipywidgets for as long as the kernel lives
+# Memory
 
 
-@pytest.fixture
-def runs(monkeypatch):
-    """Names of the functions that have run all layers."""
-    runs = []
-
-    def count(module, function):
-        def counted(*arguments):
-            runs.append(function.__name__)
-            return function(*arguments)
-
-        monkeypatch.setattr(module, function.__name__, counted)
-
-    count(layer_explorer, run_layers)
-    count(class_explorer, layer_gradients)
-    return runs
-
-
-def test_only_the_newest_two_explorers_hold_all_layers(small, picture, runs):
-    a, b, c = (cu.LayerExplorer(small, picture) for _ in range(3))
-    d, methods = cu.ClassExplorer(small, picture), iter(AT_LAYER)
-
-    def computes(explorer):
-        before = len(runs)
-        if explorer is d:
-            explorer.method.value, explorer.layer.value = next(methods), "first"
-            explorer.wait()
-        else:
-            explorer.layer.value = "first" if explorer.layer.value == "second" else "second"
-            assert_layer_is_shown(explorer, picture)
-        return len(runs) > before
-
-    turns = [(c, False), (b, False), (a, True), (b, False)]
-    turns += [(d, True), (b, False), (d, False), (b, False), (a, True), (d, True)]
-    assert [computes(explorer) for explorer, _ in turns] == [expected for _, expected in turns]
-
-
-def test_an_explorer_holds_the_gradients_of_the_newest_two_classes(small_explorer, runs):
+def test_a_layer_of_a_class_that_was_shown_is_there_at_once(small_explorer, monkeypatch):
     small_explorer.layer.value = "first"
     for small_explorer.classes.value in (0, 1, 2):
         small_explorer.wait()
-    runs.clear()
-    small_explorer.method.value = "layer_cam"
-    for small_explorer.classes.value in (1, 2):
-        small_explorer.wait()
-    assert runs == []
-    small_explorer.classes.value = 0
-    small_explorer.wait()
-    assert runs == ["layer_gradients"]
+    monkeypatch.setattr(threading.Thread, "start", None)
+    for small_explorer.classes.value in (1, 2, 0):
+        for small_explorer.method.value in AT_LAYER:
+            assert " at first:" in text(small_explorer.words)
+
+
+def test_what_the_memory_has_lost_is_computed_again(small_explorer, small, picture, monkeypatch):
+    monkeypatch.setattr(memory, "LIMIT", 0)  # it keeps the newest entry alone
+    for small_explorer.layer.value in ("first", "second", "first"):
+        for small_explorer.method.value in ("saliency", "grad_cam"):
+            small_explorer.wait()
+    heatmap = cu.make_gradcam_heatmap(small, picture, small_explorer.classes.value, "first")
+    assert_class_is_shown(small_explorer, picture, heatmap)
+    layer_explorer = cu.LayerExplorer(small, picture)
+    for layer_explorer.layer.value in ("second", "first"):
+        assert_layer_is_shown(layer_explorer, picture)
 
 
 def test_explorers_that_compute_at_once_do_not_block_each_other(small, picture):
-    """Each worker's result empties another explorer, while that one is in use."""
+    """All of them share one memory."""
     images = [np.roll(picture, shift, axis=1) for shift in range(4)]
     classes = [cu.ClassExplorer(small, image) for image in images]
     layer = cu.LayerExplorer(small, picture)

@@ -88,6 +88,6 @@ def test_the_mark_moves_with_the_slider(explorer):
 
 
 def test_a_still_picture_and_its_sentence(explorer):
-    bundle = explorer._repr_mimebundle_()
+    bundle, _ = explorer._repr_mimebundle_()
     assert bundle["text/plain"] == words(explorer)
     assert Image.open(io.BytesIO(bundle["image/png"])).width > 600

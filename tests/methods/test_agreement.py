@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import course_utils as cu
-from course_utils.methods.class_activation import maps_and_gradients
+from course_utils.engine.runner import to_array
+from course_utils.networks.classifier import runner_of
 
 with warnings.catch_warnings(action="ignore"):  # SciPy's, of a module that tf-keras-vis uses
     from tf_keras_vis.gradcam import Gradcam
@@ -111,7 +112,8 @@ def test_grad_cam_plus_plus_differs(embedded, chelsea):
 
 def test_why_grad_cam_plus_plus_differs(embedded, chelsea):
     """tf-keras-vis divides the alphas of a channel by their sum. With that, both agree."""
-    maps, gradients = maps_and_gradients(embedded, chelsea, 285, LAST_CONV)
+    pair = runner_of(embedded).maps_and_gradients(chelsea, LAST_CONV, 285)
+    maps, gradients = map(to_array, pair)
     alphas = np.where(gradients != 0, 1 / (2 + maps.sum(axis=(0, 1)) * gradients), 0)
     sums = alphas.sum(axis=(0, 1))
     weights = (alphas * np.maximum(gradients, 0)).sum(axis=(0, 1)) / np.where(sums == 0, 1, sums)

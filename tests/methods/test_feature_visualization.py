@@ -165,7 +165,7 @@ def test_a_silent_channel_is_woken():
         ({"channel": None}, "channel must be .* not None"),
         ({"size": 15}, "size must be a whole number of pixels from 16 to 1024, not 15"),
         ({"size": (64, 64)}, r"size must be .* not \(64, 64\)"),
-        ({"num_steps": 0}, "num_steps must be a whole number from 1 to 100000, not 0"),
+        ({"num_steps": 0}, "num_steps must be a whole number, 1 or more, not 0"),
         ({"model": plain()}, "preprocess_input"),
     ],
 )
@@ -199,21 +199,3 @@ def test_a_network_that_gives_nan_is_refused(tiny):
     tiny.model.get_layer("conv").set_weights([np.full((3, 3, 3, 4), np.nan), np.zeros(4)])
     with pytest.raises(ValueError, match="NaN or infinite"):
         cu.visualize_channel(tiny, "conv", 0, num_steps=1)
-
-
-@pytest.mark.parametrize("progress", [True, False])
-def test_a_progress_bar_where_asked_for(tiny, capfd, progress):
-    cu.visualize_class(tiny, 1, num_steps=2, progress=progress)
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert ("steps: 100%" in err) if progress else err == ""
-
-
-def test_progress_may_stop_it(tiny):
-    def stop_at_the_second(steps):
-        assert len(steps) == 5
-        yield steps[0]
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        cu.visualize_class(tiny, 1, num_steps=5, progress=stop_at_the_second)

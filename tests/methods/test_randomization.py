@@ -94,6 +94,43 @@ def test_other_networks(seeded, build):
     np.testing.assert_array_equal(classifier.logits(IMAGES), trained)
 
 
+class Scale(layers.Layer):
+    """A layer of one's own, which Keras could not read from a file."""
+
+    def __init__(self, function=None):
+        super().__init__()
+        self.function = function
+
+    def build(self, shape):
+        self.scales = self.add_weight(shape=(shape[-1], 2), initializer="random_normal")
+
+    def call(self, inputs):
+        return inputs * self.scales[:, 0]
+
+
+def test_what_is_not_asked_to_forget_is_kept_whatever_it_is():
+    normalization = layers.Normalization()
+    normalization.adapt(IMAGES / 255 * 3)
+    own = chain([Scale(lambda x: x)], name="own")
+    first = [layers.Lambda(lambda x: 2 * x), normalization, own]
+    conv = layers.Conv2D(4, 3, name="conv")
+    seeded = layers.Dense(3, name="dense", kernel_initializer=keras.initializers.HeNormal(seed=3))
+    classifier = wrap(chain([*first, conv, layers.GlobalAveragePooling2D(), seeded]))
+    maps = cu.get_feature_maps(classifier, IMAGES[0], ["conv"])["conv"]
+    kernels = [seeded.kernel.numpy()]
+    for seed in (0, 1, 0):
+        [(_, copy)] = cu.randomized_copies(classifier, ["dense"], IMAGES, seed)
+        kept = cu.get_feature_maps(copy, IMAGES[0], ["conv"])["conv"]
+        np.testing.assert_array_equal(kept, maps)
+        kernels.append(copy.model.get_layer("dense").kernel.numpy())
+    trained, first, second, again = kernels
+    np.testing.assert_array_equal(first, again)
+    for one, other in ((trained, first), (trained, second), (first, second)):
+        assert np.abs(one - other).max() > 0.1
+    with pytest.raises(ValueError, match=r"Scale needs a get_config\(\)"):
+        list(cu.randomized_copies(classifier, images=IMAGES))
+
+
 def test_a_copy_is_a_classifier_like_the_other():
     model = chain(
         [layers.Conv2D(2, 3), layers.GlobalMaxPooling2D(), layers.Dense(2)], (None,) * 2 + (1,)

@@ -32,6 +32,7 @@ def test_a_stretched_heatmap_is_interpolated_between_the_centers_of_its_cells(sh
     stretched = resize_heatmap(heatmap, size)
     assert (stretched.shape, stretched.dtype) == (size, np.float32)
     np.testing.assert_allclose(stretched, interpolate(heatmap, size), atol=1e-6)
+    np.testing.assert_array_equal(resize_heatmap(heatmap, (*size, 3)), stretched)
 
 
 @pytest.mark.parametrize("heatmap", [np.zeros((2, 2, 3)), np.zeros(4), np.zeros((0, 2))])

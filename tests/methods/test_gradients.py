@@ -6,7 +6,7 @@ from small_networks import chain, layers, wrap
 
 import course_utils as cu
 from course_utils.backend import keras, tf
-from course_utils.methods.saliency import weighted_input_gradients
+from course_utils.methods.gradients import weighted_input_gradients
 
 BATCH_SIZE = 5  # of small networks
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
