@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 9 Ten causes of a wrong map
 #
-# ← [8 Your own network](08_your_own_network.ipynb) · [contents](../README.md#the-chapters) · [11 From where to what](11_from_where_to_what.ipynb) → · 10 minutes
+# ← [8 Your own network](08_your_own_network.ipynb) · [contents](../README.md#the-chapters) · [10 What fools a network](10_what_fools_a_network.ipynb) → · 10 minutes
 #
 # Your heatmap marks the wrong thing, or nothing, or everything. **What went wrong?** Here are ten mistakes, all of them
 # made and asked about many times, on one picture: the cat and the cup, asked for *espresso*. Some you see at once. Some
@@ -191,4 +191,4 @@ print(f"likeness to espresso minus all others: {likeness:.6f}")
 # - A map that's computed right isn't thereby *the* explanation: chapter 7 puts it to the test.
 
 # %% [markdown] tags=["navigation"]
-# ← [8 Your own network](08_your_own_network.ipynb) · [contents](../README.md#the-chapters) · [11 From where to what](11_from_where_to_what.ipynb) →
+# ← [8 Your own network](08_your_own_network.ipynb) · [contents](../README.md#the-chapters) · [10 What fools a network](10_what_fools_a_network.ipynb) →
