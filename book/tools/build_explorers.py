@@ -74,7 +74,7 @@ ALT = {
     "coffee": "A cup of espresso on a saucer with a spoon, on a wooden table.",
     "astronaut": "An astronaut in an orange suit smiles, her helmet before her, a flag behind.",
     "rocket": "A rocket lifts off at night between four towers.",
-    "cat_and_coffee": "Left a cat's face, right a cup of espresso.",
+    "cat_and_coffee": "A cat's face on the left, a cup of espresso on the right.",
     "great_white_shark": "A great white shark under water, seen from the side.",
 }
 

@@ -91,7 +91,7 @@ class Explorer:
 
     @contextmanager
     def _silently(self) -> Iterator[None]:
-        """Set controls without reacting to it."""
+        """Change controls without triggering their handlers."""
         self._quiet, before = True, self._quiet
         try:
             yield
