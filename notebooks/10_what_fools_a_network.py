@@ -206,4 +206,6 @@ for name in names:
 # **Next:** your own pictures: which of them survives 16 tiles?
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/10_what_fools_a_network.ipynb)
+#
 # ← [8 Your own network](08_your_own_network.ipynb) · [contents](../README.md#the-chapters)
