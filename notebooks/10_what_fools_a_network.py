@@ -206,4 +206,6 @@ for name in names:
 # **Next:** your own pictures: which of them survives 16 tiles?
 
 # %% [markdown] tags=["navigation"]
+# **Your turn:** [the exercises](../exercises/student/10_what_fools_a_network.ipynb)
+#
 # ← [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) · [contents](../README.md#the-chapters) · [11 From where to what](11_from_where_to_what.ipynb) →
