@@ -40,7 +40,7 @@ def test_a_notebook_runs_from_top_to_bottom(sheet, kind, status, capsys, monkeyp
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     exec("\n".join(cells), {"__name__": "notebook"})
     printed = capsys.readouterr().out
-    tasks = sum(cell.startswith("cu.check(\"") for cell in cells)
+    tasks = sum(cell.startswith('cu.check("') for cell in cells)
     assert tasks >= 2
     assert printed.count(f": {status}. ") == tasks
     assert f"{tasks if status == DONE else 0} of {len(list_tasks())} done." in printed
