@@ -186,8 +186,7 @@ cu.plot_predictions(predictions, rocket)
 # gets them. Nearest in what sense? Guess which part of the photograph speaks for the drilling platform. Chapter 5
 # tests it.
 #
-# A probability says how the network divides its belief among the names that it knows. It is no promise:
-# 0.69 was the wrong shark. Only in a *calibrated* network are 69% of the answers given with 0.69 correct.
+# A probability is no promise: 0.69 was the wrong shark. Only in a *calibrated* network are 69% of the answers given with 0.69 correct.
 
 # %% [markdown]
 # ## Why it matters

@@ -90,7 +90,7 @@ model = VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 
 outputs = {layer.name: layer.output for layer in model.layers}
 feature_extractor = keras.Model(model.input, outputs)
-features = feature_extractor(inputs)
+features = {name: x.numpy() for name, x in feature_extractor(inputs).items()}
 print(list(features.keys()))
 
 # %% [markdown]
@@ -126,7 +126,7 @@ plt.show()
 
 # %% tags=["live"]
 # Compute the brightest number of this map by hand
-feature_map = features["block1_conv1"][0, :, :, channel].numpy()
+feature_map = features["block1_conv1"][0, :, :, channel]
 row, column = np.unravel_index(feature_map.argmax(), feature_map.shape)
 W, b = model.get_layer("block1_conv1").get_weights()
 
@@ -137,16 +137,15 @@ assert np.isclose(by_hand, feature_map[row, column], rtol=1e-4)
 
 # %% [markdown]
 # A convolution is nothing but this sum, at every position, for every filter. (In signal processing it's called a
-# cross-correlation; a convolution there turns the kernel around first.) A zero means: no match here.
-# Bright means: a strong match.
+# cross-correlation.) A zero means: no match here. Bright means: a strong match.
 #
 # ## All feature maps of the first layer
 #
 # `plot_feature_maps` draws the tutorial's grid of 64. Each map is scaled to its own range.
 
 # %% tags=["live"]
-# Turn all outputs into NumPy arrays, and draw the first layer's 64 maps
-feature_maps = {name: values[0].numpy() for name, values in features.items()}
+# Take the one picture out of the batch, and draw the first layer's 64 maps
+feature_maps = {name: values[0] for name, values in features.items()}
 cu.plot_feature_maps({"block1_conv1": feature_maps["block1_conv1"]}, columns=8)
 
 # %% [markdown]
@@ -257,7 +256,7 @@ print(
 # %% [markdown]
 # ## Explore: one picture, all layers
 #
-# Drag *Layer* from left to right and watch the shark dissolve. Then choose another picture: do the same channels light up?
+# Drag *Layer* from left to right and watch the shark dissolve.
 #
 # The sentence under the pictures gives the *receptive field* of a layer: how large a part of the input,
 # in pixels, one of its values can depend on. For `block1_conv1` it is 3 x 3.
@@ -322,8 +321,8 @@ print(f"zeros: block1_conv1 {sparsity[0]:.0f}%, block5_conv3 {100 * (last == 0).
 print(f"block5_conv3: {silent} of 512 channels are silent on this picture")
 
 # %% [markdown]
-# *Height, channels and zeros of all 18 layers: height falls from 224 to 7, channels rise from 64 to 512, and zeros go up
-# and down, from 45% in the first layer to 91% in block5_conv3.*
+# *Height falls from 224 to 7, channels rise from 64 to 512, and zeros go up and down, from 45% in the first layer to 91% in
+# block5_conv3.*
 #
 # The zeros drop at each pooling, because a window is zero only where all four of its values are.
 #
@@ -419,14 +418,14 @@ for name, field in [("block3_conv3", 40), ("block4_conv3", 92), ("block5_conv3",
 # </details>
 
 # %% tags=["live"]
-# Run the extractor on raw pixels, with the wrong order alone, and without the mean alone
+# Look at three layers for raw pixels, for the wrong order alone, and for the missing mean alone
 wrong_inputs = {"raw": batch, "order wrong": inputs[..., ::-1], "mean missing": batch[..., ::-1]}
 first_layer = {"right": feature_maps["block1_conv1"][:, :, [1, 45]]}
+three = {n: model.get_layer(n).output for n in ["block1_conv1", "block3_conv3", "block5_conv3"]}
 for title, wrong in wrong_inputs.items():
-    outputs = feature_extractor(wrong)
-    for name in ["block1_conv1", "block3_conv3", "block5_conv3"]:
-        pair = outputs[name].numpy().ravel(), feature_maps[name].ravel()
-        print(f"{title:12s} {name} correlation {np.corrcoef(pair)[0, 1]:5.2f}")
+    outputs = keras.Model(model.input, three)(wrong)
+    pairs = [(outputs[name].numpy().ravel(), feature_maps[name].ravel()) for name in three]
+    print(f"{title:12s}", [f"{np.corrcoef(pair, dtype='f4')[0, 1]:.2f}" for pair in pairs])
     first_layer[title] = outputs["block1_conv1"].numpy()[0][:, :, [1, 45]]
 
 # %%
@@ -453,7 +452,7 @@ for title, maps in first_layer.items():
 #
 # On this blue picture the wrong *order* does more harm, and silences the blue kernel; on a dark one it's the mean. Edges hardly
 # mind the order. The missing *mean* spoils channel 45 only in a frame of one pixel: outside the picture a convolution
-# reads zeros. With the mean subtracted that's an average color, without it black, an edge. A nasty mistake: many maps look
+# reads zeros. With the mean subtracted that's an average color, without it black, an edge. Many maps look
 # fine, and they are wrong.
 
 # %% [markdown]

@@ -71,7 +71,7 @@ for name, image in images.items():
 # %% [markdown]
 # Why another network than in chapters 2 and 3? Because now we need classes. VGG16 keeps them in its three
 # dense layers, and they don't come with the course. EfficientNet-Lite0 does, and names what it sees. All
-# methods of this course work on both: `cu.load_classifier("vgg16")` downloads the whole of VGG16, 553 MB.
+# methods of this course work on both: `cu.load_classifier("vgg16")` downloads all of VGG16, 553 MB.
 
 # %% [markdown]
 # ## Where the names come from
@@ -255,8 +255,8 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# *Probability and its derivative as the logit grows: an S-shaped curve that is flat at both ends, and a bell
-# that is highest in the middle. The coffee picture, with p = 0.90, lies on the right slope of the bell.*
+# *Probability and its derivative: an S-shaped curve that is flat at both ends, and a bell. The coffee picture, with
+# p = 0.90, lies on the right slope of the bell.*
 
 # Where the network is nearly sure, the derivative is nearly zero: softmax *saturates*. Does that spoil a map? No: $p (1 - p)$
 # is one factor for the whole picture, gone once a map is divided by its maximum. (Where gradients are added up, as in
@@ -301,7 +301,7 @@ print(f"of the others the great white has {shares[white]:.0%}")
 # </details>
 #
 # The methods of this course start from the logit. `classifier.logits_model` is the network up
-# to its logits, on the same weights. (For VGG16, `VGG16(classifier_activation=None)` builds it; for any network, chapter 4.2.)
+# to its logits, on the same weights. (For VGG16: `VGG16(classifier_activation=None)`; for others, chapter 4.2.)
 
 # %%
 # The network up to its logits
