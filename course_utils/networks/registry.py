@@ -201,7 +201,7 @@ def _load(name: str, find_file: Callable) -> keras.Model:
         return str(find_file(name, Published(origin, file_hash and f"md5:{file_hash}")))
 
     module = sys.modules[keras.utils.get_file.__module__]
-    usual = module.get_file  # type: ignore[attr-defined]
+    usual = module.get_file
     module.get_file = get_file  # type: ignore[attr-defined]
     try:
         return _CONSTRUCTORS[name](weights="imagenet")
