@@ -15,7 +15,6 @@ import numpy as np
 
 import course_utils as cu
 from course_utils.backend import keras, tf
-from course_utils.networks.classifier import runner_of
 
 SIZES = {
     "VGG16": 64, "ResNet50": 64, "ResNet50V2": 64, "InceptionV3": 139, "InceptionResNetV2": 139,
@@ -69,6 +68,7 @@ def plain_keras(classifier, image):
             tape.watch(point)
             score = logit(both([point], training=False)[1])
         total += np.float32(share) * tape.gradient(score, point)
+    saliency /= tf.reduce_max(saliency)
     return heatmap / tf.reduce_max(heatmap), saliency, (total * (batch - black))[0]
 
 
@@ -82,12 +82,10 @@ def compare(name):
     classifier, image = build(name)
     heatmap, saliency, attributions = (np.asarray(a) for a in plain_keras(classifier, image))
     ours = cu.make_gradcam_heatmap(classifier, image, TARGET)
-    runner = runner_of(classifier)
-    gradients = np.asarray(runner.input_gradients(runner.inputs(image), TARGET))[0]
     integrated = cu.integrated_gradients(classifier, image, TARGET, num_steps=STEPS)
     differences = [
         difference(ours, heatmap),
-        difference(np.abs(gradients).max(axis=-1), saliency),
+        difference(cu.compute_saliency_map(classifier, image, TARGET), saliency),
         difference(integrated, attributions),
     ]
     cu.LayerExplorer(classifier, image).wait()

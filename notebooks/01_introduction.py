@@ -213,6 +213,8 @@ cu.plot_predictions(predictions, rocket)
 # | [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) | If a channel could wish for a picture, which would it be? |
 # | [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) | Two of these maps have never seen the network. Which? |
 # | [8 Your own network](08_your_own_network.ipynb) | It is right on every test picture. Would you ship it? |
+# | [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) | Your heatmap marks the wrong thing. What went wrong? |
+# | [10 What fools a network](10_what_fools_a_network.ipynb) | Can a picture change its name and look the same? |
 # | [11 From where to what](11_from_where_to_what.ipynb) | The map says where. What did the network see there? |
 #
 # <!-- end -->

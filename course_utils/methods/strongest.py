@@ -1,28 +1,24 @@
 """The strongest examples of a channel: which of many pictures drive it most, and where in them.
 
-What one looks for is a fold. Two tables of the nine strongest make one, in any order and however
-the pictures were split, so that many workers can each look through a part of a collection.
+Two tables of the nine strongest make one, in any order and however the pictures were split, so many
+workers can each look through a part of a collection.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from course_utils.arguments import check_finite, is_whole_number
 from course_utils.backend import keras, tf
 from course_utils.engine.runner import Runner
 from course_utils.io.images import load_image
-from course_utils.methods.progress import Progress
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 NUM_EXAMPLES = 9
-_BATCHES_A_MERGE = 16  # more would save no time
 _NOTHING = -1  # stands for a picture where there are fewer than nine
 _WHITE = 255
 
@@ -53,7 +49,6 @@ def strongest_examples(
     images: Sequence,
     layer_names: Iterable[str] | None = None,
     preprocess_input: Callable | None = None,
-    progress: Progress = False,
 ) -> dict[str, Examples]:
     """Find the nine pictures that drive each channel most, and where in them.
 
@@ -65,7 +60,6 @@ def strongest_examples(
         layer_names: List of layers' names; None means those of `conv_layer_names`.
         preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
             its input. An `ImageClassifier` has its own.
-        progress: Whether to show a progress bar; or a function, see `progress.follow`.
 
     Returns:
         dict from layer name to `Examples`, whose `pictures` count as `images` does. Of equal values
@@ -83,9 +77,8 @@ def strongest_examples(
         runner.conv_layer_names if layer_names is None else layer_names
     )
     images = _check_images(images)
-    bar = progress if callable(progress) else partial(tqdm, desc="pictures", disable=not progress)
-    inputs = ((i, runner.prepare(load_image(images[i]))) for i in bar(range(len(images))))
-    return find_strongest(runner, names, inputs)
+    numbered = ((i, runner.prepare(load_image(images[i]))) for i in range(len(images)))
+    return find_strongest(runner, names, numbered)
 
 
 def example_patches(examples: Examples, images: Sequence, channel: int) -> NDArray[np.uint8]:
@@ -151,36 +144,20 @@ def _cut(picture, position, windows):
     return patch
 
 
-# The fold
+# The search
 
 
 def merge(first: Examples, second: Examples) -> Examples:
-    """Return the nine strongest of two tables of one layer.
+    """Return the nine strongest of two tables of one layer, made of different pictures.
 
-    It is associative and commutative, and merging a table twice does no harm: of several entries
-    for one picture the strongest stays. Of equal values that of the smaller picture's number is
-    stronger, and within a picture that of the smaller row, then of the smaller column.
+    Associative and commutative: of equal values that of the smaller picture's number is stronger.
     """
     values, pictures, positions = (
         np.concatenate(pair, axis=1) for pair in zip(first[:3], second[:3], strict=True)
     )
-    order = np.lexsort((positions[..., 1], positions[..., 0], pictures, -values), axis=1)
-    again = _is_again(np.take_along_axis(pictures, order, axis=1))
-    kept = np.argsort(again, axis=1, kind="stable")[:, :NUM_EXAMPLES]
-    again, order = (np.take_along_axis(array, kept, axis=1) for array in (again, order))
+    order = np.lexsort((pictures, -values), axis=1)[:, :NUM_EXAMPLES]
     rows = np.arange(len(order))[:, np.newaxis]
-    values, pictures, positions = (array[rows, order] for array in (values, pictures, positions))
-    values[again], pictures[again], positions[again] = -np.inf, _NOTHING, _NOTHING
-    return Examples(values, pictures, positions, first.windows)
-
-
-def _is_again(pictures):
-    """Tell of each entry of a row whether the same number stands further left."""
-    order = np.argsort(pictures, axis=1, kind="stable")
-    numbers = np.take_along_axis(pictures, order, axis=1)
-    again = np.zeros(pictures.shape, bool)
-    np.put_along_axis(again, order[:, 1:], numbers[:, 1:] == numbers[:, :-1], axis=1)
-    return again
+    return Examples(values[rows, order], pictures[rows, order], positions[rows, order], first[3])
 
 
 def find_strongest(
@@ -191,8 +168,7 @@ def find_strongest(
     Args:
         runner: `Runner`.
         layer_names: Layers with feature maps.
-        numbered: Pairs (number of a picture, the network's input for it, float32 (1, h, w, 3)), the
-            smaller numbers first.
+        numbered: Pairs (number of a picture, the network's input for it, float32 (1, h, w, 3)).
 
     Returns:
         dict from layer name to `Examples`.
@@ -200,18 +176,12 @@ def find_strongest(
     Raises:
         ValueError: The network's output is NaN or infinite.
     """
-    tables = {name: _no_examples(runner, name) for name in layer_names}
-    batches = _in_lists(numbered, runner.batch_size)
-    found = (_look_through(runner, tables, batch) for batch in batches)
-    for several in _in_lists(found, _BATCHES_A_MERGE):
-        for name, peaks in zip(layer_names, zip(*several, strict=True), strict=True):
-            arrays = [np.concatenate(parts, axis=1) for parts in zip(*peaks, strict=True)]
-            # Numbers rise: a stable sort leaves the smaller one in front where values are equal.
-            order = np.argsort(-arrays[0], axis=1, kind="stable")[:, :NUM_EXAMPLES]
-            rows = np.arange(len(order))[:, np.newaxis]
-            values, pictures, positions = (array[rows, order] for array in arrays)
-            new = Examples(values, pictures, positions, tables[name].windows)
-            tables[name] = merge(tables[name], new)
+    numbered, tables = iter(numbered), {name: _no_examples(runner, name) for name in layer_names}
+    while batch := list(islice(numbered, runner.batch_size)):
+        numbers, inputs = zip(*batch, strict=True)
+        outputs = runner.outputs(np.concatenate(inputs), layer_names, often=True)
+        for name, maps in zip(layer_names, outputs, strict=True):
+            tables[name] = _beat(tables[name], np.array(numbers), maps, name)
     return tables
 
 
@@ -220,43 +190,31 @@ def _no_examples(runner, layer_name):
     shape = runner.feature_map_shapes[layer_name][-1], NUM_EXAMPLES
     axes = runner.receptive_windows[layer_name] or [(0, length, 0) for length in runner.input_size]
     windows = [(length, *axis) for length, axis in zip(runner.input_size, axes, strict=True)]
+    return _table(shape, np.array(windows, np.int32))
+
+
+def _table(shape, windows):
     return Examples(
         np.full(shape, -np.inf, np.float32),
         np.full(shape, _NOTHING, np.int32),
         np.full((*shape, 2), _NOTHING, np.int32),
-        np.array(windows, np.int32),
+        windows,
     )
 
 
-def _look_through(runner, tables, batch):
-    """Return for each layer the values, pictures and positions (channels, N) of a batch.
-
-    A place is looked for only where a value beats the weakest of the nine found so far, which few
-    do once some hundred pictures have gone by. What does not is left out.
-    """
-    numbers, inputs = zip(*batch, strict=True)
-    found = []
-    outputs = runner.outputs(np.concatenate(inputs), [*tables], often=True)
-    for name, tensor in zip(tables, outputs, strict=True):
-        maps, in_rows = np.asarray(tensor), np.asarray(tf.reduce_max(tensor, axis=2))
-        peaks = in_rows.max(axis=1)
-        check_finite(peaks, f"For some picture, the network's output at {name!r}")
-        picture, channel = np.nonzero(peaks > tables[name].values[:, -1])
-        row = in_rows[picture, :, channel].argmax(axis=1)  # the first one, as in the column's
-        column = maps[picture, row, :, channel].argmax(axis=1)
-        shape = peaks.T.shape
-        values = np.full(shape, -np.inf, np.float32)
-        pictures = np.full(shape, _NOTHING, np.int32)
-        positions = np.full((*shape, 2), _NOTHING, np.int32)
-        values[channel, picture] = peaks[picture, channel]
-        pictures[channel, picture] = np.array(numbers)[picture]
-        positions[channel, picture] = np.stack([row, column], axis=1)
-        found.append((values, pictures, positions))
-    return found
-
-
-def _in_lists(items: Iterable, length: int) -> Iterator[list]:
-    """Yield the items of an iterable in lists of at most `length`, as they come."""
-    items = iter(items)
-    while taken := list(islice(items, length)):
-        yield taken
+def _beat(table, numbers, maps, name):
+    """Return a table with what in feature maps (N, h, w, channels) beats its weakest examples."""
+    in_rows = np.asarray(tf.reduce_max(maps, axis=2))
+    peaks = in_rows.max(axis=1)
+    check_finite(peaks, f"For some picture, the network's output at {name!r}")
+    # After some hundred pictures few do, and only for these the place is looked for.
+    picture, channel = np.nonzero(peaks > table.values[:, -1])
+    if not len(picture):
+        return table
+    row = in_rows[picture, :, channel].argmax(axis=1)
+    new = _table(peaks.T.shape, table.windows)
+    new.values[channel, picture] = peaks[picture, channel]
+    new.pictures[channel, picture] = numbers[picture]
+    new.positions[channel, picture, 0] = row
+    new.positions[channel, picture, 1] = np.asarray(maps)[picture, row, :, channel].argmax(axis=1)
+    return merge(table, new)

@@ -184,7 +184,7 @@ def published_weights(name: str) -> Published:
     raise AssertionError(f"keras.applications builds {name} without asking for a file.")
 
 
-def _load(name, find_file: Callable):
+def _load(name: str, find_file: Callable) -> keras.Model:
     """Build a network with the weights file `find_file(name, Published)`.
 
     Keras knows the address of a file and its hash, and builds some networks otherwise for their
@@ -201,11 +201,12 @@ def _load(name, find_file: Callable):
         return str(find_file(name, Published(origin, file_hash and f"md5:{file_hash}")))
 
     module = sys.modules[keras.utils.get_file.__module__]
-    usual, module.get_file = module.get_file, get_file
+    usual = module.get_file  # type: ignore[attr-defined]
+    module.get_file = get_file  # type: ignore[attr-defined]
     try:
         return _CONSTRUCTORS[name](weights="imagenet")
     finally:
-        module.get_file = usual
+        module.get_file = usual  # type: ignore[attr-defined]
 
 
 def _draw(name):

@@ -91,7 +91,7 @@ class Run:
         self._deadline = math.inf
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         fenced = not missing_fence()
-        self._process = subprocess.Popen(
+        self._process: Any = subprocess.Popen(
             [*fence(), *_COMMAND] if fenced else _COMMAND,
             env=environment(_HOME if fenced else self._folder.name),
             cwd=self._folder.name,
@@ -114,7 +114,6 @@ class Run:
 
     def ask(self, **message: Any) -> dict:
         """Send a line of JSON and return the one that comes back; {} if none comes, see `end`."""
-        assert self._process.stdin and self._process.stdout
         self._deadline = time.monotonic() + self._seconds
         try:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")

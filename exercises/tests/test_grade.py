@@ -46,10 +46,6 @@ def before(source):
     return [source, *RIGHT]
 
 
-def after(source):
-    return [*RIGHT, source]
-
-
 def beneath(line):
     """The solutions with a line at the head of an answer."""
     return edited("def area(values):", f"def area(values):\n    {line}")
@@ -68,7 +64,7 @@ THREAD = "import threading\nthreading.Thread(target=threading.Event().wait).star
 # folder of such files.
 HANDED_IN = {
     "Jörg Müßig (2).IPYNB": (
-        [SHELL_LINES + RIGHT[0], *RIGHT[1:], "cu.check = print\nnp.random.seed(0)", THREAD], 3, ""
+        [SHELL_LINES + RIGHT[0], *RIGHT[1:], THREAD, "cu.check = print\nexit()"], 3, ""
     ),
     "=1+2.ipynb": (edited(CHECK, LOOP), 3, ""),
     "ben_open.ipynb": (OPEN, 0, ""),
@@ -113,17 +109,17 @@ HOSTILE = {
         ["open('{home}')", "import course_utils as u\nopen(u.__file__, 'a')", *RIGHT],
         3, f"{NOT_FOUND}; cell 2: OSError",
     ),
-    "reads_seed.ipynb": (after(READS_SEED), 3, ""),
-    "writes_results.ipynb": (after(RESULT_LINE), 0, ".*"),
-    "forges.ipynb": (after(FORGED), 0, ""),
-    "loops.ipynb": (after("while True:\n    pass"), 0, f"stopped after {SECONDS} s"),
+    "reads_seed.ipynb": ([*RIGHT, READS_SEED], 3, ""),
+    "writes_results.ipynb": ([*RIGHT, RESULT_LINE], 0, ".*"),
+    "forges.ipynb": ([*RIGHT, FORGED], 0, ""),
+    "loops.ipynb": ([*RIGHT, "while True:\n    pass"], 0, f"stopped after {SECONDS} s"),
     "loops_inside.ipynb": (beneath("while True: pass"), 2, f"7b: stopped after {SECONDS} s"),
     "forks.ipynb": (before("import os\nwhile True:\n    os.fork()"), 0, "(starts|takes) too .+"),
     "takes_4_gb.ipynb": (
         before("import numpy as np\nlarge = np.ones(500_000_000)"), 3, "cell 1: MemoryError"
     ),
     "prints_30_mb.ipynb": (before(PRINTS), 3, ""),
-    "exits.ipynb": (after("import os\nos._exit(0)"), 0, "ended before it answered"),
+    "exits.ipynb": ([*RIGHT, "import os\nos._exit(0)"], 0, "ended before it answered"),
     "exits_inside.ipynb": (beneath("import os; os._exit(0)"), 2, "7b: ended before it answered"),
     "calls_out.ipynb": (
         before("import socket\nsocket.create_connection(('127.0.0.1', {port}))"),

@@ -200,7 +200,7 @@ def test_a_bad_option_is_refused(small, picture, function, options, words):
 
 def test_a_network_without_convolutions_is_told_so(picture):
     classifier = wrap(keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(3)]))
-    with pytest.raises(ValueError, match="no convolution"):
+    with pytest.raises(ValueError, match="no feature maps"):
         cu.make_gradcam_heatmap(classifier, picture)
     with pytest.raises(ValueError, match="no feature maps"):
         cu.make_gradcam_heatmap(classifier, picture, layer_name="conv")
