@@ -192,8 +192,8 @@ for name in names:
 #
 # ## What to remember
 #
-# - A step of one gray level along the gradient's sign can turn an answer. The same step by lot didn't.
-# - The heatmap of the answer hardly changes when the answer does. The *difference* of two classes' maps must.
+# - A step of one gray level along the gradient's sign can turn an answer; not every answer. The same step by lot didn't.
+# - On this picture the heatmap of the answer hardly changed when the answer did. The *difference* of two classes' maps must.
 # - Shuffled tiles test whether an answer needs the arrangement of its parts. It depends on the picture.
 #
 # ## Where these experiments mislead

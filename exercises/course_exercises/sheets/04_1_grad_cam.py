@@ -153,7 +153,7 @@ TASKS["4.1a"] = Task(
 # ## 4.1b HiResCAM from Grad-CAM (25 minutes)
 #
 # Grad-CAM's mean throws away *where* a gradient is large. HiResCAM skips it:
-# $L^c = \text{ReLU}\big( \sum_k g^k \cdot A^k \big)$. Now all four steps, with a network: it ends in a dense layer with
+# $S^c = \sum_k g^k \cdot A^k$. Keep what is positive, as in 4.1a. Now all four steps, with a network: it ends in a dense layer with
 # a softmax, and you want the logit, so stop before that layer and multiply with its weights yourself, as in the
 # chapter. Divide by the maximum; where nothing speaks for the class, all cells are 0, as in 4.1a. Leave the model as it
 # is: others use it, too.
@@ -205,7 +205,7 @@ def gradient_at(model, inputs, class_index, layer_name, of_logit=True):
 
 
 def of_the_probability(model, inputs, class_index, layer_name):
-    """That is the probability's gradient. It asks another question: why this class rather than all the
+    """That is the probability's gradient. It answers another question, for this class against all
     others. Take the logit, before the softmax.
     """
     maps, gradients = gradient_at(model, inputs, class_index, layer_name, of_logit=False)
