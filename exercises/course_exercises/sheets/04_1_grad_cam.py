@@ -205,7 +205,7 @@ def gradient_at(model, inputs, class_index, layer_name, of_logit=True):
 
 
 def of_the_probability(model, inputs, class_index, layer_name):
-    """That is the probability's gradient. It answers another question, for this class against all
+    """That is the probability's gradient. It answers another question, this class against all
     others. Take the logit, before the softmax.
     """
     maps, gradients = gradient_at(model, inputs, class_index, layer_name, of_logit=False)
