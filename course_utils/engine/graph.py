@@ -200,8 +200,10 @@ def _inline(nested):
     arguments = nested.inputs[: len(functional.inputs)]
     inputs, calls, outputs = _trace(functional, [tensor.shape for tensor in arguments])
     outer = {id(tensor): argument for tensor, argument in zip(inputs, arguments, strict=True)}
-    handed_on = keras.tree.pack_sequence_as(nested.output, outputs)
-    calls.append(nested._replace(function=pass_on, args=(handed_on,), kwargs={}))
+    handed_on, output = keras.tree.pack_sequence_as(nested.output, outputs), nested.output
+    if len(outputs) == 1:  # perhaps in a list
+        [handed_on], [output] = outputs, keras.tree.flatten(output)
+    calls.append(nested._replace(function=pass_on, args=(handed_on,), kwargs={}, output=output))
 
     def replace(leaf):
         return outer.get(id(leaf), leaf)
