@@ -292,6 +292,8 @@ def test_preprocessing_that_looks_at_the_whole_batch_is_refused():
     with pytest.raises(ValueError, match="preprocess_input.*whole batch"):
         wrap(sequential, lambda images: images - images.mean())
     wrap(sequential, lambda images: images - images.mean(axis=(1, 2, 3), keepdims=True))
+    with pytest.raises(ValueError, match="other numbers each time.*at random"):
+        wrap(sequential, lambda images: images * np.random.default_rng().uniform(0.5, 1))
 
 
 def test_the_advice_for_a_call_of_its_own_works():
@@ -386,6 +388,7 @@ def test_names_mean_what_their_numbers_say(names):
         (sequential, {"class_names": ["one"]}, "2 names.*not 1: .'one'"),
         (sequential, {"class_names": [*range(1000)]}, r"2 names.*not 1000: \['0', '1', .*\.\.\.\]"),
         (sequential, {"class_names": 2}, "in the order.*not 2"),
+        (sequential, {"class_names": [("n1", "cat"), ("n2", "dog")]}, "in the order.*'n1', 'cat'"),
         (sequential, {"class_names": "ab"}, "in the order.*'ab'"),
         (one_sigmoid, {"class_names": ["yes"]}, "2 names.*contrary"),
     ],

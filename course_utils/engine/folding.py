@@ -56,7 +56,8 @@ def _is_foldable(layer, following):
         and layer.activation is keras.activations.linear
         and layer.data_format == "channels_last"
         and following.axis in (-1, 3)
-        and layer.compute_dtype == following.compute_dtype == "float32"
+        and layer.compute_dtype == following.compute_dtype
+        and layer.compute_dtype in ("float32", "float64")
     )
 
 
@@ -66,12 +67,13 @@ def _fold(layer, normalization):
         bias = bias + scale * layer.bias.numpy()
     if isinstance(layer, keras.layers.DepthwiseConv2D):  # kernel (height, width, channels, depth)
         scale = scale.reshape(layer.kernel.shape[2:])
-    kernel = tf.constant(np.float32(layer.kernel.numpy() * scale))
-    bias = tf.constant(np.float32(bias))
+    kernel = tf.constant(layer.kernel.numpy() * scale, layer.compute_dtype)
+    bias = tf.constant(bias, layer.compute_dtype)
     convolve = _FOLDABLE[type(layer)]
     options = {"padding": layer.padding, "dilation_rate": layer.dilation_rate}
 
     def convolve_and_add(inputs):
+        inputs = tf.cast(inputs, kernel.dtype)  # as a layer does
         return tf.nn.bias_add(convolve(inputs, kernel, layer.strides, **options), bias)
 
     return convolve_and_add

@@ -52,6 +52,16 @@ def default_layer_name(graph: Graph) -> str:
     return _default_call(graph).name
 
 
+def layers_past_default(graph: Graph) -> list[str]:
+    """Name the last layers of the branches that lead to the logits past the default layer."""
+    choices, past = set(conv_layer_names(graph)), []
+    boundary, _ = split_calls(graph, default_layer_name(graph))
+    for tensor in boundary[1:]:
+        names = [call.name for call in needed_calls(graph.calls, [tensor]) if call.name in choices]
+        past += names[-1:]
+    return list(dict.fromkeys(past))
+
+
 def conv_layer_names(graph: Graph) -> list[str]:
     """List the layers to choose from: those that make feature maps, as later layers read them.
 

@@ -27,6 +27,7 @@ from course_utils.engine.layers import (
     default_layer_name,
     explain_no_layer,
     feature_map_shapes,
+    layers_past_default,
 )
 from course_utils.engine.preprocessing import fit_preprocessing
 from course_utils.engine.receptive_field import receptive_windows
@@ -209,6 +210,7 @@ class Runner:
     receptive_windows = _of_graph(receptive_windows)
     conv_layer_names = _of_graph(conv_layer_names)
     default_layer_name = _of_graph(default_layer_name)
+    layers_past_default = _of_graph(layers_past_default)
 
     @cached_property
     def receptive_fields(self) -> dict[str, tuple[int, int] | None]:
@@ -230,15 +232,20 @@ class Runner:
             return layer_name
         raise ValueError(explain_no_layer(self.graph, layer_name))
 
-    def explain_one_place(self, layer_name: str) -> str:
-        """Say that a layer has one place only, or return "" where it has more."""
+    def explain_limits(self, layer_name: str) -> str:
+        """Say that a heatmap can't say where, or leaves branches out; "" where neither is so."""
         height, width, _ = self.feature_map_shapes[layer_name]
-        if height * width > 1:
-            return ""
-        return (
-            f"Layer {layer_name!r} has one place for the whole picture, so its heatmap can't say "
-            "where."
-        )
+        if height * width == 1:
+            return (
+                f"Layer {layer_name!r} has one place for the whole picture, so its heatmap can't "
+                "say where."
+            )
+        if layer_name == self.default_layer_name and self.layers_past_default:
+            return (
+                f"The heatmap at {layer_name!r} leaves out what reaches the end of the network "
+                f"past it, by way of {', '.join(map(repr, self.layers_past_default))}."
+            )
+        return ""
 
     def check_layer_names(self, layer_names: Any) -> list[str]:
         """Return a list of layers' names as it is.

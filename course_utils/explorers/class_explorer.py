@@ -120,8 +120,8 @@ class ClassExplorer(ClassifierExplorer):
             views.describe_heatmap(heatmap),
         )
         runner = runner_of(self.classifier)
-        if key.layer and (one_place := runner.explain_one_place(key.layer)):
-            self._say(one_place, problem=True)
+        if key.layer and (limits := runner.explain_limits(key.layer)):
+            self._say(limits, problem=True)
         if not heatmap.any():
             self._say(f"{title}: {views.describe_heatmap(heatmap)}", problem=True)
 

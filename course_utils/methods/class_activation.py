@@ -118,8 +118,8 @@ def make_gradcam_heatmap(
     runner = runner_of(classifier)
     image, class_index = runner.check_request(image, class_index)
     layer_name = runner.check_layer_name(layer_name)
-    if one_place := runner.explain_one_place(layer_name):
-        warnings.warn(one_place, stacklevel=2)
+    if limits := runner.explain_limits(layer_name):
+        warnings.warn(limits, stacklevel=2)
     maps, gradients = map(to_array, runner.maps_and_gradients(image, layer_name, class_index))
     heatmap = scale_to_unit(np.maximum(FORMULAS[method](maps, gradients), 0))
     if not heatmap.any():

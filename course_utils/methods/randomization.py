@@ -2,6 +2,7 @@
 
 import gc
 import random
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
@@ -141,12 +142,28 @@ def _draw_anew(calls, forgotten, seed):
 def _like(layer):
     """Make a layer with the options of another, but for the seeds of its initializers."""
     try:
-        return type(layer).from_config(_reseeded(layer.get_config()))
+        with warnings.catch_warnings(action="ignore"):  # Keras's: a lambda can't be saved
+            config = _reseeded(layer.get_config())
+        # Keras would look for the user's own activations and initializers by their names.
+        functions = {key: getattr(layer, key, None) for key in config}
+        config |= {key: _function_like(f) for key, f in functions.items() if _is_own_function(f)}
+        return type(layer).from_config(config)
     except (NotImplementedError, TypeError) as error:
         raise ValueError(
             f"Layer {layer.name!r} can't draw its weights anew: its class {type(layer).__name__} "
             "needs a get_config() that returns the arguments of its __init__()."
         ) from error
+
+
+def _is_own_function(thing):
+    is_kerass = getattr(thing, "__module__", "").startswith("keras.")
+    return callable(thing) and not isinstance(thing, keras.layers.Layer) and not is_kerass
+
+
+def _function_like(function):
+    if hasattr(function, "get_config"):
+        return type(function).from_config(_reseeded(function.get_config()))
+    return function
 
 
 def _reseeded(config):

@@ -26,6 +26,8 @@ from course_utils.engine.logits import End, build_logits_model
 from course_utils.engine.runner import Runner
 from course_utils.io.imagenet import imagenet_classes
 
+_NAMES = str, bytes, int, float, np.generic  # what may stand for the name of a class
+
 
 class Prediction(NamedTuple):
     """A class and the probability that the network gives it.
@@ -231,6 +233,11 @@ def _compare_with_model(classifier: ImageClassifier) -> None:
     batch = classifier.preprocess([bright, bright // 4])
     inputs = [classifier.preprocess(picture) for picture in (bright, bright // 4)]
     if _differ(batch, np.concatenate(inputs)):
+        if _differ(batch, classifier.preprocess([bright, bright // 4])):
+            raise ValueError(
+                "preprocess_input gives the same picture other numbers each time: leave out what "
+                "draws at random, as augmentation does."
+            )
         raise ValueError(
             "preprocess_input gives a picture other numbers beside another picture than alone: it "
             "looks at the whole batch. Let it look at each picture: x.mean(axis=(1, 2, 3), "
@@ -275,7 +282,10 @@ def _likely_cause(classifier, batch):
     model, tolerance = classifier.model, _tolerance(classifier)
     answers = _run_model(model, batch)
     if _differ(answers, _run_model(model, batch), tolerance):
-        return "It answers the same picture differently each time: does a layer draw at random?"
+        return (
+            "It answers the same picture differently each time: does a layer draw at random, or "
+            "change a variable of its own?"
+        )
     alone = np.concatenate([_run_model(model, batch[i : i + 1]) for i in range(len(batch))])
     if _differ(answers, alone, tolerance):
         return (
@@ -289,7 +299,7 @@ def _likely_cause(classifier, batch):
             f"{layer.name.removesuffix('_logits')!r} ({type(layer).__name__})" for layer in own
         )
         return f"The likeliest cause is a call() of your own: {names}."
-    return "Is a layer called with training=True, or does one keep a state?"
+    return "Is a layer called with training=True, or has the model a __call__() of its own?"
 
 
 _runners: WeakKeyDictionary = WeakKeyDictionary()  # of models: (preprocess_input, runner)
@@ -387,12 +397,13 @@ def _in_order(names):
                 f"{{'cat': 0}} do, not {shortened(names)}."
             )
         names = [by_number[number] for number in order]
-    if isinstance(names, str | set | frozenset) or not hasattr(names, "__len__"):
+    is_list = hasattr(names, "__len__") and not isinstance(names, str | set | frozenset)
+    if not is_list or not all(isinstance(n, _NAMES) for n in names):
         raise ValueError(
             "class_names must list the names of the classes, in the order of the outputs, not "
             f"{shortened(names)}."
         )
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    return [n.decode(errors="replace") if isinstance(n, bytes) else str(n) for n in names]
 
 
 def _are_numbers(things):

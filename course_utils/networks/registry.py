@@ -41,13 +41,16 @@ class Published(NamedTuple):
         return self.url.rsplit("/", 1)[-1]
 
 
-# As Keras's source has them; it would take 2 GB to ask Keras as for the others.
+_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 PUBLISHED = {
-    VGG16: Published(
-        "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
-        "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+    VGG16: Published(  # as Keras's source has it; to ask Keras, as for the others, would take 2 GB
+        f"{_KERAS}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5",
         "md5:64373286793e3c8b2b4e3219cbf3544b",
-    )
+    ),
+    "mobilenetv2": Published(  # Keras has no hash; two independent projects pin this one
+        f"{_KERAS}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
+        "sha256:3e195a2857356cfc092cbbb460beb2a5bce279015d7792598b8d3d9e451902e3",
+    ),
 }
 _CONSTRUCTORS = {  # of keras.applications: {"resnet50": ResNet50, ...}
     name.lower(): constructor
@@ -158,7 +161,7 @@ def download_weights(name: str, published: Published | None = None) -> Path:
     Raises:
         DownloadError: The weights are not in the cache and cannot be fetched.
     """
-    published = published or published_weights(name)
+    published = PUBLISHED.get(name) or published or published_weights(name)
     return fetch_file(published.url, published.known_hash, published.file_name, progress=True)
 
 

@@ -1,6 +1,7 @@
 """Which layers there are to choose from."""
 
 import re
+import warnings
 from functools import partial
 
 import numpy as np
@@ -192,3 +193,20 @@ def test_a_heatmap_of_one_place_is_warned_of_and_the_explorer_says_so():
     with pytest.warns(UserWarning, match="'shrink' has one place.*can't say where"):
         cu.make_gradcam_heatmap(classifier, picture)
         assert "one place" in cu.ClassExplorer(classifier, picture).status.value
+
+
+def test_a_default_that_a_branch_leads_past_is_warned_of_and_the_explorer_says_so():
+    """As many networks join averages of their stages; no layer of that size sees all."""
+    inputs = keras.Input((8, 8, 3))
+    early = Conv(activation="relu", name="early")(inputs)
+    late = Conv(activation="relu", strides=2, name="late")(early)
+    pooled = [layers.GlobalAveragePooling2D()(maps) for maps in (early, late)]
+    joined = layers.Concatenate()([*pooled, layers.Lambda(lambda x: x[:, 0, 0])(inputs)])
+    model = keras.Model(inputs, layers.Dense(2, kernel_initializer="ones")(joined))
+    classifier, picture = wrap(model), np.full((8, 8, 3), 99, np.uint8)
+    words = "'late' leaves out what reaches the end of the network past it, by way of 'early'[.]"
+    with pytest.warns(UserWarning, match=words):
+        cu.make_gradcam_heatmap(classifier, picture)
+    assert "by way of" in cu.ClassExplorer(classifier, picture).status.value
+    with warnings.catch_warnings(action="error"):  # whoever names a layer knows where it is
+        cu.make_gradcam_heatmap(classifier, picture, layer_name="early")

@@ -131,6 +131,20 @@ def test_what_is_not_asked_to_forget_is_kept_whatever_it_is():
         list(cu.randomized_copies(classifier, images=IMAGES))
 
 
+def test_own_functions_of_keras_layers_come_along():
+    """Keras would look for them by their names."""
+
+    def own(shape, dtype=None):
+        return keras.random.normal(shape, dtype=dtype)
+
+    options = {"kernel_initializer": own, "bias_regularizer": lambda bias: 0}
+    conv = layers.Conv2D(4, 3, activation=lambda x: keras.ops.relu(x) - 1, name="conv", **options)
+    classifier = wrap(chain([conv, layers.GlobalAveragePooling2D(), layers.Dense(3)]))
+    *_, (_, copy) = cu.randomized_copies(classifier, images=IMAGES)
+    assert cu.get_feature_maps(copy, IMAGES[0], ["conv"])["conv"].min() == -1
+    assert np.abs(copy.model.get_layer("conv").kernel - conv.kernel).max() > 0.1
+
+
 def test_a_copy_is_a_classifier_like_the_other():
     model = chain(
         [layers.Conv2D(2, 3), layers.GlobalMaxPooling2D(), layers.Dense(2)], (None,) * 2 + (1,)

@@ -125,6 +125,10 @@ def test_keras_says_where_a_networks_weights_are_and_the_file_comes_from_our_cac
     assert fetched == [("https://keras.io/w.h5", "md5:" + "0" * 32, "w.h5")]
     assert cu.weights_path("resnet50") == path
     assert sys.modules[usual.__module__].get_file is usual
+    pinned = registry.Published("https://keras.io/w.h5", "sha256:1")
+    monkeypatch.setitem(registry.PUBLISHED, "resnet50", pinned)
+    cu.load_classifier("resnet50")
+    assert fetched[-1][1] == "sha256:1"  # Keras has no hash of some files
 
 
 def test_weights_of_ones_own_take_the_place_of_keras_file(small_application, tmp_path, seeded):
