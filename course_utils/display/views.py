@@ -40,19 +40,6 @@ _FRAME_COLORS = np.array([[255, 255, 255], [255, 255, 255], [230, 0, 120]], np.u
 # Pictures
 
 
-def network_picture(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Resize a picture to what the network sees, as `ImageClassifier.preprocess` does.
-
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        size: `classifier.input_size`.
-
-    Returns:
-        uint8 (h, w, 3). A network gives the same answer for it, only sooner.
-    """
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
-
-
 def screen_picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Resize a picture so that its longer side has `SIDE` pixels."""
     factor = SIDE / max(image.shape[:2])

@@ -74,8 +74,9 @@ def build_logits_model(model: keras.Model, is_value: bool = False) -> tuple[kera
     last = _last_call(graph, graph.output)
     end, factor = _find_end(last)
     if isinstance(last.layer, keras.layers.GlobalAveragePooling2D):
-        before, _ = _find_end(_last_call(graph, last.inputs[0]))
-        end = End.LOGITS if before is End.LOGITS else end  # a mean of logits is one
+        before = _last_call(graph, last.inputs[0])
+        if before and _find_end(before)[0] is End.LOGITS:
+            end = End.LOGITS  # a mean of logits is one
     if is_value and shape[-1] == 1 and end is not End.SIGMOIDS:
         return functional, End.VALUE
     if end is None:
@@ -94,7 +95,7 @@ def build_logits_model(model: keras.Model, is_value: bool = False) -> tuple[kera
     return logits_model, end
 
 
-def _last_call(graph: Graph, tensor: Any) -> Call:
+def _last_call(graph: Graph, tensor: Any) -> Any:
     """Return the last call before a tensor that does more than hand on or reshape what it gets."""
     makers = {id(leaf): call for call in graph.calls for leaf in keras.tree.flatten(call.output)}
     call = last = makers.get(id(tensor))
