@@ -26,7 +26,7 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	  echo "The course needs Python 3.11 or newer; $(PYTHON) is: $$("$(PYTHON)" --version 2>&1)"; \
 	  echo "Name a newer one: make install PYTHON=python3.12"; exit 1; } >&2
 	@$(VENV_PYTHON) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Creating .venv with $$("$(PYTHON)" --version)"; "$(PYTHON)" -m venv --clear --upgrade-deps .venv; }
+	  echo "Creating .venv with $$("$(PYTHON)" --version)"; "$(PYTHON)" -m venv --clear .venv; }
 	@echo "Installing into .venv (needs 3 GB of disk; minutes the first time) ..."
 	@quiet=--quiet; [ ! -t 1 ] || quiet=; \
 	$(VENV_PYTHON) -m pip install $$quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,survey]' || { \
