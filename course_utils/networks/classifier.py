@@ -152,10 +152,11 @@ class ImageClassifier:
 
     def logits(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
         """Return the network's logits, float32 (N, classes), for pictures as in `preprocess`."""
-        inputs = self.preprocess(images)
-        size = self._runner.batch_size
-        batches = (tf.constant(inputs[i : i + size]) for i in range(0, len(inputs), size))
-        return np.concatenate([np.float32(self._runner.logits(batch)) for batch in batches])
+        size, batches = self._runner.batch_size, [images]
+        if isinstance(images, list | tuple) or np.ndim(images) == 4:  # prepared a few at a time
+            batches = [images[i : i + size] for i in range(0, max(len(images), 1), size)]
+        logits = (self._runner.logits(self.preprocess(batch)) for batch in batches)
+        return np.concatenate([np.float32(batch) for batch in logits])
 
     def predict(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
         """Return probabilities, float32 (N, classes), for pictures as in `preprocess`.
