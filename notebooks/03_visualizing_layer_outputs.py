@@ -399,6 +399,7 @@ def half_of_the_gradient(network, name):
 for name, field in [("block3_conv3", 40), ("block4_conv3", 92), ("block5_conv3", 196)]:
     half, control = (half_of_the_gradient(network, name) for network in [model, untrained])
     print(f"{name}: field {field}, half of it in {half} (untrained {control})")
+del untrained, untrained_maps  # they have done their part
 
 # %% [markdown]
 # Half of what moves a late value lies, on this picture, in a sixth of its field. The untrained network sees as far, so a
