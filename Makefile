@@ -108,6 +108,7 @@ stamp: ## write contents and address into README, chapters and issue form
 	@"$(PYTHON)" tools/stamp.py
 
 # Made with the oldest Python: its releases run on the newer ones too, but not the other way round.
+# An early 3.11, if you can (Debian 12 has 3.11.2): some releases ask for 3.11.5.
 constraints: ## renew constraints.txt from the newest releases (PYTHON must be 3.11)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
 	  echo "constraints.txt is made with Python 3.11: make constraints PYTHON=python3.11"; \

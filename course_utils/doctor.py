@@ -66,7 +66,9 @@ def check_keras() -> Row:
     try:
         settings = json.loads(file.read_text()) if file.exists() else {}
     except ValueError as error:
-        return Row(NOTE, "Keras", f"{file} is no JSON: {error}", "Correct the file, or delete it.")
+        return Row(
+            NOTE, "Keras", f"{file} is not valid JSON: {error}", "Correct the file, or delete it."
+        )
     variable = os.environ.get("KERAS_BACKEND")
     if variable not in (None, "", "tensorflow"):
         advice = "Unset the environment variable KERAS_BACKEND, then restart the notebook."

@@ -16,8 +16,8 @@
 # [contents](../README.md#the-chapters) · [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) → · 10 minutes
 #
 # **Where did it look?** A network is shown a photograph of a great white shark. It answers *tiger
-# shark*, and it is 69% sure. Which part of the animal made it say *tiger*? The answer alone does not
-# tell. This course opens the network until it does.
+# shark*, and it is 69% sure. Which part of the animal made it say *tiger*? The answer alone doesn't
+# say. This course opens the network and looks.
 #
 # **What you will learn**
 #
@@ -58,14 +58,14 @@ print("the pixel at the top left:", shark[0, 0])
 
 # %% [markdown]
 # To Python the photograph is an array of whole numbers from 0 to 255: 501 rows, 720 columns, and three
-# colors, red, green and blue. The pixel at the top left is mostly blue.
+# colors, red, green and blue.
 
 # %% [markdown]
 # ## Ask a network
 #
-# A convolutional neural network (CNN) turns such an array into 1000 probabilities, one for each kind of
-# thing that it can name. The network of this course is EfficientNet-Lite0. It is small (19 MB), it is part
-# of the course, and it needs no internet connection.
+# The network of this course, EfficientNet-Lite0, turns such an array into 1000 probabilities, one for each
+# kind of thing that it can name. It is a convolutional neural network (CNN); chapters 2 and 3 show what a
+# *convolution* is. It comes with the course (19 MB).
 
 # %% tags=["live"]
 # Load the network and see how large it is, what goes in and what comes out
@@ -88,8 +88,7 @@ for index in np.argsort(-probabilities)[:5]:
     print(f"{probabilities[index]:.2f} {cu.class_label(index)}")
 
 # %% [markdown]
-# That is all there is to a prediction. `top_predictions` does the same in one line, and `plot_predictions`
-# draws it.
+# That is a prediction. `top_predictions` makes it in one line, and `plot_predictions` draws it.
 
 # %% tags=["live"]
 # Do the same in one line, and draw it
@@ -100,20 +99,20 @@ cu.plot_predictions(predictions, shark)
 # *The five most probable classes: tiger shark 0.69, great white shark 0.20, and far behind them hammerhead,
 # gar and sturgeon.*
 #
-# All five are fish, so the network is close. But it is wrong, and the bars do not say why.
+# All five are fish, so the network is close. But it is wrong, and the bars don't say why.
 
 # %% [markdown]
 # ## Ask it where
 #
-# A heatmap does. The next cell asks for the evidence for *tiger shark* and for *great white shark*. Chapter 4.1
-# explains every step; for now, look.
+# A *heatmap* shows which places of the picture speak for a name: the brighter, the more. The next cell draws
+# one for *tiger shark* and one for *great white shark*. Chapter 4.1 explains every step.
 #
 # **Predict, then run.** Does the heat for *tiger shark* lie on another part of the animal than the heat for *great
 # white shark*?
 #
 # <details><summary>Answer</summary>
 #
-# Hardly. Both cover much the same part of it; they differ in where they are strongest.
+# Hardly. Both cover the same part of it, and their correlation is 0.97.
 #
 # </details>
 
@@ -127,29 +126,31 @@ heatmaps = {
 cu.plot_heatmap(shark, heatmaps)
 
 # %% [markdown]
-# *Two heatmaps over the shark, one for each name. Both cover most of the animal and some water around it. That for tiger
-# shark is hottest behind the dorsal fin, that for great white shark behind the head.*
+# *Two heatmaps over the shark, one for each name. Both cover most of the animal and some water around it, and both
+# are bright behind the head and behind the dorsal fin.*
 
 # %%
 for name, heatmap in heatmaps.items():
-    parts = heatmap[:, :3].sum(), heatmap[:, 3].sum(), heatmap[:, 4:].sum()
-    shares = [f"{part / heatmap.sum():.0%}" for part in parts]
-    print(
-        f"{name:21s} heat toward the head {shares[0]}, middle {shares[1]}, toward the tail {shares[2]}"
-    )
+    print(f"{name:21s} behind the head {heatmap[2, 2]:.2f}, behind the fin {heatmap[2, 4]:.2f}")
+both = [heatmap.ravel() for heatmap in heatmaps.values()]
+print(f"correlation of the two maps: {np.corrcoef(both)[0, 1]:.2f}")
 
 # %% [markdown]
-# From the head both names get support. Of the heat for *tiger* a larger share lies toward the tail. So there is an answer
-# to our question, and you will be able to compute it yourself. (Chapter 4.1 also says why some heat lies on the water.)
+# Each map is divided by its largest value, so 1.00 is its hottest place. For *great white* that lies behind the head, for
+# *tiger* behind the fin. But the maps are nearly the same. So is there an answer to our question? *Not yet.* To see what
+# speaks for *tiger* **rather than** for *great white*, chapter 4.1 takes a difference. (It also says why some heat lies
+# on the water.)
 #
-# Try other classes. Drag *Class*, or type a part of a name into *Search*.
+# Try other classes: drag *Class*, or in a running notebook type a part of a name into *Search*. And try your own picture:
+# `cu.ClassExplorer(classifier, cu.load_image("my.jpg"))`, with a file name or a web address.
 
 # %% tags=["live"]
 # Open the explorer: a heatmap for any class
 cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
-# *The class explorer with the heatmap for tiger shark, at the network's last layer.*
+# *The class explorer with the heatmap for tiger shark. The sentence below says which layer the map comes from, where it is
+# hottest (the peak), and how large an area holds half of it.*
 
 # %% [markdown] tags=["still"]
 # This is a picture of the explorer: in a running notebook its controls move.
@@ -182,20 +183,18 @@ cu.plot_predictions(predictions, rocket)
 # space shuttle with 0.06 or less each.*
 #
 # The network has no way to say "none of these": its probabilities always sum to 1, so the nearest name
-# gets them. Nearest in what? Look at the photograph and guess which part of it speaks for the drilling platform.
-# Chapter 5 shows it.
+# gets them. Nearest in what sense? Guess which part of the photograph speaks for the drilling platform. Chapter 5
+# tests it.
 #
-# A probability says how the network divides its belief among the names that it knows. It is no promise:
-# 0.69 was the wrong shark. Only in a *calibrated* network are 69% of the answers given with 0.69 correct.
+# A probability is no promise: 0.69 was the wrong shark. Only in a *calibrated* network are 69% of the answers given with 0.69 correct.
 
 # %% [markdown]
 # ## Why it matters
 #
-# A classifier that recognized horses scored well on a well-known test set. A heatmap showed on what: a
-# photographer's copyright tag, which stood in the corner of many horse pictures
+# A classifier that recognized horses scored well on a well-known test set. A heatmap showed why: it had looked at a
+# photographer's copyright tag in the corner of many horse pictures
 # ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). That classifier was no CNN but an older kind
-# of model, a Fisher vector classifier; a CNN can fall for the same thing. The accuracy did not show it. Only
-# looking inside did.
+# of model; chapter 8 catches a CNN at the same thing. The accuracy didn't show it. Looking inside did.
 
 # %% [markdown]
 # ## What each chapter answers
@@ -207,40 +206,35 @@ cu.plot_predictions(predictions, rocket)
 # | [1 Introduction](01_introduction.ipynb) | A great white shark, and the network says *tiger shark*. Where did it look? |
 # | [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) | What do 138 million numbers look like? |
 # | [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) | What do the pictures inside a network show? |
-# | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Why is an astronaut a bobsled? |
+# | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Why can't the network say *astronaut*? |
 # | [4.1 Grad-CAM](04_1_grad_cam.ipynb) | Which *part* of the shark says *tiger*? |
 # | [4.2 Saliency maps](04_2_saliency_maps.ipynb) | Is it the stripes? |
 # | [5 Conclusion](05_conclusion.ipynb) | Why this name rather than that one? |
 # | [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) | If a channel could wish for a picture, which would it be? |
 # | [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) | Two of these maps have never seen the network. Which? |
 # | [8 Your own network](08_your_own_network.ipynb) | It is right on every test picture. Would you ship it? |
+# | [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) | Your heatmap marks the wrong thing. What went wrong? |
+# | [10 What fools a network](10_what_fools_a_network.ipynb) | Can a picture change its name and look the same? |
+# | [11 From where to what](11_from_where_to_what.ipynb) | The map says where. What did the network see there? |
 #
 # <!-- end -->
 
 # %% [markdown]
 # ## Where this course runs
 #
-# | place | what it takes |
-# |---|---|
-# | Google Colab | a Google account; the setup cell at the top installs the course |
-# | Binder | a browser |
-# | your computer | Python 3.11 to 3.13, and `make lab` (see the README) |
+# On Google Colab (the setup cell at the top installs the course), on Binder, and on your computer with `make lab` (see the
+# README).
 #
-# Your own pictures work as well: `cu.load_image` takes a file name or a web address.
-#
-# A cell uses what the cells above it have made. One that is run too early ends in `NameError` and
-# says which cell comes first. After a restart of the kernel nothing is there any more: choose *Run >
+# A cell uses what the cells above it have made. If you run it too early, it ends in `NameError` and
+# says which cell comes first. After a restart of the kernel everything is gone: choose *Run >
 # Run All Above Selected Cell* (on Colab: *Runtime > Run before*) and go on.
-
-# %%
-print("sample pictures:", ", ".join(cu.sample_image_names()))
-
 # %% [markdown]
 # ## What to remember
 #
 # - A classifier maps a picture to 1000 probabilities that sum to 1. It must answer, even when no class
 #   fits.
 # - The answer alone shows neither what the network has learned nor what it has looked at.
+# - Heatmaps for two names can be nearly the same.
 #
 # ## Where a prediction misleads
 #

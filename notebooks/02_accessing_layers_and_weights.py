@@ -15,9 +15,9 @@
 #
 # ← [1 Introduction](01_introduction.ipynb) · [contents](../README.md#the-chapters) · [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) → · 20 minutes
 #
-# 138 million numbers turn a photograph into the words *great white shark*. **Where are they, and what do
-# they look like?** Nobody chose them: training did. This chapter takes VGG16 apart, the network of the
-# tutorial that this course follows, and finds that its first numbers are little color pictures.
+# 138 million numbers turn a photograph into a name. **Where are they, and what do the first of them look like?** Nobody
+# chose them: training did. This chapter takes VGG16 apart, the network of the tutorial that this course
+# follows, and finds that its first numbers are little color pictures.
 #
 # **What you will learn**
 #
@@ -44,13 +44,13 @@ import numpy as np
 # %% [markdown]
 # ## Load VGG16
 #
-# VGG16 comes with Keras ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556)). Its trained
-# weights are a file of 553 MB. `include_top=False` leaves out its last three layers, and what remains, all
+# VGG16 comes with Keras ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556)). The file of its trained
+# weights has 553 MB. `include_top=False` leaves out its last four layers, three of them with weights; what remains, all
 # thirteen convolutions, is part of this course. So the next cell needs no download. From chapter 4 on we need
 # the names of classes, which only the last layers know, and another network will take over.
 
 # %% tags=["live"]
-# Load VGG16 with its trained weights, without its last three layers
+# Load VGG16 with its trained weights, without its last four layers
 weights = cu.weights_path("vgg16_no_top")
 model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 print(len(model.layers), "layers")
@@ -63,9 +63,10 @@ print(len(model.layers), "layers")
 model.summary()
 
 # %% [markdown]
-# Read it from top to bottom, and it tells a story. A picture of 224 x 224 pixels with 3 colors comes in. Two
-# *convolutions* make 64 channels of it. A *pooling* layer halves height and width. Four more such blocks follow, the
-# last three with three convolutions, until 7 x 7 places with 512 channels are left. Space shrinks, depth grows.
+# Read it from top to bottom, and it tells a story. A picture of 224 x 224 pixels with 3 colors comes in. A
+# *convolution* slides 64 small filters over it and writes down, place by place, how well each of them matches: that makes
+# 64 channels. A second one follows. A *pooling* layer halves height and width; of each 2 x 2 values it keeps the largest.
+# Four more such blocks, and 7 x 7 places with 512 channels are left. Space shrinks, depth grows.
 #
 # The layers are an ordinary Python list.
 
@@ -74,8 +75,8 @@ for index, layer in enumerate(model.layers):
     print(f"{index:2d}  {layer.name:13s} {type(layer).__name__}")
 
 # %% [markdown]
-# You reach a layer by its position, `model.layers[1]`, or by its name. The name is better: it still fits
-# when somebody inserts a layer.
+# You reach a layer by its position, `model.layers[1]`, or by its name. The name is better: it still works
+# if somebody inserts a layer.
 
 # %%
 layer = model.get_layer("block1_conv1")
@@ -95,7 +96,8 @@ W.shape, b.shape
 
 # %% [markdown]
 # The shape of the kernels reads: height 3, width 3, input channels 3, filters 64. So `W[:, :, :, 0]` is
-# one filter, a block of 27 weights that slides over the picture.
+# one filter, a block of 27 weights. At each place they are multiplied with the 27 numbers beneath and added up (chapter 3
+# does it by hand).
 #
 # ### Counting on paper
 #
@@ -138,13 +140,13 @@ print(keras.applications.vgg16.preprocess_input(red)[0, 0, 0].round(1))
 
 # %% [markdown]
 # Channel 2 is red. (From each channel the mean of the training pictures has been subtracted.) `W[:, :, ::-1]`
-# turns the order around.
+# reverses the order.
 #
 # **The sign.** A weight can be negative, a color cannot. We put a weight of 0 at mid-gray and use one scale
 # for all 64 kernels.
 
 # %% tags=["live"]
-# Turn the colors around, and make a weight of 0 mid-gray
+# Reverse the order of the colors, and make a weight of 0 mid-gray
 kernels = W[:, :, ::-1]  # red, green, blue
 patches = 0.5 + 0.5 * kernels / np.abs(kernels).max()  # -max .. 0 .. max becomes 0 .. 0.5 .. 1
 print(patches.min().round(2), "to", patches.max().round(2))
@@ -158,22 +160,20 @@ for axes, index in zip(panels, [1, 12, 45, 62]):
 plt.show()
 
 # %% [markdown]
-# *Four kernels of 3 x 3 pixels: a plain blue one, a plain green one, and two patterns of bright and dark
+# *Four kernels of 3 x 3 pixels: a plain gray-blue one, a plain green one, and two patterns of bright and dark
 # that are each other's negative.*
 #
-# Now all of them. `plot_kernels` does the same with the 64 in a grid; kernel 0 is the first, and the grid
-# is read row by row.
+# Now all of them, row by row: kernel 0 is the first.
 
 # %% tags=["live"]
 # Draw all 64 kernels
 cu.plot_kernels(kernels, "Kernels of block1_conv1")
 
 # %% [markdown]
-# *The 64 kernels of VGG16's first layer. Some are one plain color, the others are patterns of bright and
-# dark.*
+# *The 64 kernels of VGG16's first layer. Some are one plain color, the others patterns of bright and dark.*
 #
-# We call a kernel *plain* if a patch of its mean color would have more than half of its energy (the sum of its
-# squared weights).
+# Paint a kernel in its mean color. If more than half of its *energy* is left, the sum of its squared weights, we call it
+# *plain*.
 #
 # **Predict, then run.** How many of the 64 are plain?
 #
@@ -187,29 +187,29 @@ cu.plot_kernels(kernels, "Kernels of block1_conv1")
 # Count the plain kernels: compare the energy of the mean color with the whole energy
 energy = np.square(kernels).sum(axis=(0, 1, 2))
 mean_color = kernels.mean(axis=(0, 1))
-is_plain = 3 * 3 * np.square(mean_color).sum(axis=0) > energy / 2
+painted = np.broadcast_to(mean_color, kernels.shape)  # each kernel in its mean color
+is_plain = np.square(painted).sum(axis=(0, 1, 2)) > energy / 2
 print(is_plain.sum(), "kernels are plain,", (~is_plain).sum(), "are patterns")
 
 # %%
 directions = kernels.reshape(27, 64) / np.sqrt(energy)
-likeness = directions.T @ directions  # 1: the same kernel, -1: its negative
-one, other = np.unravel_index(likeness.argmin(), likeness.shape)
-print(f"kernels {one} and {other} are nearly opposite: {likeness[one, other]:.2f}")
-has_opposite = (likeness < -0.9).any(axis=0) & ~is_plain
+cosines = directions.T @ directions  # of each pair; 1: the same kernel, -1: its negative
+print(f"kernels 45 and 62: cosine {cosines[45, 62]:.2f}, the lowest of all is {cosines.min():.2f}")
+has_opposite = (cosines.min(axis=0) < -0.9) & ~is_plain
 print(f"patterns with an opposite, below -0.9: {has_opposite.sum()} of {(~is_plain).sum()}")
 
 # %% [markdown]
-# Plain kernels look for a color, the others for a pattern: bright beside dark, at every angle. Such a kernel responds
+# Plain kernels look for a color, the others for a pattern, mostly bright beside dark. Such a kernel responds
 # to a border between the two, an *edge*. Most have an opposite: where one wants bright above dark, the other wants dark
-# above bright. One kernel cannot serve both, because behind each convolution comes a *ReLU*, which replaces every
+# above bright. One kernel can't serve both, because behind each convolution comes a *ReLU*, which replaces every
 # negative number by 0.
 #
-# Nobody has asked for edge detectors. Training has found them, as it does in most networks that learn
+# Nobody asked for edge detectors. Training found them, as it does in most networks that learn
 # from photographs ([Yosinski et al., 2014](https://arxiv.org/abs/1411.1792)).
 #
 # ### What does each kernel respond to?
 #
-# The explorer shows what each kernel makes of the shark, its *feature map*. Drag *Channel*, or click on a small
+# The explorer shows where each kernel matches the shark, its *feature map*. Drag *Channel*, or click on a small
 # picture: channel 1 is the blue kernel and sees the water; channel 45 sees edges. Drag *Layer* to go deeper. (Its
 # *receptive field* is how many pixels of the photograph one value can depend on.)
 
@@ -222,32 +222,56 @@ explorer
 # %% [markdown]
 # *The layer explorer on VGG16: the 64 feature maps of the first layer, the photograph, and channel 45 large: edges.*
 #
-# Four of the 64 squares of `block1_conv1` stay dark all over. Their kernels find nothing. Which are they?
+# Some of the 64 squares look dark all over. Which kernels find nothing at all? And do they find anything in *coffee*?
 
 # %% [markdown] tags=["still"]
 # This is a picture of the explorer: in a running notebook its controls move.
 
 # %%
-maps = cu.get_feature_maps(
-    model, shark, ["block1_conv1"], keras.applications.vgg16.preprocess_input
-)
-silent = np.flatnonzero(maps["block1_conv1"].max(axis=(0, 1)) <= 0)
+maps = {
+    name: cu.get_feature_maps(
+        model, cu.load_image(name), ["block1_conv1"], keras.applications.vgg16.preprocess_input
+    )["block1_conv1"]
+    for name in ["great_white_shark", "coffee"]
+}
+silent = np.flatnonzero(maps["great_white_shark"].max(axis=(0, 1)) <= 0)
 print("mean color of the photograph:", shark.mean(axis=(0, 1)).round(), "(red, green, blue)")
 for index in silent:
-    print(f"silent: kernel {index:2d}, mean weights", mean_color[:, index].round(2))
+    largest = maps["coffee"][:, :, index].max()
+    print(f"silent: kernel {index:2d}, mean weights", mean_color[:, index].round(2), end=", ")
+    print(f"on coffee up to {largest:.0f}")
+for index in [19, 52]:
+    print(
+        f"kernel {index} is above zero in",
+        (maps["great_white_shark"][:, :, index] > 0).sum(),
+        "pixels",
+    )
+
+# %%
+figure, panels = plt.subplots(1, 5, figsize=(9.6, 2.3), layout="constrained")
+panels[0].imshow(cu.load_image("coffee", size=(224, 224)))
+for axes, index in zip(panels[1:], silent):
+    axes.imshow(maps["coffee"][:, :, index])
+    axes.set_title(f"kernel {index}", fontsize="medium")
+for axes in panels:
+    axes.axis("off")
+plt.show()
 
 # %% [markdown]
-# All four are plain kernels whose largest weight is red or, for kernel 59, nearly so. Under water there is
-# almost no red: 31 of 255 on average. They are not broken; they wait for another picture. In the explorer,
-# choose *coffee*, and they light up.
+# *The coffee, and what the four silent kernels find in it: 8, 16 and 29 are brightest on the red saucer, 59 on the coffee
+# in the cup.*
 #
-# Deeper kernels read 64 channels and more, which are no colors, so there is no such picture of them.
+# Four are silent; 19 and 52 have a few bright pixels. The four are plain kernels whose largest weight is red or, for
+# kernel 59, nearly so. Under water there is almost no red: 31 of 255 on average. They aren't broken; they wait for
+# another picture.
+#
+# Deeper kernels read 64 or more channels. Channels aren't colors, so we can't draw these kernels.
 # Chapter 3 looks at what they *compute* instead.
 
 # %% [markdown]
 # ## Where the parameters sit
 #
-# The thirteen convolutions are loaded. The three dense layers behind them are not, but we can count them on
+# The thirteen convolutions are loaded. The three dense layers behind them aren't, but we can count them on
 # paper: a dense layer connects each of its inputs with each of its outputs, so it has
 # $(n_\text{in} + 1) \cdot n_\text{out}$ parameters. The first one reads the 7 x 7 x 512 numbers that come out
 # of the last pooling.
@@ -273,26 +297,28 @@ print(f"convolutions: {model.count_params() / total:.0%} of {total:,} parameters
 print(f"fc1 alone: {counts['fc1'] / total:.0%}")
 
 # %%
-shares = 100 * np.array(list(counts.values())) / total
-colors = ["#31688e" if "conv" in name else "#b5de2b" for name in counts]
-figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
-bars = axes.barh(list(counts), shares, color=colors)
-axes.bar_label(
-    bars, [f"{share:.1f}%" if share >= 0.05 else f"{share:.3f}%" for share in shares], padding=3
-)
-axes.invert_yaxis()
-axes.set_xlim(0, 85)
-axes.set_xticks([])
-axes.spines[["top", "right", "bottom"]].set_visible(False)
-axes.set_title("Share of VGG16's parameters in each layer; green: dense layers", fontsize="medium")
+parts = {"convolutions": model.count_params(), "fc1": counts["fc1"], "fc2": counts["fc2"]}
+parts["predictions"] = counts["predictions"]
+figure, axes = plt.subplots(figsize=(9, 1.5), layout="constrained")
+left = 0
+for name, count in parts.items():
+    share = 100 * count / total
+    axes.barh(
+        0, share, left=left, color="#31688e" if name == "convolutions" else "#b5de2b", ec="white"
+    )
+    axes.text(left + share / 2, 0.45, f"{name}\n{share:.0f}%", ha="center", va="bottom")
+    left += share
+axes.set_xlim(0, 105)
+axes.axis("off")
 plt.show()
+print(f"the kernels of block1_conv1: {W.size / total:.4%}")
 
 # %% [markdown]
-# *Shares of VGG16's 138 million parameters by layer: the convolutions have 0.001 to 1.7% each, the dense
-# layers fc1, fc2 and predictions 74, 12 and 3%.*
+# *One bar, VGG16's 138 million parameters. In blue the thirteen convolutions, 11%; in green the dense layers fc1, fc2 and
+# predictions, 74, 12 and 3%.*
 #
 # Nine of ten parameters sit in the dense layers, three of four in a single one. The kernels that you have
-# seen above are 0.001% of the network.
+# seen are 0.001% of the network.
 #
 # ### A smaller network
 #
@@ -310,15 +336,6 @@ print(f"VGG16's fc1 alone is {counts['fc1'] / lite.count_params():.0f} times the
 assert dense.count_params() == (1280 + 1) * 1000
 
 # %% [markdown]
-# Its convolutions have no bias. Behind each comes a layer of *batch normalization*, which subtracts a
-# mean, divides by the standard deviation, and then scales and shifts each channel by two learned numbers
-# ([Ioffe and Szegedy, 2015](https://arxiv.org/abs/1502.03167)). The shift does the work of a bias.
-
-# %%
-first = next(layer for layer in lite.layers if layer.weights)
-print(first.name, "has", [weight.shape for weight in first.get_weights()])
-
-# %% [markdown]
 # ## What to remember
 #
 # - `model.layers`, `model.get_layer(name)` and `layer.get_weights()` open any Keras network.
@@ -330,9 +347,9 @@ print(first.name, "has", [weight.shape for weight in first.get_weights()])
 #
 # - Only first-layer kernels are pictures. From the second layer on, a kernel means something only
 #   together with all layers before it.
-# - A faint kernel is not a weak one. Where batch normalization follows, it rescales each channel, so the
-#   same network can be written with small or with large weights.
-# - A silent channel is not a dead one. It may wait for a color that is not in this picture.
+# - A faint kernel is not a weak one. In EfficientNet-Lite0 a layer of *batch normalization* behind each convolution
+#   rescales every channel, so the same network can be written with small or with large weights.
+# - A silent channel is not a dead one. It may wait for a color that isn't in this picture.
 #
 # **Next:** chapter 3 sends a picture through the layers.
 

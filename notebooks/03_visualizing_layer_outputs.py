@@ -16,13 +16,12 @@
 # ← [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) · [contents](../README.md#the-chapters) · [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) → · 30 minutes
 #
 # Between the photograph and its name VGG16 makes more than four thousand pictures: 64 in its first layer,
-# 512 in its last. **What do they show?** We send the shark through the network and look at what comes out of
-# every layer.
+# 512 in its last. **What do they show**, and what of it has the network learned?
 #
 # **What you will learn**
 #
 # - how to read a picture with Keras, and what goes wrong without preprocessing;
-# - how to get the output of every layer, and what an early, a middle and a late one look like;
+# - how to get the output of every layer, and what of it training has made;
 # - how a convolution and a pooling compute their numbers, followed by hand.
 #
 # **You need:** chapter 2.
@@ -42,12 +41,14 @@ from importlib.resources import files
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
+import tensorflow as tf
 from keras.applications.vgg16 import VGG16, preprocess_input
 
 # %% [markdown]
 # ## Read a picture
 #
-# Keras reads a file in two steps. `load_img` opens and resizes it, `img_to_array` makes numbers of it.
+# Keras reads a file in two steps. `load_img` opens and resizes it, `img_to_array` turns it into numbers. (Your
+# own picture: `path = "my.jpg"`.)
 
 # %%
 path = files("course_utils") / "data/great_white_shark.jpg"
@@ -64,7 +65,7 @@ plt.show()
 # *The shark, squeezed to the square of 224 x 224 pixels that VGG16 expects.*
 #
 # Two steps are missing. A network takes a *batch* of pictures, so there is one more axis in front.
-# And VGG16 was trained on numbers of another range: `preprocess_input` turns red, green, blue around
+# And VGG16 was trained on other numbers: `preprocess_input` reverses the order of the color channels
 # and subtracts the mean color of the training pictures.
 
 # %% tags=["live"]
@@ -74,10 +75,9 @@ inputs = preprocess_input(batch.copy())  # it changes the array that it is given
 print(inputs.shape, f"{inputs.min():.1f} to {inputs.max():.1f}")
 
 # %% [markdown]
-# `cu.load_image("great_white_shark", size=(224, 224))` reads and resizes in one call. It takes file names, web
-# addresses and the course's sample pictures, and it resizes more smoothly.
-
-# %% [markdown]
+# `cu.load_image("great_white_shark", size=(224, 224))` reads and resizes in one call. It resizes more smoothly: Keras
+# takes the nearest pixel, the course averages several. So the numbers below differ a little from chapter 2's.
+#
 # ## A model that returns every layer
 #
 # A Keras layer knows its `output`, a placeholder for what it will compute. A model from the network's
@@ -90,7 +90,7 @@ model = VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 
 outputs = {layer.name: layer.output for layer in model.layers}
 feature_extractor = keras.Model(model.input, outputs)
-features = feature_extractor(inputs)
+features = {name: x.numpy() for name, x in feature_extractor(inputs).items()}
 print(list(features.keys()))
 
 # %% [markdown]
@@ -126,7 +126,7 @@ plt.show()
 
 # %% tags=["live"]
 # Compute the brightest number of this map by hand
-feature_map = features["block1_conv1"][0, :, :, channel].numpy()
+feature_map = features["block1_conv1"][0, :, :, channel]
 row, column = np.unravel_index(feature_map.argmax(), feature_map.shape)
 W, b = model.get_layer("block1_conv1").get_weights()
 
@@ -136,18 +136,16 @@ print(f"row {row}, column {column}: by hand {by_hand:.1f}, Keras {feature_map[ro
 assert np.isclose(by_hand, feature_map[row, column], rtol=1e-4)
 
 # %% [markdown]
-# A convolution is nothing but this sum, at every position, for every filter. A zero means: no match here.
-# Bright means: a strong match.
-
-# %% [markdown]
+# A convolution is nothing but this sum, at every position, for every filter. (In signal processing it's called a
+# cross-correlation.) A zero means: no match here. Bright means: a strong match.
+#
 # ## All feature maps of the first layer
 #
-# The tutorial draws all 64 in a loop over `plt.subplot(8, 8, i)`. `plot_feature_maps` draws the same grid, and averages
-# what is too large for its cell, so that no row of a map gets lost. Each map is scaled to its own range.
+# `plot_feature_maps` draws the tutorial's grid of 64. Each map is scaled to its own range.
 
 # %% tags=["live"]
-# Turn all outputs into NumPy arrays, and draw the first layer's 64 maps
-feature_maps = {name: values[0].numpy() for name, values in features.items()}
+# Take the one picture out of the batch, and draw the first layer's 64 maps
+feature_maps = {name: values[0] for name, values in features.items()}
 cu.plot_feature_maps({"block1_conv1": feature_maps["block1_conv1"]}, columns=8)
 
 # %% [markdown]
@@ -165,12 +163,9 @@ for channel in [1, 45]:
     )
 
 # %% [markdown]
-# Find the kernels of chapter 2 again. Channel 1, the blue one, is bright wherever there is water. Channel 45, whose
-# kernel is bright at the top right and dark at the bottom left, draws edges: most of its values are tiny beside the
-# largest. Channels 8, 16, 29 and 59 wait for colors that are not in this picture. Nearly every map that is not dark
-# still looks like the photograph: this layer sorts it by color and by direction, and throws little away.
-
-# %% [markdown]
+# Find the kernels of chapter 2 again. Channel 1, the blue one, is bright wherever there is water. Channel 45 draws edges:
+# most of its values are tiny beside the largest. Channels 8, 16, 29 and 59 wait for other colors.
+#
 # ## The second layer
 #
 # The kernels of `block1_conv2` read all 64 maps above. What can that add? Compare the grids.
@@ -179,50 +174,32 @@ for channel in [1, 45]:
 cu.plot_feature_maps({"block1_conv2": feature_maps["block1_conv2"]}, columns=8)
 
 # %% [markdown]
-# *All 64 feature maps of block1_conv2. Map 60 shows the shark bright on black water; others show the water
-# without the shark, or edges of one direction.*
+# *All 64 feature maps of block1_conv2. Map 60 shows the shark bright on black water; in others, as in 2 and 24, the
+# water is bright and the shark a dark silhouette, or only edges are bright.*
+#
+# Map 60 (row 8, the fifth) has picked the shark out of the water, with the light at the top right. How? It should add
+# maps in which the shark is brighter than the water, and subtract those in which it's darker. Does it?
 
 # %%
-summed = model.get_layer("block1_conv2").get_weights()[0].sum(axis=(0, 1))
-for index in [12, 40, 5, 18]:
-    print(f"map {index:2d} of block1_conv1: its weights for map 60 sum to {summed[index, 60]:5.2f}")
+# How much does each map of block1_conv1 lift map 60 on the shark's flank above the water at the left edge?
+brighter = maps[95:125, 85:140].mean(axis=(0, 1)) - maps[60:120, :25].mean(axis=(0, 1))
+summed = model.get_layer("block1_conv2").get_weights()[0].sum(axis=(0, 1))  # over the 3 x 3
+lift = brighter * summed[:, 60]
+print(f"{(lift > 0).sum()} maps lift it, {(lift < 0).sum()} press it down; in all {lift.sum():.0f}")
+for index in np.argsort(-np.abs(lift))[:4]:
+    difference, weight = brighter[index], summed[index, 60]
+    print(f"map {index:2d}: shark - water {difference:4.0f}, times weight {weight:5.2f}")
+totals = brighter @ summed
+print("of the 64 maps of block1_conv2, the one lifted most:", totals.argmax())
 
 # %% [markdown]
-# Map 60 (row 8, the fifth) has picked the shark out of the water, together with the light at the top right. Maps 31 and
-# 40 of the first layer began to; map 60 does it cleanly. For that it combines several of them: it adds maps in which
-# the shark is brighter than the water, as in 12 and 40, and subtracts maps in which it is darker, as in 5 and 18.
-
-# %% [markdown]
+# It does, with 49 of the maps, and no other map of this layer is lifted as much. Two do nearly half of it: 12, where the
+# shark is brighter, is added, and 5, where it's darker, is subtracted.
+#
 # ## Pooling
 #
-# `block1_pool` halves height and width. From each window of 2 x 2 values it keeps the largest.
-
-# %%
-cu.plot_feature_maps({"block1_pool": feature_maps["block1_pool"]}, columns=8)
-
-# %% [markdown]
-# *All 64 feature maps of block1_pool: the same pictures as in block1_conv2, with half as many
-# rows and columns.*
-#
-# The shark is where it was, on 112 x 112 places instead of 224 x 224. (The grid before shows block1_conv2 averaged to
-# that size already; so look at one map closely, around the fin on the shark's back.)
-
-# %%
-figure, panels = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
-for axes, name, corner, side in [
-    (panels[0], "block1_conv2", (56, 104), 48),
-    (panels[1], "block1_pool", (28, 52), 24),
-]:
-    (top, left), values = corner, feature_maps[name][:, :, 60]
-    axes.imshow(values[top : top + side, left : left + side])
-    axes.set_title(f"{name}, channel 60: {side} x {side} values", fontsize="medium")
-    axes.axis("off")
-plt.show()
-
-# %% [markdown]
-# *The same part of map 60 before and after the pooling: the fin keeps its shape, in blocks of twice the size.*
-#
-# One window, the one in row 92 and column 23, followed by hand:
+# `block1_pool` halves height and width. From each window of 2 x 2 values it keeps the largest. One window of map 60, the
+# one in row 92 and column 23, followed by hand:
 
 # %% tags=["live"]
 # Compare the four values of one window with what the pooling makes of them
@@ -233,49 +210,53 @@ print("block1_pool:", after[92, 23].round())
 assert np.array_equal(windows.max(axis=(1, 3)), after)
 
 # %% [markdown]
-# Which of the four values it was is forgotten. That is the bargain of pooling: a quarter of the numbers, and a pattern
+# Which of the four values it was is forgotten. That's the bargain of pooling: a quarter of the numbers, and a pattern
 # may move within its window without changing anything.
-
-# %% [markdown]
+#
 # ## Early, middle, late
 #
-# Now three depths side by side: 16 channels each, those that vary most on this picture.
-
-# %% tags=["live"]
-# Draw the 16 maps that vary most, in an early, a middle and a late layer
-key_layers = ["block1_conv2", "block3_conv3", "block5_conv3"]
-liveliest = {}
-for name in key_layers:
-    order = np.argsort(-feature_maps[name].std(axis=(0, 1)))
-    liveliest[name] = feature_maps[name][:, :, order[:16]]
-cu.plot_feature_maps(liveliest, columns=4)
-
-# %% [markdown]
-# *The 16 liveliest maps of an early, a middle and a late layer. Early: the whole picture. Middle: textures
-# and parts of outlines. Late: usually one bright spot, mostly on the shark.*
+# Now three depths, and from each the six channels that vary most on this picture.
 
 # %%
-rows, columns = np.array(
-    [np.unravel_index(m.argmax(), m.shape) for m in np.moveaxis(liveliest["block5_conv3"], 2, 0)]
-).T
+key_layers = ["block1_conv2", "block3_conv3", "block5_conv3"]
+
+
+def draw_liveliest(maps_of):
+    figure, panels = plt.subplots(3, 6, figsize=(9.6, 5.3), layout="constrained")
+    for row, name in zip(panels, key_layers):
+        liveliest = np.argsort(-maps_of[name].std(axis=(0, 1)))
+        for axes, channel in zip(row, liveliest):
+            axes.imshow(maps_of[name][:, :, channel])
+            axes.axis("off")
+        row[0].set_title(name, loc="left", fontsize="medium")
+    plt.show()
+
+
+# %% tags=["live"]
+# Draw the six maps that vary most, in an early, a middle and a late layer
+draw_liveliest(feature_maps)
+
+# %% [markdown]
+# *The six liveliest maps of an early, a middle and a late layer of VGG16. Early: the whole picture. Middle: parts of
+# outlines, specks, and in the first map only the border. Late: one bright spot, where the shark is.*
+
+# %%
+liveliest = np.argsort(-feature_maps["block5_conv3"].std(axis=(0, 1)))[:16]
+places = feature_maps["block5_conv3"].reshape(14 * 14, 512)[:, liveliest].argmax(axis=0)
+rows, columns = places // 14, places % 14
 on_shark = (rows >= 3) & (rows <= 7) & (columns >= 2) & (columns <= 11)
 print(
     f"block5_conv3: {on_shark.sum()} of 16 maps are brightest in the box around the shark, {5 * 10} of 196 cells"
 )
 
 # %% [markdown]
-# In `block1_conv2` you see a shark. In `block3_conv3` you see strokes: the line of the back in one map,
-# specks where the small fish are in others. In `block5_conv3` you see a spot. It says *there is something
-# here that I know*, and roughly where, but no longer what it looks like.
-#
-# The first map of `block3_conv3` is bright along its border only. Outside the picture a convolution reads
-# zeros, and this channel sees where the picture ends.
+# Early you see a shark, then strokes, then a spot: roughly where something is, but no longer what it looks like. (The
+# first map of `block3_conv3` sees where the picture ends: outside of it a convolution reads zeros.)
 
 # %% [markdown]
 # ## Explore: one picture, all layers
 #
-# Drag *Layer* from left to right and watch the shark dissolve into spots. Drag *Channel*, or click on a
-# small map, to see it large. Then choose another picture: do the same channels light up?
+# Drag *Layer* from left to right and watch the shark dissolve.
 #
 # The sentence under the pictures gives the *receptive field* of a layer: how large a part of the input,
 # in pixels, one of its values can depend on. For `block1_conv1` it is 3 x 3.
@@ -285,8 +266,8 @@ print(
 #
 # <details><summary>Answer</summary>
 #
-# 40 x 40. Each convolution adds a step on every side, and behind a pooling a step is twice as wide. That makes 37; the
-# windows of the two poolings add 1 and 2.
+# 40 x 40. A convolution adds two steps, a pooling one, and behind a pooling the steps are twice as wide. From one pixel on:
+# 1, 3, 5, *6*, 10, 14, *16*, 24, 32, **40**, with the poolings in italics.
 #
 # </details>
 
@@ -294,14 +275,11 @@ print(
 shark = cu.load_image("great_white_shark")
 explorer = cu.LayerExplorer(model, shark, preprocess_input)
 explorer.layer.value = "block3_conv3"
-explorer.channel.value = 124  # the strongest on average, as the sentence below says
+explorer.channel.value = 163
 explorer
 
 # %% [markdown]
-# *The layer explorer, open at block3_conv3: 64 of its 256 feature maps, the photograph, and the channel that is
-# strongest on average, large.*
-#
-# For `block5_conv3` it is 196 x 196: most of the picture. That is why its maps know *what*, and only roughly *where*.
+# *The layer explorer, open at block3_conv3: 64 of its 256 feature maps, the photograph, and channel 163 large.*
 
 # %% [markdown] tags=["still"]
 # This is a picture of the explorer: in a running notebook its controls move.
@@ -309,14 +287,14 @@ explorer
 # %% [markdown]
 # ## How it changes with depth
 #
-# Three numbers for each layer: the height of its maps, the number of its channels, and its *sparsity*, the
-# share of its values that are exactly zero.
+# Three numbers for each layer: the height of its maps, the number of its channels, and the share of its values that
+# are zero.
 #
-# **Predict, then run.** Of the values of the first layer 45% are zero. In the last convolution: fewer or more?
+# **Predict, then run.** In the first layer 45% of the values are zero. In the last convolution: fewer or more?
 #
 # <details><summary>Answer</summary>
 #
-# More: 91%. The late channels look for something particular, and in most places it is not there.
+# More: 91%.
 #
 # </details>
 
@@ -343,70 +321,153 @@ print(f"zeros: block1_conv1 {sparsity[0]:.0f}%, block5_conv3 {100 * (last == 0).
 print(f"block5_conv3: {silent} of 512 channels are silent on this picture")
 
 # %% [markdown]
-# *Height, channels and zeros of all 18 layers: height falls in steps from 224 to 7, channels rise from 64 to 512, and
-# zeros go up and down, from 45% in the first layer to 91% in block5_conv3.*
+# *Height falls from 224 to 7, channels rise from 64 to 512, and zeros go up and down, from 45% in the first layer to 91% in
+# block5_conv3.*
 #
-# The network trades *where* for *what*: few places, many detectors, each of them silent at most places. The
-# zeros drop at each pooling, because a window is zero only where all four of its values are.
+# The zeros drop at each pooling, because a window is zero only where all four of its values are.
+#
+# ## What training made
+#
+# Which of this did VGG16 *learn*? For a control we take the same layers with random weights.
+#
+# **Predict, then run.** Will the early maps of this untrained network look like the photograph? Will its late maps show
+# spots?
+#
+# <details><summary>Answer</summary>
+#
+# The early maps look like it. The late ones show no spots: half of their values are zero, as in the layers before.
+#
+# </details>
+
+# %% tags=["live"]
+# Send the picture through a VGG16 that has learned nothing
+keras.utils.set_random_seed(0)
+untrained = VGG16(include_top=False, weights=None, input_shape=(224, 224, 3))
+outputs = {name: untrained.get_layer(name).output for name in key_layers}
+untrained_maps = keras.Model(untrained.input, outputs)(inputs)
+untrained_maps = {name: values[0].numpy() for name, values in untrained_maps.items()}
+draw_liveliest(untrained_maps)
 
 # %% [markdown]
+# *The six liveliest maps of the same layers with random weights. Early: the whole picture. Middle: the shark, blurred.
+# Late: patches all over, no spots.*
+
+
+# %%
+def likeness(maps):
+    """How much maps look like the gray photograph: the mean size of their correlations."""
+    side = len(maps)
+    photo = array.mean(axis=2).reshape(side, 224 // side, side, 224 // side).mean(axis=(1, 3))
+    varied = maps[:, :, maps.std(axis=(0, 1)) > 0].reshape(side * side, -1)
+    return np.abs(np.corrcoef(varied.T, photo.ravel())[-1, :-1]).mean()
+
+
+for title, maps_of in {"trained": feature_maps, "untrained": untrained_maps}.items():
+    zeros = [f"{(maps_of[name] == 0).mean():.0%}" for name in key_layers]
+    like = [f"{likeness(maps_of[name]):.2f}" for name in key_layers]
+    spots = np.sort(maps_of["block5_conv3"].reshape(196, 512), axis=0)
+    share = spots[-4:].sum() / spots.sum()
+    print(f"{title:9s} zeros {zeros}, likeness to the photograph {like}")
+    print(f"{'':9s} block5_conv3: the brightest 4 of 196 places hold {share:.0%}")
+
+# %% [markdown]
+# *Early maps look like the picture, late ones hardly*: that's the architecture, for it holds with random weights too.
+# *Late maps are silent almost everywhere and bright in one spot*: that's learned.
+#
+# And the view? The field of `block5_conv3` is 196 x 196 pixels, most of the picture. But pixels in its middle reach a
+# value on many paths, those at the rim on few. The *gradient* says how much each can move it: what square holds half of
+# that ([Luo et al., 2016](https://arxiv.org/abs/1701.04128))?
+
+
+# %%
+def half_of_the_gradient(network, name):
+    """The side of the square, in pixels, that holds half of the gradient of a layer's middle."""
+    part = keras.Model(network.input, network.get_layer(name).output)
+    pixels = tf.constant(inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        values = part(pixels)
+        middle = values.shape[1] // 2
+        value = tf.reduce_sum(values[0, middle, middle])
+    gradient = np.abs(tape.gradient(value, pixels)[0]).sum(axis=2)
+    center = (middle + 0.5) * (224 // values.shape[1]) - 0.5
+    distance = np.maximum(*np.abs(np.mgrid[:224, :224] - center))
+    sides = np.arange(2, 226, 2)
+    return sides[[gradient[distance < s / 2].sum() >= gradient.sum() / 2 for s in sides]][0]
+
+
+for name, field in [("block3_conv3", 40), ("block4_conv3", 92), ("block5_conv3", 196)]:
+    half, control = (half_of_the_gradient(network, name) for network in [model, untrained])
+    print(f"{name}: field {field}, half of it in {half} (untrained {control})")
+
+# %% [markdown]
+# Half of what moves a late value lies, on this picture, in a sixth of its field. The untrained network sees as far, so a
+# wide view doesn't explain *what* a map has learned.
+#
 # ## What happens without preprocessing
 #
-# The tutorial feeds the raw pixels to its feature extractor. Nothing complains: the shape is right. What
-# do the layers make of it? We compare each layer's output with the right one; 1.00 would be the same.
+# The tutorial feeds the raw pixels to its feature extractor. Nothing complains: the shape is right. Two things are wrong,
+# the order of the colors and the mean. What does each do? We compare with the right outputs; 1.00 would be the same.
 #
 # **Predict, then run.** Which layer suffers most: the first, the middle or the last?
 #
 # <details><summary>Answer</summary>
 #
-# The first: -0.20. The middle one is at 0.79, the last at 0.75: further up the network recovers a part.
+# The first: -0.20. The middle one is at 0.79, the last at 0.75. On this picture the wrong order does most of it.
 #
 # </details>
 
 # %% tags=["live"]
-# Run the extractor on raw pixels, and compare three layers with the right outputs
-raw = feature_extractor(batch)
-for name in ["block1_conv1", "block3_conv3", "block5_conv3"]:
-    likeness = np.corrcoef(raw[name].numpy().ravel(), feature_maps[name].ravel())[0, 1]
-    print(f"{name}: correlation {likeness:5.2f}")
+# Look at three layers for raw pixels, for the wrong order alone, and for the missing mean alone
+wrong_inputs = {"raw": batch, "order wrong": inputs[..., ::-1], "mean missing": batch[..., ::-1]}
+first_layer = {"right": feature_maps["block1_conv1"][:, :, [1, 45]]}
+three = {n: model.get_layer(n).output for n in ["block1_conv1", "block3_conv3", "block5_conv3"]}
+for title, wrong in wrong_inputs.items():
+    outputs = keras.Model(model.input, three)(wrong)
+    pairs = [(outputs[name].numpy().ravel(), feature_maps[name].ravel()) for name in three]
+    print(f"{title:12s}", [f"{np.corrcoef(pair, dtype='f4')[0, 1]:.2f}" for pair in pairs])
+    first_layer[title] = outputs["block1_conv1"].numpy()[0][:, :, [1, 45]]
 
 # %%
-wrong = raw["block1_conv1"][0].numpy()
-right = feature_maps["block1_conv1"]
-figure, panels = plt.subplots(2, 2, figsize=(6.4, 6.8), layout="constrained")
-for row, channel in zip(panels, [1, 45]):
-    for axes, title, maps in zip(row, ["preprocessed", "raw pixels"], [right, wrong]):
-        axes.imshow(maps[:, :, channel], vmin=0, vmax=right[:, :, channel].max())
+figure, panels = plt.subplots(2, 4, figsize=(9.6, 5.2), layout="constrained")
+for row, index, channel in zip(panels, [0, 1], [1, 45]):
+    for axes, (title, maps) in zip(row, first_layer.items()):
+        axes.imshow(maps[:, :, index], vmin=0, vmax=first_layer["right"][:, :, index].max())
         axes.set_title(f"channel {channel}, {title}", fontsize="medium")
         axes.axis("off")
 plt.show()
 
-# %% [markdown]
-# *Channels 1 and 45 of block1_conv1, from the preprocessed picture and from raw pixels: channel 1 goes from bright
-# water to black; channel 45 draws edges in both.*
+right = first_layer["right"][:, :, 1]
+for title, maps in first_layer.items():
+    pairs = (maps[:, :, 1], right), (maps[1:-1, 1:-1, 1], right[1:-1, 1:-1])
+    whole, inside = (np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs)
+    print(
+        f"{title:12s} channel 1 up to {maps[:, :, 0].max():3.0f}, "
+        f"channel 45: correlation {whole:.2f}, inside {inside:.2f}"
+    )
 
-# %%
-likeness = np.corrcoef(right[:, :, 45].ravel(), wrong[:, :, 45].ravel())[0, 1]
-print(f"channel 45: correlation {likeness:.2f}")
-print(f"channel 1, raw: largest value {wrong[:, :, 1].max():.0f}")
-
 # %% [markdown]
-# Red and blue are exchanged, so the blue kernel goes silent; edges stay edges. That makes the mistake a nasty one.
-# Most maps look fine, and they are wrong.
+# *Channels 1 and 45 of block1_conv1. With the order wrong, as in the raw picture, channel 1 is black; with the mean missing
+# it looks right. Channel 45 draws the same edges in all four.*
+#
+# On this blue picture the wrong *order* does more harm, and silences the blue kernel; on a dark one it's the mean. Edges hardly
+# mind the order. The missing *mean* spoils channel 45 only in a frame of one pixel: outside the picture a convolution
+# reads zeros. With the mean subtracted that's an average color, without it black, an edge. Many maps look
+# fine, and they are wrong.
 
 # %% [markdown]
 # ## What to remember
 #
 # - A feature map shows where a filter matches its input. `keras.Model(model.input, layer.output)`
 #   returns it for any layer.
-# - Early maps are pictures, middle ones textures, late ones spots: smaller, more numerous, sparser.
+# - Early maps are pictures with any weights. Sparse spots are learned; only the untrained network shows which is which.
 # - Preprocess the way the network was trained. Raw pixels raise no error.
 #
 # ## Where feature maps mislead
 #
 # - Each map in a grid has a scale of its own. A weak channel looks as bright as a strong one.
-# - A map that lights up on the shark need not be a shark detector. It may respond to anything dark with
-#   a light belly. One picture is no evidence for what a channel has learned.
+# - A map that lights up on the shark need not be a shark detector. One picture is no evidence for what a channel has
+#   learned.
 # - A feature map shows what a layer has found, not whether the answer depends on it. That is the
 #   question of chapter 4.1.
 #

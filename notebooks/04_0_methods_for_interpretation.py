@@ -16,14 +16,14 @@
 # ← [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) · [contents](../README.md#the-chapters) · [4.1 Grad-CAM](04_1_grad_cam.ipynb) → · 20 minutes
 #
 # The network calls an astronaut a *bobsled*, and a rocket a *drilling platform*. **Is it stupid, or is
-# something wrong with the names?** Before we ask where a name comes from, we look at the 1000 names
-# themselves, and at the number behind each of them.
+# something wrong with the names?** Before we ask where a name comes from, we look at the 1000 names, and at the number
+# behind each.
 #
 # **What you will learn**
 #
 # - what ImageNet's 1000 classes are, and what they are not;
 # - how to get from a name to an index and back without an off-by-one error;
-# - the difference between a logit and a probability, and why explanations start from logits.
+# - the difference between a logit and a probability, and which question each of them asks.
 #
 # **You need:** chapter 3.
 
@@ -70,19 +70,18 @@ for name, image in images.items():
 
 # %% [markdown]
 # Why another network than in chapters 2 and 3? Because now we need classes. VGG16 keeps them in its three
-# dense layers, a download of 553 MB. EfficientNet-Lite0 is part of the course and names what it sees. All
-# methods of this course work on both: `cu.load_classifier("vgg16")` loads VGG16 if you have the network
-# connection for it.
+# dense layers, and they don't come with the course. EfficientNet-Lite0 does, and names what it sees. All
+# methods of this course work on both: `cu.load_classifier("vgg16")` downloads all of VGG16, 553 MB.
 
 # %% [markdown]
 # ## Where the names come from
 #
 # ImageNet has grown to more than 14 million photographs from the internet, in more than 20,000 categories.
 # Search engines found them, and people on Amazon's Mechanical Turk checked whether each shows what it should
-# ([Deng et al., 2009](https://doi.org/10.1109/CVPR.2009.5206848), when there were 3.2 million). The categories are meanings of nouns, taken
+# ([Deng et al., 2009](https://doi.org/10.1109/CVPR.2009.5206848)). The categories are meanings of nouns, taken
 # from WordNet, a dictionary of meanings. A yearly competition chose 1000 of them
-# ([Russakovsky et al., 2014](https://arxiv.org/abs/1409.0575)), and the networks of this course, VGG16 as well,
-# are trained on these 1000.
+# ([Russakovsky et al., 2014](https://arxiv.org/abs/1409.0575)), and the networks of this course, VGG16 too,
+# were trained on these 1000.
 #
 # Keras keeps the list in a small JSON file: index, WordNet ID, label.
 
@@ -111,14 +110,15 @@ first, last = cu.class_index("Chihuahua"), cu.class_index("Mexican hairless")
 print(f"dogs: classes {first} to {last}, {last - first + 1} of them")
 
 # %% [markdown]
-# The list is uneven. Of people it has three kinds, a ballplayer, a groom, and a scuba diver. The shuttle behind the
-# astronaut is in the list, but she is not: for her no right answer was on offer.
+# The list is uneven. It has three kinds of people, a ballplayer, a groom, and a scuba diver. The shuttle behind the
+# astronaut is in the list, but she isn't: no right answer was on offer for her. That's why the network can't say
+# *astronaut*. Why it says *bobsled*, of all names, is another question (chapter 5).
 
 # %% [markdown]
 # ## From a name to an index, and back
 #
 # The network's output has no names, only 1000 positions. To ask about the great white shark we need its
-# index. The tutorial turns the file around, with a dictionary from label to index:
+# index. The tutorial makes a dictionary from label to index:
 
 # %% tags=["live"]
 # Turn the list around, from label to index, and count the entries
@@ -145,33 +145,27 @@ for label in sorted(set(labels)):
 
 # %% [markdown]
 # A *crane* is a bird and a machine; the two *maillots* are, in WordNet, a dancer's tights and a swimsuit.
-# `cu.class_index` refuses to guess, helps with typing errors, and takes spaces and capital letters as they come.
-# `cu.class_label` is the way back.
+# `cu.class_index` refuses to guess; it tolerates spaces and capitals, and helps with typos. `cu.class_label` is the way
+# back.
+#
+# Some lists count from 1; Keras counts from 0. Off by one you explain the wrong class, and nothing warns you: the *tabby*'s
+# neighbor is a cat too.
 
 # %%
-# Names with capitals, with a typing error, and of two classes
+# Capitals, a typo, a name of two classes, and an index that is off by one
 print(cu.class_index("Great White Shark"), cu.class_label(2))
 for name in ["great white shrak", "crane"]:
     try:
         cu.class_index(name)
     except ValueError as error:
         print(error)
-
-# %% [markdown]
-# Some lists of these classes count from 1, and there *tabby* is 282. Keras counts from 0, as Python does,
-# and there 282 is the *tiger cat*. Off by one you explain the wrong class, and nothing warns you, because
-# its neighbor is a cat too.
-
-# %%
-# Off by one
 print("tabby is", cu.class_index("tabby"), "and 282 is", cu.class_label(282))
 
 # %% [markdown]
 # ### Explore: what else does the network see?
 #
-# Drag *Class* through the most probable classes of the astronaut, or search all 1000. The heatmap shows where
-# the evidence for the class lies; the next chapter computes it. Where is the *football helmet*? And where
-# is the *bobsled*?
+# Drag *Class* through the most probable classes of the astronaut, or search all 1000. Where is the *football helmet*? And
+# where is the *bobsled*?
 
 # %%
 # Drag Class
@@ -180,11 +174,18 @@ cu.ClassExplorer(classifier, images["astronaut"])
 # %% [markdown]
 # *The class explorer on the astronaut, at its most probable class, bobsled: hot between the suit and the black helmet,
 # and at her right shoulder.*
-#
-# *Football helmet* lights up on the helmet, and hardly anywhere else. Chapter 5 takes the difference of the two.
 
 # %% [markdown] tags=["still"]
 # This is a picture of the explorer: in a running notebook its controls move.
+
+# %%
+# How much of a heatmap lies on the helmet: in the last three rows and four columns of its 7 x 7 cells
+for name in ["football helmet", "bobsled"]:
+    heatmap = cu.make_gradcam_heatmap(classifier, images["astronaut"], cu.class_index(name))
+    print(f"{name}: {heatmap[4:, 3:].sum() / heatmap.sum():.0%}")
+
+# %% [markdown]
+# *Football helmet* lies mostly on the helmet and its left edge. Chapter 5 takes the difference of the two.
 
 # %% [markdown]
 # ## Logits and probabilities
@@ -232,8 +233,9 @@ print(f"the great white's lowest: {softmax(without_white)[tiger]:.2f}")
 # %% [markdown]
 # ## Why explanations start from logits
 #
-# The methods of the next chapters ask for a derivative: how much does the number change when the picture does? Here is
-# the probability of a class as its logit grows, and its derivative.
+# The methods of the next chapters ask for a derivative: how much does the number change when the picture does? Divide
+# numerator and denominator of softmax by $e^{z_c}$: $p_c = 1 / (1 + e^{-d})$, where
+# $d = z_c - \log \sum_{k \neq c} e^{z_k}$ is the logit minus the others. Here is $p$, and its derivative.
 
 # %%
 # A probability and its derivative
@@ -246,41 +248,60 @@ figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 axes.plot(z, p, color="#440154", label="probability p")
 axes.plot(z, p * (1 - p), color="#31688e", linestyle="--", label="its derivative p (1 - p)")
 axes.plot([lead, lead], [sure, sure * (1 - sure)], "o", color="#5dc863", label="the coffee picture")
-axes.set_xlabel(r"logit of the class minus the others: $z_c - \log \sum_{k \neq c} e^{z_k}$")
+axes.set_xlabel("d, logit of the class minus the others")
 axes.set_xlim(-8, 8)
 axes.set_title("Where the network is sure, the probability is flat", fontsize="medium")
 axes.legend()
 plt.show()
 
 # %% [markdown]
-# *Probability and its derivative as the logit grows: an S-shaped curve that is flat at both ends, and a bell
-# that is highest in the middle. The coffee picture, with p = 0.90, lies on the right slope of the bell.*
+# *Probability and its derivative: an S-shaped curve that is flat at both ends, and a bell. The coffee picture, with
+# p = 0.90, lies on the right slope of the bell.*
+
+# Where the network is nearly sure, the derivative is nearly zero: softmax *saturates*. Does that spoil a map? No: $p (1 - p)$
+# is one factor for the whole picture, gone once a map is divided by its maximum. (Where gradients are added up, as in
+# chapter 4.2, it stays.)
+#
+# **Predict, then run.** For the shark, is the gradient of the probability more like that of the logit of *tiger shark*, or
+# that of the logit minus the others?
+#
+# <details><summary>Answer</summary>
+#
+# The second: they are the same but for the factor. With the logit's the correlation is 0.78.
+#
+# </details>
 
 # %%
-# The same in numbers
-for name in ["coffee", "great_white_shark", "cat_and_coffee"]:
-    p = float(classifier.predict(images[name])[0].max())
-    print(f"{name:18s} p = {p:.2f}   p (1 - p) = {p * (1 - p):.2f}")
+# The gradients of three scores at the pixels of the shark
+shares = np.where(np.arange(1000) == tiger, 0, softmax(logits))
+shares = np.float32(shares / shares.sum())  # what each other class has of the rest
+pixels = tf.constant(classifier.preprocess(image))
+with tf.GradientTape(persistent=True) as tape:
+    tape.watch(pixels)
+    z = classifier.logits_model(pixels)[0]
+    logit, probability = z[tiger], tf.nn.softmax(z)[tiger]
+    minus_others = logit - tf.tensordot(z, shares, 1)
+of_logit, of_probability, of_difference = (
+    tape.gradient(score, pixels).numpy().ravel() for score in [logit, probability, minus_others]
+)
+print(f"the probability's and the logit's: {np.corrcoef(of_probability, of_logit)[0, 1]:.2f}")
+print(f"and of the difference: {np.corrcoef(of_probability, of_difference)[0, 1]:.6f}")
+print(f"of the others the great white has {shares[white]:.0%}")
 
 # %% [markdown]
-# When the network is nearly sure, the probability can hardly rise any more, so its derivative is nearly zero: softmax
-# *saturates*. A map made of it would be faintest just where the network is surest, and where many gradients are added
-# up (chapter 4.2), the sure ones would hardly count. The logit has no such ceiling.
-#
-# There is a second reason. A probability also rises when *other* classes lose. So its gradient mixes what speaks for
-# the class with what speaks against the others. The gradient of a logit asks about the class alone.
+# The others count by their shares of what is left, here 63% for the great white. So the gradient of the probability is no
+# mistake. It answers *another question*: why this class **rather than all the others**? The logit's asks about the class
+# alone, and a difference of two logits lets us choose the rival.
 #
 # <details><summary>The formula, for those who want it</summary>
 #
 # $$ \frac{\partial p_c}{\partial x} = p_c \, (1 - p_c) \; \Big( \frac{\partial z_c}{\partial x}
 # - \sum_{k \neq c} \frac{p_k}{1 - p_c} \, \frac{\partial z_k}{\partial x} \Big) $$
 #
-# The factor in front is the bell of the picture; the sum in parentheses is what speaks for the other classes.
-#
 # </details>
 #
-# So every method of this course starts from the logit. `classifier.logits_model` is the network up
-# to its logits, on the same weights. Chapter 4.2 shows how to build it.
+# The methods of this course start from the logit. `classifier.logits_model` is the network up
+# to its logits, on the same weights. (For VGG16: `VGG16(classifier_activation=None)`; for others, chapter 4.2.)
 
 # %%
 # The network up to its logits
@@ -302,16 +323,15 @@ print("softmax of logits_model equals model")
 #
 # - The network knows 1000 classes, and must choose among them.
 # - Look indices up with `class_index`; never type them from memory.
-# - Logits add up evidence; probabilities compare it. Explain logits.
+# - A logit asks about one class, a probability about this class rather than all others. Say which one you explain.
 #
 # ## Where this misleads
 #
 # - A wrong label can be the list's fault: there is no class for an astronaut.
-# - Even the right label may be one of several. When two objects are in the picture, low probability
-#   does not mean that the network is lost.
+# - Even the right label may be one of several. When two objects are in the picture, a low probability
+#   doesn't mean that the network is lost.
 # - A single logit has no zero. What raises all logits alike shows up in the map of each, although no
-#   probability changes. To ask "why tiger shark rather than great white?", explain the *difference* of their
-#   logits. The next chapter does.
+#   probability changes. The *difference* of two logits is free of it; the next chapter takes it.
 #
 # **Next:** chapter 4.1 asks which region of the picture speaks for a class.
 

@@ -22,7 +22,7 @@
 #
 # - the four steps of Grad-CAM, why each is there, and how to write them in plain TensorFlow;
 # - how to read what speaks *against* a class, and why the sum of such a map is the logit itself;
-# - the same through tf-keras-vis, which layer to choose, and what Grad-CAM's relatives change.
+# - how much of the picture a cell has seen, which layer to choose, and where averaging the gradients loses something.
 #
 # **You need:** chapter 4.
 
@@ -39,7 +39,7 @@ import course_utils as cu
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.ndimage import label, zoom
+from skimage import data
 
 # %%
 # The network, the photograph, and the answer
@@ -54,10 +54,9 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 # %% [markdown]
 # ## The idea
 #
-# The last feature maps know *what* is in the picture and still roughly *where* (chapter 3). This network has
-# 1280 of them, of 7 x 7 cells: 1280 detectors, each with a small map of where it has found something. If we
-# knew how much each detector counts for *tiger shark*, we could add up their maps with these weights and
-# see where the evidence lies. Grad-CAM takes the weights from the gradient
+# The last feature maps are all that the network's answer is made of, and they still know roughly *where* things are
+# (chapter 3). This network has 1280 of them, of 7 x 7 cells. If we knew how much each map counts for *tiger shark*, we
+# could add them up with these weights and see where the evidence lies. Grad-CAM takes the weights from the gradient
 # ([Selvaraju et al., 2016](https://arxiv.org/abs/1610.02391)).
 #
 # ## Four steps
@@ -69,12 +68,11 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 #    *Why?* The logit is the number that we want to explain, and the last maps are the deepest ones that
 #    still know where things are. Behind them the places are averaged away.
 # 2. **Backward.** Compute the gradient $\dfrac{\partial y^c}{\partial A^k_{ij}}$.
-#    *Why?* It says: if this detector were a little more active at this place, how much would the logit
-#    rise? So we learn which detectors count for the class, although nobody has ever labeled them.
+#    *Why?* It says: if this map were a little larger at this place, how much would the logit rise?
 # 3. **Average.** Take the mean over all places:
 #    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
-#    *Why?* Each detector gets one weight: how much it counts on average over the picture. The map itself says
-#    where.
+#    *Why?* Each map gets one weight: how much it counts on average over the picture. The map itself says
+#    where. (What if the gradients differ from place to place? We come to that.)
 # 4. **Sum.** Add the maps with these weights and keep what is positive:
 #    $\displaystyle L^c = \text{ReLU}\Big( \sum_k \alpha^c_k A^k \Big)$ .
 #    *Why the ReLU?* What is negative speaks against the class. Grad-CAM shows what speaks for it; below
@@ -82,32 +80,24 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 #
 # ## In plain Keras and TensorFlow
 #
-# Of this course we take the network, the index of a class and the drawing; the steps are ours. First the layer: we want
-# the last one that still has height and width.
-
-# %% tags=["live"]
-# Print the last five layers with their shapes: where do height and width end?
-model = classifier.model
-for layer in model.layers[-5:]:
-    print(f"{layer.name:16s} {layer.output.shape}")
-
-# %% [markdown]
-# `avg_pool` averages the places away, so we take the layer before it. The dense layer at the end computes the logits and
-# their softmax in one go. We want what goes *into* the softmax. So we stop before that layer, and multiply with its
-# weights ourselves.
+# We borrow the network, the class index and the plotting; the four steps we write ourselves. The end of the network:
+# `top_activation`, the last layer with height and width; `avg_pool`, which averages the places away; and a dense layer that
+# computes the logits and their softmax in one go. We want what goes *into* the softmax. So we stop before that layer, and
+# multiply with its weights ourselves.
 
 # %% tags=["live"]
 # Build a model with two outputs, the last maps and what the dense layer reads; prepare the shark
+model = classifier.model
 last = model.layers[-1]
 layer = model.get_layer(classifier.last_conv_layer_name)
 maps_and_features = keras.Model(model.input, [layer.output, last.input])
 inputs = tf.constant(classifier.preprocess(shark))
-print([output.shape for output in maps_and_features.outputs])
+print(layer.name, [output.shape for output in maps_and_features.outputs])
 
 # %% tags=["live"]
 # Record maps and logit on a tape (1), and take the gradient of the logit at the maps (2)
 tiger = cu.class_index("tiger shark")
-with tf.GradientTape(watch_accessed_variables=False) as tape:  # no weights' gradients
+with tf.GradientTape(watch_accessed_variables=False) as tape:  # saves memory
     tape.watch(inputs)
     maps, features = maps_and_features(inputs)
     logits = features @ last.kernel + last.bias
@@ -122,8 +112,8 @@ print(f"maps {maps.shape}, logit {logit:.2f}, gradients {gradients.shape}")
 # <details><summary>Answer</summary>
 #
 # Nowhere. In each map all are equal: the spread is 0.0000, where the weights go up to 0.0043. The network averages
-# its maps before it decides, so a detector counts the same at every place. The gradient says *which* detectors
-# count (572 of them for the tiger shark, the others against it), and only the maps say *where*.
+# its maps before it decides, so a map counts the same at every place. The gradient says *which* maps count (572 of them
+# for the tiger shark, the others against it), and only the maps say *where*.
 #
 # </details>
 
@@ -149,9 +139,30 @@ cu.plot_heatmap(shark, {"tiger shark": by_hand})
 # back.*
 #
 # The middle panel is what Grad-CAM computes: 49 numbers. The overlay stretches them, and hides how few they are. One of
-# the hottest cells, row 2, column 5 (counted from 1), holds no shark at all. A cell is large, and it has seen more of
-# the picture than its own square.
+# the hottest cells, row 2, column 5 (counted from 1), holds next to no shark. How much of what a cell has seen lies under
+# it?
 #
+# **Predict, then run.** Take the gradient of the middle cell's sum over all maps at the pixels. Which share of it falls on the
+# cell's own 32 x 32 pixels: 90%, 50%, or less?
+#
+# <details><summary>Answer</summary>
+#
+# Less: 4%. Nine cells around it have 30%. In principle the cell depends on every pixel: its receptive field is 851 pixels wide
+# (chapter 3), and the picture 224. So heat in a cell is no proof that the pixels beneath it matter. Keep that in mind for every overlay in this
+# course.
+#
+# </details>
+
+# %% tags=["live"]
+# Take the gradient of one cell at the pixels: how much of it lies under the cell?
+with tf.GradientTape(watch_accessed_variables=False) as tape:
+    tape.watch(inputs)
+    cell = tf.reduce_sum(maps_and_features(inputs)[0][0, 3, 3])
+at_pixels = np.abs(tape.gradient(cell, inputs)[0]).sum(axis=-1)
+own, nine = at_pixels[96:128, 96:128].sum(), at_pixels[64:160, 64:160].sum()
+print(f"own cell {own / at_pixels.sum():.0%}, nine cells {nine / at_pixels.sum():.0%}")
+
+# %% [markdown]
 # The four steps in one function. It stops before the ReLU, because we need the sign below.
 
 
@@ -172,8 +183,7 @@ assert np.allclose(again, signed, atol=1e-5)
 print(f"the same map; logit {logit:.2f}")
 
 # %% [markdown]
-# `cu.make_gradcam_heatmap` is the same computation, compiled, for any network. It remembers the feature maps
-# of a picture, so that the next class takes a few milliseconds.
+# `cu.make_gradcam_heatmap` is the same computation, compiled, for any network.
 
 # %%
 # The course's own function, and by hand
@@ -184,8 +194,8 @@ print(f"largest difference: {np.abs(fast - by_hand).max():.0e}")
 # %% [markdown]
 # ## The same for VGG16, in an empty notebook
 #
-# This is all that you need to take home. Paste it into an empty notebook, put a picture beside it, and run
-# it. VGG16 downloads its 553 MB at the first use.
+# This is all that you need to take home. `classifier_activation=None` leaves the softmax out, so the model returns logits.
+# (It isn't run here, since VGG16 downloads 553 MB at the first use.)
 #
 # ```python
 # import keras
@@ -194,23 +204,22 @@ print(f"largest difference: {np.abs(fast - by_hand).max():.0e}")
 # import tensorflow as tf
 # from keras.applications.vgg16 import VGG16, preprocess_input
 #
-# model = VGG16()
+# model = VGG16(classifier_activation=None)
+# layer = model.get_layer("block5_conv3")
+# maps_and_logits = keras.Model(model.input, [layer.output, model.output])
+#
 # picture = keras.utils.load_img("shark.jpg", target_size=(224, 224))
 # inputs = preprocess_input(keras.utils.img_to_array(picture)[np.newaxis])
-# class_index = int(model.predict(inputs)[0].argmax())  # or 2, great white shark
-#
-# last = model.layers[-1]
-# layer = model.get_layer("block5_conv3")
-# maps_and_features = keras.Model(model.input, [layer.output, last.input])
 # with tf.GradientTape() as tape:
-#     maps, features = maps_and_features(inputs)
-#     logit = (features @ last.kernel + last.bias)[0, class_index]
+#     maps, logits = maps_and_logits(inputs)
+#     class_index = int(np.argmax(logits[0]))  # or 2, great white shark
+#     logit = logits[0, class_index]
 # weights = tf.reduce_mean(tape.gradient(logit, maps), axis=(1, 2))
 # heatmap = tf.nn.relu(tf.reduce_sum(weights * maps[0], axis=-1)).numpy()
-# heatmap = heatmap / heatmap.max()
+# heatmap = keras.ops.image.resize(heatmap[..., np.newaxis] / heatmap.max(), (224, 224))[..., 0]
 #
-# plt.imshow(picture)
-# plt.imshow(heatmap, alpha=0.5, extent=(0, 224, 224, 0), interpolation="bilinear")
+# plt.imshow(picture.convert("L"), cmap="gray")
+# plt.imshow(heatmap, alpha=np.clip(heatmap, 0, 1) * 0.7)
 # plt.title(f"class {class_index}")
 # plt.axis("off")
 # plt.show()
@@ -219,9 +228,9 @@ print(f"largest difference: {np.abs(fast - by_hand).max():.0e}")
 # %% [markdown]
 # ## For and against
 #
-# Leave out the ReLU, and the map has a sign. For this network the signed map means more than "hot" and
-# "cold". Look at how it ends: the maps are averaged, $f_k = \frac{1}{Z} \sum_{i,j} A^k_{ij}$, and a dense
-# layer with weights $w^c_k$ and bias $b^c$ makes the logit of it. In three lines:
+# Leave out the ReLU, and the map has a sign. Look at how this network ends: the maps are averaged,
+# $f_k = \frac{1}{Z} \sum_{i,j} A^k_{ij}$, and a dense layer with weights $w^c_k$ and bias $b^c$ turns them into the
+# logit. In three lines:
 #
 # $$ y^c = \sum_k w^c_k f_k + b^c = \sum_k \frac{w^c_k}{Z} \sum_{i,j} A^k_{ij} + b^c , $$
 #
@@ -230,7 +239,7 @@ print(f"largest difference: {np.abs(fast - by_hand).max():.0e}")
 #
 # $$ S^c_{ij} = \sum_k \alpha^c_k A^k_{ij} \quad\text{ and }\quad \sum_{i,j} S^c_{ij} = y^c - b^c . $$
 #
-# So the signed map shares out the logit, cell by cell, and nothing is lost. Grad-CAM here is the older CAM
+# So the signed map splits the logit among the cells, and nothing is lost. Grad-CAM here is the older CAM
 # ([Zhou et al., 2015](https://arxiv.org/abs/1512.04150)). Does it hold?
 
 # %% tags=["live"]
@@ -271,9 +280,8 @@ cu.plot_heatmap(pair, {"espresso": for_cup})
 # %% [markdown]
 # ## Which part says *tiger*?
 #
-# Now we can answer the question of this chapter. The network chose between two names, so we look at the
-# *difference* of their signed maps. Its sum, 1.21, is the lead of the tiger shark, 1.26 logits, without the
-# difference of the biases.
+# The network chose between two names, so we look at the *difference* of their signed maps. Its sum, 1.21, is the lead of
+# the tiger shark, 1.26 logits, without the difference of the biases.
 
 # %% tags=["live"]
 # Subtract the signed map of the great white from that of the tiger shark, and add up both ends
@@ -288,10 +296,10 @@ cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
 # *Signed difference, tiger shark minus great white shark: the body from the dorsal fin to the tail speaks
 # for tiger shark, the head slightly for great white.*
 #
-# The head hardly decides: 0.22 logits for great white. From the dorsal fin backward *tiger shark* leads by 1.43,
-# although that part speaks for both: a difference shows what separates two classes, and what they share cancels out.
-# Look at the photograph again: the light falls through the waves and draws stripes on the flank and the back. Tiger
-# sharks have stripes. Is that the reason? The heatmap says *where*, and no more; chapter 4.2 looks at the pixels.
+# The head hardly decides: 0.22 logits for great white. From the dorsal fin backward *tiger shark* leads by 1.43. A
+# difference shows what separates two classes; what they share cancels out. Why there? Two readings: the light draws
+# stripes on the flank, and tiger sharks have stripes. Or it is the bright spray, for the strongest cells lie where the tail meets it. The
+# heatmap says only *where*; chapter 4.2 puts it to the test.
 
 # %% [markdown]
 # ## A heatmap is not a probability
@@ -320,182 +328,184 @@ cu.plot_heatmap(shark, heatmaps)
 # *Grad-CAM for tiger shark and for missile on the shark. Both have cells of full brightness, although the logits are
 # far apart.*
 
-# %% [markdown]
-# ## The same through tf-keras-vis
-#
-# (If you don't use this library, go on with *Which layer?*)
-#
-# The library [tf-keras-vis](https://github.com/keisen/tf-keras-vis) has these methods ready. The tutorial
-# calls its Grad-CAM++ like this. The library's words differ from ours: a layer is a `penultimate_layer`, the
-# picture a `seed_input`, and a class a *score*. `ReplaceToLinear` takes the softmax off, and `clone=True` does
-# that on a copy, so that the model stays as it is.
-
-# %%
+# %% jupyter={"source_hidden": true}
+# @title The same through tf-keras-vis
 from tf_keras_vis.gradcam import Gradcam
 from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
 from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
 from tf_keras_vis.utils.scores import CategoricalScore
 
+# The tutorial's call: the softmax comes off a copy, the layer is the last convolution
 gradcam = GradcamPlusPlus(model, model_modifier=ReplaceToLinear(), clone=True)
 cam = gradcam(CategoricalScore(tiger), inputs, penultimate_layer=-1)
-print(cam.shape)
+print("Grad-CAM++", cam.shape)
 
-# %% [markdown]
-# Its Grad-CAM is called in the same way. A model without a softmax needs no modifier and no copy.
-
-# %%
-# Two maps of the library beside ours
+# Grad-CAM, not stretched, beside ours at that layer
 plain = Gradcam(classifier.logits_model, clone=False)
-plain_cam = plain(CategoricalScore(tiger), inputs, penultimate_layer=-1)
-
-cu.plot_heatmap(
-    shark,
-    {
-        "tf-keras-vis: Grad-CAM++": cam[0],
-        "tf-keras-vis: Grad-CAM": plain_cam[0],
-        "ours: Grad-CAM": cu.resize_heatmap(fast, (224, 224)),
-    },
-)
-
-# %% [markdown]
-# *Three heatmaps for tiger shark: tf-keras-vis's Grad-CAM++ and Grad-CAM, and ours. In all of them the same
-# region is hot; tf-keras-vis's are wider.*
-#
-# Two things differ. `penultimate_layer=-1` means: search from the end for the last convolution, and take its
-# own output, *before* the batch normalization and the ReLU that come behind it as layers of their own. We
-# took the output behind them, which is what the next layer reads. At the same layer, both agree:
-
-
-# %%
-def correlation(a, b):
-    """Return Pearson's correlation of two maps."""
-    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
-
-
+theirs = plain(CategoricalScore(tiger), inputs, penultimate_layer=-1, expand_cam=False)[0]
 last_conv = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)][-1]
 ours = cu.make_gradcam_heatmap(classifier, shark, tiger, last_conv)
-theirs = plain(CategoricalScore(tiger), inputs, penultimate_layer=-1, expand_cam=False)
-print(f"at {last_conv}: correlation {correlation(theirs, ours):.4f}")
-assert correlation(theirs, ours) > 0.9999
+assert np.corrcoef(np.ravel(theirs), np.ravel(ours))[0, 1] > 0.9999
+print(f"Grad-CAM at {last_conv}: the same map")
 
 # %% [markdown]
-# The other thing is the stretching. tf-keras-vis lays the corner cells of the grid on the corners of the
-# picture. But a cell stands for an *area*, and its value belongs in the middle of it. Stretch a 7 x 7 grid
-# with one hot cell, in row 2 and column 6 (counted from 1), to 224 x 224:
-
-# %%
-# One hot cell, stretched in two ways
-grid = np.zeros((7, 7))
-grid[1, 5] = 1
-for name, stretched in [
-    ("corner to corner", zoom(grid, 224 / 7, order=1)),
-    ("half-pixel centers", cu.resize_heatmap(grid, (224, 224))),
-]:
-    # the middle of the hottest pixels
-    row, column = np.argwhere(stretched >= stretched.max() - 1e-6).mean(axis=0) + 0.5
-    print(f"{name:18s} peak at row {row:5.1f}, column {column:5.1f}")
-print(f"{'where it belongs':18s} peak at row {1.5 * 32:5.1f}, column {5.5 * 32:5.1f}")
-
-# %% [markdown]
-# Corner to corner, heat moves outward: here by 10.5 pixels, at the border by half a cell, 16 pixels. On a small object
-# that is the difference between on it and beside it. This course uses half-pixel centers.
+# (Unfold the cell if you use this library.) tf-keras-vis takes the last *convolution's* own output, before the batch
+# normalization and the ReLU behind it; we take the output behind them, which the next layer reads. And it stretches
+# corner to corner. But a cell stands for an *area*, and its value belongs in the middle of it: corner to corner, heat
+# moves outward, at the border by half a cell, 16 of 224 pixels.
 
 # %% [markdown]
 # ## Which layer?
 #
 # Any layer with feature maps will do for the computation. Why be content with 7 x 7 cells?
 #
-# **Predict, then run.** An early layer of this network has maps of 112 x 112 cells. Is its heatmap the better one?
+# **Predict, then run.** Ask for *espresso* beside the cat, at an early layer of 56 x 56 cells, a middle and the last one. Which of the
+# three has the largest share of its heat on the cup's half?
 #
 # <details><summary>Answer</summary>
 #
-# No. It is sharper, but it draws everything: a relief of the photograph, above 0.6 in 155 separate places; the middle
-# layer's in 17, the last one's in 1.
+# The last: 87%. The early one has 49%, the middle one 44%, no more than an even spread would give.
 #
 # </details>
 
+
 # %% tags=["live"]
-# Compute the heatmap at an early, a middle and the last layer; count its places above 0.6
+# Compute the heatmap for espresso at an early, a middle and the last layer; sum up the cup's half
+def on_cup(heatmap):
+    stretched = cu.resize_heatmap(heatmap, pair.shape[:2])
+    return f"{stretched[:, 300:].sum() / stretched.sum():.0%} on the cup's half"
+
+
 by_layer = {}
-for name in classifier.key_layer_names:
-    by_layer[name] = cu.make_gradcam_heatmap(classifier, shark, tiger, name)
-    places = label(by_layer[name] > 0.6)[1]
-    print(f"{name:26s} {by_layer[name].shape}, places: {places}")
-cu.plot_heatmap(shark, by_layer)
+for name in [classifier.conv_layer_names[7], classifier.key_layer_names[1], layer.name]:
+    by_layer[name] = cu.make_gradcam_heatmap(classifier, pair, cup, name)
+    print(f"{name:26s} {by_layer[name].shape}, {on_cup(by_layer[name])}")
+cu.plot_heatmap(pair, by_layer)
 
 # %% [markdown]
-# *Grad-CAM for tiger shark at an early, a middle and the last layer: first a relief of the whole photograph, then
-# small patches, many of them off the shark, then one region on the shark.*
+# *Grad-CAM for espresso at an early, a middle and the last layer: faint marks at edges of both halves, then specks, some of them on the
+# cat's whiskers, then one region on the cup.*
 #
 # An early layer's maps are edges and colors, which are everywhere, and one weight for a whole map says little
 # there. That is why Grad-CAM is used with the last feature maps.
-
-# %% [markdown]
+#
 # ## Grad-CAM's relatives
 #
-# Grad-CAM gives each map a single weight, the *mean* gradient. Three variants change step 3, or 3 and 4. Let
-# $g^k_{ij} = \partial y^c / \partial A^k_{ij}$.
+# Three variants change step 3, or 3 and 4. Let $g^k_{ij} = \partial y^c / \partial A^k_{ij}$.
 #
 # - **Grad-CAM++** ([Chattopadhay et al., 2017](https://arxiv.org/abs/1710.11063)) adds up only the
 #   positive gradients, each with a factor of its own.
 # - **LayerCAM** ([Jiang et al., 2021](https://doi.org/10.1109/TIP.2021.3089943)) gives each place its
 #   own weight, the positive gradient there:
-#   $ L^c = \text{ReLU}\big( \sum_k \text{ReLU}(g^k) \cdot A^k \big) . $
+#   $ L^c = \text{ReLU}\big( \sum_k \text{ReLU}(g^k) \cdot A^k \big) $. (At shallow layers the paper also flattens the
+#   map with a tanh, and joins several layers; we don't.)
 # - **HiResCAM** ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)) keeps the sign, and skips the
-#   mean: $ L^c = \text{ReLU}\big( \sum_k g^k \cdot A^k \big) . $
+#   mean: $ S^c = \sum_k g^k \cdot A^k $. For a heatmap we keep what is positive, as for the others.
 #
 # <details><summary>Grad-CAM++'s formula, for those who want it</summary>
 #
 # $$ w^c_k = \sum_{i,j} \frac{(g^k_{ij})^2}{2 (g^k_{ij})^2 + \big(\sum_{a,b} A^k_{ab}\big)\, (g^k_{ij})^3}
 # \; \text{ReLU}(g^k_{ij}) $$
 #
-# It takes $e^{y^c}$ for its score; where $y^c$ is piecewise linear, the powers of $g$ above are the second and third
-# derivative of that, without a factor that the division by the maximum removes. tf-keras-vis also scales the factors
-# of each map to the sum 1. The paper's formula does not, but its authors' code does.
+# The factor is meant for maps that are nowhere negative. Where a layer has negative values, the course sums only the
+# positive ones in the denominator, which could be 0 otherwise.
 #
 # </details>
 #
-# At the last layer of this network the gradient is the same at every place. So HiResCAM *is* Grad-CAM there, and
-# LayerCAM only drops the negative weights. An earlier layer shows how all four differ. We ask it for the cup.
+# At the last layer of this network HiResCAM *is* Grad-CAM, since all gradients of a map are equal. An earlier layer shows how
+# the four differ.
 
 # %%
 # Four methods at a middle layer, for the cup
 middle = classifier.key_layer_names[1]
-methods = {row.title: key for key, row in cu.METHODS.items() if row.formula}
-cu.plot_heatmap(
-    pair,
-    {
-        f"{title}: espresso": cu.make_gradcam_heatmap(classifier, pair, cup, middle, method=key)
-        for title, key in methods.items()
-    },
+cams = {"Grad-CAM": "grad_cam", "Grad-CAM++": "grad_cam++"}
+cams |= {"LayerCAM": "layer_cam", "HiResCAM": "hires_cam"}
+heatmaps = {
+    title: cu.make_gradcam_heatmap(classifier, pair, cup, middle, method=key)
+    for title, key in cams.items()
+}
+for title, heatmap in heatmaps.items():
+    print(f"{title}: {on_cup(heatmap)}")
+cu.plot_heatmap(pair, heatmaps)
+
+# %% [markdown]
+# *Four class activation maps for espresso at a middle layer. Grad-CAM's specks lie on the cat as well, Grad-CAM++ veils the
+# whole picture, LayerCAM marks the saucer and the spoon. HiResCAM looks empty at this size: its heat is a few faint
+# marks on the rim of the cup and around it.*
+#
+# ## Where Grad-CAM's mean matters
+#
+# "Nowhere", said our network when we asked where the gradients are largest. Not every network ends in an average. VGG16
+# *flattens* its last maps: a dense layer has a weight for each place. Let's train a small head of that kind on VGG16's
+# convolutions, for a question in which the place is everything: is the brick left of the grass, or right of it?
+
+# %%
+# Train a flattened head on VGG16's last maps: brick on the left (1) or on the right (0)?
+vgg16 = keras.applications.VGG16(
+    weights=cu.weights_path("vgg16_no_top"), include_top=False, input_shape=(112, 224, 3)
 )
 
 
-# %% [markdown]
-# *Four class activation maps for espresso at a middle layer. Grad-CAM's specks lie on the cat as well, Grad-CAM++
-# veils the whole picture, LayerCAM marks the saucer and the spoon, and HiResCAM little more than a few dots.*
+def collect(columns, count, seed):
+    """Return pictures of brick and grass side by side, and 1 where the brick is on the left."""
+    generator = np.random.default_rng(seed)
+    pictures = []
+    for number in range(count):
+        row, column = generator.integers(0, 400), generator.integers(*columns)
+        crop = np.s_[row : row + 112, column : column + 112]
+        halves = [data.brick()[crop], data.grass()[crop]]
+        pictures.append(
+            np.repeat(np.hstack(halves[:: (-1) ** number])[..., np.newaxis], 3, axis=-1)
+        )
+    return np.stack(pictures), 1 - np.arange(count) % 2
 
+
+def last_maps(pictures):
+    prepared = keras.applications.vgg16.preprocess_input(pictures.astype(np.float32))
+    return vgg16.predict(prepared, batch_size=4, verbose=0)
+
+
+train, classes = collect((0, 144), 24, seed=0)  # from the left half of each texture
+test, test_classes = collect((256, 400), 12, seed=1)  # from the right half
+keras.utils.set_random_seed(0)
+head = keras.layers.Dense(1)
+classify = keras.Sequential([keras.Input((3, 7, 512)), keras.layers.Flatten(), head])
+loss = keras.losses.BinaryCrossentropy(from_logits=True)
+classify.compile(keras.optimizers.Adam(1e-4), loss)
+classify.fit(last_maps(train), classes, epochs=20, verbose=0)
+test_maps = last_maps(test)
+right = (classify.predict(test_maps, verbose=0)[:, 0] > 0) == test_classes
+print(f"{right.sum()} of {len(right)} test pictures are right")
+
+# %% [markdown]
+# The logit is $\sum_{i,j,k} w^k_{ij} A^k_{ij} + b$, so the gradient of a map at a place is $w^k_{ij}$, and now it differs from
+# place to place.
+#
+# **Predict, then run.** HiResCAM multiplies each place by its own weight, Grad-CAM by the mean. Whose map adds up to the logit?
+#
+# <details><summary>Answer</summary>
+#
+# HiResCAM's. Grad-CAM's sums stay near zero, +0.4 and +0.2 where the logits are +1.7 and -9.9. What this head has learned is
+# *where*, and the mean throws just that away.
+#
+# </details>
 
 # %%
-def share_on_cup(heatmap):
-    """Return how much of a heatmap's sum lies on the right half of the picture."""
-    stretched = cu.resize_heatmap(heatmap, pair.shape[:2])
-    return float(stretched[:, pair.shape[1] // 2 :].sum() / stretched.sum())
-
-
-for name in [middle, layer.name]:
-    shares = [
-        f"{title} {share_on_cup(cu.make_gradcam_heatmap(classifier, pair, cup, name, key)):.0%}"
-        for title, key in methods.items()
-    ]
-    print(f"on the cup's half, {name}: {', '.join(shares)}")
+# Compute both signed maps for two test pictures, and compare their sums with the logit
+weights = head.kernel.numpy().reshape(3, 7, 512)
+for maps in test_maps[:2]:
+    logit = float(classify(maps[np.newaxis])[0, 0])
+    signed = {
+        "HiResCAM": (weights * maps).sum(axis=-1),
+        "Grad-CAM": maps @ weights.mean(axis=(0, 1)),
+    }
+    sums = [f"{name} {m.sum() + float(head.bias[0]):+.1f}" for name, m in signed.items()]
+    print(f"logit {logit:+.1f}; sum of the map and bias: {', '.join(sums)}")
+cu.plot_heatmap(test[1], {name: m / np.abs(m).max() for name, m in signed.items()})
 
 # %% [markdown]
-# At the middle layer Grad-CAM puts less than half of its heat on the cup's half: one weight for a whole map is too
-# little there. LayerCAM and HiResCAM, which weigh each place, put two thirds there. At the last layer Grad-CAM and
-# HiResCAM keep what is negative until the sum is done, and put 87% on the cup; the other two drop it before, and put
-# 66% there. HiResCAM has the largest share at both, but at the middle layer it is a share of a few dots. No single
-# number says which map is best.
+# *Grass on the left and brick on the right, with both signed maps, each divided by its largest magnitude.
+# At the joint in the upper right they say the opposite: HiResCAM against brick on the left, Grad-CAM for it.*
 
 # %% [markdown]
 # ## Explore: drag through classes, layers and methods
@@ -520,19 +530,17 @@ explorer
 #
 # - Grad-CAM is four steps: forward, backward, average, weighted sum. It needs a class and a layer.
 # - Use the last feature maps, and the logit.
-# - Without the ReLU the map has a sign. Where a network averages its last maps, as this one does, its sum
-#   is the logit minus the bias.
+# - Without the ReLU the map has a sign. Where a network averages its last maps, as this one does, its sum is the logit
+#   minus the bias. Where it flattens them, only HiResCAM's is.
 # - Two names for one thing? Look at the difference of their maps.
 #
 # ## Where Grad-CAM misleads
 #
-# - It is coarse. The smooth overlay hides that there are only 49 cells; do not read outlines into it.
+# - It's coarse. The smooth overlay hides that there are only 49 cells; don't read outlines into it.
 # - It shows where, not what: heat on the flank does not say whether its stripes or its shape count.
-# - A cell of the last layer can depend on most of the picture (its receptive field, chapter 3). Heat in a
-#   cell is no proof that the pixels beneath it matter.
-# - With VGG16: a pooling and dense layers behind its last maps weigh each place differently, so the mean in step 3
-#   throws something away, the sum is no longer the logit, and the map can mark places that the network did not
-#   use ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)).
+# - A cell has seen far more than the pixels beneath it: only 4% of its gradient lay there.
+# - Where dense layers weigh each place differently, as in VGG16, the mean in step 3 throws that away, and the map can mark
+#   places that the network did not use ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891)).
 # - The difference of two maps hides what speaks for both classes.
 # - A class that the network does not believe in gets a heatmap as bright as the winner's. Always read it
 #   together with the logit.

@@ -15,14 +15,14 @@
 #
 # ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) → · 30 minutes
 #
-# So far we had a photograph and asked what the network makes of it. Now we turn the question around. **If a class or a
+# So far we had a photograph and asked what the network sees in it. Now let's turn the question around. **If a class or a
 # channel could wish for a picture, which would it be?** Below, the network has painted a tabby and a flamingo. How does
 # it do that? And if we switch a channel off, what does the network no longer know?
 #
 # **What you will learn**
 #
 # - what following the gradient paints, and the three ideas that make pictures of it;
-# - what VGG16's channels wish for, from its first layers to its last;
+# - what VGG16's channels respond to, from its first layers to its last;
 # - how to find out what a channel is good for, by an experiment.
 #
 # **You need:** chapters 3 and 4.2.
@@ -47,12 +47,12 @@ import tensorflow as tf
 classifier = cu.load_classifier()
 
 
-def show(pictures):
+def show(pictures, sure=0.9):
     """Draw pictures side by side, and print what the network says of each."""
     figure = plt.figure(figsize=(4.2 * len(pictures), 4.4), layout="constrained")
     for place, (title, picture) in enumerate(pictures.items(), start=1):
         best = classifier.top_predictions(picture, 1)[0]
-        print(f"{title}: {best.label}, probability above 0.9: {best.probability > 0.9}")
+        print(f"{title}: {best.label}, probability above {sure}: {best.probability > sure}")
         axes = figure.add_subplot(1, len(pictures), place)
         axes.imshow(picture)
         axes.set_title(title, fontsize="medium")
@@ -64,45 +64,43 @@ def paint(name, seed):
     return cu.visualize_class(classifier, cu.class_index(name), num_steps=80, seed=seed)
 
 
-show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)})
+show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)}, sure=0.5)
 
 # %% [markdown]
-# *What the network paints for tabby and flamingo: striped cats on a lawn, and red heads, bent necks and thin legs in
-# water, around a big green back that no flamingo has.*
+# *What the network paints for tabby and flamingo: striped bodies and pointed ears; and a red column, white lines and a big
+# green back that no flamingo has.*
 #
-# It paints several of each, and parts of them, wherever there is room: a class has no number and no place. Its logit
+# It paints several of each, and parts of them, wherever there's room: a class doesn't say how many, or where. Its logit
 # only asks that the evidence is there.
-
-# %% [markdown]
+#
 # ## Climb
 #
 # Chapter 4.2 took the gradient of a logit at the pixels. It says how to change the picture so that the logit
 # rises. So we start with a gray picture, change it a little, take the gradient again, and go on: *gradient
-# ascent*. We ask for a strawberry.
+# ascent*. We ask for a pineapple.
 
 # %% tags=["live"]
-# Write the strawberry's logit as a function of a picture in [0, 1], and ask it of gray
-strawberry = cu.class_index("strawberry")
+# Write the pineapple's logit as a function of a picture in [0, 1], and ask it of gray
+pineapple = cu.class_index("pineapple")
 
 
 @tf.function
 def logit(pictures):
-    return classifier.logits_model((255 * pictures - 127) / 128)[0, strawberry]
+    return classifier.logits_model((255 * pictures - 127) / 128)[0, pineapple]
 
 
 generator = np.random.default_rng(0)
 start = np.float32(0.01 * generator.standard_normal((1, 224, 224, 3)))
-print(f"a gray picture: logit {logit(tf.sigmoid(start)):.1f}")
+print(f"a gray picture: logit {logit(tf.sigmoid(start)):z.1f}")
 
 # %% [markdown]
-# (This network was trained on $(x - 127) / 128$. The sigmoid makes a color in [0, 1] of any number.)
-
+# (This network was trained on $(x - 127) / 128$. The sigmoid turns any number into a color in [0, 1].)
 #
-# **Predict, then run.** After sixty steps the network is sure: *strawberry*. What does the picture show?
+# **Predict, then run.** After sixty steps the network is sure: *pineapple*. What does the picture show?
 #
 # <details><summary>Answer</summary>
 #
-# Colored noise. The probability is above 0.9 all the same: the network is as sure of this as of any photograph.
+# Colored noise. The probability is above 0.9 all the same: the network is surer of it than of the shark.
 #
 # </details>
 
@@ -114,21 +112,23 @@ for _ in range(60):
     with tf.GradientTape() as tape:
         loss = -logit(tf.sigmoid(pixels))
     optimizer.apply_gradients([(tape.gradient(loss, pixels), pixels)])
-show({"pixels": np.uint8(255 * tf.sigmoid(pixels)[0])})
+painted = {"pixels": np.uint8(255 * tf.sigmoid(pixels)[0])}
+show(painted)
 
 # %% [markdown]
-# *What the climb makes of the pixels of a gray picture, for strawberry: colored noise.*
+# *What the climb does to the pixels of a gray picture, for pineapple: colored noise.*
 #
 # ## Three ideas
 #
-# **Waves instead of pixels.** In a photograph, slow waves are strong and fast ones weak: strength falls with
-# frequency, as $1/f$. Noise has all of them alike. So we let the climb change the strengths of waves, each in its
+# **Waves instead of pixels.** Any picture is a sum of waves: slow ones, from light to dark once across the picture, and fast
+# ones, from pixel to pixel. In a photograph the slow ones are strong and the fast ones weak: strength falls with frequency,
+# as $1/f$. In noise all frequencies are equally strong. So we let the climb change the strengths of waves, each in its
 # natural proportion (multiplied by $1/f$), and add them up to a picture.
 
 
 # %%
 # The same climb for any parameters: parameters -> draw -> picture -> look -> network -> logit
-def climb(parameters, draw, look=lambda picture: picture, num_steps=60):
+def climb(parameters, draw, look=tf.identity, num_steps=60):
     parameters = tf.Variable(parameters)
     optimizer = keras.optimizers.Adam(0.1)
     for _ in range(num_steps):
@@ -155,16 +155,14 @@ def add_up(waves):
 
 # %% tags=["live"]
 # Climb in waves instead of pixels
-from_waves = climb(start_waves(224), lambda waves: tf.sigmoid(add_up(waves)))
-show({"waves": from_waves})
+painted["waves"] = climb(start_waves(224), lambda waves: tf.sigmoid(add_up(waves)))
 
 # %% [markdown]
-# *The climb in waves: pink and green blots.*
-#
 # **Colors as they come.** In photographs red, green and blue rise and fall together; most differences are light
 # against dark. So the waves get colors of their own: light against dark, orange against blue, and, weakest,
-# magenta against green. (The numbers are those of Lucid, measured on ImageNet's photographs:
-# [Olah et al., 2017](https://distill.pub/2017/feature-visualization).)
+# magenta against green. (The numbers are from
+# [Lucid's code](https://github.com/tensorflow/lucid/blob/master/lucid/optvis/param/color.py), measured on ImageNet's photographs;
+# the ideas from [Olah et al., 2017](https://distill.pub/2017/feature-visualization).)
 
 # %%
 # Give the waves the colors of photographs
@@ -175,13 +173,11 @@ def draw(waves):
     return tf.sigmoid(add_up(waves) @ COLORS.T)
 
 
-show({"waves and colors": climb(start_waves(224), draw)})
+painted["waves, colors"] = climb(start_waves(224), draw)
 
 # %% [markdown]
-# *The climb in waves with colors of their own: pale blots, two of them reddish and dotted.*
-#
-# **Another window each time.** A strawberry is one a little to the left as well, or a little larger. A trick of
-# single pixels is not. So the network sees the picture each time through another window.
+# **Another window each time.** Shift a pineapple a little or enlarge it, and it's still a pineapple. A trick of
+# single pixels doesn't survive that. So the network sees the picture each time through another window.
 
 
 # %% tags=["live"]
@@ -193,68 +189,69 @@ def through_a_window(picture):
     return tf.image.crop_and_resize(picture, window, [0], [224, 224])
 
 
-with_windows = climb(start_waves(336), draw, through_a_window)
-show({"waves, colors and windows": with_windows})
+painted["waves, colors, windows"] = climb(start_waves(336), draw, through_a_window)
+show(painted)
 
 # %% [markdown]
-# *The climb in waves, with colors and windows: dotted, rounded lumps, some of them red, beside something green and
-# stringy.*
+# *Four climbs for pineapple, side by side. Pixels: noise. Waves: gaudy blots, with scales and tufts here and there. Colors: the
+# same, but pale. Windows: a pineapple, with its scales and its leaves.*
 #
-# All four pictures have a probability above 0.9. With each idea they get closer to something we know. Nobody would take
-# the last one for a photograph. But now we see what the class is made of for the network: rounded, dotted, some red,
-# some green. `cu.visualize_class`, which has painted the tabby and the flamingo, does the same, compiled.
-
-# %% [markdown]
+# All four have a probability above 0.9, but only the last one would make *you* say pineapple, if not photograph. It shows
+# what the class consists of for the network: scales, and spiky leaves.
+#
+# (`cu.visualize_class` painted the tabby and the flamingo in the same way. Lucid's windows shift, turn and scale by a little, in
+# 512 small steps; ours are coarser, and faster.)
+#
 # ## Channels of VGG16, from shallow to deep
 #
-# A channel has a wish as well: the picture that makes its mean activation large. It needs no more room than its
-# receptive field (chapter 3), so early channels get small pictures, and are quick.
+# A channel has such pictures as well: those that drive up its mean activation. They need no more room than its receptive
+# field (chapter 3), so early channels get small pictures, and are quick. Which channels? Let's draw lots.
 
 # %%
-# Paint what fifteen channels of VGG16 wish for, three each of five layers
+# Paint pictures for fifteen channels of VGG16, three each of five layers, drawn by lot
 weights = cu.weights_path("vgg16_no_top")
 model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 preprocess_input = keras.applications.vgg16.preprocess_input
 
-channels = {
-    "block1_conv2": [0, 3, 11],
-    "block2_conv2": [4, 6, 12],
-    "block3_conv3": [2, 3, 5],
-    "block4_conv3": [1, 3, 5],
-    "block5_conv1": [3, 8, 17],
-}
+
+def paint_channel(axes, name, channel):
+    picture = cu.visualize_channel(
+        model, name, channel, num_steps=30, preprocess_input=preprocess_input
+    )
+    axes.imshow(picture)
+    axes.set_title(f"{name}, {channel}\n{len(picture)} pixels wide", fontsize="small")
+    axes.axis("off")
+
+
+lots = np.random.default_rng(2026)
+layers = ["block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv1"]
 figure, grid = plt.subplots(5, 3, figsize=(7, 12), layout="constrained")
-for row, (name, chosen) in zip(grid, channels.items()):
-    for axes, channel in zip(row, chosen):
-        picture = cu.visualize_channel(
-            model, name, channel, num_steps=30, preprocess_input=preprocess_input
-        )
-        axes.imshow(picture)
-        axes.set_title(
-            f"{name}, {channel}\n{len(picture)} x {len(picture)} pixels", fontsize="small"
-        )
-        axes.axis("off")
+for row, name in zip(grid, layers):
+    drawn = lots.choice(model.get_layer(name).filters, 3, replace=False)
+    for axes, channel in zip(row, sorted(drawn.tolist())):
+        paint_channel(axes, name, channel)
 plt.show()
 
 # %% [markdown]
-# *Pictures that fifteen channels of VGG16 respond to, in five rows from shallow to deep: colored grain and strokes,
-# then bumps and blocks, then arcs, dots and checks, then fur, toes and bulges like knitting, and at last shells, curls
-# and a green head with eyes.*
+# *Pictures that fifteen channels of VGG16 respond to, in five rows from shallow to deep: blots and strokes in one color;
+# strokes, dots and beads; arches, bars and spots; bumps and bent stripes; and at last something like a wall with windows,
+# cracked skin, and tufts of hair.*
 #
-# From top to bottom: colors and strokes, then textures, then parts of things. Nobody has told VGG16 what fur is.
-
-# %% [markdown]
+# From top to bottom: colors and strokes, then textures, then what looks like parts of things. The names are ours; VGG16
+# has none. (The square in the smallest pictures is no channel's: it's the first window that the climb looked through.)
+#
 # ## The strongest examples
 #
-# A wish is painted by an optimizer. The other kind of evidence is real: of many pictures, the nine places that drive a
-# channel most, cut out at its receptive field. Do both show the same?
+# These pictures come from an optimizer. The other kind of evidence is real: of many photographs, the nine places that drive a
+# channel most, cut out at its receptive field. Do both show the same? (People predict better from real ones what a channel
+# will do: [Borowski et al., 2020](https://arxiv.org/abs/2010.12606).)
 #
-# `cu.sample_crops()` cuts squares out of the photographs that are installed with scikit-image; for channels of the first
-# blocks they are enough. For deep ones it takes thousands of pictures: `cu.caltech101_folder()` downloads some, and
-# `python -m course_utils survey FOLDER` looks through any folder.
+# `cu.sample_crops()` cuts squares out of the photographs that are installed with scikit-image: enough for channels of the
+# first blocks. Deep ones take thousands of pictures: `cu.caltech101_folder()` downloads some. The six channels below we
+# chose.
 
 # %%
-# Six channels' wishes, and the nine places that drive each most
+# Six channels: a painted picture, and the nine places that drive each most
 crops = list(cu.sample_crops().values())
 chosen = {"block2_conv2": [20, 33, 50], "block3_conv3": [3, 5, 9]}
 examples = cu.strongest_examples(model, crops, chosen, preprocess_input)
@@ -263,130 +260,169 @@ print(f"{len(crops)} pictures")
 figure, grid = plt.subplots(4, 3, figsize=(7, 9.8), layout="constrained")
 for (upper, lower), name in zip([grid[:2], grid[2:]], chosen):
     for column, channel in enumerate(chosen[name]):
-        wish = cu.visualize_channel(
-            model, name, channel, num_steps=30, preprocess_input=preprocess_input
-        )
+        paint_channel(upper[column], name, channel)
         patches = cu.example_patches(examples[name], crops, channel)
         patches = np.pad(patches, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
         rows = [np.hstack(patches[start : start + 3]) for start in (0, 3, 6)]
-        upper[column].imshow(wish)
-        upper[column].set_title(f"{name}, {channel}: its wish", fontsize="small")
         lower[column].imshow(np.vstack(rows))
         lower[column].set_title("strongest examples", fontsize="small")
-for axes in grid.flat:
-    axes.axis("off")
+        lower[column].axis("off")
 plt.show()
 
 # %% [markdown]
-# *For three channels each of block2_conv2 and block3_conv3: the picture that the channel wishes for, and under it the nine
-# patches of photographs that drive it most.*
+# *For three channels each of block2_conv2 and block3_conv3: a picture painted for the channel, and under it the nine
+# patches of photographs that drive it most. (A patch that reaches over the border of a picture is white there.)*
 #
-# Often both say the same. Channel 33 of `block2_conv2` wishes for steep strokes, and its examples are steep bars and edges.
-# Channel 50 wishes for turquoise dots; it finds turquoise water and bright specks. Channel 5 of `block3_conv3` paints
-# oblique stripes, and finds the rims of cups and a shark's back.
+# Often both say the same. For channel 33 of `block2_conv2` it's steep strokes, and its examples are steep bars and edges.
+# For channel 50 it's turquoise dots, and it finds turquoise water and bright specks. For channel 5 of `block3_conv3` it's
+# oblique stripes, and it finds the rims of cups and a shark's back.
 #
-# And sometimes it takes a second look. Channel 3 paints dark dots on a light ground, but it finds grass, embroidered
-# badges and the eye of a fish. Are the gaps between the blades its dots? Nine patches do not tell. Where both kinds of
-# evidence agree, believe them; where they do not, look for more pictures. (A patch that reaches over the border of a picture is white
-# there.)
+# And sometimes it takes a second look. For channel 3 it's dark dots on a light ground, but it finds grass, embroidered
+# badges and the eye of a fish. Are the gaps between the blades its dots? Nine patches don't say. Where both kinds of
+# evidence agree, believe them; where they don't, look for more pictures.
+#
+# For thousands of pictures, hand the work to [Dask](https://www.dask.org). `cu.run_survey` looks through a folder in parts,
+# on threads, processes or a cluster, whatever Dask is told, and goes on where it was cut off. On our few crops it finds what
+# we have found:
+
+# %%
+# Survey a folder of the same crops, and compare
+import tempfile
+from PIL import Image
+
+with tempfile.TemporaryDirectory() as folder:
+    for number, crop in enumerate(crops):
+        Image.fromarray(crop).save(f"{folder}/{number:03}.png")
+    survey = cu.run_survey(folder, f"{folder}/found", "vgg16_no_top", ["block2_conv2"])
+same = survey.examples["block2_conv2"].pictures == examples["block2_conv2"].pictures
+print(f"{len(survey.names)} pictures; {same.mean():.0%} of the examples are the same")
 
 # %% [markdown]
 # ## Knock it out
 #
-# A picture that a channel likes does not say what the channel is *for*. An experiment does: set the channel to zero
-# and look at the logits. This network averages its last maps and multiplies the means by the weights of its last layer.
-# So each channel has a share in a logit (chapter 4.1), and the largest one tells which channel matters most for the
-# tiger shark.
+# A picture that a channel likes doesn't say what the channel is *for*. Let's ask the network: take a layer in the middle,
+# set one of its 240 channels to zero, and run what lies behind it.
 
 # %% tags=["live"]
-# Multiply means of the shark's last maps by weights: each channel's share in tiger shark
+# Cut the network in the middle: the front ends in 240 maps, the rest turns them into logits
 shark, tiger = cu.load_image("great_white_shark"), cu.class_index("tiger shark")
-layer_name = classifier.last_conv_layer_name
-maps = cu.get_feature_maps(classifier, shark, [layer_name])[layer_name]
-means = maps.mean(axis=(0, 1))
-W, b = classifier.model.layers[-1].get_weights()
-share = means * W[:, tiger]
-channel = int(share.argmax())
-print(f"channel {channel}: {share[channel]:.2f} of {(means @ W + b)[tiger]:.2f}")
+network = classifier.logits_model
+middle = network.get_layer("block4a_expand_activation").output
+front, rest = keras.Model(network.input, middle), tf.function(keras.Model(middle, network.output))
+maps = front(classifier.preprocess(shark)).numpy()
+logits = rest(maps)[0].numpy()
+print(maps.shape, cu.class_label(logits.argmax()))
 
 # %% [markdown]
-# **Predict, then run.** Switch off this channel, the most important one for the tiger shark. Which class loses most?
+# **Predict, then run.** Set each channel to zero, one at a time. Can a single one of 240 cost the tiger shark its first place?
 #
 # <details><summary>Answer</summary>
 #
-# *Library* and *ping-pong ball*, with 0.5. The tiger shark loses 0.3 of 9.2, and the great white gains 0.01. Classes
-# that have nothing to do with sharks lose more, or gain as much: a channel has no class of its own. It is a word that
-# many classes use.
+# Yes. Without channel 140 the tiger shark loses 2.3, and the answer is *great white shark*. Of 1000 classes none loses more.
+# Have we found the tiger-shark channel?
+#
+# </details>
+
+
+# %%
+# Set each channel to a value everywhere, and run the rest: how do the logits change?
+def change(channel, value):
+    changed = maps.copy()
+    changed[..., channel] = value
+    return rest(changed)[0].numpy() - logits
+
+
+by_zero = np.array([change(channel, 0) for channel in range(240)])
+worst = int(by_zero[:, tiger].argmin())
+more = (by_zero[worst] < by_zero[worst, tiger]).sum()
+print(f"channel {worst}: tiger shark {by_zero[worst, tiger]:+.1f}, {more} classes lose more")
+print("now first:", cu.class_label((logits + by_zero[worst]).argmax()))
+
+# %% [markdown]
+# Not so fast. Look at the channel itself.
+#
+# **Predict, then run.** Leave the channel on, but set it to its own mean everywhere, so that it can't say *where* any more.
+# How much does the tiger shark lose now?
+#
+# <details><summary>Answer</summary>
+#
+# 0.1. The channel is on nearly everywhere, on this picture and on the cat as well. Zero is a value that it hardly ever
+# has, so we hadn't asked the network, we'd broken it. What the channel says about the shark is worth 0.1.
 #
 # </details>
 
 # %% tags=["live"]
-# Set that channel to zero: which logits fall most, which rise most?
-without = means.copy()
-without[channel] = 0
-change = without @ W - means @ W
-for name in ["tiger shark", "great white shark"]:
-    print(f"{name} {change[cu.class_index(name)]:+.2f}")
-for title, order in {"lose most": np.argsort(change), "gain most": np.argsort(-change)}.items():
-    print(f"{title}:", ", ".join(f"{cu.class_label(i)} {change[i]:+.1f}" for i in order[:5]))
+# Where is this channel on? And what if it's set to its mean instead of zero?
+on = [
+    (front(classifier.preprocess(p)).numpy()[..., worst] > 3).mean()
+    for p in (shark, cu.load_image("chelsea"))
+]
+print(f"above 3, of at most 6: {on[0]:.0%} of the shark, {on[1]:.0%} of the cat")
+means = maps.mean(axis=(0, 1, 2))
+print(f"set to its mean: tiger shark {change(worst, means[worst])[tiger]:+.1f}")
 
-# %%
-# Where the channel fires on the shark, and what it wishes for
-picture = cu.visualize_channel(classifier, layer_name, channel, num_steps=40)
-cell = maps[:, :, channel] / maps[:, :, channel].max()
-figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
-panels[0].imshow(cu.overlay_heatmap(shark, cell))
-panels[0].set_title(f"where channel {channel} fires", fontsize="medium")
-panels[1].imshow(picture)
-panels[1].set_title(f"what channel {channel} wishes for", fontsize="medium")
-for axes in panels:
-    axes.axis("off")
-plt.show()
+# %% tags=["live"]
+# The ten channels whose mean costs the tiger shark most: how many classes lose more than it does?
+by_mean = np.array([change(channel, means[channel]) for channel in range(240)])
+for channel in by_mean[:, tiger].argsort()[:10]:
+    more = (by_mean[channel] < by_mean[channel, tiger]).sum()
+    hit = cu.class_label(by_mean[channel].argmin())
+    print(f"channel {channel:3d}: {more:2d} classes lose more than the tiger shark; most: {hit}")
 
 # %% [markdown]
-# *Two kinds of evidence about one channel: where it fires on the shark, and the picture that drives it most.*
+# Two of the ten cost the tiger shark most. The other eight hit an axolotl harder, or a hermit crab, a pelican, a traffic
+# light: on this picture they have no class of their own. They're words that several classes use. The literature has both: a
+# single unit can matter to particular classes ([Zhou et al., 2018](https://arxiv.org/abs/1806.02891)), and units with a class
+# of their own matter no more than others ([Morcos et al., 2018](https://arxiv.org/abs/1803.06959)).
 #
-# It fires on most of the shark and above its back, and wishes for bodies with a scaly skin.
-
-# %% [markdown]
-# **Predict, then run.** Now set the strongest channels to zero, one after another. How many of the 1280 does it take
-# until *tiger shark* is no longer first?
+# ## How many does it take?
+#
+# In the last layer no network needs to run. It averages its maps and multiplies the means by weights, so each of 1280
+# channels has a share in a logit (chapter 4.1), and without the channel just this share is gone.
+#
+# **Predict, then run.** Set channels to zero, one after another, those with the largest share in *tiger shark* first. How
+# many does it take until it's no longer first? And if we begin with those that have the largest share in its *lead* over the
+# great white?
 #
 # <details><summary>Answer</summary>
 #
-# Eleven; then it is *great white shark*. No single channel holds the answer, and it does not take hundreds.
+# Eleven in the one order, five in the other. So the number belongs to the order, not to the network. And for the
+# astronaut one channel is enough: her *bobsled* leads by a hair.
 #
 # </details>
 
-# %% tags=["live"]
-# Set the strongest channels to zero, one after another, until tiger shark is not first
-left, order, count = means.copy(), np.argsort(-share), 0
-while (left @ W + b).argmax() == tiger:
-    left[order[count]] = 0
-    count += 1
-print(f"after {count} of {len(means)} channels: {cu.class_label((left @ W + b).argmax())}")
 
 # %%
-# How many channels would no class miss?
-largest = np.abs(means[:, np.newaxis] * W).max(axis=1)  # over 1000 classes
-print(f"channels that no logit would miss by more than 0.1: {(largest < 0.1).mean():.0%}")
+# Set the strongest channels of the last layer to zero until another class is first
+def channels_to_flip(image, of_the_lead):
+    layer_name = classifier.last_conv_layer_name
+    means = cu.get_feature_maps(classifier, image, [layer_name])[layer_name].mean(axis=(0, 1))
+    W, b = classifier.model.layers[-1].get_weights()
+    second, first = (means @ W + b).argsort()[-2:]
+    share = means * (W[:, first] - W[:, second] if of_the_lead else W[:, first])
+    left = [np.where(share.argsort().argsort() < 1280 - n, means, 0) for n in range(1281)]
+    return next(n for n, m in enumerate(left) if (m @ W + b).argmax() != first)
+
+
+for name in ["great_white_shark", "astronaut"]:
+    counts = [channels_to_flip(cu.load_image(name), of_the_lead) for of_the_lead in (False, True)]
+    print(
+        f"{name}: {counts[0]} by their share in the first class, {counts[1]} by their share in its lead"
+    )
 
 # %% [markdown]
-# Nine of ten channels could be removed, one at a time, without moving any of the 1000 logits by more than 0.1, on this
-# picture.
-#
 # ## What to remember
 #
 # - Gradient ascent on pixels paints noise that the network is sure of. Waves, colors and windows keep the climb near
 #   what photographs look like.
-# - The wishes grow with depth: colors and strokes, then textures, then parts of things.
-# - To learn what a channel is for, switch it off and look at the logits.
+# - With depth the pictures change: colors and strokes, then textures, then what looks like parts of things.
+# - Switching a channel off is an experiment, and experiments need a control: another value, another picture, another order.
 #
 # ## Where feature visualization misleads
 #
 # - A probability above 0.9 for a picture that nobody would take for a photograph: the network's certainty says nothing
 #   about how real the picture is.
-# - The picture shows one wish. A channel can have several, and another start (`seed`) may paint another one.
+# - It's *a* picture that drives the channel, not *the* picture. Another start (`seed`) may paint another one.
 # - The pictures are as good as the recipe. A network can be built that paints what its maker likes and does something
 #   else on photographs ([Geirhos et al., 2023](https://arxiv.org/abs/2306.04719)). Test with real pictures.
 #

@@ -13,11 +13,11 @@
 # %% [markdown]
 # # 8 Your own network
 #
-# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · 30 minutes
+# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) → · 30 minutes
 #
 # We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
 # **Would you ship it?** Below are six of its training pictures. A heatmap takes one look and finds that it has
-# learned something else. Then it is your turn: all that this course has done works on your own Keras model.
+# learned something else. Then it's your turn: all that this course has done works on your own Keras model.
 #
 # **What you will learn**
 #
@@ -99,13 +99,14 @@ plt.show()
 #
 # Three textures come with scikit-image (CC0). From the left half of each we cut 40 pictures for training, from the
 # right half 20 for testing, so that no place is in both. The light is poor: contrast and brightness vary, and the
-# camera adds noise. And one thing more: whoever collected the gravel has left a yellow label in the corner.
+# camera adds noise. And one more thing: whoever collected the gravel left a yellow label in the corner.
 
 # %% [markdown]
 # ## A new head in a minute
 #
 # The embedded network has 1280 averaged feature maps in front of its last layer. We keep all that, and train a
-# new dense layer on these 1280 numbers. Only this *head* learns, so a minute is enough.
+# new dense layer on these 1280 numbers. Only this *head* learns, so a minute is enough. A trained layer can be called
+# once more, on another input: that's how it gets onto the network.
 
 # %% tags=["live"]
 # Turn each training picture into the 1280 averages before the last layer
@@ -148,10 +149,10 @@ print(f"accuracy on the test set: {accuracy(classifier, test, test_classes):.2f}
 #
 # ## Look inside
 #
-# One picture of each class from the test set, and Grad-CAM for the one of gravel.
+# One picture of each class from the test set, and Grad-CAM for the gravel picture.
 
 # %% tags=["live"]
-# Ask the network about one picture of each class; draw Grad-CAM for the one of gravel
+# Ask the network about one picture of each class; draw Grad-CAM for the gravel picture
 for index in [0, 20, 40]:
     best = classifier.top_predictions(test[index], k=1)[0]
     print(f"{list(textures)[test_classes[index]]:6s}: {best.label} {best.probability:.2f}")
@@ -169,7 +170,7 @@ cu.plot_heatmap(gravel, {"gravel": cu.make_gradcam_heatmap(classifier, gravel, 2
 #
 # <details><summary>Answer</summary>
 #
-# In 16. By chance it would be one or two: 4 of 49 cells, times 20.
+# In 16. By chance it'd be one or two: 4 of 49 cells, times 20.
 #
 # </details>
 
@@ -183,7 +184,7 @@ print(f"{hits} of {len(peaks)} (by chance {20 * 4 / 49:.1f})")
 # %% [markdown]
 # ## Prove it
 #
-# A heatmap raises a suspicion. Two experiments test it. Take the label off the gravel; put it on brick and grass.
+# The heatmap raises a suspicion. Two experiments test it: take the label off the gravel, and put it on brick and grass.
 #
 # **Predict, then run.** How many of 20 pictures of gravel does the network recognize without their label? And how many of
 # 40 pictures of brick and grass does it call gravel, once they have one?
@@ -203,9 +204,12 @@ print(f"gravel without its label: {(without == 2).sum()} of 20 recognized")
 print(f"brick and grass with a label: {(with_label == 2).sum()} of 40 called gravel")
 
 # %% [markdown]
-# So the network has learned mostly the label, and hardly anything of gravel. Its test set could not tell, because the
+# So the network has learned mostly the label, and hardly anything of gravel. Its test set couldn't say so, because the
 # label was in there as well. This is called a *Clever Hans*, after the horse that seemed to do sums and read the
-# answer from its questioner's face. The horse pictures of chapter 1 with their copyright tag were the same.
+# answer from its questioner's face. The horse pictures of chapter 1 with their copyright tag were the same. And so are real
+# ones: in a public collection of skin pictures only harmless spots have a colored patch beside them. A network trained
+# on it called more of the malignant ones harmless once a patch was pasted in
+# ([Nauta et al., 2022](https://doi.org/10.3390/diagnostics12010040), with pictures).
 #
 # ## Repair it
 #
@@ -262,25 +266,21 @@ cu.plot_heatmap(
 # cu.ClassExplorer(classifier, image)
 # ```
 #
-# What it takes, each tried in the course's tests with every method and with the explorers:
+# What it takes, each tried in the course's tests:
 #
-# - a functional model or a `Sequential` one (with a `keras.Input` in front);
-# - a base network nested in it as a layer, as in transfer learning;
-# - data augmentation and dropout inside: they rest, as they do in `predict`;
-# - softmax, logits, or sigmoids at the end. Several sigmoids judge each class by itself;
-# - one sigmoid: its output is class 1, and the opposite is class 0, so give two names;
-# - gray pictures, (N, h, w, 1): yours are turned gray for it;
-# - a size left open, (None, None, 3): say `input_size=(224, 224)`;
-# - two classes or 20,000.
+# - a functional model or a `Sequential` one (with a `keras.Input` in front), also with a base network, augmentation or
+#   dropout inside;
+# - softmax, logits, or sigmoids at the end; one sigmoid is class 1, and its opposite class 0, so give two names;
+# - a regression network: its output is a value and no class, so give one name, `class_names=["age"]`;
+# - gray pictures, (N, h, w, 1), and a size left open, (None, None, 3): say `input_size=(224, 224)`.
 #
 # Three things go wrong most often. If your model scales its pictures itself (a `Rescaling` or `Normalization` layer), leave
-# `preprocess_input` at `None`, or they are scaled twice. The names must be in the order of the outputs:
+# `preprocess_input` at `None`, or they're scaled twice. The names must be in the order of the outputs:
 # `dataset.class_names` of `image_dataset_from_directory` is. And a classifier remembers what it has computed: when you
-# have trained further, wrap the model anew.
+# train further, wrap the model anew.
 #
-# It rejects, among others, with a message: a subclassed model, which has no list of layers to look into (build it as a
-# functional one), and pictures whose channels come first. And if you pass a Keras model where a classifier belongs, the
-# message has the line to write:
+# Some models it rejects, with a message. If you pass a Keras model where a classifier belongs, the message has the line
+# to write:
 
 # %%
 # A Keras model where a classifier belongs
@@ -290,7 +290,30 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# The explorer has your names, too.
+# ### A network that answers with a map
+#
+# A segmentation network has an answer for each place, and Grad-CAM needs one number. So put a small model on top that
+# averages the places of one class. That average is a value, not a class among others, so it gets one name. Ours becomes a
+# segmentation network if we ask its head at each of the 49 places:
+
+# %%
+# Make a segmentation network; then average gravel's places, and explain the average
+places = keras.layers.Dense(3, name="places")
+maps = embedded.model.get_layer(last).output
+segmentation = keras.Model(embedded.model.input, places(maps), name="segmentation")
+places.set_weights(repaired.model.layers[-1].get_weights())
+average = keras.layers.GlobalAveragePooling2D()(segmentation.output)[:, 2:3]  # gravel is class 2
+on_top = keras.Model(segmentation.input, average)
+on_top = cu.ImageClassifier("on top", on_top, embedded.preprocess_input, ["gravel"])
+of_average = cu.make_gradcam_heatmap(on_top, gravel, layer_name=last)
+assert np.allclose(of_average, cu.make_gradcam_heatmap(repaired, gravel, 2), atol=1e-3)
+print(segmentation.output_shape[1:], "answers; averaged:", on_top.class_names)
+
+# %% [markdown]
+# The heatmap is the one that you've just seen: this network averages its places anyway. To explain a part of your
+# picture, average that part only.
+#
+# And the explorer has your names, too.
 
 # %%
 # The class explorer on our network
@@ -306,19 +329,19 @@ cu.ClassExplorer(classifier, gravel)
 # ## What to remember
 #
 # - `cu.ImageClassifier(name, model, preprocess_input, class_names)` opens your own network to everything here.
-# - A test set from the same source has the same cheats in it. It cannot find them.
+# - A test set from the same source has the same cheats in it. It can't find them.
 # - The heatmap raises the suspicion; changing the picture proves it; changing the data repairs it.
 #
 # ## Where this misleads
 #
-# - A cheat that is everywhere, as a color or a texture of the background, makes no hot spot. Here we were lucky:
+# - A cheat that's everywhere, such as a color or a texture of the background, makes no hot spot. Here we were lucky:
 #   the label had a place.
-# - After the repair the heatmap looks better. That is no proof that the network is right for the right reason; the
-#   second experiment is.
+# - After the repair the heatmap looks better. That doesn't prove that the network is right for the right reason; the
+#   second experiment does, for this label.
 #
-# **Next:** your own pictures, and your own questions.
+# **Next:** your own pictures. And when a map looks wrong, chapter 9: ten causes.
 
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/08_your_own_network.ipynb)
 #
-# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters)
+# ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) →

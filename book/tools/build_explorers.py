@@ -33,7 +33,7 @@ from course_utils.display.tiles import (
     scale_to_bytes,
     shrink_maps,
 )
-from course_utils.display.views import COLUMNS, PAGE, network_picture
+from course_utils.display.views import COLUMNS, PAGE
 from course_utils.engine.runner import to_array
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS, MAPS, START
 from course_utils.io.imagenet import imagenet_classes
@@ -74,7 +74,7 @@ ALT = {
     "coffee": "A cup of espresso on a saucer with a spoon, on a wooden table.",
     "astronaut": "An astronaut in an orange suit smiles, her helmet before her, a flag behind.",
     "rocket": "A rocket lifts off at night between four towers.",
-    "cat_and_coffee": "Left a cat's face, right a cup of espresso.",
+    "cat_and_coffee": "A cat's face on the left, a cup of espresso on the right.",
     "great_white_shark": "A great white shark under water, seen from the side.",
 }
 
@@ -185,7 +185,7 @@ def write_picture(folder, image, input_size):
     """Write the picture for the screen, small, and as the network sees it."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(image)
-    seen = Image.fromarray(network_picture(image, input_size))
+    seen = Image.fromarray(cu.load_image(image, input_size))
     seen.save(folder / "input.webp", lossless=True, method=6)
     for name, side, quality in (("picture", SIDE, 88), ("thumbnail", THUMBNAIL, 85)):
         small = picture.copy()
@@ -273,7 +273,7 @@ def write_curves(folder, classifier, image, class_index, heatmaps):
     It holds, for class C, float32 probabilities: for each map deletion and then insertion, one
     after the other.
     """
-    seen, curves = network_picture(image, classifier.input_size), []
+    seen, curves = cu.load_image(image, classifier.input_size), []
     for key in MAPS.values():
         if key in BASELINE_MAPS:
             heatmap = BASELINE_MAPS[key](seen)

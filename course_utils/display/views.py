@@ -20,7 +20,7 @@ from course_utils.display.tiles import (
     tile_feature_maps,
     to_gray,
 )
-from course_utils.io.imagenet import imagenet_classes, search_names
+from course_utils.io.imagenet import search_names
 from course_utils.methods.faithfulness import FaithfulnessCurve
 
 Size = tuple[int, int]  # (height, width)
@@ -38,19 +38,6 @@ _FRAME_COLORS = np.array([[255, 255, 255], [255, 255, 255], [230, 0, 120]], np.u
 
 
 # Pictures
-
-
-def network_picture(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Resize a picture to what the network sees, as `ImageClassifier.preprocess` does.
-
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        size: `classifier.input_size`.
-
-    Returns:
-        uint8 (h, w, 3). A network gives the same answer for it, only sooner.
-    """
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
 
 
 def screen_picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -234,10 +221,16 @@ def describe_heatmap(heatmap: NDArray) -> str:
 
 
 def describe_covering(
-    title: str, step: int, deletion: FaithfulnessCurve, insertion: FaithfulnessCurve
+    title: str,
+    step: int,
+    deletion: FaithfulnessCurve,
+    insertion: FaithfulnessCurve,
+    is_value: bool = False,
 ) -> str:
-    """Say in words what covering, or showing, a map's hottest pixels does to the class."""
-    is_value = np.array_equal(deletion.probabilities, deletion.logits)
+    """Say in words what covering, or showing, a map's hottest pixels does to the class.
+
+    `is_value` says that the network gives a value and no probabilities.
+    """
     covered, shown = (_amount(c.probabilities[step], is_value) for c in (deletion, insertion))
     return (
         f"By {title}, the hottest {deletion.fractions[step]:.0%} of the pixels covered: {covered}; "
@@ -307,10 +300,6 @@ def class_options(ranking: Ranking, count: int, extra: int | None = None) -> lis
         for rank in ranks
         for i in [int(order[rank])]
     ]
-
-
-def _are_imagenets(names):
-    return len(names) == 1000 and names[0] == imagenet_classes()[0].label
 
 
 def _amount(number, is_value):

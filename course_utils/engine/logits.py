@@ -70,8 +70,13 @@ def build_logits_model(model: keras.Model, is_value: bool = False) -> tuple[kera
         raise ValueError(_explain_maps(shape))
     if len(shape) != 2:
         raise ValueError(f"The network's output must be (N, classes), not {shape}.")
-    last = _last_call(trace_calls(functional))
+    graph = trace_calls(functional)
+    last = _last_call(graph, graph.output)
     end, factor = _find_end(last)
+    if isinstance(last.layer, keras.layers.GlobalAveragePooling2D):
+        before = _last_call(graph, last.inputs[0])
+        if before and _find_end(before)[0] is End.LOGITS:
+            end = End.LOGITS  # a mean of logits is one
     if is_value and shape[-1] == 1 and end is not End.SIGMOIDS:
         return functional, End.VALUE
     if end is None:
@@ -90,10 +95,10 @@ def build_logits_model(model: keras.Model, is_value: bool = False) -> tuple[kera
     return logits_model, end
 
 
-def _last_call(graph: Graph) -> Call:
-    """Return the last call that does more than hand on or reshape what it gets."""
+def _last_call(graph: Graph, tensor: Any) -> Any:
+    """Return the last call before a tensor that does more than hand on or reshape what it gets."""
     makers = {id(leaf): call for call in graph.calls for leaf in keras.tree.flatten(call.output)}
-    call = last = makers[id(graph.output)]
+    call = last = makers.get(id(tensor))
     while call is not None and _passes_on(call):
         last, call = call, makers.get(id(call.inputs[0]))
     return last if call is None else call

@@ -11,8 +11,8 @@ from typing import Any
 
 from course_utils.backend import keras
 
-# Bytes: feature maps and gradients of all layers of VGG16 twice (110 MB each), and what is small.
-LIMIT = 250_000_000
+# Bytes: feature maps and gradients of all layers of VGG16 (110 MB), and what is small.
+LIMIT = 150_000_000
 
 _entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # (value, bytes), the oldest first
 _lock = threading.Lock()  # never held while something is computed

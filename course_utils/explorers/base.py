@@ -91,7 +91,7 @@ class Explorer:
 
     @contextmanager
     def _silently(self) -> Iterator[None]:
-        """Set controls without reacting to it."""
+        """Change controls without triggering their handlers."""
         self._quiet, before = True, self._quiet
         try:
             yield
@@ -195,7 +195,7 @@ class Explorer:
 
 def _resize(image, size):
     """A picture as the network and as the screen shows it: two small arrays, not a photo."""
-    return views.network_picture(image, size), views.screen_picture(image)
+    return load_image(image, size), views.screen_picture(image)
 
 
 @cache

@@ -28,9 +28,9 @@ class _Key(NamedTuple):
 class ClassExplorer(ClassifierExplorer):
     """Choose a class, and see where on the picture a method finds it.
 
-    The last line of a cell shows it. Its controls are attributes, to set them from Python:
-    `classes` (a slider over the most probable), `search`, `found`, `method` (a key of `METHODS`),
-    `layer`, `alpha`, `picture`, `upload`, `colors`. `wait()` waits for a slow method.
+    Put it on the last line of a cell to show it. Its controls are attributes, to set them from
+    Python: `classes` (a slider over the most probable), `search`, `found`, `method` (a key of
+    `METHODS`), `layer`, `alpha`, `picture`, `upload`, `colors`. `wait()` waits for a slow method.
 
     Args:
         classifier: `ImageClassifier`.

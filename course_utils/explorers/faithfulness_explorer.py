@@ -46,10 +46,10 @@ class _Covered(NamedTuple):
 class FaithfulnessExplorer(ClassifierExplorer):
     """Cover the hottest part of a picture, or show only that, and watch the class.
 
-    The last line of a cell shows it. Its controls are attributes, to set them from Python: `map` (a
-    key of `METHODS`, or of `BASELINE_MAPS`, which have never seen the network), `classes`, `fill`,
-    `covered` (the step, from 0 to 28), `picture`, `upload`, `colors`. `wait()` waits for the
-    curves.
+    Put it on the last line of a cell to show it. Its controls are attributes, to set them from
+    Python: `map` (a key of `METHODS`, or of `BASELINE_MAPS`, which have never seen the network),
+    `classes`, `fill`, `covered` (the step, from 0 to 28), `picture`, `upload`, `colors`. `wait()`
+    waits for the curves.
 
     Args:
         classifier: `ImageClassifier`.
@@ -115,7 +115,9 @@ class FaithfulnessExplorer(ClassifierExplorer):
         self.panels["curves"].value = chart_png(lines, place, "pixels, hottest first", _CHART)
         self._describe(
             views.describe_class(key.class_index, self._ranking),
-            views.describe_covering(self.map.label, step, *result.curves),
+            views.describe_covering(
+                self.map.label, step, *result.curves, not self.classifier.has_probabilities
+            ),
         )
 
     def _show_nothing(self, key):

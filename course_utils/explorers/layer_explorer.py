@@ -19,8 +19,8 @@ class LayerExplorer(Explorer):
 
     A click on a feature map chooses its channel.
 
-    The last line of a cell shows it. Its controls are attributes, to set them from Python:
-    `layer`, `page`, `channel`, `picture`, `upload`, `colors`.
+    Put it on the last line of a cell to show it. Its controls are attributes, to set them from
+    Python: `layer`, `page`, `channel`, `picture`, `upload`, `colors`.
 
     Args:
         classifier: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.

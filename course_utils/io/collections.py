@@ -49,7 +49,7 @@ def sample_crops(side: int = 224) -> dict[str, NDArray[np.uint8]]:
     to see what late ones look for.
 
     Args:
-        side: Height and width of a square in pixels, 16 to 300. Smaller ones are more.
+        side: Height and width of a square in pixels, 16 to 300. Smaller squares give more crops.
 
     Returns:
         dict from a name such as "coffee 2" to uint8 (side, side, 3), RGB.
@@ -82,8 +82,8 @@ def caltech101_folder() -> Path:
     """Return the folder of Caltech-101: 9,144 photographs of objects of 101 kinds, and others.
 
     It is downloaded once, 137 MB with a progress bar, and unpacked into the cache, whole or not at
-    all. The pictures are in folders named after what they show. Their license is CC BY 4.0; who
-    shows one names the authors: F.-F. Li, M. Andreeto, M. Ranzato and P. Perona.
+    all. The pictures are in folders named after what they show. Their license is CC BY 4.0; anyone
+    who shows one must credit the authors: F.-F. Li, M. Andreeto, M. Ranzato and P. Perona.
 
     Raises:
         DownloadError: (a ValueError) It is not in the cache and cannot be fetched.

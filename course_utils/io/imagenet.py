@@ -47,7 +47,7 @@ def class_index(name: str) -> int:
     if not isinstance(name, str):
         raise ValueError(f"A class name is a string such as 'great white shark', not {name!r}.")
     classes, simple = imagenet_classes(), _simplify(name)
-    # As it stands first: "Cardigan" is a dog, "cardigan" a garment.
+    # Try the exact spelling first: "Cardigan" is a dog, "cardigan" a garment.
     matches = [c for c in classes if c.label == name] or [
         c for c in classes if simple in (c.wnid, _simplify(c.label))
     ]

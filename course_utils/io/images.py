@@ -76,8 +76,8 @@ def load_image(source: Any, size: tuple[int, int] | None = None) -> NDArray[np.u
         source: Name of a sample (see `sample_image_names`), path, http(s) address, the bytes of a
             file, PIL image, or array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). Floats lie
             in [0, 1], integers in 0..255; uint16 spans the full 16 bits; bool is black and white.
-            Transparency is laid on white, EXIF rotation is applied, of an animation the first frame
-            is taken. A sample's name wins over a file of that name.
+            Transparency is laid on white, EXIF rotation is applied; of an animation, the first
+            frame is used. A sample's name wins over a file of that name.
         size: (height, width) to resize to, bicubic; None keeps the size.
 
     Returns:

@@ -51,7 +51,7 @@ def visualize_channel(
         size: The picture's height and width in pixels, 16 to 1024. None means what one value of the
             layer sees, and a margin: 64 or more, but no more than the network's input.
         num_steps: How many steps, 1 or more. 128 give a clear picture, 30 a first idea.
-        seed: int; the same seed gives the same picture, another one another.
+        seed: int; the same seed gives the same picture, a different seed a different one.
         preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
             its input. It multiplies colors and adds, as most do. An `ImageClassifier` has its own.
 
@@ -94,7 +94,7 @@ def visualize_class(
     Args:
         classifier: `ImageClassifier`.
         class_index: int.
-        size: As in `visualize_channel`; None means half as much again as `classifier.input_size`,
+        size: As in `visualize_channel`; None means 1.5 times `classifier.input_size`,
             since the network sees two thirds of height and width at once.
         num_steps, seed: As in `visualize_channel`.
 

@@ -19,7 +19,7 @@ def impute(picture: NDArray, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
 
     Args:
         picture: Real numbers (h, w, colors).
-        missing: bool (h, w), not all of them True. What `picture` holds there is not used.
+        missing: bool (h, w). What `picture` holds there is not used.
 
     Returns:
         float64 (h, w, colors). With all pixels missing, those of `picture`.

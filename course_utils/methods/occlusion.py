@@ -32,8 +32,8 @@ def occlusion_map(
         class_index: int; None means the class that the network ranks first on the whole picture.
         size: The square's side in pixels of the network's input; None means a quarter of its
             shorter side. A part of the square that would leave the picture is cut off.
-        stride: Pixels from one square to the next, or a little less, so that they lie evenly;
-            None means half of `size`. Half the stride takes four times as long.
+        stride: Pixels from one square to the next (reduced slightly so that the squares are evenly
+            spaced); None means half of `size`. Half the stride takes four times as long.
         fill: What covers: "mean" (the picture's mean color, the usual gray square), "blur", "black"
             or "road", as in `deletion_curve`.
 

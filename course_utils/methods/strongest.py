@@ -33,9 +33,9 @@ class Examples(NamedTuple):
         pictures: int (channels, 9), the picture's number, from 0; -1 where there is none. No
             picture appears twice in a row.
         positions: int (channels, 9, 2), row and column of the maximum in the feature map.
-        windows: int (2, 4), for rows and for columns: how many pixels of a picture the network
-            sees, the first that the map's first value sees, how many it sees, and how far on the
-            next value's begin. The last is 0 where each value sees all.
+        windows: int (2, 4), for rows and for columns: the input's length, where the first value's
+            window starts, the window's size, and the step to the next value's (0 where each value
+            sees everything). In pixels of the network's input.
     """
 
     values: NDArray[np.float32]

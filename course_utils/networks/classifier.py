@@ -57,8 +57,8 @@ class ImageClassifier:
     Args:
         name: What to call the network.
         model: `keras.Model`, functional or `Sequential`, float32 (N, h, w, 3) to (N, classes), that
-            ends in softmax, in sigmoids or in logits. A single output stands for class 1 and its
-            contrary, class 0. Gray pictures (N, h, w, 1) are an input as well.
+            ends in softmax, in sigmoids or in logits. A single output gives class 1; class 0 is its
+            complement. Gray pictures (N, h, w, 1) are an input as well.
         preprocess_input: Function from float32 RGB (N, h, w, 3) in [0, 255], or gray (N, h, w, 1),
             to the network's input. None: the network takes [0, 255] as it is.
         class_names: What to call the classes, in the order of the outputs, or a dict that numbers
@@ -68,8 +68,8 @@ class ImageClassifier:
         input_size: (height, width), for a network that leaves it open.
 
     Raises:
-        ValueError: The network is of another kind, or the names or the size do not fit it; or for
-            two made pictures it gives other answers than its layers one by one.
+        ValueError: The network is of another kind, or the names or the size do not fit it; or its
+            answers to two synthetic pictures differ from those of its layers run one by one.
     """
 
     def __init__(
@@ -160,8 +160,8 @@ class ImageClassifier:
     def predict(self, images: NDArray[np.uint8] | Sequence) -> NDArray[np.float32]:
         """Return probabilities, float32 (N, classes), for pictures as in `preprocess`.
 
-        They sum to 1 but for several sigmoids, which judge each class by itself. Of a network that
-        gives a value they are this value, (N, 1).
+        They sum to 1, except with several sigmoids, which judge each class separately. Of a network
+        that gives a value they are this value, (N, 1).
         """
         return to_probabilities(self, self.logits(images))
 
@@ -170,7 +170,7 @@ class ImageClassifier:
 
         Args:
             image: uint8 (H, W, 3), RGB.
-            k: How many, at least 1; of fewer classes all.
+            k: How many, at least 1; all, if there are fewer classes.
 
         Returns:
             List of `Prediction` (class_index, wnid, label, probability).

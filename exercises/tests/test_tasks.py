@@ -40,8 +40,9 @@ def test_a_notebook_runs_from_top_to_bottom(sheet, kind, status, capsys, monkeyp
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     exec("\n".join(cells), {"__name__": "notebook"})
     printed = capsys.readouterr().out
-    assert printed.count(f": {status}. ") == 3
-    assert f"{3 if status == DONE else 0} of {len(list_tasks())} done." in printed
+    number = sum(cell.startswith('cu.check("') for cell in cells)
+    assert printed.count(f": {status}. ") == number >= 2
+    assert f"{number if status == DONE else 0} of {len(list_tasks())} done." in printed
 
 
 @pytest.mark.parametrize("task", list_tasks())

@@ -24,7 +24,7 @@ from tools import stamp
 from tools.build_notebooks import output_text
 
 TYPED = 200  # characters a minute, by somebody who talks meanwhile
-PLANS = {45: "45 minutes", 90: "90 minutes", 360: "A day"}
+PLANS = {45: "45 minutes", 90: "90 minutes", 360: "A day", 420: "A long day"}
 _PREDICT = re.compile(
     r"\*\*Predict, then run\.\*\* (?P<question>.+?)\n\n<details><summary>Answer</summary>\n\n"
     r"(?P<answer>.+?)\n\n</details>\s*\Z",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import course_utils as cu
 from course_utils import encode_png, tile_feature_maps
 from course_utils.display import views
 from course_utils.io.imagenet import imagenet_classes
@@ -25,7 +26,7 @@ def random_maps(height, width, channels):
 @pytest.mark.parametrize("name", ["chelsea", "coffee"])
 def test_the_network_sees_the_same_in_its_small_picture(name, embedded, request):
     image = request.getfixturevalue(name)
-    small = views.network_picture(image, embedded.input_size)
+    small = cu.load_image(image, embedded.input_size)
     assert small.shape == (*embedded.input_size, 3)
     np.testing.assert_array_equal(embedded.preprocess(small), embedded.preprocess(image))
 

@@ -215,6 +215,6 @@ def test_a_default_that_a_branch_leads_past_is_warned_of_and_the_explorer_says_s
     words = "'late' leaves out what reaches the end of the network past it, by way of 'early'[.]"
     with pytest.warns(UserWarning, match=words):
         cu.make_gradcam_heatmap(classifier, picture)
-    assert "by way of" in cu.ClassExplorer(classifier, picture).status.value
+        assert "by way of" in cu.ClassExplorer(classifier, picture).status.value
     with warnings.catch_warnings(action="error"):  # whoever names a layer knows where it is
         cu.make_gradcam_heatmap(classifier, picture, layer_name="early")

@@ -65,9 +65,10 @@ def by_tensorflow(classifier, picture, class_index, layer_names):
 def test_every_part_of_a_network_computes_what_tensorflow_does(
     seeded, picture, build, names, monkeypatch
 ):
-    classifier = wrap(build())
-    for weight in classifier.model.trainable_weights:  # Keras's zeros would hide a bias left out
+    model = build()
+    for weight in model.trainable_weights:  # Keras's zeros would hide a bias left out
         weight.assign_add(np.random.default_rng(0).uniform(0, 0.1, weight.shape))
+    classifier = wrap(model)
     logits, maps, gradients, at_input = by_tensorflow(classifier, picture, 1, names)
     assert min(np.abs(gradient).max() for gradient in gradients) > 1e-4
 
@@ -177,6 +178,7 @@ def counted(seeded):
     late = layers.Conv2D(4, 3, activation="relu", name="late")
     steps = [trunk, conv, head, late, layers.GlobalAveragePooling2D(), layers.Dense(3)]
     classifier = wrap(chain(steps))
+    trunk.runs = head.runs = 0  # wrapping has run it, to compare
     classifier.runs = lambda: (trunk.runs, head.runs)
     classifier.calls = lambda: trunk.calls
     return classifier

@@ -71,7 +71,7 @@ def assert_layer_is_shown(explorer, image, outputs=None):
     """All that a LayerExplorer shows, computed once more from its controls alone."""
     name, channel, cmap = explorer.layer.value, explorer.channel.value, explorer.colors.value
     if outputs is None:
-        small = views.network_picture(image, explorer.classifier.input_size)
+        small = cu.load_image(image, explorer.classifier.input_size)
         outputs = runner_of(explorer.classifier).all_layers(small)
     maps = to_array(outputs[name])
     tile, size = views.page_tile(maps, explorer.page.value), maps.shape[:2]
@@ -97,7 +97,7 @@ def assert_class_is_shown(explorer, image, heatmap):
     assert explorer.panels["heatmap"].value == views.heatmap_png(shown, screen.shape[:2], cmap)
     overlay = views.overlay_picture(screen, shown, explorer.alpha.value, cmap)
     assert explorer.panels["overlay"].value == overlay
-    small = views.network_picture(image, explorer.classifier.input_size)
+    small = cu.load_image(image, explorer.classifier.input_size)
     [logits] = explorer.classifier.logits(small)
     words = text(explorer.words)
     names, probabilities = explorer.classifier.class_names, explorer.classifier.predict(image)[0]
@@ -115,7 +115,7 @@ def test_every_layer(layers_of_chelsea, embedded, chelsea):
     options = layers_of_chelsea.layer.options
     assert layers_of_chelsea.layer.value == "stem_activation"
     assert list(options) == list(cu.get_feature_maps(embedded, chelsea))
-    small = views.network_picture(chelsea, embedded.input_size)
+    small = cu.load_image(chelsea, embedded.input_size)
     outputs = runner_of(embedded).all_layers(small)
     pages = set()
     for name in options:
@@ -132,7 +132,7 @@ def test_a_keras_model_without_classes(embedded, chelsea):
     size, prepare = (224, 224, 3), keras.applications.vgg16.preprocess_input
     model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=size)
     explorer = cu.LayerExplorer(model, chelsea, prepare)
-    small = views.network_picture(chelsea, (224, 224))
+    small = cu.load_image(chelsea, (224, 224))
     maps = cu.get_feature_maps(model, small, preprocess_input=prepare)
     assert list(explorer.layer.options) == list(maps)
     assert list(maps) == [layer.name for layer in model.layers[1:]]
@@ -181,7 +181,7 @@ def test_every_color_map_and_sample(layers_of_chelsea):
 
 def test_every_class_of_the_slider_at_once(classes_of_both, embedded, monkeypatch):
     explorer, image = classes_of_both, cu.load_image("cat_and_coffee")
-    small = views.network_picture(image, embedded.input_size)
+    small = cu.load_image(image, embedded.input_size)
     monkeypatch.setattr(threading.Thread, "start", None)
     ranked = [p.class_index for p in embedded.top_predictions(image, 20)]
     assert [index for _, index in explorer.classes.options] == ranked
@@ -236,7 +236,7 @@ def test_another_picture_brings_its_own_classes_and_heatmaps(classes_of_both, em
         classes_of_both.picture.value = name
         image = cu.load_image(name)
         assert classes_of_both.classes.value == embedded.top_predictions(image, 1)[0].class_index
-        small = views.network_picture(image, embedded.input_size)
+        small = cu.load_image(image, embedded.input_size)
         assert_class_is_shown(classes_of_both, image, cu.make_gradcam_heatmap(embedded, small))
 
 
@@ -246,7 +246,7 @@ def test_two_pictures_of_one_name_are_not_confused(small_explorer, small):
         upload(small_explorer, "picture.png", file)
         image = cu.load_image(file)
         for small_explorer.classes.value in (0, 1, 2):
-            shown = views.network_picture(image, (8, 8)), small_explorer.classes.value
+            shown = cu.load_image(image, (8, 8)), small_explorer.classes.value
             heatmap = cu.make_gradcam_heatmap(small, *shown)
             assert_class_is_shown(small_explorer, image, heatmap)
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 
+import dask
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +13,6 @@ import course_utils as cu
 from course_utils import __main__ as commands
 from course_utils.methods import survey
 
-dask = pytest.importorskip("dask")
 LAYERS = ["stem_activation", "block1a_project_bn"]  # of the embedded network, the cheapest
 
 

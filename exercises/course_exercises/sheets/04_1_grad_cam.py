@@ -153,7 +153,7 @@ TASKS["4.1a"] = Task(
 # ## 4.1b HiResCAM from Grad-CAM (25 minutes)
 #
 # Grad-CAM's mean throws away *where* a gradient is large. HiResCAM skips it:
-# $L^c = \text{ReLU}\big( \sum_k g^k \cdot A^k \big)$. Now all four steps, with a network: it ends in a dense layer with
+# $S^c = \sum_k g^k \cdot A^k$. Keep what is positive, as in 4.1a. Now all four steps, with a network: it ends in a dense layer with
 # a softmax, and you want the logit, so stop before that layer and multiply with its weights yourself, as in the
 # chapter. Divide by the maximum; where nothing speaks for the class, all cells are 0, as in 4.1a. Leave the model as it
 # is: others use it, too.
@@ -205,8 +205,8 @@ def gradient_at(model, inputs, class_index, layer_name, of_logit=True):
 
 
 def of_the_probability(model, inputs, class_index, layer_name):
-    """That is the probability's gradient. It mixes in what speaks against the other classes, and is
-    almost zero where the network is sure. Take the logit, before the softmax.
+    """That is the probability's gradient. It answers another question, this class against all
+    others. Take the logit, before the softmax.
     """
     maps, gradients = gradient_at(model, inputs, class_index, layer_name, of_logit=False)
     return scaled(np.maximum((maps * gradients).sum(axis=-1), 0))
@@ -340,7 +340,9 @@ def corner_to_corner(heatmap, height, width):
     """
     if heatmap.sum() == 0:
         return height / 2, width / 2
-    rows, columns = (np.linspace(0, n, k) for n, k in zip((height, width), heatmap.shape, strict=True))
+    rows, columns = (
+        np.linspace(0, n, k) for n, k in zip((height, width), heatmap.shape, strict=True)
+    )
     return center_with(heatmap, rows, columns)
 
 
@@ -399,7 +401,11 @@ def middle_by_index(heatmap, height, width):
     """The middle of the photograph is at height / 2: you count pixels by their index, but row 0.0 is the upper
     *edge*.
     """
-    return center_of_heat(heatmap, height, width) if heatmap.any() else ((height - 1) / 2, (width - 1) / 2)
+    return (
+        center_of_heat(heatmap, height, width)
+        if heatmap.any()
+        else ((height - 1) / 2, (width - 1) / 2)
+    )
 
 
 def middle_in_whole_pixels(heatmap, height, width):

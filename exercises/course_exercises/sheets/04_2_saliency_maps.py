@@ -92,7 +92,7 @@ def not_scaled(model, inputs, class_index):
 
 
 def times_input(model, inputs, class_index):
-    """That is gradient times input: a share of the logit. Saliency is the gradient alone."""
+    """That is gradient times input: to first order a share of the logit. Saliency is the gradient alone."""
     product = np.abs(gradient_of(model, inputs, class_index) * inputs[0]).max(axis=-1)
     return product / product.max()
 
@@ -166,8 +166,17 @@ def samples_needed(smooth, least):
 
 
 def noisy_maps(generator):
-    for size, noise, least in [((9, 9), 2.0, 0.9), ((6, 13), 5.0, 0.8), ((12, 8), 1.0, 0.97), ((7, 7), 9.0, 0.7)]:
-        yield f"maps of {size[0]} x {size[1]}, correlation {least}", Smoother(generator, size, noise), least
+    for size, noise, least in [
+        ((9, 9), 2.0, 0.9),
+        ((6, 13), 5.0, 0.8),
+        ((12, 8), 1.0, 0.97),
+        ((7, 7), 9.0, 0.7),
+    ]:
+        yield (
+            f"maps of {size[0]} x {size[1]}, correlation {least}",
+            Smoother(generator, size, noise),
+            least,
+        )
     smooth = Smoother(generator, (8, 10), 12.0)
     smooth.signal += np.linspace(0, 8, 10)  # its rows are alike
     yield "maps that grow to the right", smooth, 0.9
@@ -337,7 +346,9 @@ def np_tensor(values):
 
 def path_gradient(model, inputs, baseline, class_index, positions):
     """The mean gradient at these positions of the path."""
-    points = tf.concat([baseline + position * (inputs - baseline) for position in positions], axis=0)
+    points = tf.concat(
+        [baseline + position * (inputs - baseline) for position in positions], axis=0
+    )
     with tf.GradientTape() as tape:
         tape.watch(points)
         logits = model(points)[:, class_index]
@@ -410,7 +421,9 @@ def last_gradient(model, inputs, baseline, class_index, num_steps):
 
 def path_from_black(model, inputs, baseline, class_index, num_steps):
     """Your path starts at black, not at the baseline."""
-    return (inputs - baseline)[0] * path_gradient(model, inputs, 0 * inputs, class_index, middles(num_steps))
+    return (inputs - baseline)[0] * path_gradient(
+        model, inputs, 0 * inputs, class_index, middles(num_steps)
+    )
 
 
 def no_parentheses(model, inputs, baseline, class_index, num_steps):

@@ -26,9 +26,9 @@ import tensorflow as tf
 # %% [markdown]
 # ## 6a Knock out a channel (10 minutes)
 #
-# What is a channel for? Switch it off and look at the logits. The network averages its last feature maps, one number
-# for each channel, and a dense layer with weights `W` and bias `b` makes the logits of these. Others still need the
-# maps: leave them as they are.
+# What do the logits lose without a channel of the *last* layer? The network averages its last feature maps, one number
+# for each channel, and a dense layer with weights `W` and bias `b` turns these into logits. So no network has to run. Others
+# still need the maps: leave them as they are.
 
 
 # %%
@@ -110,10 +110,10 @@ TASKS["6a"] = Task(
 )
 
 # %% [markdown]
-# ## 6b On how many channels does the answer rest? (20 minutes)
+# ## 6b Until the answer changes (20 minutes)
 #
-# The chapter switches off channel after channel, the strongest first, until another class is first. A channel's
-# signed strength is its share in the logit of the class that is first with all channels on: its mean times its weight for
+# The chapter switches off channel after channel, in one order and in another, until another class is first. Take the first
+# order: by the signed share in the logit of the class that is first with all channels on, its mean times its weight for
 # that class. How many are off when the answer changes? If it never does, return the number of channels.
 
 

@@ -252,9 +252,10 @@ TASKS["7b"] = Task(
 # %% [markdown]
 # ## 7c A sanity check (15 minutes)
 #
-# Shuffle a network's weights, and it knows nothing. A heatmap that stays the same has not shown what the network knew.
-# Compare the maps before and after by *Spearman's rank correlation*: replace each value by its rank (0 for the smallest, 1
-# for the next, …), and take Pearson's correlation of the ranks. It does not mind how bright a map is, only the order.
+# Give a network's layers random weights, and it knows nothing. A heatmap that stays the same doesn't show what they knew.
+# How alike are the maps before and after? The chapter takes Pearson's correlation. Take *Spearman's rank correlation*: replace
+# each value by its rank (0 for the smallest, 1 for the next, …), and take Pearson's correlation of the ranks. It doesn't mind
+# how bright a map is, only the order.
 
 
 # %%
