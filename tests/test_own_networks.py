@@ -319,6 +319,7 @@ def test_one_name_makes_the_output_a_value():
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid", None])
+@pytest.mark.filterwarnings("error:The structure of `inputs`")  # Keras's, of a list of inputs
 def test_the_recipe_for_a_segmentation_works(activation):
     model, k = segmenting(activation), 1
     average = keras.layers.GlobalAveragePooling2D()(model.outputs[0])[:, k : k + 1]

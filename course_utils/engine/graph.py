@@ -192,7 +192,7 @@ def rebuild(model: keras.Model, call: Callable, shapes: Iterable | None = None) 
 
 
 def _inline(nested):
-    """Spell out the call of a nested model: the calls inside, and one that hands on the outputs.
+    """Spell out the call of a nested model: the calls inside, and one to hand on each output.
 
     The inputs have the shapes of the call: the nested model may leave height and width open.
     """
@@ -200,10 +200,10 @@ def _inline(nested):
     arguments = nested.inputs[: len(functional.inputs)]
     inputs, calls, outputs = _trace(functional, [tensor.shape for tensor in arguments])
     outer = {id(tensor): argument for tensor, argument in zip(inputs, arguments, strict=True)}
-    handed_on, output = keras.tree.pack_sequence_as(nested.output, outputs), nested.output
-    if len(outputs) == 1:  # perhaps in a list
-        [handed_on], [output] = outputs, keras.tree.flatten(output)
-    calls.append(nested._replace(function=pass_on, args=(handed_on,), kwargs={}, output=output))
+    handed_on = keras.tree.flatten(nested.output)
+    for number, (inner, output) in enumerate(zip(outputs, handed_on, strict=True)):
+        name = nested.name if len(handed_on) == 1 else f"{nested.name}[{number}]"
+        calls.append(Call(name, nested.layer, pass_on, (inner,), {}, output))
 
     def replace(leaf):
         return outer.get(id(leaf), leaf)
@@ -215,9 +215,9 @@ def _inline(nested):
     ]
 
 
-def pass_on(tensors: Any) -> Any:
+def pass_on(tensor: Any) -> Any:
     """Stand in for a nested model, whose own calls come before this one."""
-    return tensors
+    return tensor
 
 
 def twin(layer: Any, **changes: Any) -> Any:

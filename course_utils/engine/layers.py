@@ -120,7 +120,7 @@ def _gives_maps(call):
 def _default_call(graph):
     calls = _calls_with_places(graph)
     makers = {id(call.output): call for call in calls}
-    last = calls[-1]
+    last = next((call for call in reversed(calls) if call.function is not pass_on), calls[-1])
     while (_is_identity(last) or isinstance(last.layer, _STEPPED_OVER)) and (
         before := makers.get(id(last.inputs[0]))
     ):

@@ -59,10 +59,6 @@ def receptive_windows(graph: Graph) -> dict[str, tuple[Window, Window] | None]:
     seen = {}
     for call in graph.calls:
         inputs = [windows.get(id(tensor)) for tensor in call.inputs]
-        if call.function is pass_on:
-            windows |= zip(map(id, keras.tree.flatten(call.output)), inputs, strict=True)
-            seen[call.name] = inputs[0] if len(inputs) == 1 else None
-            continue
         window = _see(call, inputs) if None not in inputs else None
         windows[id(call.output)] = seen[call.name] = window
     return seen
@@ -71,6 +67,8 @@ def receptive_windows(graph: Graph) -> dict[str, tuple[Window, Window] | None]:
 def _see(call, inputs):
     """Return a call's windows (vertical, horizontal) from those of its inputs, or None."""
     layer = call.layer
+    if call.function is pass_on:
+        return inputs[0]
     if not has_call_of_keras(layer):
         return None
     if isinstance(layer, _POINTWISE):

@@ -262,7 +262,8 @@ def _compare_with_model(classifier: ImageClassifier) -> None:
 
 
 def _run_model(model, batch):
-    return np.float32(keras.tree.flatten(model(tf.constant(batch), training=False))[0])
+    inputs = keras.tree.pack_sequence_as(as_functional(model).input, [tf.constant(batch)])
+    return np.float32(keras.tree.flatten(model(inputs, training=False))[0])
 
 
 def _tolerance(classifier):

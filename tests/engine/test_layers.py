@@ -115,6 +115,13 @@ def towers(x):
     return layers.Concatenate()(ends)
 
 
+def first_of_two_outputs(x):
+    """A backbone of which only a part is used."""
+    inputs = keras.Input((8, 8, 4))
+    used = Conv(name="used")(inputs)
+    return keras.Model(inputs, [used, Conv(name="unused")(used)])(x)[0]
+
+
 def from_a_vector(x):
     return layers.Reshape((2, 2, 4))(layers.Dense(16)(layers.Flatten()(x)))
 
@@ -141,6 +148,7 @@ def from_a_vector(x):
         ([layers.ZeroPadding2D(), layers.Conv2D(4, 10)], "stem"),
         ([Conv(name="c"), layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(9, 1)], "c"),
         ([towers], "stem"),
+        ([first_of_two_outputs], "used"),
         ([Conv(name="c"), from_a_vector], "c"),
     ],
 )
@@ -207,6 +215,6 @@ def test_a_default_that_a_branch_leads_past_is_warned_of_and_the_explorer_says_s
     words = "'late' leaves out what reaches the end of the network past it, by way of 'early'[.]"
     with pytest.warns(UserWarning, match=words):
         cu.make_gradcam_heatmap(classifier, picture)
-    assert "by way of" in cu.ClassExplorer(classifier, picture).status.value
+        assert "by way of" in cu.ClassExplorer(classifier, picture).status.value
     with warnings.catch_warnings(action="error"):  # whoever names a layer knows where it is
         cu.make_gradcam_heatmap(classifier, picture, layer_name="early")
