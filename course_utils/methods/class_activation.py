@@ -91,16 +91,16 @@ def make_gradcam_heatmap(
 ) -> FloatMap:
     """Show which regions of a picture speak for a class.
 
-    The gradient is that of the class's logit, since a probability near 1 has almost none. Another
-    class of the same picture costs only the layers behind `layer_name`.
+    The gradient is that of the class's logit: the probability's would ask why this class rather
+    than all others. Another class of the same picture costs only the layers behind `layer_name`.
 
     Args:
         classifier: `ImageClassifier`.
         image: uint8 (H, W, 3), RGB.
         class_index: int; None means the class that the network ranks first.
-        layer_name: A layer with feature maps; None means the last one,
+        layer_name: A layer with feature maps; None means the last one with places,
             `classifier.last_conv_layer_name`. tf-keras-vis calls it `penultimate_layer`.
-        method: "grad_cam", "grad_cam++", "layer_cam" or "hires_cam".
+        method: A key of `FORMULAS`: "grad_cam", "grad_cam++", "layer_cam" or "hires_cam".
 
     Returns:
         float32 (h, w) in [0, 1], one value for each position of the layer's feature maps, divided
