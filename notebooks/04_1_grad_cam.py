@@ -462,7 +462,7 @@ def collect(columns, count, seed):
 
 def last_maps(pictures):
     prepared = keras.applications.vgg16.preprocess_input(pictures.astype(np.float32))
-    return vgg16.predict(prepared, batch_size=4, verbose=0)
+    return vgg16.predict(prepared, batch_size=1, verbose=0)
 
 
 train, classes = collect((0, 144), 24, seed=0)  # from the left half of each texture

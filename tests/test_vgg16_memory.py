@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and /pro
 WITH_VGG16 = """
 import os, resource, sys
 os.environ["MPLBACKEND"] = "agg"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # as on Binder: without it convolutions take more
 resource.setrlimit(resource.RLIMIT_DATA, (1_700_000_000, 1_700_000_000))
 import course_utils as cu
 load_classifier = cu.load_classifier

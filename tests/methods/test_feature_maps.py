@@ -27,7 +27,8 @@ def test_maps_come_in_the_order_asked_for_plain_and_compiled(embedded, coffee):
         maps = cu.get_feature_maps(embedded, coffee, names)
         assert list(maps) == names
         for name, expected in reference(embedded, coffee, names).items():
-            np.testing.assert_allclose(maps[name], expected, atol=1e-4, err_msg=name)
+            close = {"atol": 1e-5 * np.abs(expected).max()}  # folded, the seventh digit differs
+            np.testing.assert_allclose(maps[name], expected, **close, err_msg=name)
 
 
 def test_maps_by_hand(tiny, picture):
