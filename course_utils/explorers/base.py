@@ -40,7 +40,7 @@ class Explorer:
     panels: dict[str, widgets.DOMWidget]
     widget: widgets.Widget
     classifier: Any
-    _captions: ClassVar[dict[str, str]]
+    _captions: dict[str, str]
     _controls: ClassVar[tuple[str, ...]]
 
     def __init__(self, input_size: tuple[int, int], image: Any):

@@ -66,6 +66,8 @@ class FaithfulnessExplorer(ClassifierExplorer):
 
     def __init__(self, classifier: ImageClassifier, image: Any):
         super().__init__(classifier, image)
+        if not classifier.has_probabilities:
+            self._captions = {**self._captions, "curves": "Value"}
         self.map = buttons("Map", list(MAPS.items()))
         self.fill = buttons("Fill", FILLS)
         self.covered = control(
@@ -107,9 +109,15 @@ class FaithfulnessExplorer(ClassifierExplorer):
             covered = views.stretch_picture(pictures[step], self._screen_image.shape[:2])
             self.panels[name].value = views.encode_picture(covered)
         names = "hottest covered (deletion)", "only the hottest shown (insertion)"
+        answers = np.stack([curve.probabilities for curve in result.curves])
+        notes = [f"area {curve.area:.2f}" for curve in result.curves]
+        if not self.classifier.has_probabilities:  # a value may lie anywhere: stretched to [0, 1]
+            names = "deletion", "insertion"
+            notes = [f"0 is {answers.min():.4g}", f"1 is {answers.max():.4g}"]
+            answers = (answers - answers.min()) / (np.ptp(answers) or 1)
         lines = {
-            f"{name}: area {curve.area:.2f}": (curve.fractions, curve.probabilities)
-            for name, curve in zip(names, result.curves, strict=True)
+            f"{name}: {note}": (FRACTIONS, line)
+            for name, note, line in zip(names, notes, answers, strict=True)
         }
         place = float(FRACTIONS[step])
         self.panels["curves"].value = chart_png(lines, place, "pixels, hottest first", _CHART)

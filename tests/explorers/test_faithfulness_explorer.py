@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from small_networks import chain, layers
 
 import course_utils as cu
 
@@ -91,3 +92,12 @@ def test_a_still_picture_and_its_sentence(explorer):
     bundle, _ = explorer._repr_mimebundle_()
     assert bundle["text/plain"] == words(explorer)
     assert Image.open(io.BytesIO(bundle["image/png"])).width > 600
+
+
+def test_a_regression_has_values_and_no_probabilities(seeded, picture):
+    steps = [layers.Conv2D(4, 3, activation="relu"), layers.GlobalAveragePooling2D()]
+    model = chain([*steps, layers.Dense(1)])
+    explorer = cu.FaithfulnessExplorer(cu.ImageClassifier("net", model, None, ["area"]), picture)
+    explorer.wait()
+    assert "area: value " in explorer._sentence and "robab" not in explorer._sentence
+    assert explorer._captions["curves"] == "Value"
