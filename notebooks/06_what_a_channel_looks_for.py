@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 6 What a channel looks for
 #
-# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) → · 30 minutes
+# ← [5.1 You can stop here](05_1_you_can_stop_here.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) → · 30 minutes
 #
 # So far we had a photograph and asked what the network sees in it. Now let's turn the question around. **If a class or a
 # channel could wish for a picture, which would it be?** Below, the network has painted a tabby and a flamingo. How does
@@ -431,4 +431,4 @@ for name in ["great_white_shark", "astronaut"]:
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/06_what_a_channel_looks_for.ipynb)
 #
-# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) →
+# ← [5.1 You can stop here](05_1_you_can_stop_here.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) →
