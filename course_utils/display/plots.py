@@ -97,7 +97,8 @@ def plot_kernels(kernels: NDArray, title: str = "Kernels") -> Figure:
     count, height, width, _ = patches.shape
     zoom = max((_GRID_WIDTH * 3 // 4 // _KERNELS_A_ROW - _GAP) // width, 1)
     patches = np.rint(255 * patches.repeat(zoom, axis=1).repeat(zoom, axis=2)).astype(np.uint8)
-    mosaic = _mosaic(np.broadcast_to(patches, (*patches.shape[:3], 3)), _KERNELS_A_ROW)
+    colored = np.broadcast_to(patches, (*patches.shape[:3], 3))
+    mosaic = lay_out(colored, min(_KERNELS_A_ROW, count), _GAP, 255)
     words = f"mid-gray: a weight of 0; dark and bright: -{largest:.2f} and +{largest:.2f}"
     starts = range(0, count, _KERNELS_A_ROW)
     return _pixel_figure([(f"{title}: {count} of {height} x {width}", mosaic)], words, starts)
@@ -210,17 +211,13 @@ def _draw_maps(name, maps, columns, room):
     if factor > 1:
         end = " " if room > 450 else "\n"
         title += f",{end}averaged to {small.shape[0]} x {small.shape[1]}"
-    return title, _mosaic(color_table("viridis")[values // _STEPS * _STEPS], columns)
+    cells = color_table("viridis")[values // _STEPS * _STEPS]
+    return title, lay_out(cells, min(columns, channels), _GAP, 255)
 
 
 def _num_columns(count, columns):
     """Return how many columns a grid has, by default as many as rows."""
     return int(np.ceil(np.sqrt(count))) if columns is None else check_count("columns", columns)
-
-
-def _mosaic(cells, columns):
-    """Lay uint8 (count, height, width, 3) in rows of `columns`, with white gaps."""
-    return lay_out(cells, min(columns, len(cells)), _GAP, 255)
 
 
 def _pixel_figure(grids, words, starts=()):

@@ -46,12 +46,11 @@ class Explorer:
         self._input_size = input_size
         self._quiet = False
         self._lock = threading.RLock()  # threads show results, too
-        given = _resize(load_image(image), input_size)
-        # For the network and for the screen. Read now, a sample is shown in half the time later.
-        self._pictures = dict(_samples(input_size))
-        same = (n for n, (small, _) in self._pictures.items() if np.array_equal(small, given[0]))
+        given, samples = _resize(load_image(image), input_size), _samples(input_size)
+        same = (name for name, (small, _) in samples.items() if np.array_equal(small, given[0]))
         self._chosen = next(same, _GIVEN)
-        self._pictures.setdefault(self._chosen, given)
+        # For the network and for the screen. Read now, a sample is shown in half the time later.
+        self._pictures = dict(samples) if self._chosen in samples else {_GIVEN: given, **samples}
         self.picture = buttons("Picture", list(self._pictures))
         self.picture.value = self._chosen
         self.upload = upload_button()
@@ -143,17 +142,12 @@ class Explorer:
 
     def _picture_columns(self, **shares):
         """The panels side by side, each under its caption, all of one width but for `shares`."""
-        return row(
-            *(
-                column(
-                    shares.get(name, 1),
-                    widgets.HTML(f"<b>{html.escape(self._captions[name])}</b>"),
-                    panel,
-                    width=_PANEL,
-                )
-                for name, panel in self.panels.items()
-            )
-        )
+        titles = {name: widgets.HTML(f"<b>{text}</b>") for name, text in self._captions.items()}
+        columns = [
+            column(shares.get(name, 1), titles[name], panel, width=_PANEL)
+            for name, panel in self.panels.items()
+        ]
+        return row(*columns)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """Return the live widget and, for pages without a kernel, a still picture and its sentence.
