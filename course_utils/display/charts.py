@@ -14,14 +14,9 @@ _HEIGHT, _WIDTH = 280, 340
 
 
 def chart_png(lines: Mapping[str, Sequence[float]], step: int) -> bytes:
-    """Draw what covering the hottest pixels does, with a mark on each line at one step.
+    """Draw one or two lines as a PNG on a transparent ground, with a mark on each at one step.
 
-    Args:
-        lines: Dict from a label to equally spaced values in [0, 1]; two of them at most.
-        step: Which value is marked, from 0.
-
-    Returns:
-        bytes of a PNG. Its ground is transparent.
+    `lines` has equally spaced values in [0, 1] for each label; `step` is the marked value's index.
     """
     height, width = _FINE * _HEIGHT, _FINE * _WIDTH
     font = ImageFont.load_default(_FINE * _FONT_SIZE)

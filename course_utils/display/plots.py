@@ -36,8 +36,8 @@ _MARGIN = 34  # pixels beside a grid, for the numbers of its rows
 _FINE = 100  # rows from which a heatmap is one of pixels, and is drawn without the picture
 
 
-def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = None) -> Figure:
-    """Draw predictions as horizontal bars, with their picture beside them if it is given.
+def plot_predictions(predictions: Sequence, image: NDArray[np.uint8]) -> Figure:
+    """Draw predictions as horizontal bars, beside their picture.
 
     Args:
         predictions: What `ImageClassifier.top_predictions` returns.
@@ -48,15 +48,11 @@ def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = No
     """
     if not predictions or not all(hasattr(p, "probability") for p in predictions):
         raise ValueError(f"Predictions are what top_predictions() returns, not {predictions!r}.")
-    height = 0.6 + 0.36 * len(predictions)
-    if image is None:
-        figure, axes = _subplots(figsize=(_WIDTH * 0.6, height))
-    else:
-        size = _WIDTH, max(height, 2.4)
-        figure, (left, axes) = _subplots(1, 2, figsize=size, width_ratios=(1, 1.5))
-        left.imshow(image)
-        left.set_title("Input", fontsize="medium")
-        left.axis("off")
+    size = _WIDTH, max(0.6 + 0.36 * len(predictions), 2.4)
+    figure, (left, axes) = _subplots(1, 2, figsize=size, width_ratios=(1, 1.5))
+    left.imshow(image)
+    left.set_title("Input", fontsize="medium")
+    left.axis("off")
     labels = [prediction.label.replace("_", " ") for prediction in predictions]
     bars = axes.barh(range(len(labels)), [p.probability for p in predictions], color="#31688e")
     axes.bar_label(bars, fmt="%.3f", padding=3)
@@ -221,10 +217,10 @@ def _num_columns(count, columns):
 
 
 def _pixel_figure(grids, words, starts=()):
-    """Draw [(title, uint8 (rows, cols, 3))] side by side, a pixel of theirs one of the figure's.
+    """Draw [(title, uint8 (rows, cols, 3))] side by side, pixel by pixel: nothing is resampled.
 
-    One picture fills the figure, so nothing is resampled; the words lie on top of it. `starts` are
-    the numbers of the first cells of a single grid's rows.
+    One picture fills the figure, and the words lie on top of it. `starts` are the numbers of the
+    first cells of a single grid's rows.
     """
     margin = _MARGIN if len(starts) > 1 else 0
     top = _LINE * max(title.count("\n") + 1 for title, _ in grids) + 4

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from course_utils.display import pictures, words
 from course_utils.engine import memory
 from course_utils.explorers.classifier_explorer import ClassifierExplorer, compute_map, for_the_eye
-from course_utils.explorers.controls import buttons, column, control, frame, panel, row
+from course_utils.explorers.controls import bars_behind, buttons, column, control, frame, panel, row
 from course_utils.io.imagenet import search_names
 from course_utils.methods.class_activation import make_gradcam_heatmap
 from course_utils.methods.table import METHODS
@@ -46,6 +46,7 @@ class ClassExplorer(ClassifierExplorer):
         self._shown_picture: tuple | None = None  # that the heatmap belongs to
         self.search = control(widgets.Text, "Search", placeholder="a part of a name, such as cat")
         self.found = buttons("Classes", []).add_class("course-list")
+        self._bars = widgets.HTML(layout={"display": "none"})
         self.method = buttons("Method", [(one.title, key) for key, one in METHODS.items()])
         self.layer = control(widgets.SelectionSlider, "Layer", options=classifier.conv_layer_names)
         self.layer.value = classifier.last_conv_layer_name
@@ -58,7 +59,7 @@ class ClassExplorer(ClassifierExplorer):
             self._react(changed, self._draw)
         self._react(self.search, self._search)
         self._react(self.found, self._choose_found)
-        choice = column(1, self.search, self.found, width=340)
+        choice = column(1, self.search, self.found, self._bars, width=340)
         sliders = column(1, self.classes, self.layer, self.alpha, self.colors, width=340)
         controls = [self._picture_row(), self.method, row(choice, sliders)]
         below = self._picture_columns(), self.words, self.progress, self.status
@@ -85,6 +86,7 @@ class ClassExplorer(ClassifierExplorer):
             if self.found.options != options:
                 self.found.options = options
             self.found.value = chosen if chosen in listed else None
+        self._bars.value = bars_behind(self.found, self._ranking.probabilities[listed])
         return len(hits)
 
     def _choose_found(self):

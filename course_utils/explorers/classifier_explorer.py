@@ -82,10 +82,8 @@ class ClassifierExplorer(Explorer):
     def _compute(self, work: Hashable, compute: Callable[[Callable], Any], say: str) -> None:
         """Have a thread compute something, keep it in the memory and draw, unless it does already.
 
-        Args:
-            work: The result's key in the memory; a new object for each call.
-            compute: Gets a function `progress`, as the methods take it.
-            say: What to tell meanwhile.
+        `work` is the result's key in the memory, a new object for each call. `compute` gets a
+        function `progress`, as the methods take it. `say` is what to tell meanwhile.
         """
         self._say(say)
         if self._work == work:

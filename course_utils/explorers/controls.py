@@ -19,7 +19,7 @@ _STYLE = """<style>
 .course-explorer .widget-toggle-buttons > .widget-label { text-align: right; margin-right: 8px }
 .course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap }
 .course-explorer .course-list > :last-child { flex-flow: column }
-.course-explorer .course-list button { text-align: left; width: 98%; margin: 0 }
+.course-explorer .course-list button { text-align: left; width: 98%; margin: 1px }
 </style>"""
 _LABELS = {"description_width": "90px"}
 
@@ -46,6 +46,18 @@ def buttons(description: str, options: Sequence) -> widgets.ToggleButtons:
     return widgets.ToggleButtons(
         description=description, options=options, style=style, layout=layout
     )
+
+
+def bars_behind(buttons: widgets.ToggleButtons, shares: Sequence[float]) -> str:
+    """Return a style that draws a bar behind each button, as long as its share from 0 to 1."""
+    name = f"course-list-{buttons.model_id}"
+    buttons.add_class(name)
+    bar = "background-image: linear-gradient(90deg, rgba(49, 104, 142, 0.35)"
+    rules = [
+        f".{name} button:nth-child({number}) {{ {bar} {share:.1%}, transparent 0) }}"
+        for number, share in enumerate(shares, 1)
+    ]
+    return f"<style>{' '.join(rules)}</style>"
 
 
 def panel() -> widgets.Image:

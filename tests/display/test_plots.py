@@ -92,8 +92,8 @@ def bad(function, *arguments):
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (bad(plot_predictions, []), "Predictions are what top_predictions.. returns"),
-        (bad(plot_predictions, [0.1, 0.9]), "Predictions are what top_predictions.. returns"),
+        (bad(plot_predictions, [], PHOTO), "Predictions are what top_predictions.. returns"),
+        (bad(plot_predictions, [0.1, 0.9], PHOTO), "Predictions are what top_predictions.. returns"),
         (bad(plot_kernels, np.zeros((3, 3, 64, 64))), "Kernels.*3, 3, 64, 64"),
         (bad(plot_kernels, np.full((3, 3, 3, 1), np.nan)), "kernels.*NaN"),
         (bad(plot_feature_maps, {}), "1 to 6 layers, not for 0"),
