@@ -1,6 +1,8 @@
 from .display.drawings import draw_convolution as draw_convolution
 from .display.drawings import draw_grad_cam as draw_grad_cam
 from .display.drawings import draw_network as draw_network
+from .display.drawings import draw_strip as draw_strip
+from .display.drawings import draw_waves as draw_waves
 from .display.plots import plot_feature_maps as plot_feature_maps
 from .display.plots import plot_heatmap as plot_heatmap
 from .display.plots import plot_kernels as plot_kernels
