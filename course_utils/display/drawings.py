@@ -139,7 +139,9 @@ def numbers_picture(
     high, gap, font = int(0.62 * cell), cell // 3, ImageFont.load_default(0.36 * cell)
     low, top = found.limits
     tints = np.array([[color in (name, "gray") for color in COLORS] for name in found.colors])
-    colors = [255 * ((patch - low) / (top - low)).clip(0, 1)[..., np.newaxis] * tints]
+    colors = [
+        255 * ((patch - low) / np.maximum(top - low, 1e-9)).clip(0, 1)[..., np.newaxis] * tints
+    ]
     tables = patch, kernel, patch * kernel
     for table in tables[1:]:
         shades = np.rint(127.5 + 127.5 * table / (np.abs(table).max() or 1)).astype(int)

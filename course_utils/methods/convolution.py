@@ -52,7 +52,8 @@ def first_convolution(
     runner = runner_of(network, preprocess_input)
     graph, mixing = runner.graph, runner.preprocessing[0]  # (3, channels)
     call = next((c for c in graph.calls if isinstance(c.layer, keras.layers.Conv2D)), None)
-    if call is None or call.layer.kernel.shape[2] != mixing.shape[1]:
+    field = runner.receptive_fields[call.name] if call else None
+    if not field or call.layer.kernel.shape[:3] != (*field, mixing.shape[1]):
         raise ValueError("The network does not begin with a convolution over a picture's colors.")
     layer, tensors = call.layer, [call.inputs[0], call.output]
     kernels, feeds = layer.kernel.numpy(), [(graph.input, runner.inputs(image))]
