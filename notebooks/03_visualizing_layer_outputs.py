@@ -51,13 +51,11 @@ model = VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 
 # %% jupyter={"source_hidden": true}
 # @title The layers that this chapter looks at
-cu.draw_network(
-    model, ["block1_conv1", "block1_conv2", "block1_pool", "block3_conv3", "block5_conv3"]
-)
+cu.draw_network(model, ["block1_conv1", "block3_conv3", "block5_conv3"])
 
 # %% [markdown]
 # *VGG16 as a row of slabs, one for each layer. From left to right the maps get smaller and more numerous. This chapter
-# looks at its first three layers, one in the middle, and its last convolution.*
+# looks at the beginning, the middle and the end.*
 #
 # ## Read a picture
 #
