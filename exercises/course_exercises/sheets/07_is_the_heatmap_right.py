@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 7: Is the heatmap right?
 #
-# To chapter [7](../../notebooks/07_is_the_heatmap_right.ipynb). Write the functions; the last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
-# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# To chapter [7](../../notebooks/07_is_the_heatmap_right.ipynb). Write the functions. The last cell of each task checks
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
+# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
+# photograph.
 
 # %%
 import course_utils as cu
