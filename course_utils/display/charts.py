@@ -1,10 +1,8 @@
-"""A chart as PNG bytes, quick enough for a slider: lines from 0 to 1 over shares from 0 to 1."""
+"""The chart of the covered pictures as PNG bytes: matplotlib would be too slow for a slider."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.display.stills import INK
@@ -15,17 +13,14 @@ _FONT_SIZE = 15  # pixels
 
 
 def chart_png(
-    lines: Mapping[str, tuple[NDArray, NDArray]],
-    place: float,
-    x_label: str,
-    size: tuple[int, int],
+    lines: Mapping[str, Sequence[float]], step: int, x_label: str, size: tuple[int, int]
 ) -> bytes:
-    """Draw lines, with a mark on each at one place.
+    """Draw lines over shares from 0 to 100 %, with a mark on each at one step.
 
     Args:
-        lines: Dict from a label to (x, y), each in [0, 1], x rising; two of them at most.
-        place: The x that is marked, in [0, 1].
-        x_label: What is drawn to the right.
+        lines: Dict from a label to equally spaced values in [0, 1]; two of them at most.
+        step: Which value is marked, from 0.
+        x_label: What the shares are of.
         size: (height, width) in pixels.
 
     Returns:
@@ -47,12 +42,12 @@ def chart_png(
         draw.text((left - row // 4, at(0, share)[1]), f"{share:g}", INK, font, anchor="rm")
         draw.text((at(share, 0)[0], bottom + row // 4), f"{share:.0%}", INK, font, anchor="ma")
     draw.text(((left + right) / 2, height), x_label, INK, font, anchor="md")
+    place = step / (len(next(iter(lines.values()))) - 1)
     draw.line((*at(place, 0), *at(place, 1)), INK, _FINE)
-    for number, ((label, (x, y)), color) in enumerate(zip(lines.items(), _COLORS, strict=False)):
-        points = [at(*point) for point in zip(x, y, strict=True)]
+    for number, ((label, values), color) in enumerate(zip(lines.items(), _COLORS, strict=False)):
+        points = [at(i / (len(values) - 1), float(value)) for i, value in enumerate(values)]
         draw.line(points, color, 2 * _FINE, joint="curve")
-        across, down = at(place, float(np.interp(place, x, y)))
-        draw.circle((across, down), 5 * _FINE, color)
+        draw.circle(points[step], 5 * _FINE, color)
         draw.text((left, number * row), label, color, font)
     buffer = io.BytesIO()
     picture.resize(size[::-1], Image.Resampling.BOX).save(buffer, "PNG", compress_level=1)

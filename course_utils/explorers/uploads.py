@@ -6,18 +6,21 @@ from typing import Any
 
 import ipywidgets as widgets
 import traitlets
+from numpy.typing import NDArray
 
 from course_utils.explorers.controls import panel
+from course_utils.io.images import ImageError, load_image
 
 _UPLOAD = "Your own picture"
 _LAYOUT = {"width": "190px", "flex": "0 0 auto"}
+_NAME_LENGTH = 40  # characters of an upload's name on its button
 
 
 def upload_button() -> widgets.DOMWidget:
-    """Make a button for a reader's own picture, which becomes small before it is sent.
+    """Make a button for a reader's own picture, which is made small before it is sent.
 
-    Its `value` is that of a `FileUpload`; where anywidget does not serve it is one, which sends a
-    file as it is.
+    Its `value` is that of a `FileUpload`. Where anywidget does not work it is one, and sends a file
+    as it is.
     """
     base: Any = _any_widget()
     if base is None:
@@ -34,15 +37,33 @@ def upload_button() -> widgets.DOMWidget:
     return Upload(layout=_LAYOUT)
 
 
+def uploaded_picture(value: Any) -> tuple[str, NDArray]:
+    """Return (name, picture) of an upload's value: a dict in ipywidgets 7, else a list of files.
+
+    Raises:
+        ImageError: The browser or `load_image` cannot read it.
+    """
+    name, file = list(value.items())[-1] if isinstance(value, dict) else ("", value[-1])
+    name = name or file["name"]
+    if len(name) > _NAME_LENGTH:
+        name = name[: _NAME_LENGTH - 9] + "…" + name[-8:]
+    try:
+        if "problem" in file:
+            raise ImageError(file["problem"])
+        return name, load_image(bytes(file["content"]))
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error
+
+
 def page_panel() -> widgets.DOMWidget:
     """Make a place for a page of feature maps, a PNG in `value`.
 
     A click on it sets `clicked` to (share of the width, share of the height, number). Where
-    anywidget does not serve it is an `Image` without `clicked`.
+    anywidget does not work it is an `Image` without `clicked`.
     """
     base: Any = _any_widget()
     if base is None:
-        return panel("png")
+        return panel()
 
     class Page(base):
         _esm = Path(__file__).with_name("page.js")
