@@ -5,6 +5,7 @@
 
 import { make } from "./controls.js";
 
+const SIDE = 448; // pixels of a frame's longer side: twice what the network sees
 const SIZE = { width: { ideal: 640 }, height: { ideal: 480 } };
 const FRONT = /front|facetime|integrated|built-?in/i; // names of cameras that do not say where they face
 const RECENT = 0.1; // weight of the newest frame in the mean time between two
@@ -123,12 +124,14 @@ class Camera {
   }
 
   #grab() {
-    const { videoWidth: width, videoHeight: height } = this.video;
+    const { videoWidth, videoHeight } = this.video;
+    const factor = SIDE / Math.max(videoWidth, videoHeight);
+    const [width, height] = [videoWidth, videoHeight].map((length) => Math.round(factor * length));
     const canvas = this.#canvas;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext("2d");
     context.setTransform(this.mirrored ? -1 : 1, 0, 0, 1, this.mirrored ? width : 0, 0);
-    context.drawImage(this.video, 0, 0);
+    context.drawImage(this.video, 0, 0, width, height);
     return canvas.transferToImageBitmap();
   }
 

@@ -250,11 +250,12 @@ async function decode(file) {
   return bitmap;
 }
 
+let canvas; // for each frame of a camera the same
+
 function seenByNetwork(bitmap) {
   const { width, height } = bitmap;
-  let canvas;
   const readRows = (top, count) => {
-    if (canvas?.height !== count) canvas = new OffscreenCanvas(width, count);
+    if (canvas?.width !== width || canvas.height !== count) canvas = new OffscreenCanvas(width, count);
     const context = canvas.getContext("2d", { willReadFrequently: true });
     onWhite(context);
     context.drawImage(bitmap, 0, -top);
