@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.backend import keras
 from course_utils.display import tiles
-from course_utils.display.words import describe_place
+from course_utils.display.words import describe_products
 from course_utils.engine.graph import trace_calls
 from course_utils.engine.runner import to_array
 from course_utils.io.images import load_image
@@ -114,7 +114,7 @@ def draw_convolution(
         [
             (2.6, "1. A patch of the picture", [("", view) for view in views]),
             (4, words, list(zip(titles, numbers, strict=True))),
-            (2.8, f"3. {describe_place(found, filter_index, row, column)}", list(maps.items())),
+            (2.8, f"3. {describe_products(found, filter_index, row, column)}", list(maps.items())),
         ]
     )
 
