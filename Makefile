@@ -70,7 +70,7 @@ test-book: $(INSTALLED) ## look at every page of the built book; needs Chromium 
 test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's versions of everything
 	@.venv-colab/bin/python -m pytest -o addopts= -s tests/colab/check_chapters.py
 	@COURSE_MODEL=embedded COURSE_OFFLINE=1 .venv-colab/bin/python -m pytest -o addopts= \
-	  tests/display/test_views.py tests/explorers
+	  tests/display/test_pictures.py tests/display/test_words.py tests/explorers
 
 .venv-colab/.installed: tests/colab/requirements.txt
 	@echo "Installing into .venv-colab (needs 3 GB of disk; minutes the first time) ..."
