@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     surveyor.add_argument("folder", help="where the pictures are, or folders of them")
     surveyor.add_argument("--network", default="auto", help="vgg16_no_top, embedded, ...")
     surveyor.add_argument("--layers", nargs="+", metavar="LAYER", help="default: all convolutions")
-    surveyor.add_argument("--output", metavar="DIR", help="default: FOLDER-survey; an unfinished survey goes on")
+    surveyor.add_argument("--output", metavar="DIR", help="default: FOLDER-survey; goes on there")
     options = parser.parse_args(arguments)
     if "run" not in options:
         parser.print_help()
