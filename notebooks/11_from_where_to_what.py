@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 11 From where to what
 #
-# ← [10 What fools a network](10_what_fools_a_network.ipynb) · [contents](../README.md#the-chapters) · 30 minutes
+# ← [10 What fools a network](10_what_fools_a_network.ipynb) · [contents](../README.md#the-chapters) · [12 The last page](12_the_last_page.ipynb) → · 30 minutes
 #
 # A heatmap says *where* a network has seen something. **What did it see there, and how much of the photograph is left by
 # then?** We let its last maps fall apart into a few parts and ask the network for their names. Then we paint a photograph
@@ -255,4 +255,4 @@ for title, picture in rebuilt.items():
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/11_from_where_to_what.ipynb)
 #
-# ← [10 What fools a network](10_what_fools_a_network.ipynb) · [contents](../README.md#the-chapters)
+# ← [10 What fools a network](10_what_fools_a_network.ipynb) · [contents](../README.md#the-chapters) · [12 The last page](12_the_last_page.ipynb) →

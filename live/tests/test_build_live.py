@@ -121,4 +121,4 @@ def test_the_code_typed_into_the_live_notebook_gives_the_chapter(chapter):
             assert text.removeprefix(tool.FOLD[0]).replace(tool.FOLD[1], "", 1) == whole.source
         else:
             assert text == whole.source
-    assert typed >= 2
+    assert typed >= 2 or chapter.stem.endswith("_last_page")  # which has only its picture
