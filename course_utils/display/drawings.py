@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.backend import keras
 from course_utils.display import tiles
-from course_utils.display.words import describe_products
+from course_utils.display.words import describe_products, table_numbers
 from course_utils.engine.graph import trace_calls
 from course_utils.engine.runner import to_array
 from course_utils.io.images import load_image
@@ -152,12 +152,11 @@ def numbers_picture(
     picture = Image.fromarray(tiles.lay_out(cells, 3, 0, 0))
     draw = ImageDraw.Draw(picture)
     for number, (table, shades) in enumerate(zip(tables, colors, strict=True)):
-        digits = 2 - int(np.clip(np.log10(np.abs(table).max() or 1), 0, 2))
-        for (i, j, c), value in np.ndenumerate(table):
+        for (i, j, c), text in zip(np.ndindex(table.shape), table_numbers(table), strict=True):
             x = number * (columns * cell + gap) + (j + 0.5) * cell
             y = c * (rows * high + gap) + (i + 0.5) * high
-            ink = "black" if shades[i, j, c] @ (0.3, 0.6, 0.1) > 110 else "white"
-            text = f"{round(float(value), digits) + 0.0:.{digits}f}"
+            light = (shades[i, j, c] / 255) ** 2.2 @ (0.2126, 0.7152, 0.0722)
+            ink = "black" if light > 0.18 else "white"
             draw.text((x, y), text, ink, font, anchor="mm")
     return np.asarray(picture)
 
