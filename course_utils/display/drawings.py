@@ -34,7 +34,6 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
     shapes, lit = _layer_shapes(network), list(layer_names)
     if unknown := set(lit) - set(shapes):
         raise ValueError(f"No layer is called {sorted(unknown)}. There are {', '.join(shapes)}.")
-
     half = len(shapes) / 2
     places = sorted((list(shapes).index(name) for name in lit), key=lambda i: abs(i - half))
 
@@ -139,26 +138,28 @@ def numbers_picture(
     high, gap, font = int(0.62 * cell), cell // 3, ImageFont.load_default(0.36 * cell)
     low, top = found.limits
     tints = np.array([[color in (name, "gray") for color in COLORS] for name in found.colors])
-    colors = [
-        255 * ((patch - low) / np.maximum(top - low, 1e-9)).clip(0, 1)[..., np.newaxis] * tints
-    ]
+    shares = ((patch - low) / np.maximum(top - low, 1e-9)).clip(0, 1)
     tables = patch, kernel, patch * kernel
-    for table in tables[1:]:
-        shades = np.rint(127.5 + 127.5 * table / (np.abs(table).max() or 1)).astype(int)
-        colors.append(tiles.color_table(tiles.SIGNED_COLOR_MAP)[shades])
-    cells = np.stack(colors).transpose(3, 0, 1, 2, 4).reshape(-1, rows, columns, 3)
-    cells = np.pad(cells.astype(np.uint8), [(0, 0)] * 3 + [(0, 1)], constant_values=255)
+    colors = np.stack([shares[..., np.newaxis] * tints * 255, *map(_signed_colors, tables[1:])])
+    is_light = (colors / 255) ** 2.2 @ (0.2126, 0.7152, 0.0722) > 0.18  # its relative luminance
+    cells = colors.transpose(3, 0, 1, 2, 4).reshape(-1, rows, columns, 3).astype(np.uint8)
+    cells = np.pad(cells, [(0, 0)] * 3 + [(0, 1)], constant_values=255)
     cells = np.pad(cells.repeat(high, 1).repeat(cell, 2), [(0, 0), (0, gap), (0, gap), (0, 0)])
     picture = Image.fromarray(tiles.lay_out(cells, 3, 0, 0))
     draw = ImageDraw.Draw(picture)
-    for number, (table, shades) in enumerate(zip(tables, colors, strict=True)):
+    for number, table in enumerate(tables):
         for (i, j, c), text in zip(np.ndindex(table.shape), table_numbers(table), strict=True):
             x = number * (columns * cell + gap) + (j + 0.5) * cell
             y = c * (rows * high + gap) + (i + 0.5) * high
-            light = (shades[i, j, c] / 255) ** 2.2 @ (0.2126, 0.7152, 0.0722)
-            ink = "black" if light > 0.18 else "white"
+            ink = "black" if is_light[number, i, j, c] else "white"
             draw.text((x, y), text, ink, font, anchor="mm")
     return np.asarray(picture)
+
+
+def _signed_colors(values):
+    """Return the colors, uint8 (..., 3), of numbers with a sign: zero is white."""
+    scaled = np.rint(127.5 + 127.5 * values / (np.abs(values).max() or 1)).astype(int)
+    return tiles.color_table(tiles.SIGNED_COLOR_MAP)[scaled]
 
 
 def draw_grad_cam(
@@ -190,14 +191,10 @@ def draw_grad_cam(
         axes.text(1.02 * end, 0, f"{name}\n{logit:.1f}", va="center")
         axes.set(xlim=(0, 1.5 * end), ylim=(-1, 0.75))
 
-    def draw_sum(axes):
-        limit = np.abs(summed).max()
-        axes.imshow(stretch(summed), tiles.SIGNED_COLOR_MAP, vmin=-limit, vmax=limit)
-
     overlay = tiles.overlay_heatmap(tiles.to_gray(image), heatmap)
     run = [("", image), ("", draw_run)]
     chosen = [(f"x {weights[i]:.2g}", stretch(maps[..., i])) for i in (*order[:3], order[-1])]
-    total = f"3. Sum of all {len(weights)}", draw_sum
+    total = f"3. Sum of all {len(weights)}", stretch(_signed_colors(summed))
     rows = [
         (1.9, "1. Forward, to the logit", run),
         (1.9, "2. Back: a map's weight is the mean of the logit's gradient", chosen),
