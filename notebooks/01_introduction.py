@@ -210,6 +210,7 @@ cu.plot_predictions(predictions, rocket)
 # | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Why can't the network say *astronaut*? |
 # | [4.1 Grad-CAM](04_1_grad_cam.ipynb) | Which *part* of the shark says *tiger*? |
 # | [4.2 Saliency maps](04_2_saliency_maps.ipynb) | Is it the stripes? |
+# | [4.3 Grad-CAM's relatives](04_3_grad_cams_relatives.ipynb) | Grad-CAM averages. What does it throw away? |
 # | [5 Conclusion](05_conclusion.ipynb) | Why this name rather than that one? |
 # | [5.1 You can stop here](05_1_you_can_stop_here.ipynb) | What can you do now, and do you believe it? |
 # | **Part II: on from there** | |

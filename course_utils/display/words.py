@@ -20,15 +20,9 @@ def page_names(num_channels: int) -> list[str]:
 
 
 def describe_layer(name: str, kind: str, maps: NDArray, field: tuple[int, int] | None) -> str:
-    """Describe a layer's feature maps.
+    """Describe a layer by its name, type, feature maps (height, width, channels), receptive field.
 
     A channel is silent if none of its values is above zero. That means much only behind a ReLU.
-
-    Args:
-        name: Layer's name.
-        kind: Name of its type, for example "Conv2D".
-        maps: float32 (height, width, channels).
-        field: (height, width) of its receptive field in pixels of the network's input, or None.
     """
     height, width, channels = maps.shape
     sees = f"{field[0]} x {field[1]} pixels" if field else "not defined"
