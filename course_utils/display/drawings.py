@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from course_utils.arguments import did_you_mean
 from course_utils.backend import keras
 from course_utils.display import tiles
 from course_utils.display.words import describe_products, table_numbers
@@ -32,8 +33,9 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
     heights of the maps in pixels. Raises ValueError where there is no such layer.
     """
     shapes, lit = _layer_shapes(network), list(layer_names)
-    if unknown := set(lit) - set(shapes):
-        raise ValueError(f"No layer is called {sorted(unknown)}. There are {', '.join(shapes)}.")
+    for name in lit:
+        if name not in shapes:
+            raise ValueError(f"No layer is called {name!r}. {did_you_mean(name, shapes)}".strip())
     half = len(shapes) / 2
     places = sorted((list(shapes).index(name) for name in lit), key=lambda i: abs(i - half))
 
@@ -69,7 +71,9 @@ def _draw_river(axes, shapes, lit):
     heights = 0.12 + 0.88 * np.sqrt(sides / sides.max())
     widths = 0.16 + 0.7 * np.sqrt(channels / channels.max())
     colors = [_LIT if name in lit else _PALE for name in shapes]
-    axes.bar(range(len(shapes)), heights, widths, -heights / 2, color=colors)
+    edges = [2 * (name in lit) for name in shapes]  # however thin, what is lit is seen
+    style = {"color": colors, "edgecolor": _LIT, "linewidth": edges}
+    axes.bar(range(len(shapes)), heights, widths, -heights / 2, **style)
     axes.margins(x=0.01)
 
 
