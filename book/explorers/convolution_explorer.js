@@ -149,8 +149,9 @@ class ConvolutionExplorer extends Explorer {
             ? tint(colors[c], Math.min(Math.max(share, 0), 1))
             : split(signed[Math.round(127.5 + (127.5 * value) / largest)]);
         cells[i].textContent = (Number(value.toFixed(digits)) + 0).toFixed(digits);
-        const light = 0.3 * color[0] + 0.6 * color[1] + 0.1 * color[2];
-        cells[i].style.cssText = `background: rgb(${color}); color: ${light > 110 ? "#000" : "#fff"}`;
+        const [red, green, blue] = color.map((part) => (part / 255) ** 2.2);
+        const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+        cells[i].style.cssText = `background: rgb(${color}); color: ${light > 0.18 ? "#000" : "#fff"}`;
       });
     }
   }

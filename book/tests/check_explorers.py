@@ -349,7 +349,7 @@ def test_the_explorer_of_covered_pictures_says_what_python_says(page, site, embe
 
 
 def numbers(explorer):
-    """All tables of an explorer of kernels, as one picture of Python's has them."""
+    """What the tables of an explorer of kernels hold."""
     return [
         [cell.text for cell in table.find_elements(By.TAG_NAME, "td")]
         for table in explorer.find_elements(By.TAG_NAME, "table")
@@ -378,8 +378,9 @@ def test_the_explorer_of_kernels_says_what_python_says(page, site, chelsea_file)
     sentence = explorer._repr_mimebundle_()[0]["text/plain"]
     assert words(shown) == sentence
     found = first_convolution(model, cu.load_image("chelsea", (224, 224)), preprocess)
-    patch = found.patches[explorer.row.value, explorer.column.value]
-    assert numbers(shown)[0] == [f"{n:.0f}" for n in np.moveaxis(patch, 2, 0).round().ravel() + 0.0]
+    patch, kernel = found.patches[explorer.row.value, explorer.column.value], found.kernels[..., 62]
+    for table, values in zip(numbers(shown), (patch, kernel, patch * kernel), strict=True):
+        assert table == sentences.table_numbers(np.moveaxis(values, 2, 0))
 
 
 def pixels(data_url):
