@@ -39,7 +39,7 @@ class Worker:
 
         Args:
             work: Which computation it is.
-            compute: Function that gets a function `progress`, see `follow`.
+            compute: Function that gets `progress`, a function that takes batches and yields them.
         """
         self.stop()
         job = self._job = _Job(work, threading.Event())
