@@ -20,8 +20,8 @@ from tools import stamp
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://github.com/some-school/look-inside"
 CONTENTS = [
-    stamp.Chapter("01_first", "1 First", 10, "Who says *shark*?", "to look"),
-    stamp.Chapter("02_second", "2 Second", 20, "How many numbers?", "to count"),
+    stamp.Chapter("01_first", "1 First", 10, "Who says *shark*?", "to look", "Part I"),
+    stamp.Chapter("02_second", "2 Second", 20, "How many numbers?", "to count", "Part II"),
 ]
 NETWORK, SHARK = "efficientnet_lite0", "great_white_shark"
 SETTINGS = {"network": NETWORK, "picture": SHARK, "classes": 3, "method": "saliency"}
@@ -69,7 +69,7 @@ def test_an_explorer_becomes_an_element_with_its_settings_around_its_still_pictu
     [picture] = page.pictures
     assert picture.name == "pictures/01_first-1.webp"
     assert Image.open(io.BytesIO(picture.contents)).size == (60, 40)
-    shown = notebook.cells[2].outputs[0].data["text/html"]
+    shown = notebook.cells[3].outputs[0].data["text/html"]
     assert page.explorers == [shown]
     assert shown.startswith(
         '<div class="explorer" data-kind="class" data-network="efficientnet_lite0" '
@@ -83,14 +83,15 @@ def test_an_explorer_becomes_an_element_with_its_settings_around_its_still_pictu
 def test_an_explorer_that_no_browser_can_run_stays_a_picture_and_says_so(change):
     notebook = chapter(settings=SETTINGS | change)
     assert page_of(notebook).explorers == []
-    assert notebook.cells[2].outputs[0].data["text/html"].startswith("<img ")
-    assert notebook.cells[4].source == "This is a picture."
+    assert notebook.cells[3].outputs[0].data["text/html"].startswith("<img ")
+    assert notebook.cells[5].source == "This is a picture."
 
 
 def test_links_give_way_to_what_can_be_done_setup_is_folded_a_caption_and_a_question_are_marked():
     notebook = chapter()
     page = page_of(notebook)
-    head, setup, _, text = notebook.cells  # and no foot
+    head, setup, step, _, text = notebook.cells  # and no foot
+    assert step.source == '<div id="step-1"></div>'
     assert head.source == (
         '# 1 First\n\n<ul class="chapter-bar"><li>10 minutes</li><li>'
         '<a href="notebooks/01_first.ipynb" download>Download notebook</a></li></ul>\n\n'
@@ -208,8 +209,11 @@ def test_the_front_page_has_the_first_explorer_and_every_chapter_in_order(course
         "02_second.html",
     ]
     assert "Who says <em>shark</em>?" in front and "Where did it <em>look</em>?" in front
-    listed = "01_first\n02_second\nexercises/index\nlive/index"
-    assert front.endswith(f":hidden:\n\n{listed}\n```\n") and "<!--" not in front
+    assert re.findall(r":caption: (.+)\n\n(\w+)\n```", front) == [
+        ("Part I", "01_first"),
+        ("Part II", "02_second"),
+    ]
+    assert front.endswith(":hidden:\n\nexercises/index\nlive/index\n```\n") and "<!--" not in front
     assert Image.open(course / "site/pictures/02_second-card.webp").size == (30, 40)
     original = (course / "notebooks/01_first.ipynb").read_bytes()
     assert (course / "site/notebooks/01_first.ipynb").read_bytes() == original
@@ -240,10 +244,10 @@ def test_chapters_and_sheets_lead_to_each_other(course):
     assert index.endswith(":hidden:\n\n2 Counting <02_second>\n```\n") and "<!--" not in index
 
 
-def test_a_lecturers_page_has_minute_marks_and_links_to_what_the_book_has(course):
-    page = lecture_page(LECTURE)
+def test_a_lecturers_page_has_times_that_lead_to_the_chapter_and_links_to_what_the_book_has(course):
+    page = lecture_page(LECTURE, "02_second")
     assert '<a href="../02_second.ipynb" download>the live notebook</a>' in page
-    assert "\n## [0:03]{.minute} Take the mean\n\n{.plans}\n2 min · type · 45 minutes\n" in page
+    assert "\n## [0:03](step:02_second#step-1){.minute} Take the mean\n\n{.plans}\n2 min · type · 45 minutes\n" in page
     assert "\n{.ask}\n**Ask:** How many?" in page
     assert "\n{.must-appear}\n**Must appear:** `3`" in page
     assert read(course / "source/live/pages/02_second.md") == page

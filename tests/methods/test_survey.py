@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 
 import dask
 import numpy as np
@@ -97,12 +96,6 @@ def test_pictures_that_cannot_be_read_are_named_and_skipped(folder, capsys):
     assert "21 pictures for each of 32 channels in 1 layers" in printed
     of_each = [np.take(s.names, s.examples[LAYERS[0]].pictures) for s in (before, found)]
     np.testing.assert_array_equal(*of_each)
-
-
-def test_without_distributed_a_sentence_says_what_to_install(folder, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    assert commands.main(["survey", "pictures", "--scheduler", "x"]) == 1
-    assert "distributed is not installed here: python -m pip install" in capsys.readouterr().err
 
 
 def test_a_survey_of_something_else_is_not_mixed_in(folder):
