@@ -1,8 +1,7 @@
 """Class activation maps: a layer's feature maps, weighted by what they do for a class.
 
 Each method is a formula: it takes feature maps and a logit's gradients at them, both float32
-(h, w, channels), and returns a signed map (h, w). `make_gradcam_heatmap` does the rest. The
-addresses of the papers are in `METHODS`.
+(h, w, channels), and returns a signed map (h, w). `METHODS` has the addresses of the papers.
 """
 
 import warnings

@@ -1,6 +1,7 @@
 """Covering a part of a picture: what is laid over it, and what the network says then."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
@@ -79,18 +80,22 @@ def impute(picture: NDArray, missing: Mask) -> NDArray[np.float64]:
         return filled
     if hole.all():
         return np.array(mean_color(picture), np.float64)
-    # Weights 1, 2, 1 each way make 1 for corners and 2 for sides. A pixel's own 4 cancels out.
-    rows, columns = (
-        diags_array([1.0, 2, 1], offsets=[-1, 0, 1], shape=(n, n)) for n in missing.shape
-    )
-    weights = kron(rows, columns)
-    equations = (diags_array(weights.sum(axis=1)) - weights).tocsr()[hole]
+    equations = _equations(missing.shape)[hole]
     known = -equations[:, ~hole] @ filled[~missing]
     # Symmetric, and its diagonal is as large as the rest of a row: it needs no pivoting.
     options = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
     solver = splu(equations[:, hole].tocsc(), permc_spec="MMD_AT_PLUS_A", **options)
     filled[missing] = solver.solve(known)
     return filled
+
+
+@lru_cache(maxsize=1)
+def _equations(shape):
+    """Return a row for each pixel: minus its neighbors' weights, and their sum for itself."""
+    # Weights 1, 2, 1 each way make 1 for corners and 2 for sides. A pixel's own 4 cancels out.
+    rows, columns = (diags_array([1.0, 2, 1], offsets=[-1, 0, 1], shape=(n, n)) for n in shape)
+    weights = kron(rows, columns)
+    return (diags_array(weights.sum(axis=1)) - weights).tocsr()
 
 
 def logits_of(

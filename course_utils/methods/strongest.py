@@ -132,9 +132,6 @@ def _cut(picture, position, windows):
     return patch
 
 
-# The search
-
-
 def merge(first: Examples, second: Examples) -> Examples:
     """Return the nine strongest of two tables of one layer, made of different pictures.
 
