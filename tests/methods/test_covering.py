@@ -89,6 +89,8 @@ def test_one_pixel_by_hand():
     np.testing.assert_allclose(impute(picture, corner)[2, 2], (2 * 4 + 2 * 8 + 99) / 5)
 
 
-def test_nothing_missing_leaves_the_picture():
+def test_nothing_missing_leaves_the_picture_and_everything_its_mean_color():
     picture = noise((4, 3, 3))
     np.testing.assert_array_equal(impute(picture, np.zeros((4, 3), bool)), picture)
+    filled, mean = impute(picture, np.ones((4, 3), bool)), np.rint(picture.mean(axis=(0, 1)))
+    np.testing.assert_array_equal(filled, np.broadcast_to(mean, picture.shape))

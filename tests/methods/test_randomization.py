@@ -93,13 +93,15 @@ class Scale(layers.Layer):
 
 
 def test_what_is_not_asked_to_forget_is_kept_whatever_it_is():
-    normalization = layers.Normalization()
-    normalization.adapt(IMAGES / 255 * 3)
+    normalization = layers.Normalization(name="normalization")
+    normalization.adapt(np.random.default_rng(0).normal(3, 2, (9, 8, 8, 4)))
     own = chain([Scale(lambda x: x)], name="own")
-    first = [layers.Lambda(lambda x: 2 * x), normalization, own]
-    conv = layers.Conv2D(4, 3, name="conv")
+    conv = layers.Conv2D(4, 3, padding="same", name="conv")
     seeded = layers.Dense(3, name="dense", kernel_initializer=keras.initializers.HeNormal(seed=3))
-    classifier = wrap(chain([*first, conv, layers.GlobalAveragePooling2D(), seeded]))
+    steps = [layers.Lambda(lambda x: 2 * x), own, conv, normalization]
+    classifier = wrap(chain([*steps, layers.GlobalAveragePooling2D(), seeded]))
+    [(_, copy)] = cu.randomized_copies(classifier, ["conv"], IMAGES)
+    np.testing.assert_array_equal(copy.model.get_layer("normalization").mean, normalization.mean)
     maps = cu.get_feature_maps(classifier, IMAGES[0], ["conv"])["conv"]
     kernels = [seeded.kernel.numpy()]
     for seed in (0, 1, 0):
