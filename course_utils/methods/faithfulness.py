@@ -86,8 +86,11 @@ def insertion_curve(
 ) -> FaithfulnessCurve:
     """Uncover a picture step by step, the hottest pixels first, and follow a class.
 
-    If the heatmap is right, the class rises early, so a large area is good. Don't read one number
-    alone here either. Arguments, errors and sources are those of `deletion_curve`.
+    If the heatmap is right, the class rises early: a large area is good, but never read it alone.
+
+    Args:
+        classifier, image, heatmap, class_index, num_steps, fill: As in `deletion_curve`, and so are
+            the errors and the sources.
 
     Returns:
         `FaithfulnessCurve` with .fractions, .probabilities, .logits and .area. Its first point is

@@ -154,10 +154,7 @@ def integrated_magnitude(
     num_steps: int = 50,
     progress: Callable = iter,
 ) -> NDArray[np.float32]:
-    """Show how much `integrated_gradients` gives each pixel, for or against the class.
-
-    Returns float32 (h, w) in [0, 1]: the magnitude of the sum over a pixel's colors, scaled.
-    """
+    """Return the magnitude of each pixel's sum in `integrated_gradients`: (h, w) in [0, 1]."""
     attributions = integrated_gradients(classifier, image, class_index, num_steps, None, progress)
     return scale_to_unit(np.abs(attributions.sum(axis=-1)))
 
@@ -187,7 +184,7 @@ def completeness_gap(
     difference = check_finite(
         float(end - start),
         "The logit of the picture or of the baseline",
-        "If it is that of the black baseline, take another, such as the picture blurred.",
+        "Does a layer divide by the picture's deviation? Black has none: take another baseline.",
     )
     if difference == 0:
         raise ValueError("The picture and the baseline have the same logit: there is no gap.")

@@ -52,7 +52,6 @@ def test_colors_go_through_the_preprocessing(color):
     )
     others = np.delete(picture, color, axis=-1)
     assert picture[..., color].mean() > others.mean() + 50
-    assert picture[-4:, -4:, color].mean() > others[-4:, -4:].mean() + 50  # windows come there, too
 
 
 def test_the_start_is_waves_as_in_photographs():
