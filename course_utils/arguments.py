@@ -26,7 +26,7 @@ def is_whole_number(value: Any, low: float = -np.inf, high: float = np.inf) -> b
     return is_number(value, low, high) and int(value) == value
 
 
-def check_whole_number(name: str, value: Any, low: int = 1, high: float = np.inf) -> int:
+def check_count(name: str, value: Any, low: int = 1, high: float = np.inf) -> int:
     """Return a whole number from `low` to `high` as int, or raise ValueError about `name`."""
     if not is_whole_number(value, low, high):
         limits = f", {low} or more" if high == np.inf else f" from {low} to {high}"

@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_finite, check_image, check_whole_number
+from course_utils.arguments import check_count, check_finite, check_image
 from course_utils.display.tiles import (
     SIGNED_COLOR_MAP,
     check_maps,
@@ -213,9 +213,7 @@ def _draw_maps(name, maps, columns, room):
 
 def _num_columns(count, columns):
     """Return how many columns a grid has, by default as many as rows."""
-    return (
-        int(np.ceil(np.sqrt(count))) if columns is None else check_whole_number("columns", columns)
-    )
+    return int(np.ceil(np.sqrt(count))) if columns is None else check_count("columns", columns)
 
 
 def _pixel_figure(grids, words, starts=()):

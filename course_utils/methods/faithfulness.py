@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_finite, check_image, check_whole_number, is_number
+from course_utils.arguments import check_count, check_finite, check_image, is_number
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
 from course_utils.methods.scaling import resize_heatmap
@@ -152,7 +152,7 @@ def _curve(classifier, image, heatmap, class_index, num_steps, fill, rest):
     runner = runner_of(classifier)
     image, class_index = runner.check_request(image, class_index)
     class_index = runner.first_ranked(image) if class_index is None else class_index
-    num_steps = check_whole_number("num_steps", num_steps)
+    num_steps = check_count("num_steps", num_steps)
     picture = load_image(image, classifier.input_size)
     size = picture[..., 0].size
     fractions = np.rint(np.linspace(0, size, num_steps + 1)) / size

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_finite, check_whole_number
+from course_utils.arguments import check_count, check_finite
 from course_utils.backend import keras, tf
 from course_utils.engine.graph import has_call_of_keras, needed_calls, output_of, pass_on, twin
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -67,7 +67,7 @@ def visualize_channel(
     runner = runner_of(model, preprocess_input)
     layer_name = runner.check_layer_name(layer_name)
     last = runner.feature_map_shapes[layer_name][-1] - 1
-    channel = check_whole_number(f"channel of layer {layer_name!r}", channel, 0, last)
+    channel = check_count(f"channel of layer {layer_name!r}", channel, 0, last)
     size = tuple(round(length / _VIEW) for length in runner.input_size)
     if field := runner.receptive_fields[layer_name]:
         size = tuple(map(_size_around, field, runner.input_size))
@@ -94,7 +94,7 @@ def visualize_class(
         ValueError: There is no such class; and as `visualize_channel`.
     """
     runner = runner_of(classifier)
-    index = check_whole_number("class_index", class_index, 0, classifier.num_classes - 1)
+    index = check_count("class_index", class_index, 0, classifier.num_classes - 1)
     size = tuple(round(length / _VIEW) for length in runner.input_size)
     return _ascend(runner, None, index, size, num_steps, seed)
 
@@ -106,7 +106,7 @@ def _size_around(field, largest):
 
 def _ascend(runner, layer_name, index, size, num_steps, seed):
     """Climb up the mean of a layer's channel, or for the layer None a class's logit."""
-    num_steps = check_whole_number("num_steps", num_steps)
+    num_steps = check_count("num_steps", num_steps)
     generator = np.random.default_rng(seed)
     view = tuple(round(_VIEW * length) for length in size)
     shape = (2, 3, size[0], size[1] // 2 + 1)

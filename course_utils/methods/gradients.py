@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import roots_legendre
 
-from course_utils.arguments import check_finite, check_image, check_whole_number, is_number
+from course_utils.arguments import check_count, check_finite, check_image, is_number
 from course_utils.engine.runner import to_array
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -79,7 +79,7 @@ def smooth_grad(
     Source:
         Smilkov et al., https://arxiv.org/abs/1706.03825.
     """
-    num_samples = check_whole_number("num_samples", num_samples)
+    num_samples = check_count("num_samples", num_samples)
     if not is_number(noise_level, 0):
         raise ValueError(f"noise_level must be a number, 0 or more, not {noise_level!r}.")
     runner = runner_of(classifier)
@@ -138,7 +138,7 @@ def integrated_gradients(
     Source:
         Sundararajan et al., https://arxiv.org/abs/1703.01365.
     """
-    num_steps = check_whole_number("num_steps", num_steps)
+    num_steps = check_count("num_steps", num_steps)
     end, start, class_index = _ends(classifier, image, class_index, baseline)
     start, end = to_array(start), to_array(end)
     positions, weights = path_nodes(num_steps)

@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_whole_number
+from course_utils.arguments import check_count
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -53,8 +53,8 @@ def occlusion_map(
     image, class_index = runner.check_request(image, class_index)
     class_index = runner.first_ranked(image) if class_index is None else class_index
     height, width = classifier.input_size
-    size = check_whole_number("size", max(1, min(height, width) // 4) if size is None else size)
-    stride = check_whole_number("stride", max(1, size // 2) if stride is None else stride)
+    size = check_count("size", max(1, min(height, width) // 4) if size is None else size)
+    stride = check_count("stride", max(1, size // 2) if stride is None else stride)
     rows, columns = _squares(height, size, stride), _squares(width, size, stride)
     picture = load_image(image, classifier.input_size)
     paint = painter(picture, fill)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_finite, check_whole_number, quote
+from course_utils.arguments import check_count, check_finite, quote
 from course_utils.backend import keras, tf
 from course_utils.engine.runner import Runner
 from course_utils.io.images import load_image
@@ -98,7 +98,7 @@ def example_patches(examples: Examples, images: Sequence, channel: int) -> NDArr
     if not isinstance(examples, Examples):
         raise ValueError("examples are those of one layer: strongest_examples(...)['its name'].")
     _check_images(images)
-    channel = check_whole_number("channel", channel, 0, len(examples.values) - 1)
+    channel = check_count("channel", channel, 0, len(examples.values) - 1)
     numbers = examples.pictures[channel]
     numbers = numbers[numbers != _NOTHING]
     if numbers.max() >= len(images):
