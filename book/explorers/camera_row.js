@@ -79,8 +79,9 @@ export class CameraRow {
     explorer.pictureRow.set(null);
     explorer.fitFrames();
     this.freezer.disabled = false;
-    const [rate, time] = [camera.rate.toFixed(1), Math.round(picture.milliseconds)];
-    this.pace.textContent = `${rate} frames a second; the network needs ${time} ms for one`;
+    const time = Math.round(picture.milliseconds);
+    const cost = time ? `; the network needs ${time} ms for one` : "";
+    this.pace.textContent = `${camera.rate.toFixed(1)} frames a second${cost}`;
     explorer.showFrame();
   }
 

@@ -244,7 +244,10 @@ export class LivePicture extends OwnPicture {
     this.alt = "What the camera sees";
   }
 
-  /** Look at a frame; `want` is {layer, page} for a page of feature maps, {} for classes. */
+  /**
+   * Look at a frame; `want` is {layer, page} for a page of feature maps, {} for classes, {pixels: true}
+   * for what the network sees.
+   */
   async look(bitmap, want) {
     const { answer, id } = this.network.ask({ kind: "frame", bitmap, ...want }, undefined, [bitmap]);
     const { logits, last, ...seen } = await answer;
