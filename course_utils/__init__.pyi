@@ -1,11 +1,15 @@
+from .display.drawings import draw_convolution as draw_convolution
+from .display.drawings import draw_grad_cam as draw_grad_cam
+from .display.drawings import draw_network as draw_network
+from .display.drawings import draw_strip as draw_strip
+from .display.drawings import draw_waves as draw_waves
 from .display.plots import plot_feature_maps as plot_feature_maps
 from .display.plots import plot_heatmap as plot_heatmap
 from .display.plots import plot_kernels as plot_kernels
 from .display.plots import plot_predictions as plot_predictions
-from .display.tiles import encode_png as encode_png
 from .display.tiles import overlay_heatmap as overlay_heatmap
-from .display.tiles import tile_feature_maps as tile_feature_maps
 from .explorers.class_explorer import ClassExplorer as ClassExplorer
+from .explorers.convolution_explorer import ConvolutionExplorer as ConvolutionExplorer
 from .explorers.faithfulness_explorer import FaithfulnessExplorer as FaithfulnessExplorer
 from .explorers.layer_explorer import LayerExplorer as LayerExplorer
 from .io.collections import caltech101_folder as caltech101_folder

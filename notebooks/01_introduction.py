@@ -203,19 +203,24 @@ cu.plot_predictions(predictions, rocket)
 #
 # | chapter | question |
 # |---|---|
+# | **Part I: the tutorial, chapter by chapter** | |
 # | [1 Introduction](01_introduction.ipynb) | A great white shark, and the network says *tiger shark*. Where did it look? |
 # | [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) | What do 138 million numbers look like? |
 # | [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) | What do the pictures inside a network show? |
 # | [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) | Why can't the network say *astronaut*? |
 # | [4.1 Grad-CAM](04_1_grad_cam.ipynb) | Which *part* of the shark says *tiger*? |
 # | [4.2 Saliency maps](04_2_saliency_maps.ipynb) | Is it the stripes? |
+# | [4.3 Grad-CAM's relatives](04_3_grad_cams_relatives.ipynb) | Grad-CAM averages. What does it throw away? |
 # | [5 Conclusion](05_conclusion.ipynb) | Why this name rather than that one? |
+# | [5.1 You can stop here](05_1_you_can_stop_here.ipynb) | What can you do now, and do you believe it? |
+# | **Part II: on from there** | |
 # | [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) | If a channel could wish for a picture, which would it be? |
 # | [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) | Two of these maps have never seen the network. Which? |
 # | [8 Your own network](08_your_own_network.ipynb) | It is right on every test picture. Would you ship it? |
 # | [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) | Your heatmap marks the wrong thing. What went wrong? |
 # | [10 What fools a network](10_what_fools_a_network.ipynb) | Can a picture change its name and look the same? |
 # | [11 From where to what](11_from_where_to_what.ipynb) | The map says where. What did the network see there? |
+# | [12 The last page](12_the_last_page.ipynb) | The shark, the towers, the label: when was the map right? |
 #
 # <!-- end -->
 

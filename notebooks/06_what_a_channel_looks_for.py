@@ -13,10 +13,10 @@
 # %% [markdown]
 # # 6 What a channel looks for
 #
-# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) → · 30 minutes
+# ← [5.1 You can stop here](05_1_you_can_stop_here.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) → · 30 minutes
 #
 # So far we had a photograph and asked what the network sees in it. Now let's turn the question around. **If a class or a
-# channel could wish for a picture, which would it be?** Below, the network has painted a tabby and a flamingo. How does
+# channel could wish for a picture, what would it be?** Below, the network has painted a tabby and a flamingo. How does
 # it do that? And if we switch a channel off, what does the network no longer know?
 #
 # **What you will learn**
@@ -41,6 +41,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from scipy.stats import rankdata
 
 # %% jupyter={"source_hidden": true}
 # @title Two pictures that the network has painted
@@ -75,9 +76,8 @@ show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)}, sure=0.5)
 #
 # ## Climb
 #
-# Chapter 4.2 took the gradient of a logit at the pixels. It says how to change the picture so that the logit
-# rises. So we start with a gray picture, change it a little, take the gradient again, and go on: *gradient
-# ascent*. We ask for a pineapple.
+# The gradient of a logit at the pixels (chapter 4.2) says how to change the picture so that the logit rises. So we start
+# with a gray picture, change it a little, take the gradient again, and go on: *gradient ascent*. We ask for a pineapple.
 
 # %% tags=["live"]
 # Write the pineapple's logit as a function of a picture in [0, 1], and ask it of gray
@@ -100,7 +100,7 @@ print(f"a gray picture: logit {logit(tf.sigmoid(start)):z.1f}")
 #
 # <details><summary>Answer</summary>
 #
-# Colored noise. The probability is above 0.9 all the same: the network is surer of it than of the shark.
+# Colored noise. The network is surer of it than of the shark all the same: above 0.9.
 #
 # </details>
 
@@ -120,10 +120,10 @@ show(painted)
 #
 # ## Three ideas
 #
-# **Waves instead of pixels.** Any picture is a sum of waves: slow ones, from light to dark once across the picture, and fast
-# ones, from pixel to pixel. In a photograph the slow ones are strong and the fast ones weak: strength falls with frequency,
-# as $1/f$. In noise all frequencies are equally strong. So we let the climb change the strengths of waves, each in its
-# natural proportion (multiplied by $1/f$), and add them up to a picture.
+# **Waves instead of pixels.** Any picture is a sum of waves: slow ones, which go from light to dark once across the picture,
+# and fast ones, which change from pixel to pixel. In a photograph the slow ones are strong and the fast ones weak: strength
+# falls with frequency $f$, as $1/f$. In noise all are equally strong. So we let the climb change the strengths of waves, each
+# multiplied by $1/f$, and add them up to a picture.
 
 
 # %%
@@ -196,16 +196,16 @@ show(painted)
 # *Four climbs for pineapple, side by side. Pixels: noise. Waves: gaudy blots, with scales and tufts here and there. Colors: the
 # same, but pale. Windows: a pineapple, with its scales and its leaves.*
 #
-# All four have a probability above 0.9, but only the last one would make *you* say pineapple, if not photograph. It shows
-# what the class consists of for the network: scales, and spiky leaves.
+# The network is sure of all four, but only the last one would make *you* say pineapple. It shows what the class consists
+# of for the network: scales, and spiky leaves.
 #
 # (`cu.visualize_class` painted the tabby and the flamingo in the same way. Lucid's windows shift, turn and scale by a little, in
 # 512 small steps; ours are coarser, and faster.)
 #
 # ## Channels of VGG16, from shallow to deep
 #
-# A channel has such pictures as well: those that drive up its mean activation. They need no more room than its receptive
-# field (chapter 3), so early channels get small pictures, and are quick. Which channels? Let's draw lots.
+# A channel has such pictures, too: those that drive up its mean activation. They need no more room than its receptive
+# field (chapter 3), so early channels get small ones. Which channels? Let's draw lots.
 
 # %%
 # Paint pictures for fifteen channels of VGG16, three each of five layers, drawn by lot
@@ -238,17 +238,16 @@ plt.show()
 # cracked skin, and tufts of hair.*
 #
 # From top to bottom: colors and strokes, then textures, then what looks like parts of things. The names are ours; VGG16
-# has none. (The square in the smallest pictures is no channel's: it's the first window that the climb looked through.)
+# has none. (The square in the smallest pictures comes from the first window that the climb looked through.)
 #
 # ## The strongest examples
 #
-# These pictures come from an optimizer. The other kind of evidence is real: of many photographs, the nine places that drive a
-# channel most, cut out at its receptive field. Do both show the same? (People predict better from real ones what a channel
+# These pictures come from an optimizer. The other kind of evidence is real: the nine places in many photographs that drive a
+# channel most, cut out at its receptive field. Do both show the same? (From real ones people predict better what a channel
 # will do: [Borowski et al., 2020](https://arxiv.org/abs/2010.12606).)
 #
-# `cu.sample_crops()` cuts squares out of the photographs that are installed with scikit-image: enough for channels of the
-# first blocks. Deep ones take thousands of pictures: `cu.caltech101_folder()` downloads some. The six channels below we
-# chose.
+# `cu.sample_crops()` cuts squares out of scikit-image's photographs: enough for channels of the first blocks. Deep ones take
+# thousands of pictures: `cu.caltech101_folder()` downloads some. We chose the six channels below.
 
 # %%
 # Six channels: a painted picture, and the nine places that drive each most
@@ -273,17 +272,15 @@ plt.show()
 # *For three channels each of block2_conv2 and block3_conv3: a picture painted for the channel, and under it the nine
 # patches of photographs that drive it most. (A patch that reaches over the border of a picture is white there.)*
 #
-# Often both say the same. For channel 33 of `block2_conv2` it's steep strokes, and its examples are steep bars and edges.
-# For channel 50 it's turquoise dots, and it finds turquoise water and bright specks. For channel 5 of `block3_conv3` it's
-# oblique stripes, and it finds the rims of cups and a shark's back.
+# Often both say the same. Channel 33 of `block2_conv2` likes steep strokes, and its examples are steep bars and edges.
+# Channel 50 likes turquoise dots, and finds turquoise water and bright specks. Channel 5 of `block3_conv3` likes
+# oblique stripes, and finds the rims of cups and a shark's back.
 #
-# And sometimes it takes a second look. For channel 3 it's dark dots on a light ground, but it finds grass, embroidered
-# badges and the eye of a fish. Are the gaps between the blades its dots? Nine patches don't say. Where both kinds of
-# evidence agree, believe them; where they don't, look for more pictures.
+# Sometimes it takes a second look. For channel 3 it's dark dots on a light ground, but it finds grass, embroidered
+# badges and the eye of a fish. Are the gaps between the blades its dots? Nine patches don't say.
 #
 # For thousands of pictures, hand the work to [Dask](https://www.dask.org). `cu.run_survey` looks through a folder in parts,
-# on threads, processes or a cluster, whatever Dask is told, and goes on where it was cut off. On our few crops it finds what
-# we have found:
+# on threads, processes or a cluster, and goes on where it was cut off. On our few crops it finds what we found:
 
 # %%
 # Survey a folder of the same crops, and compare
@@ -318,7 +315,7 @@ print(maps.shape, cu.class_label(logits.argmax()))
 #
 # <details><summary>Answer</summary>
 #
-# Yes. Without channel 140 the tiger shark loses 2.3, and the answer is *great white shark*. Of 1000 classes none loses more.
+# Yes. Without channel 140 the tiger shark loses 2.3, and the answer is *great white shark*. No other class loses more.
 # Have we found the tiger-shark channel?
 #
 # </details>
@@ -346,8 +343,8 @@ print("now first:", cu.class_label((logits + by_zero[worst]).argmax()))
 #
 # <details><summary>Answer</summary>
 #
-# 0.1. The channel is on nearly everywhere, on this picture and on the cat as well. Zero is a value that it hardly ever
-# has, so we hadn't asked the network, we'd broken it. What the channel says about the shark is worth 0.1.
+# 0.1. The channel is on nearly everywhere, on this picture and on the cat. Zero is a value that it hardly ever has, so we
+# hadn't asked the network, we'd broken it. What the channel says about the shark is worth 0.1.
 #
 # </details>
 
@@ -371,18 +368,17 @@ for channel in by_mean[:, tiger].argsort()[:10]:
 
 # %% [markdown]
 # Two of the ten cost the tiger shark most. The other eight hit an axolotl harder, or a hermit crab, a pelican, a traffic
-# light: on this picture they have no class of their own. They're words that several classes use. The literature has both: a
-# single unit can matter to particular classes ([Zhou et al., 2018](https://arxiv.org/abs/1806.02891)), and units with a class
+# light: on this picture they have no class of their own. They're words that several classes use. The literature has both:
+# a unit can matter to particular classes ([Zhou et al., 2018](https://arxiv.org/abs/1806.02891)), and units with a class
 # of their own matter no more than others ([Morcos et al., 2018](https://arxiv.org/abs/1803.06959)).
 #
 # ## How many does it take?
 #
-# In the last layer no network needs to run. It averages its maps and multiplies the means by weights, so each of 1280
-# channels has a share in a logit (chapter 4.1), and without the channel just this share is gone.
+# In the last layer no network needs to run: each of the 1280 channels has a share in a logit (chapter 4.1), and without the
+# channel just this share is gone.
 #
 # **Predict, then run.** Set channels to zero, one after another, those with the largest share in *tiger shark* first. How
-# many does it take until it's no longer first? And if we begin with those that have the largest share in its *lead* over the
-# great white?
+# many does it take until the name changes? And if we begin with the largest share in its *lead* over the great white?
 #
 # <details><summary>Answer</summary>
 #
@@ -400,7 +396,8 @@ def channels_to_flip(image, of_the_lead):
     W, b = classifier.model.layers[-1].get_weights()
     second, first = (means @ W + b).argsort()[-2:]
     share = means * (W[:, first] - W[:, second] if of_the_lead else W[:, first])
-    left = [np.where(share.argsort().argsort() < 1280 - n, means, 0) for n in range(1281)]
+    rank = rankdata(-share, method="ordinal")  # 1 for the largest share
+    left = [np.where(rank > n, means, 0) for n in range(1281)]
     return next(n for n, m in enumerate(left) if (m @ W + b).argmax() != first)
 
 
@@ -431,4 +428,4 @@ for name in ["great_white_shark", "astronaut"]:
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/06_what_a_channel_looks_for.ipynb)
 #
-# ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) →
+# ← [5.1 You can stop here](05_1_you_can_stop_here.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) →

@@ -82,8 +82,7 @@ draw(panels[1:], {letter: maps[name] for letter, name in letters.items()})
 plt.show()
 
 # %% [markdown]
-# *The cat Chelsea, and four maps of her: A and B are smooth regions around the middle, C draws the cat, and D is made of
-# dots.*
+# *The cat Chelsea and four maps of her: A and B are smooth regions around the middle, C draws the cat, D is made of dots.*
 #
 # <details><summary>Answer</summary>
 #
@@ -97,8 +96,8 @@ plt.show()
 # A map claims: *these pixels matter most*. So cover them, hottest first, and watch the probability. If the claim is right,
 # it falls early: **deletion**. Or start from nothing and show the hottest pixels first, and it rises early: **insertion**.
 # The area under each curve sums it up: small is good for deletion, large for insertion.
-# ([Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421) cover with gray and insert into a blur, in 224 steps; we blur in
-# both, in 28.)
+# ([Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421) cover with gray and insert into a blur, in 224 steps; we blur
+# in both, in 28.)
 #
 # **Predict, then run.** The network says *Egyptian cat* with 0.77. Cover the quarter of the pixels that Grad-CAM finds
 # hottest. What's left?
@@ -111,7 +110,8 @@ plt.show()
 
 # %% tags=["live"]
 # Cover the hottest quarter of the pixels with the blurred picture
-blurred = gaussian_filter(chelsea.astype(float), (11.2, 11.2, 0)).round().astype(np.uint8)
+width = 224 / 20  # of the blur
+blurred = gaussian_filter(chelsea.astype(float), (width, width, 0)).round().astype(np.uint8)
 heat = cu.resize_heatmap(maps["Grad-CAM"], (224, 224))
 rank = rankdata(-heat, method="ordinal").reshape(224, 224, 1)  # 1 for the hottest pixel
 covered = np.where(rank <= rank.size / 4, blurred, chelsea)
@@ -122,7 +122,7 @@ Image.fromarray(covered)
 # %% [markdown]
 # *Chelsea without that quarter: blur covers one eye, a cheek and most of the nose.*
 #
-# (The blur's width, 11.2, is a twentieth of the picture's.) Now in 28 steps, from none of the pixels to all.
+# Now in 28 steps, from none of the pixels to all.
 
 # %% tags=["live"]
 # Cover more and more of the hottest pixels (deletion); show only these (insertion)
@@ -188,13 +188,13 @@ areas(coffee, espresso)
 areas(chelsea, cat, fill="black", dots=np.random.default_rng(0).random((224, 224)))
 
 # %% [markdown]
-# The fill changes who wins. With black, saliency has 0.03 at deletion, and so have the dots: black dots ruin this picture,
+# The fill changes who wins. With black, saliency has 0.03 at deletion, and so do the dots: black dots ruin this picture,
 # wherever they are.
 #
 # ## Two objects
 #
 # So take a picture with two objects, and ask for the one on the right. (*Cells* is saliency averaged over 7 x 7 cells,
-# like Grad-CAM's. *Blob* is one more blind map, nearness to the middle of the right half: all it knows is left from right.)
+# like Grad-CAM's. *Blob* is one more blind map, nearness to the middle of the right half.)
 
 
 # %%
@@ -222,8 +222,8 @@ for fill in ["blur", "black"]:
 # ## Many pictures
 #
 # So let's take 28: seven photographs alone, and all 21 pairs of them side by side, where we ask for the class of one. The
-# blind maps are edges, edges in cells, and a blob on the photograph that we ask for. A win is a clear one, by more than
-# 0.01. Four steps a curve have to do; this takes a minute or two.
+# blind maps are edges, edges in cells, and a blob on the photograph that we ask for. A win counts if it's by more than
+# 0.01. With four steps a curve, this takes a minute or two.
 #
 # **Predict, then run.** In how many of the seven single photographs does Grad-CAM beat the edge filter, at insertion with
 # blur, and in how many does it lose? And in the 21 pairs?
@@ -292,15 +292,15 @@ for tables, curve in product([singles, pairs], ["deletion", "insertion"]):
 # %% [markdown]
 # Alone, a photograph doesn't decide: Grad-CAM beats the edge filter in four or five of seven and loses in two or three. In
 # pairs, deletion is mostly a tie, since the class asked for has little to lose. At insertion Grad-CAM wins 14 to 17 of these
-# 21 against both edge maps, and never loses. Even the blob, which has been told the half, loses more than it wins, 3 to 12
-# and 6 to 11. Saliency in cells gets ahead of the edges, but not of the blob. (No law: a portrait of Grace Hopper beside
-# a clock, which isn't among the 21, goes to the edges, 0.21 to 0.10.)
+# 21 against both edge maps, and never loses. Even the blob, which was told the half, loses more than it wins. Saliency in
+# cells gets ahead of the edges, but not of the blob. (That's no law: a portrait of Grace Hopper beside a clock, which isn't
+# among the 21, goes to the edges, 0.21 to 0.10.)
 #
 # ## The slow answer: occlusion
 #
 # Deletion follows a map. **Occlusion** makes one, without any gradient: cover one place after another with a gray
-# square, and write down by how much the logit drops ([Zeiler and Fergus, 2013](https://arxiv.org/abs/1311.2901)). Grad-CAM
-# takes one forward and one backward pass; this takes 65 forward passes.
+# square, and write down by how much the logit drops ([Zeiler and Fergus, 2013](https://arxiv.org/abs/1311.2901)). That
+# takes 65 forward passes.
 
 # %% tags=["live"]
 # Cover one square after another with gray: by how much does the logit drop?
@@ -312,8 +312,7 @@ cu.plot_heatmap(pair, {"espresso: drop in the logit": occlusion})
 # *Occlusion for espresso on the cat and the cup: covering the cup costs up to 2.9 logits, and the wood right of it more than
 # 2; on the cat a square costs 0.9 at most, and some cost less than nothing.*
 #
-# (Squares at the border are cut off, in the corners to little more than half, so the border is underestimated.) And on
-# Chelsea alone?
+# (Squares are cut off at the border, so it's underestimated.) And on Chelsea alone?
 
 # %% tags=["live"]
 # Ask the same about Chelsea alone; then cover her whole face
@@ -325,7 +324,7 @@ print(f"without her face: {classifier.predict(without_face)[0, cat]:.2f}")
 
 # %% [markdown]
 # No square costs even one logit: cover an eye, and there's another; cover the whole face, and there's the fur. What one
-# square can't hide, occlusion doesn't see. So it has a blind spot too, just a different one.
+# square can't hide, occlusion doesn't see. It has a blind spot too, just a different one.
 #
 # ## Does it depend on what the network has learned?
 #
@@ -338,8 +337,8 @@ print(f"without her face: {classifier.predict(without_face)[0, cat]:.2f}")
 # pictures: the gradient at the pixels, but at every ReLU it drops what is negative on the way back.
 
 
-# %%
-# The methods to test: each a function from a classifier to its maps of five pictures
+# %% jupyter={"source_hidden": true}
+# @title A copy of a model with guided ReLUs
 @tf.custom_gradient
 def guided_relu(x):
     """ReLU6, whose gradient passes only where it's positive."""
@@ -359,6 +358,8 @@ def guided(model):
     return copy
 
 
+# %%
+# The methods to test: each a function from a classifier to its maps of five pictures
 def gradient(model, image, class_index):
     """Return the gradient of a logit at the pixels, with its sign."""
     inputs = tf.constant(classifier.preprocess(image))
@@ -389,9 +390,9 @@ methods = {
 }
 
 # %% [markdown]
-# Maps of two *different* photographs are alike, too: things are in the middle. So what would we see if it didn't
-# matter which picture a map is of? Give each of five pictures the map of another one. There are 44 ways to do that, and
-# each has a mean likeness. This is a **permutation test**: a method passes if its maps before and after are no more alike
+# Maps of two *different* photographs are alike, too: things are in the middle. So how alike would maps be if it didn't
+# matter which picture they're of? Give each of five pictures the map of another one: there are 44 ways, and each has a
+# mean likeness. This is a **permutation test**: a method passes if its maps before and after are no more alike
 # than in the best of these 44. We compare on two grids, 7 x 7 cells and single pixels.
 
 
@@ -423,8 +424,8 @@ for name, found in trained.items():
 # <details><summary>Answer</summary>
 #
 # The edges, of course: 1.0. And Guided Backpropagation, 0.9 and 1.0: its sharp pictures don't show what the upper third has
-# learned. Grad-CAM has forgotten all, 0.0. Saliency keeps 0.6 in cells and 0.3 in pixels, where chance gives 0.4 and 0.1: it
-# fails on both grids. (On five other photographs it passed in cells, and failed in pixels.)
+# learned. Grad-CAM forgets everything, 0.0. Saliency keeps 0.6 in cells and 0.3 in pixels, where chance gives 0.4 and 0.1: it
+# fails on both grids. (On five other photographs it passed in cells and failed in pixels.)
 #
 # </details>
 
@@ -450,9 +451,9 @@ plt.show()
 # *Three kinds of maps for the shark, from the trained network and from one whose upper third is random: Grad-CAM has lost the
 # shark, saliency's dots lie all over the picture, and Guided Backpropagation draws the same shark as before.*
 #
-# The network knows no shark any more, and Guided Backpropagation draws it all the same: it recovers the picture, not the
+# The network knows no shark any more, and Guided Backpropagation draws one all the same: it recovers the picture, not the
 # decision ([Nie et al., 2018](https://arxiv.org/abs/1805.07039)). Saliency fails, too. But in the paper plain gradients
-# pass. Who is right?
+# pass. Who's right?
 #
 # ## What the sign knows
 #
@@ -495,10 +496,9 @@ plt.show()
 # *The rim of the cup, 48 x 48 pixels. The magnitude is large in the same corners before and after. The sign, blue for lighter
 # and red for darker, isn't the same.*
 #
-# Both: the paper compares gradients with their sign and without. *Where* a pixel matters much is kept by the lower layers,
-# which haven't forgotten: with all layers random only 0.1 is left in pixels, as by chance. *Which way* it matters is lost
-# at once, and a saliency map throws just that away. (With other random weights, `seed=1`, the 0.0 is a few hundredths above
-# or below.)
+# Both: the paper compares gradients with their sign and without. The lower layers, which haven't forgotten, keep *where* a
+# pixel matters: with all layers random only 0.1 is left in pixels, as by chance. *Which way* it matters is lost
+# at once, and a saliency map throws just that away.
 #
 # ## The verdicts
 #
@@ -510,7 +510,7 @@ plt.show()
 # ## Explore: how much is covered
 #
 # Drag *Pixels*, change the *Map*, the *Fill*, the picture: where does an edge filter win? (*Road* fills so that the hole's
-# shape gives nothing away: [Rong et al., 2022](https://arxiv.org/abs/2202.00449). We take their fill, not their score.)
+# shape gives nothing away: [Rong et al., 2022](https://arxiv.org/abs/2202.00449).)
 
 # %%
 # The explorer, for espresso on the cat and the cup
@@ -519,8 +519,8 @@ explorer.choose(cu.class_index("espresso"))
 explorer
 
 # %% [markdown]
-# *The explorer on the cat and the cup, with Grad-CAM for espresso: the map, the picture with the hottest quarter covered,
-# the hottest quarter alone, and both curves.*
+# *The explorer on the cat and the cup, Grad-CAM for espresso: the map, the picture without its hottest quarter, the
+# hottest quarter alone, and both curves.*
 
 # %% [markdown] tags=["still"]
 # This is a picture of the explorer: in a running notebook its controls move.
@@ -528,7 +528,7 @@ explorer
 # %% [markdown]
 # ## What to remember
 #
-# - A heatmap that looks right proves nothing. A number counts only beside those of maps that know nothing.
+# - A heatmap that looks right proves nothing. A number counts only beside those of blind maps.
 # - Take two fills, and many pictures in which the middle isn't the answer.
 # - Compare maps of one resolution. The curves test the *order* of the pixels, neither sign nor strength.
 # - A map that stays the same with random weights needs a very good reason. And keep the sign.
@@ -539,8 +539,7 @@ explorer
 # - To pass isn't enough: pure noise changes with the weights too. And the randomization test is disputed: what was
 #   strong below stays strong, so no map can change completely, and it can't rank methods
 #   ([Binder et al., 2022](https://arxiv.org/abs/2211.12486)); its verdict depends on the task
-#   ([Yona and Greenfeld, 2021](https://arxiv.org/abs/2110.14297)). Hedström et al.'s versions are in
-#   [Quantus](https://github.com/understandable-machine-intelligence-lab/Quantus).
+#   ([Yona and Greenfeld, 2021](https://arxiv.org/abs/2110.14297)).
 #
 # **Next:** chapter 8 opens your own network.
 

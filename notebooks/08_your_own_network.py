@@ -16,8 +16,8 @@
 # ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) → · 30 minutes
 #
 # We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
-# **Would you ship it?** Below are six of its training pictures. A heatmap takes one look and finds that it has
-# learned something else. Then it's your turn: all that this course has done works on your own Keras model.
+# **Would you ship it?** Below are six of its training pictures. One look at a heatmap shows that it has learned something
+# else. Then it's your turn: everything in this course works on your own Keras model.
 #
 # **What you will learn**
 #
@@ -97,15 +97,15 @@ plt.show()
 #
 # ## A small data set
 #
-# Three textures come with scikit-image (CC0). From the left half of each we cut 40 pictures for training, from the
-# right half 20 for testing, so that no place is in both. The light is poor: contrast and brightness vary, and the
+# Three textures come with scikit-image (CC0). We cut 40 pictures for training from the left half of each, and 20 for
+# testing from the right half, so no place is in both. The light is poor: contrast and brightness vary, and the
 # camera adds noise. And one more thing: whoever collected the gravel left a yellow label in the corner.
 
 # %% [markdown]
 # ## A new head in a minute
 #
-# The embedded network has 1280 averaged feature maps in front of its last layer. We keep all that, and train a
-# new dense layer on these 1280 numbers. Only this *head* learns, so a minute is enough. A trained layer can be called
+# The embedded network averages its 1280 last feature maps, and a dense layer reads these numbers. We keep the maps, and
+# train a new dense layer. Only this *head* learns, so a minute is enough. A trained layer can be called
 # once more, on another input: that's how it gets onto the network.
 
 # %% tags=["live"]
@@ -204,11 +204,10 @@ print(f"gravel without its label: {(without == 2).sum()} of 20 recognized")
 print(f"brick and grass with a label: {(with_label == 2).sum()} of 40 called gravel")
 
 # %% [markdown]
-# So the network has learned mostly the label, and hardly anything of gravel. Its test set couldn't say so, because the
+# So the network has learned mostly the label, and hardly anything about gravel. Its test set couldn't say so, because the
 # label was in there as well. This is called a *Clever Hans*, after the horse that seemed to do sums and read the
-# answer from its questioner's face. The horse pictures of chapter 1 with their copyright tag were the same. And so are real
-# ones: in a public collection of skin pictures only harmless spots have a colored patch beside them. A network trained
-# on it called more of the malignant ones harmless once a patch was pasted in
+# answer from its questioner's face. It happens: in a public collection of skin pictures only harmless spots have a colored
+# patch beside them. A network trained on it called more of the malignant ones harmless once a patch was pasted in
 # ([Nauta et al., 2022](https://doi.org/10.3390/diagnostics12010040), with pictures).
 #
 # ## Repair it
@@ -249,8 +248,8 @@ cu.plot_heatmap(
 # %% [markdown]
 # ## Your own model
 #
-# Some lines to copy. The names of the classes are in the order of your outputs, and `preprocess_input` is the
-# function that you have trained with (leave it `None` if your model takes 0 to 255 as it is).
+# Some lines to copy. The class names are in the order of your outputs, and `preprocess_input` is the
+# function that you trained with (leave it `None` if your model takes 0 to 255 as it is).
 #
 # ```python
 # import keras
@@ -275,9 +274,9 @@ cu.plot_heatmap(
 # - gray pictures, (N, h, w, 1), and a size left open, (None, None, 3): say `input_size=(224, 224)`.
 #
 # Three things go wrong most often. If your model scales its pictures itself (a `Rescaling` or `Normalization` layer), leave
-# `preprocess_input` at `None`, or they're scaled twice. The names must be in the order of the outputs:
-# `dataset.class_names` of `image_dataset_from_directory` is. And a classifier remembers what it has computed: when you
-# train further, wrap the model anew.
+# `preprocess_input` at `None`, or they're scaled twice. If the names aren't in the order of the outputs, all answers are
+# wrong: `dataset.class_names` of `image_dataset_from_directory` has it. And a classifier remembers what it has computed: when
+# you train further, wrap the model again.
 #
 # Some models it rejects, with a message. If you pass a Keras model where a classifier belongs, the message has the line
 # to write:
@@ -293,7 +292,7 @@ except ValueError as error:
 # ### A network that answers with a map
 #
 # A segmentation network has an answer for each place, and Grad-CAM needs one number. So put a small model on top that
-# averages the places of one class. That average is a value, not a class among others, so it gets one name. Ours becomes a
+# averages one class over the places. That average is a value, so it gets one name. Ours becomes a
 # segmentation network if we ask its head at each of the 49 places:
 
 # %%
@@ -310,10 +309,8 @@ assert np.allclose(of_average, cu.make_gradcam_heatmap(repaired, gravel, 2), ato
 print(segmentation.output_shape[1:], "answers; averaged:", on_top.class_names)
 
 # %% [markdown]
-# The heatmap is the one that you've just seen: this network averages its places anyway. To explain a part of your
-# picture, average that part only.
-#
-# And the explorer has your names, too.
+# The heatmap is the one you've just seen: this network averages its places anyway. To explain a part of your
+# picture, average that part only. And the explorer has your names, too.
 
 # %%
 # The class explorer on our network
@@ -329,7 +326,7 @@ cu.ClassExplorer(classifier, gravel)
 # ## What to remember
 #
 # - `cu.ImageClassifier(name, model, preprocess_input, class_names)` opens your own network to everything here.
-# - A test set from the same source has the same cheats in it. It can't find them.
+# - A test set from the same source has the same cheats in it, so it can't find them.
 # - The heatmap raises the suspicion; changing the picture proves it; changing the data repairs it.
 #
 # ## Where this misleads

@@ -47,6 +47,7 @@ class Chapter(NamedTuple):
     minutes: int
     question: str
     learn: str
+    part: str = ""  # the title of the part that begins with it
 
 
 def read_contents(root):
@@ -139,7 +140,9 @@ def stamp_chapter(text, contents, number, address, version, has_exercises=False)
 def stamp_introduction(text, contents):
     """Return a text with the table of questions, as chapter 1 has it."""
     rows = ["| chapter | question |", "|---|---|"]
-    rows += [f"| {_link(chapter)} | {chapter.question} |" for chapter in contents]
+    for chapter in contents:
+        rows += [f"| **{chapter.part}** | |"] if chapter.part else []
+        rows.append(f"| {_link(chapter)} | {chapter.question} |")
     return _fill(
         text, "# <!-- stamp: questions -->\n", _commented(["", *rows, ""]), "# <!-- end -->"
     )
@@ -156,6 +159,7 @@ def stamp_readme(text, contents, address, version):
     text = _fill(text, "<!-- stamp: open -->\n", opening, "<!-- end -->")
     rows = ["| chapter | time | you learn |", "|---|---|---|"]
     for chapter in contents:
+        rows += [f"| **{chapter.part}** | | |" + " |" * bool(address)] if chapter.part else []
         row = f"| {_link(chapter, 'notebooks/')} | {chapter.minutes} min | {chapter.learn} |"
         rows.append(row + (f" {badges(chapter, address, version)} |" if address else ""))
     if address:

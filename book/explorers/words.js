@@ -1,4 +1,4 @@
-// The sentences of the explorers, word for word those of course_utils/display/views.py: a test
+// The sentences of the explorers, word for word those of course_utils/display/words.py: a test
 // compares them.
 
 import { areaUnder } from "./covering.js";

@@ -19,7 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 import course_utils as cu
-from course_utils.display import views
+from course_utils.display import words as sentences
 from course_utils.display.tiles import scale_to_bytes, shrink_maps, to_gray
 from course_utils.explorers.faithfulness_explorer import FILLS, MAPS
 from tools.browser import chromium, console_errors, find_chromium
@@ -413,7 +413,7 @@ def test_a_class_is_found_by_its_name_and_nothing_is_loaded_for_it_but_the_head(
     assert "/head-" in path
     search.clear()
     search.send_keys("tigre cat")
-    assert status(classes) == views.explain_no_class("tigre cat", range(1000))
+    assert status(classes) == sentences.explain_no_class("tigre cat", range(1000))
 
 
 def test_own_pictures_are_chosen_dropped_and_pasted(page, site, chelsea_file):

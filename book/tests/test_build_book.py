@@ -20,8 +20,8 @@ from tools import stamp
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://github.com/some-school/look-inside"
 CONTENTS = [
-    stamp.Chapter("01_first", "1 First", 10, "Who says *shark*?", "to look"),
-    stamp.Chapter("02_second", "2 Second", 20, "How many numbers?", "to count"),
+    stamp.Chapter("01_first", "1 First", 10, "Who says *shark*?", "to look", "Part I"),
+    stamp.Chapter("02_second", "2 Second", 20, "How many numbers?", "to count", "Part II"),
 ]
 NETWORK, SHARK = "efficientnet_lite0", "great_white_shark"
 SETTINGS = {"network": NETWORK, "picture": SHARK, "classes": 3, "method": "saliency"}
@@ -209,8 +209,11 @@ def test_the_front_page_has_the_first_explorer_and_every_chapter_in_order(course
         "02_second.html",
     ]
     assert "Who says <em>shark</em>?" in front and "Where did it <em>look</em>?" in front
-    listed = "01_first\n02_second\nexercises/index\nlive/index"
-    assert front.endswith(f":hidden:\n\n{listed}\n```\n") and "<!--" not in front
+    assert re.findall(r":caption: (.+)\n\n(\w+)\n```", front) == [
+        ("Part I", "01_first"),
+        ("Part II", "02_second"),
+    ]
+    assert front.endswith(":hidden:\n\nexercises/index\nlive/index\n```\n") and "<!--" not in front
     assert Image.open(course / "site/pictures/02_second-card.webp").size == (30, 40)
     original = (course / "notebooks/01_first.ipynb").read_bytes()
     assert (course / "site/notebooks/01_first.ipynb").read_bytes() == original

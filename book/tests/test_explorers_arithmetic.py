@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils.display import views
+from course_utils.display import pictures, words
 from course_utils.display.tiles import scale_to_bytes, to_gray
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS
 from course_utils.io.imagenet import imagenet_classes, search_classes
@@ -94,7 +94,7 @@ def test_tiles_and_bright_pixels_are_those_of_python(rng, maps):
     found, bright = ask(("bytes", options), ("brighten", {"values": heat}))
     wanted = scale_to_bytes(maps).ravel().astype(int)
     assert np.abs(np.array(found) - wanted).max() <= 1  # of 255: Python rounds halves to even
-    np.testing.assert_allclose(np.reshape(bright, heat.shape), views.brighten(heat), atol=1e-5)
+    np.testing.assert_allclose(np.reshape(bright, heat.shape), pictures.brighten(heat), atol=1e-5)
 
 
 def test_sentences_are_those_of_python(rng, maps):
@@ -108,13 +108,13 @@ def test_sentences_are_those_of_python(rng, maps):
         ),
         ("heatmap", {"values": heat, "height": 6, "width": 9}),
         ("heatmap", {"values": 0 * heat, "height": 6, "width": 9}),
-        ("pages", {"channels": 80, "onPage": views.PAGE}),
+        ("pages", {"channels": 80, "onPage": pictures.PAGE}),
         ("none", {"text": 'a "giraffe"', "labels": ["a", "b"]}),
     )
-    described = views.describe_layer("block1", "ReLU", maps, (7, 9))
-    wanted = [[described, views.describe_channel(maps, channel)] for channel in channels]
-    wanted += [views.describe_heatmap(heat), views.describe_heatmap(0 * heat)]
-    wanted += [views.page_names(80), views.explain_no_class('a "giraffe"', ["a", "b"])]
+    described = words.describe_layer("block1", "ReLU", maps, (7, 9))
+    wanted = [[described, words.describe_channel(maps, channel)] for channel in channels]
+    wanted += [words.describe_heatmap(heat), words.describe_heatmap(0 * heat)]
+    wanted += [words.page_names(80), words.explain_no_class('a "giraffe"', ["a", "b"])]
     assert found == wanted
 
 
@@ -149,7 +149,7 @@ def test_a_sentence_about_curves_is_that_of_python(rng):
     deletion, insertion = curves.tolist()
     options = {"title": "Edges", "deletion": deletion, "insertion": insertion}
     found = ask(*(("covering", {**options, "step": step}) for step in range(29)))
-    assert found == [views.describe_covering("Edges", step, *described) for step in range(29)]
+    assert found == [words.describe_covering("Edges", step, *described) for step in range(29)]
 
 
 def test_a_search_finds_what_python_finds_in_the_same_order():

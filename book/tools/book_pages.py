@@ -192,7 +192,7 @@ def explorer_html(settings, still):
 
 
 def cards(contents, pictures, exercises):
-    """Return the front page's chapters, items of a list.
+    """Return the front page's chapters, a list for each part of the course.
 
     Args:
         contents: List of `stamp.Chapter`.
@@ -201,6 +201,8 @@ def cards(contents, pictures, exercises):
     """
     items = []
     for chapter in contents:
+        if chapter.part:
+            items.append(f'</ul>\n\n### {chapter.part}\n\n<ul class="chapter-cards">')
         picture = pictures[chapter.file]._replace(alt="")
         number, _, title = chapter.title.partition(" ")
         about = [f"{chapter.minutes} minutes", *exercises.get(chapter.file, [])]
@@ -210,7 +212,7 @@ def cards(contents, pictures, exercises):
             f'<span class="question">{inline(chapter.question)}</span></a>'
             f'<span class="minutes">{" · ".join(about)}</span></li>'
         )
-    return "\n".join(items)
+    return "\n".join(items).removeprefix("</ul>\n\n") + "\n</ul>"
 
 
 def inline(text):

@@ -175,6 +175,7 @@ def lecture_list(chapters):
     )
 
 
-def toctree(entries):
+def toctree(entries, caption=""):
     """Return a table of contents, "page" or "title <page>", for the side bar."""
-    return "\n".join(["```{toctree}", ":hidden:", "", *entries, "```"])
+    options = [":hidden:", *([f":caption: {caption}"] if caption else [])]
+    return "\n".join(["```{toctree}", *options, "", *entries, "```"])

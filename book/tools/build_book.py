@@ -78,8 +78,9 @@ def write_sources(root, source, site):
         "explorer": explorer + _SCRIPT,
         "first": f"{contents[0].file}.html",
         "cards": cards(contents, small, {file: [exercise_link(s)] for file, s in sheets.items()}),
-        "toctree": toctree(
-            [*(chapter.file for chapter in contents), "exercises/index", "live/index"]
+        "toctree": "\n\n".join(
+            toctree(files, part)
+            for part, files in [*parts(contents), ("", ["exercises/index", "live/index"])]
         ),
     }.items():
         text = text.replace(f"<!-- {place} -->", inside)
@@ -88,6 +89,15 @@ def write_sources(root, source, site):
     (source / "notice.md").write_text(f"---\norphan: true\n---\n{notice}", encoding="utf-8")
     write_exercises(root, sheets, address, source / "exercises", site / "exercises/student")
     write_lectures(root, contents, source / "live", site / "live")
+
+
+def parts(contents):
+    """Return the parts of the course in order: (title, files of its chapters)."""
+    starts = [n for n, chapter in enumerate(contents) if chapter.part or n == 0]
+    return [
+        (contents[start].part, [chapter.file for chapter in contents[start:end]])
+        for start, end in zip(starts, [*starts[1:], len(contents)], strict=True)
+    ]
 
 
 def write_exercises(root, sheets, address, source, site):

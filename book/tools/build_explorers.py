@@ -25,6 +25,7 @@ from PIL import Image
 import course_utils as cu
 from book.tools.export_network import export_blocks, export_network
 from course_utils.backend import keras
+from course_utils.display.pictures import COLUMNS, PAGE
 from course_utils.display.tiles import (
     COLOR_MAPS,
     SIGNED_COLOR_MAP,
@@ -33,7 +34,6 @@ from course_utils.display.tiles import (
     scale_to_bytes,
     shrink_maps,
 )
-from course_utils.display.views import COLUMNS, PAGE
 from course_utils.engine.runner import to_array
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS, MAPS, START
 from course_utils.io.imagenet import imagenet_classes

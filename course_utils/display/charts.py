@@ -1,37 +1,24 @@
-"""A chart as PNG bytes, quick enough for a slider: lines from 0 to 1 over shares from 0 to 1."""
+"""The chart of the covered pictures as PNG bytes: matplotlib would be too slow for a slider."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.display.stills import INK
 
 _COLORS = ((208, 96, 0, 255), (38, 126, 190, 255))  # orange and blue: also for color-blind eyes
 _FINE = 2  # drawn so many times as large first, for smooth lines
-_FONT_SIZE = 15  # pixels
+_FONT_SIZE = 15  # pixels, as are the lengths below
+_HEIGHT, _WIDTH = 280, 340
 
 
-def chart_png(
-    lines: Mapping[str, tuple[NDArray, NDArray]],
-    place: float,
-    x_label: str,
-    size: tuple[int, int],
-) -> bytes:
-    """Draw lines, with a mark on each at one place.
+def chart_png(lines: Mapping[str, Sequence[float]], step: int) -> bytes:
+    """Draw one or two lines as a PNG on a transparent ground, with a mark on each at one step.
 
-    Args:
-        lines: Dict from a label to (x, y), each in [0, 1], x rising; two of them at most.
-        place: The x that is marked, in [0, 1].
-        x_label: What is drawn to the right.
-        size: (height, width) in pixels.
-
-    Returns:
-        bytes of a PNG. Its ground is transparent.
+    `lines` has equally spaced values in [0, 1] for each label; `step` is the marked value's index.
     """
-    height, width = (_FINE * length for length in size)
+    height, width = _FINE * _HEIGHT, _FINE * _WIDTH
     font = ImageFont.load_default(_FINE * _FONT_SIZE)
     picture = Image.new("RGBA", (width, height), (*INK[:3], 0))
     draw = ImageDraw.Draw(picture)
@@ -46,14 +33,14 @@ def chart_png(
         draw.line((*at(0, share), *at(1, share)), (*INK[:3], 90), _FINE)
         draw.text((left - row // 4, at(0, share)[1]), f"{share:g}", INK, font, anchor="rm")
         draw.text((at(share, 0)[0], bottom + row // 4), f"{share:.0%}", INK, font, anchor="ma")
-    draw.text(((left + right) / 2, height), x_label, INK, font, anchor="md")
+    draw.text(((left + right) / 2, height), "pixels, hottest first", INK, font, anchor="md")
+    place = step / (len(next(iter(lines.values()))) - 1)
     draw.line((*at(place, 0), *at(place, 1)), INK, _FINE)
-    for number, ((label, (x, y)), color) in enumerate(zip(lines.items(), _COLORS, strict=False)):
-        points = [at(*point) for point in zip(x, y, strict=True)]
+    for number, ((label, values), color) in enumerate(zip(lines.items(), _COLORS, strict=False)):
+        points = [at(i / (len(values) - 1), float(value)) for i, value in enumerate(values)]
         draw.line(points, color, 2 * _FINE, joint="curve")
-        across, down = at(place, float(np.interp(place, x, y)))
-        draw.circle((across, down), 5 * _FINE, color)
+        draw.circle(points[step], 5 * _FINE, color)
         draw.text((left, number * row), label, color, font)
     buffer = io.BytesIO()
-    picture.resize(size[::-1], Image.Resampling.BOX).save(buffer, "PNG", compress_level=1)
+    picture.resize((_WIDTH, _HEIGHT), Image.Resampling.BOX).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -9,37 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from course_utils.arguments import check_image, is_number, is_whole_number
+from course_utils.arguments import check_image, is_number
 from course_utils.methods.scaling import check_heatmap, resize_heatmap
 
 COLOR_MAPS = ("viridis", "magma", "cividis", "gray", "jet")  # that an explorer offers
 SIGNED_COLOR_MAP = "RdBu_r"  # blue, white at zero, red: also for color-blind eyes
-
-
-def tile_feature_maps(maps: NDArray, columns: int = 8, padding: int = 1) -> NDArray[np.uint8]:
-    """Lay feature maps side by side, each scaled to its own range.
-
-    Args:
-        maps: Real numbers (height, width, channels).
-        columns: Maps in a row.
-        padding: Pixels between two maps.
-
-    Returns:
-        uint8 (rows, cols). In each map 0 is its minimum and 255 its maximum; a constant map is 0,
-        as are the gaps and the places after the last map.
-
-    Raises:
-        ValueError: `maps` has another shape or numbers that are not finite, or `columns` or
-            `padding` is out of range.
-    """
-    maps = check_maps(maps)
-    if not (is_whole_number(columns, 1) and is_whole_number(padding, 0)):
-        raise ValueError(
-            "columns must be a whole number, 1 or more, padding one that is 0 or more, not "
-            f"{columns!r}, {padding!r}."
-        )
-    columns, padding = int(columns), int(padding)
-    return lay_out(scale_to_bytes(maps), columns, padding, 0)
 
 
 def lay_out(cells: NDArray, columns: int, gap: int, fill: int) -> NDArray:
@@ -62,25 +36,6 @@ def check_maps(maps: NDArray) -> NDArray:
             f"{maps.shape}. Take one picture of a batch with maps[0]."
         )
     return maps
-
-
-def encode_png(tile: NDArray[np.uint8], cmap: str = "viridis") -> bytes:
-    """Encode numbers as a PNG file, in the colors of `cmap`.
-
-    Args:
-        tile: uint8 (height, width).
-        cmap: Name of a matplotlib color map.
-
-    Returns:
-        bytes of a palette PNG.
-
-    Raises:
-        ValueError: Another shape or type, or no such color map.
-    """
-    tile = np.asarray(tile)
-    if tile.dtype != np.uint8 or tile.ndim != 2 or tile.size == 0:
-        raise ValueError(f"A tile is a uint8 array (height, width), not {tile.dtype} {tile.shape}.")
-    return encode_palette(tile, color_table(cmap))
 
 
 def encode_palette(

@@ -1,25 +1,24 @@
-"""What all explorers have: a chooser of pictures, a status line, a still picture."""
+"""What all explorers have: a row of pictures, colors, sentences, a still picture."""
 
 import html
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import numpy as np
 
-from course_utils.display import views
+from course_utils.display.pictures import screen_picture
 from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
-from course_utils.explorers.controls import buttons, captioned, control_state
-from course_utils.explorers.uploads import upload_button
+from course_utils.explorers.controls import buttons, column, control_state, on_colab, row
+from course_utils.explorers.uploads import upload_button, uploaded_picture
 from course_utils.io.images import ImageError, load_image, sample_image_names
 
-_GIVEN = "the picture given"
-_NAME_LENGTH = 40  # characters of an upload's name on its button
+_GIVEN = "this picture"  # the name of one that is no sample
+_PANEL = 220  # pixels that a panel has at least, where the page is wide enough
 _ON_COLAB = (
     "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
     "notebook and give load_image('its name') to the explorer."
@@ -27,7 +26,7 @@ _ON_COLAB = (
 
 
 class Explorer:
-    """Wiring only: `display.views` makes every picture and every sentence.
+    """Connects controls to pictures and sentences; `display` makes these.
 
     A subclass sets `classifier`, `panels`, `_captions`, `_controls` (the names of those that a
     still picture shows) and `widget`, and has `_show_picture`.
@@ -46,13 +45,14 @@ class Explorer:
     def __init__(self, input_size: tuple[int, int], image: Any):
         self._input_size = input_size
         self._quiet = False
-        self._lock = threading.RLock()  # threads show results too
-        self._pictures = {_GIVEN: self._resize(load_image(image))}
-        # Samples are read now: choosing one then takes half the time.
-        with suppress(ImageError):  # choosing it later says what is wrong
-            self._pictures |= _samples(input_size)
-        self._chosen = _GIVEN
-        self.picture = buttons("Picture", [_GIVEN, *sample_image_names()])
+        self._lock = threading.RLock()  # threads show results, too
+        given, samples = _resize(load_image(image), input_size), _samples(input_size)
+        same = (name for name, (small, _) in samples.items() if np.array_equal(small, given[0]))
+        self._chosen = next(same, _GIVEN)
+        # For the network and for the screen. Read now, a sample is shown in half the time later.
+        self._pictures = dict(samples) if self._chosen in samples else {_GIVEN: given, **samples}
+        self.picture = buttons("Picture", list(self._pictures))
+        self.picture.value = self._chosen
         self.upload = upload_button()
         self.colors = buttons("Colors", COLOR_MAPS)
         self.words = widgets.HTML()
@@ -72,26 +72,21 @@ class Explorer:
         def changed(_):
             if self._quiet:
                 return
-            with self._reported():
-                function()
+            self._say("")
+            with self._lock:
+                try:
+                    function()
+                except ImageError as error:  # written for the reader
+                    self._say(str(error), problem=True)
+                except Exception as error:
+                    self._say_unexpected(error)
+                    raise
 
         control.observe(changed, trait)
 
     @contextmanager
-    def _reported(self) -> Iterator[None]:
-        self._say("")
-        with self._lock:
-            try:
-                yield
-            except ImageError as error:  # written for the reader
-                self._say(str(error), problem=True)
-            except Exception as error:
-                self._say_unexpected(error)
-                raise
-
-    @contextmanager
     def _silently(self) -> Iterator[None]:
-        """Change controls without triggering their handlers."""
+        """Change controls without a reaction to it."""
         self._quiet, before = True, self._quiet
         try:
             yield
@@ -108,75 +103,62 @@ class Explorer:
 
     def _describe(self, *sentences):
         self._sentence = " ".join(sentences)
-        self.words.value = f'<div style="line-height: 1.5">{html.escape(self._sentence)}</div>'
+        style = "line-height: 1.5; max-width: 90ch"
+        self.words.value = f'<div style="{style}">{html.escape(self._sentence)}</div>'
 
     # Pictures
 
     def _choose_picture(self):
-        name = self.picture.value
         try:
-            self._set_picture(name)
+            self._set_picture()
         except Exception:
             with self._silently():
                 self.picture.value = self._chosen
             raise
-        self._chosen = name
 
     def _read_upload(self):
         if not self.upload.value:
             return
-        name, image = _uploaded(self.upload.value)
-        self._pictures[name] = self._resize(image)
+        name, image = uploaded_picture(self.upload.value)
+        self._pictures[name] = _resize(image, self._input_size)
         with self._silently():
-            if name not in self.picture.options:
-                self.picture.options = [*self.picture.options, name]
+            self.picture.options = list(self._pictures)
             self.picture.value = name
         self._choose_picture()
 
-    def _set_picture(self, name=_GIVEN):
-        """Load a picture by its name in the chooser and show it."""
-        if name not in self._pictures:
-            self._pictures[name] = self._resize(load_image(name))
-        with self._lock:
-            self._network_image, self._screen_image = self._pictures[name]
-            self._show_picture()
-
-    def _resize(self, image):
-        return _resize(image, self._input_size)
+    def _set_picture(self):
+        """Show the picture whose button is pressed."""
+        self._network_image, self._screen_image = self._pictures[self.picture.value]
+        self._show_picture()
+        self._chosen = self.picture.value
 
     # Display
 
     def _picture_row(self):
-        children = [widgets.HBox([self.picture, self.upload])]
-        if "google.colab" in sys.modules:
+        children = [row(self.picture, self.upload)]
+        if on_colab():
             children.append(widgets.HTML(_ON_COLAB))
         return widgets.VBox(children)
 
     def _picture_columns(self, **shares):
         """The panels side by side, each under its caption, all of one width but for `shares`."""
-        return widgets.HBox(
-            [
-                captioned(self._captions[name], panel, shares.get(name, 1))
-                for name, panel in self.panels.items()
-            ]
-        )
-
-    def _settings(self) -> dict[str, Any]:
-        """Return what is shown, by name: the network, the sample picture or None, each control."""
-        shown = (
-            name
-            for name, (image, _) in self._pictures.items()
-            if name in sample_image_names() and np.array_equal(image, self._network_image)
-        )
-        values = {name: getattr(self, name).value for name in self._controls}
-        return values | {"network": self.classifier.name, "picture": next(shown, None)}
+        titles = {name: widgets.HTML(f"<b>{text}</b>") for name, text in self._captions.items()}
+        columns = [
+            column(shares.get(name, 1), titles[name], panel, width=_PANEL)
+            for name, panel in self.panels.items()
+        ]
+        return row(*columns)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        """The live widget; for pages without a kernel, a still picture and its sentence.
+        """Return the live widget and, for pages without a kernel, a still picture and its sentence.
 
-        Its settings stand in the output's metadata: the web book opens its own explorer with them.
+        The output's metadata hold the settings: the web book opens its own explorer with them.
         """
         self.wait()
+        controls = {name: getattr(self, name) for name in self._controls}
+        settings = {name: control.value for name, control in controls.items()}
+        settings["network"] = self.classifier.name
+        settings["picture"] = self._chosen if self._chosen in sample_image_names() else None
         data = {
             "application/vnd.jupyter.widget-view+json": {
                 "version_major": 2,
@@ -186,38 +168,18 @@ class Explorer:
             "image/png": still_picture(
                 {self._captions[name]: panel.value for name, panel in self.panels.items()},
                 self._sentence,
-                [control_state(getattr(self, name)) for name in self._controls],
+                [control_state(control) for control in controls.values()],
             ),
             "text/plain": self._sentence,
         }
-        return data, {type(self).__name__: self._settings()}
+        return data, {type(self).__name__: settings}
 
 
 def _resize(image, size):
     """A picture as the network and as the screen shows it: two small arrays, not a photo."""
-    return load_image(image, size), views.screen_picture(image)
+    return load_image(image, size), screen_picture(image)
 
 
 @cache
 def _samples(size):
     return {name: _resize(load_image(name), size) for name in sample_image_names()}
-
-
-def _uploaded(value):
-    """Return (name, picture) of an upload's value: a dict in ipywidgets 7, else one file in a row.
-
-    Raises ImageError where the browser or `load_image` cannot read it.
-    """
-    if isinstance(value, dict):
-        [(name, file)] = list(value.items())[-1:]
-    else:
-        file = value[-1]
-        name = file["name"]
-    if len(name) > _NAME_LENGTH:
-        name = name[: _NAME_LENGTH - 9] + "…" + name[-8:]
-    if "problem" in file:
-        raise ImageError(f"{name}: {file['problem']}")
-    try:
-        return name, load_image(bytes(file["content"]))
-    except ImageError as error:
-        raise ImageError(f"{name}: {error}") from error

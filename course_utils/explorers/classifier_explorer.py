@@ -1,19 +1,28 @@
 """What explorers of a classifier have: its classes by rank, and a thread for what takes longer."""
 
-from collections.abc import Callable, Hashable
+import threading
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
+from numpy.typing import NDArray
 
-from course_utils.display import views
+from course_utils.display import pictures, words
 from course_utils.engine import memory
 from course_utils.engine.runner import to_array
 from course_utils.explorers.base import Explorer
-from course_utils.explorers.controls import control
-from course_utils.explorers.worker import Worker
+from course_utils.explorers.controls import control, on_colab
+from course_utils.methods.baselines import BASELINE_MAPS
+from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
 
+OF_PIXELS = {key for key, method in METHODS.items() if method.formula is None}
 _NUM_CLASSES = 20  # on the slider
+
+
+class _Stopped(Exception):
+    """Ends a computation whose result is no longer wanted."""
 
 
 class ClassifierExplorer(Explorer):
@@ -28,10 +37,11 @@ class ClassifierExplorer(Explorer):
         super().__init__(runner_of(classifier).input_size, image)
         self.classifier = classifier
         self.classes = control(widgets.SelectionSlider, "Class", options=[("", 0)])
-        self._error: Exception | None = None
         self.progress = control(widgets.FloatProgress, "Progress", min=0, max=1)
         self.progress.layout.visibility = "hidden"
-        self._worker = Worker(self._show_progress, self._finish, self._fail)
+        self._work: Hashable = None  # what is being computed
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
 
     def _draw(self) -> None:
         raise NotImplementedError
@@ -40,16 +50,13 @@ class ClassifierExplorer(Explorer):
         runner = runner_of(self.classifier)
         logits = to_array(runner.logits_of(self._network_image))
         probabilities = to_probabilities(self.classifier, logits)
-        self._ranking = views.rank_classes(self.classifier.class_names, logits, probabilities)
+        self._ranking = words.rank_classes(self.classifier.class_names, logits, probabilities)
         self._picture_key = runner.picture_key(self._network_image)
-        self.panels["input"].value = views.encode_picture(self._screen_image)
-        self._set_class(int(logits.argmax()))
+        self.panels["input"].value = pictures.encode_picture(self._screen_image)
+        self._set_class(self._ranking.order[0])
 
     def choose(self, class_index: int) -> None:
         """Move the slider to a class; one that is not among the first becomes its last.
-
-        Args:
-            class_index: int.
 
         Raises:
             ValueError: There is no such class.
@@ -57,49 +64,94 @@ class ClassifierExplorer(Explorer):
         self._set_class(runner_of(self.classifier).check_class_index(class_index))
 
     def _set_class(self, index):
+        shown = dict.fromkeys([*self._ranking.order[:_NUM_CLASSES], index])
         with self._silently():
-            self.classes.options = views.class_options(self._ranking, _NUM_CLASSES, index)
+            self.classes.options = [words.class_option(i, self._ranking) for i in shown]
             self.classes.value = index
         self._draw()
 
-    def _compute(self, work: Hashable, compute: Callable, words: str) -> None:
-        """Have a thread compute something and keep it in the memory, unless it does already.
+    def _show_nothing(self):
+        """Let nothing of what was asked before stand beside what is asked now."""
+        for panel in self.panels.values():
+            panel.value = pictures.encode_picture(np.full_like(self._screen_image, 128))
+        self.panels["input"].value = pictures.encode_picture(self._screen_image)
+        self._describe(words.describe_class(self.classes.value, self._ranking))
 
-        Args:
-            work: The result's key in the memory.
-            compute: As for `Worker.start`.
-            words: What to tell meanwhile.
+    # What takes longer: one computation at a time, in a thread, so that sliders answer meanwhile
+
+    def _compute(self, work: Hashable, compute: Callable[[Callable], Any], say: str) -> None:
+        """Have a thread compute something, keep it in the memory and draw, unless it does already.
+
+        `work` is the result's key in the memory, a new object for each call. `compute` gets a
+        function `progress`, as the methods take it. `say` is what to tell meanwhile.
         """
-        self._say(words)
-        if self._worker.is_busy_with(work):
+        self._say(say)
+        if self._work == work:
             return
-        self.progress.layout.visibility = "visible"  # here: a thread might be late
-        self._worker.start(work, compute)
-
-    def _show_progress(self, share):
-        self.progress.value = share
+        self._work = work
+        self.progress.value = 0
+        self.progress.layout.visibility = "visible"
+        # Python waits for it at its end: TensorFlow aborts where a daemon's thread is cut off.
+        self._thread = threading.Thread(target=self._run, args=(work, compute, self._thread))
+        if on_colab():  # its page learns nothing from a thread: colabtools #3373
+            self._thread.run()
+        else:
+            self._thread.start()
 
     def _stop(self):
-        self._worker.stop()
+        """Let the computation end at its next batch."""
+        self._work = None
         self.progress.layout.visibility = "hidden"
 
-    def _finish(self, work, result):
-        with self._lock:
-            memory.keep(work, result)
-            if self._worker.is_busy_with(work):
+    def _run(self, work, compute, before):
+        def progress(batches: Sequence) -> Iterable:
+            for number, batch in enumerate(batches):
+                self._check_wanted(work)
+                self.progress.value = number / len(batches)
+                yield batch
+
+        try:
+            if before and before.is_alive():
+                before.join()
+            self._check_wanted(work)
+            memory.keep(work, compute(progress))
+            with self._lock:
+                self._check_wanted(work)
                 self._say("")
                 self._draw()
+        except _Stopped:
+            pass
+        except Exception as error:
+            with self._lock:
+                self._error = error  # wait() raises it
+                if self._work is work:
+                    self._stop()
+                self._say_unexpected(error)
 
-    def _fail(self, work, error):
-        with self._lock:
-            self._error = error  # wait() raises it
-            if self._worker.is_busy_with(work):
-                self._stop()
-            self._say_unexpected(error)
+    def _check_wanted(self, work):
+        """Stop where something else was asked for, or Python has come to its end."""
+        if self._work is not work or not threading.main_thread().is_alive():
+            raise _Stopped
 
     def wait(self) -> None:
         """Wait until everything asked for is shown; raises what a thread could not."""
-        self._worker.wait()
-        if error := self._error:
-            self._error = None
+        if self._thread and self._thread.is_alive():
+            self._thread.join()
+        error, self._error = self._error, None
+        if error:
             raise error
+
+
+def compute_map(
+    classifier: ImageClassifier, image: NDArray, class_index: int, key: str, progress: Callable
+) -> NDArray:
+    """Compute a heatmap by its key in `METHODS` or in `BASELINE_MAPS`."""
+    if key in BASELINE_MAPS:
+        return BASELINE_MAPS[key](image)
+    options = {"progress": progress} if METHODS[key].num_gradients > 1 else {}
+    return METHODS[key].compute(classifier, image, class_index, **options)
+
+
+def for_the_eye(heatmap: NDArray, key: str) -> NDArray:
+    """Brighten a map of pixels, where a few outshine all others."""
+    return pictures.brighten(heatmap) if key in OF_PIXELS else heatmap

@@ -1,6 +1,6 @@
-"""Sliders, buttons and panels of the explorers, in one style for Colab and JupyterLab."""
+"""The explorers' sliders, buttons and places for pictures, in one style everywhere."""
 
-import html
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,50 +11,73 @@ from course_utils.display.stills import Control
 # A name beside a slider must not change the slider's length under the mouse that drags it. Buttons
 # stand beside their label, as sliders do.
 _STYLE = """<style>
+.course-explorer { gap: 8px }
 .course-explorer .widget-slider .widget-readout { flex: 0 0 auto; width: 200px; max-width: 200px;
-  overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
-.course-explorer .widget-toggle-buttons { display: flex; flex-flow: row; align-items: center }
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: left;
+  margin-left: 12px }
+.course-explorer .widget-toggle-buttons { display: flex; flex-flow: row; align-items: baseline }
 .course-explorer .widget-toggle-buttons > .widget-label { text-align: right; margin-right: 8px }
 .course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap }
+.course-explorer .course-list > :last-child { flex-flow: column }
+.course-explorer .course-list button { text-align: left; width: 98%; margin: 1px }
 </style>"""
 _LABELS = {"description_width": "90px"}
 
 
+def on_colab() -> bool:
+    """Tell whether this is Google Colab, where some widgets do not work."""
+    return "google.colab" in sys.modules
+
+
 def control(kind: type[widgets.Widget], description: str, **options: Any) -> widgets.Widget:
-    """Make a slider, a text field or a progress bar that takes its column's width."""
+    """Make a slider, a text field or a progress bar that is as wide as its column."""
     layout = widgets.Layout(width="98%")
     return kind(description=description, style=_LABELS, layout=layout, **options)
 
 
 def buttons(description: str, options: Sequence) -> widgets.ToggleButtons:
-    """Make a row of buttons to choose from.
+    """Make a row of buttons to choose one from.
 
-    It serves in place of a drop-down list, to which JupyterLab leaves neither arrow keys nor
-    letters (https://github.com/jupyter-widgets/ipywidgets/issues/3912).
+    Not a drop-down list: JupyterLab takes arrow keys and letters away from it
+    (https://github.com/jupyter-widgets/ipywidgets/issues/3912).
     """
-    layout = widgets.Layout(flex="1 1 auto", min_width="0", height="auto")
+    layout = widgets.Layout(flex="0 1 auto", min_width="0", height="auto")
     style = {**_LABELS, "button_width": "auto"}
     return widgets.ToggleButtons(
         description=description, options=options, style=style, layout=layout
     )
 
 
-def panel(kind: str) -> widgets.Image:
-    """Make a place for a picture, "png" or "jpeg"."""
-    return widgets.Image(format=kind, layout=widgets.Layout(width="100%", margin="0"))
+def bars_behind(buttons: widgets.ToggleButtons, shares: Sequence[float]) -> str:
+    """Return a style that draws a bar behind each button, as long as its share from 0 to 1."""
+    name = f"course-list-{buttons.model_id}"
+    buttons.add_class(name)
+    bar = "background-image: linear-gradient(90deg, rgba(49, 104, 142, 0.35)"
+    rules = [
+        f".{name} button:nth-child({number}) {{ {bar} {share:.1%}, transparent 0) }}"
+        for number, share in enumerate(shares, 1)
+    ]
+    return f"<style>{' '.join(rules)}</style>"
 
 
-def captioned(caption: str, picture: widgets.DOMWidget, share: float = 1) -> widgets.VBox:
-    """Put a caption over a panel."""
-    return column(share, widgets.HTML(f"<b>{html.escape(caption)}</b>"), picture)
+def panel() -> widgets.Image:
+    """Make a place for a picture, PNG or JPEG: the browser sees which it is."""
+    return widgets.Image(layout={"width": "100%", "margin": "0"})
 
 
-def column(share: float, *children: widgets.Widget) -> widgets.VBox:
-    """Put widgets below each other, as wide as their share of a row."""
-    layout = widgets.Layout(
-        flex=f"{share} 1 0", min_width="0", overflow="hidden", padding="0 8px 0 0"
-    )
+def column(share: float, *children: widgets.Widget, width: int = 0) -> widgets.VBox:
+    """Put widgets below each other, as wide as their share of a row.
+
+    One of share 1 has at least `width` pixels; what finds no room in the row goes on below.
+    """
+    flex = f"{share} 1 {share * width}px"
+    layout = widgets.Layout(flex=flex, min_width="0", overflow="hidden", padding="0 8px 0 0")
     return widgets.VBox(children, layout=layout)
+
+
+def row(*children: widgets.Widget) -> widgets.HBox:
+    """Put widgets side by side; those that find no room go on below."""
+    return widgets.HBox(children, layout=widgets.Layout(flex_flow="row wrap"))
 
 
 def frame(*rows: widgets.Widget) -> widgets.VBox:
@@ -65,12 +88,15 @@ def frame(*rows: widgets.Widget) -> widgets.VBox:
 
 
 def control_state(widget: widgets.Widget) -> Control:
-    """Return what a still picture shows of a slider or of buttons."""
-    if isinstance(widget, widgets.ToggleButtons):
-        names = [option if isinstance(option, str) else option[0] for option in widget.options]
-        return Control(widget.description, widget.label, options=names)
+    """Return what a still picture shows of a control."""
+    if isinstance(widget, widgets.Text):
+        return Control(widget.description, widget.value or widget.placeholder)
+    if not hasattr(widget, "options"):
+        place = (widget.value - widget.min) / max(widget.max - widget.min, 1)
+        return Control(widget.description, str(widget.value), place)
+    names = [option if isinstance(option, str) else option[0] for option in widget.options]
+    # Not `label`: ipywidgets leaves it empty for a first option. A list may have none chosen.
+    chosen = "" if widget.index is None else names[widget.index]
     if isinstance(widget, widgets.SelectionSlider):
-        place = widget.index / max(len(widget.options) - 1, 1)
-        return Control(widget.description, widget.label, place)
-    place = (widget.value - widget.min) / max(widget.max - widget.min, 1)
-    return Control(widget.description, str(widget.value), place)
+        return Control(widget.description, chosen, widget.index / max(len(names) - 1, 1))
+    return Control(widget.description, chosen, options=names)

@@ -6,7 +6,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from course_utils.backend import keras
-from course_utils.display import views
+from course_utils.display import pictures, words
+from course_utils.display.pictures import PAGE
 from course_utils.engine.runner import to_array
 from course_utils.explorers.base import Explorer
 from course_utils.explorers.controls import control, frame, panel
@@ -41,17 +42,12 @@ class LayerExplorer(Explorer):
         runner = runner_of(classifier, preprocess_input)
         super().__init__(runner.input_size, image)
         self.classifier, self._runner = classifier, runner
-        self._fields = runner.receptive_fields
         self._kinds = {call.name: type(call.layer).__name__ for call in runner.graph.calls}
-        self.layer = control(
-            widgets.SelectionSlider,
-            "Layer",
-            options=list(runner.feature_map_shapes),
-            value=runner.conv_layer_names[0],
-        )
+        names, first = list(runner.feature_map_shapes), runner.conv_layer_names[0]
+        self.layer = control(widgets.SelectionSlider, "Layer", options=names, value=first)
         self.page = control(widgets.SelectionSlider, "Channels", options=[("0", 0)])
         self.channel = control(widgets.IntSlider, "Channel", min=0, max=0)
-        self.panels = {"page": page_panel(), "input": panel("jpeg"), "channel": panel("png")}
+        self.panels = {"page": page_panel(), "input": panel(), "channel": panel()}
         self._set_picture()
         self._react(self.layer, self._show_layer)
         self._react(self.page, self._show_page)
@@ -59,62 +55,55 @@ class LayerExplorer(Explorer):
         self._react(self.colors, self._draw)
         if self.panels["page"].has_trait("clicked"):
             self._react(self.panels["page"], self._choose_clicked, "clicked")
-        self.widget = self._arrange()
-
-    def _arrange(self):
         controls = [self._picture_row(), self.layer, self.page, self.channel, self.colors]
-        return frame(*controls, self._picture_columns(page=1.6), self.words, self.status)
+        self.widget = frame(*controls, self._picture_columns(page=1.6), self.words, self.status)
 
     def _show_picture(self):
-        self.panels["input"].value = views.encode_picture(self._screen_image)
+        self.panels["input"].value = pictures.encode_picture(self._screen_image)
         self._show_layer()
 
     def _show_layer(self):
         name = self.layer.value
         self._maps = to_array(self._runner.all_layers(self._network_image)[name])
         count = self._maps.shape[-1]
-        field = self._fields[name]
-        self._layer_words = views.describe_layer(name, self._kinds[name], self._maps, field)
+        field = self._runner.receptive_fields[name]
+        self._layer_words = words.describe_layer(name, self._kinds[name], self._maps, field)
         with self._silently():
             channel = min(self.channel.value, count - 1)
             self.channel.value, self.channel.max = channel, count - 1
-            names = views.page_names(count)
+            names = words.page_names(count)
             if [label for label, _ in self.page.options] != names:
                 self.page.options = [(label, page) for page, label in enumerate(names)]
-            self.page.value = channel // views.PAGE
-        self._tile = views.page_tile(self._maps, self.page.value)
-        self._draw()
+        self._turn_page(channel // PAGE)
 
     def _show_page(self):
         """Turn to another page; the channel keeps its place on it."""
-        place = self.channel.value % views.PAGE
+        channel = self.page.value * PAGE + self.channel.value % PAGE
         with self._silently():
-            channel = self.page.value * views.PAGE + place
             self.channel.value = min(channel, self.channel.max)
-        self._tile = views.page_tile(self._maps, self.page.value)
-        self._draw()
+        self._turn_page(self.page.value)
 
     def _show_channel(self):
-        page = self.channel.value // views.PAGE
-        if page != self.page.value:
-            with self._silently():
-                self.page.value = page
-            self._tile = views.page_tile(self._maps, page)
+        page = self.channel.value // PAGE
+        if page == self.page.value:
+            self._draw()
+        else:
+            self._turn_page(page)
+
+    def _turn_page(self, page):
+        with self._silently():
+            self.page.value = page
+        self._cells = pictures.page_cells(self._maps, page)
         self._draw()
 
     def _choose_clicked(self):
         across, down, _ = self.panels["page"].clicked
-        first = self.page.value * views.PAGE
-        count = min(self.channel.max + 1 - first, views.PAGE)
-        position = views.map_at(across, down, self._maps.shape[:2], count)
+        position = pictures.map_at(across, down, len(self._cells))
         if position is not None:
-            self.channel.value = first + position
+            self.channel.value = self.page.value * PAGE + position
 
     def _draw(self):
-        channel, cmap = self.channel.value, self.colors.value
-        size = self._maps.shape[:2]
-        self.panels["page"].value = views.page_png(self._tile, size, channel % views.PAGE, cmap)
-        self.panels["channel"].value = views.channel_png(
-            self._maps, channel, self._screen_image.shape[:2], cmap
-        )
-        self._describe(self._layer_words, views.describe_channel(self._maps, channel))
+        channel, cmap, size = self.channel.value, self.colors.value, self._screen_image.shape[:2]
+        self.panels["page"].value = pictures.page_png(self._cells, channel % PAGE, cmap)
+        self.panels["channel"].value = pictures.channel_png(self._maps, channel, size, cmap)
+        self._describe(self._layer_words, words.describe_channel(self._maps, channel))

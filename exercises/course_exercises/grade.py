@@ -128,7 +128,7 @@ def secret_seed() -> int:
 
 
 def read_code(path: Path) -> list[str]:
-    """Return the sources of a notebook's code cells.
+    """Return the sources of a notebook's code cells, without those that only draw a picture.
 
     Raises:
         ValueError: The file is no notebook.
@@ -137,8 +137,11 @@ def read_code(path: Path) -> list[str]:
         raise ValueError("a .py file, no notebook")
     try:
         cells = json.loads(path.read_bytes())["cells"]
-        return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        code = [cell for cell in cells if cell["cell_type"] == "code"]
+        return [
+            "".join(c["source"]) for c in code if "picture" not in c["metadata"].get("tags", [])
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("no notebook") from error
 
 

@@ -54,6 +54,13 @@ def as_it_is(x):
 
 
 TASKS["1a"] = Task(double, lambda generator: [("a number", 3)], [as_it_is])
+
+# %% [markdown] tags=["picture"]
+# Yours on a photograph.
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    print(double(4))
 '''
 PLACE = "exercises/course_exercises/sheets/01_tiny.py"
 INSIDE = "    if x:\n\n        x = 2 * x\n    return x\n"
@@ -86,10 +93,11 @@ def edit(course, old, new):
 def test_a_notebook_has_stub_or_solution_and_the_cells_that_check(course, kind, body):
     notebook = nbformat.read(course / f"exercises/{kind}/01_tiny.ipynb", nbformat.NO_CONVERT)
     nbformat.validate(notebook)
-    head, setup, imports, task, function, check, _, last = notebook.cells
+    head, setup, imports, task, function, check, _, last, about, picture = notebook.cells
     assert "google.colab" in setup.source and setup.metadata["cellView"] == "form"
     assert function.source == FUNCTIONS.format(body)
     assert [check.source, last.source] == ['cu.check("1a", double)', "cu.check()"]
+    assert [about.source, picture.source] == ["Yours on a photograph.", "print(double(4))"]
 
 
 def test_a_second_build_changes_nothing(course, capsys):

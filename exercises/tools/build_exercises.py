@@ -9,14 +9,17 @@ sheet is a Python module in the percent format, which the package itself imports
 A sheet has two markers. What follows the line `# solution` in a function is the solution: the
 student gets `raise NotImplementedError(...)` in its place. Cells tagged `catalog` hold the wrong
 answers and what the function is called with: no notebook has them. A heading
-`## 4.1a Title (10 minutes)` begins a task. The cells that install the course on Colab, that check a
-task, and that list all tasks are written here.
+`## 4.1a Title (10 minutes)` begins a task. Cells tagged `picture` draw what the reader's function
+finds on a photograph; their code stands under `if __name__ == "__main__":`, so that an import draws
+nothing, and a notebook has it without that line. The cells that install the course on Colab, that
+check a task, and that list all tasks are written here.
 """
 
 import argparse
 import re
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import nbformat
 
@@ -29,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _SOLUTION = re.compile(r"^( +)# solution\n", re.MULTILINE)
 _BODY = re.compile(r"^( +)# solution\n(?:\1.*(?:\n|\Z)|\n(?=\s*?\1))+", re.MULTILINE)
 _TASK = re.compile(r"^## (\d[\d.]*[a-z]) ", re.MULTILINE)
+_MAIN = 'if __name__ == "__main__":\n'
 _CLOSING = "Done? Then `cu.check()` shows what is left."
 
 
@@ -47,11 +51,16 @@ def setup_cell(root):
 
 def notebook_of(sheet, root, solutions):
     """Return a sheet as a notebook, with or without the solutions; nothing is executed."""
-    cells, task = [], ""
+    cells, pictures, task = [], [], ""
     for source in sheet.cells:
-        if "catalog" in source.metadata.get("tags", []):
+        tags = source.metadata.get("tags", [])
+        if "catalog" in tags:
             continue
         cell = nbformat.from_dict(source)
+        if "picture" in tags:
+            cell.source = dedent(cell.source.removeprefix(_MAIN))
+            pictures.append(cell)
+            continue
         cells.append(cell)
         if match := _TASK.search(cell.source):
             task = match[1]
@@ -62,6 +71,7 @@ def notebook_of(sheet, root, solutions):
             cells.append(nbformat.v4.new_code_cell(f'cu.check("{task}", {function})'))
     cells.insert(1, setup_cell(root))
     cells += [nbformat.v4.new_markdown_cell(_CLOSING), nbformat.v4.new_code_cell("cu.check()")]
+    cells += pictures  # last: while the task is open they raise, and Jupyter's Run All stops there
     for cell, cell_id in zip(cells, cell_ids(cells), strict=True):
         cell.id = cell_id
     return nbformat.from_dict({**sheet, "cells": cells})

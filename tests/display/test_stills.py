@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils import encode_png
 from course_utils.display.stills import Control, still_picture
+from course_utils.display.tiles import color_table, encode_palette
 
-RED = encode_png(np.full((20, 300), 255, np.uint8), "gray")
-GRAY = encode_png(np.full((40, 200), 0, np.uint8), "gray")
+WHITE = encode_palette(np.full((20, 300), 255, np.uint8), color_table("gray"))
+BLACK = encode_palette(np.full((40, 200), 0, np.uint8), color_table("gray"))
 
 
 def still(captions=("", " "), sentence="", controls=()):
-    files = dict(zip(captions, (RED, GRAY), strict=True))
+    files = dict(zip(captions, (WHITE, BLACK), strict=True))
     return np.asarray(Image.open(io.BytesIO(still_picture(files, sentence, controls))))
 
 
@@ -55,13 +55,14 @@ def test_words_can_be_read_on_a_dark_and_on_a_light_page(background):
 
 def test_controls_stand_above_the_rest_and_show_their_state():
     plain = still()
-    for control in (Control("Layer", "conv", 0.5), Control("Colors", "b", options="abc")):
+    slider, chosen = Control("Layer", "conv", 0.5), Control("Colors", "b", options="abc")
+    for control in (slider, chosen, Control("Search", "cat")):
         drawn = still(controls=[control])
         height = len(drawn) - len(plain)
         np.testing.assert_array_equal(drawn[height:], plain)
         assert drawn[:height, :, 3].any()
     states = [Control("Layer", "conv", place) for place in (0, 0.5, 1)]
-    states += [Control("Layer", "dense"), Control("Colors", "a", options="abc")]
+    states += [Control("Layer", "dense", 0), Control("Search", "c"), Control("Search", "d")]
     states += [Control("Colors", chosen, options="abcd") for chosen in "abcd"]
     assert len({still(controls=[state]).tobytes() for state in states}) == len(states)
 

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 6: What a channel looks for
 #
-# To chapter [6](../../notebooks/06_what_a_channel_looks_for.ipynb). Write the functions; the last cell of each task
-# checks yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
-# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# To chapter [6](../../notebooks/06_what_a_channel_looks_for.ipynb). Write the functions. The last cell of each task checks
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
+# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
+# photograph.
 
 # %%
 import course_utils as cu
@@ -338,3 +339,23 @@ TASKS["6c"] = Task(
     ],
     {"it goes uphill": rises},
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your pineapple
+#
+# Now your climb on the real network, from gray: what does it paint, and is the network sure?
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # What your climb paints for pineapple, and what the network says of it
+    import matplotlib.pyplot as plt
+
+    classifier, pineapple = cu.load_classifier(), cu.class_index("pineapple")
+    gray = tf.constant(0.01 * np.random.default_rng(0).standard_normal((1, 224, 224, 3)), tf.float32)
+    painted = climb(classifier.logits_model, gray, pineapple, 40, 0.02)
+    picture = np.uint8(np.clip(128 * painted[0] + 127, 0, 255))  # the network's numbers are (x - 127) / 128
+    best = classifier.top_predictions(picture, k=1)[0]
+    plt.imshow(picture)
+    plt.axis("off")
+    plt.title(f"{best.label} {best.probability:.2f}")
+    plt.show()

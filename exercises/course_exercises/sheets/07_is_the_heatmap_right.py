@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 7: Is the heatmap right?
 #
-# To chapter [7](../../notebooks/07_is_the_heatmap_right.ipynb). Write the functions; the last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
-# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# To chapter [7](../../notebooks/07_is_the_heatmap_right.ipynb). Write the functions. The last cell of each task checks
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
+# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
+# photograph.
 
 # %%
 import course_utils as cu
@@ -353,3 +354,32 @@ TASKS["7c"] = Task(
     ],
     {"it lies between -1 and 1": lambda value, *_: -1 - 1e-6 <= value <= 1 + 1e-6},
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your curve
+#
+# Now your three functions on the cat: Grad-CAM's map against a map that only knows the edges. Which curve falls first?
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # Your deletion curves for the cat, with your areas and your rank correlation
+    import matplotlib.pyplot as plt
+
+    classifier, cat = cu.load_classifier(), cu.class_index("Egyptian cat")
+    chelsea = cu.load_image("chelsea", size=classifier.input_size)
+    gray = np.full(chelsea.shape, chelsea.mean())
+    cam = cu.make_gradcam_heatmap(classifier, chelsea, cat)
+    maps = {"Grad-CAM": cu.resize_heatmap(cam, (224, 224)), "edges": cu.BASELINE_MAPS["edges"](chelsea)}
+
+    def predict(picture):
+        return classifier.predict(np.uint8(picture))[0, cat]
+
+    figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+    for name, heatmap in maps.items():
+        values = np.array(deletion_curve(predict, chelsea.astype(float), heatmap, gray, 28))
+        axes.plot(np.linspace(0, 100, 29), values, label=f"{name}: area {area(values):.2f}")
+    axes.set_xlabel("pixels covered, hottest first, in percent")
+    axes.set_ylabel("Egyptian cat")
+    axes.set_title(f"rank correlation of the two maps {rank_correlation(*maps.values()):.2f}")
+    axes.legend()
+    plt.show()

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 8: Your own network
 #
-# To chapter [8](../../notebooks/08_your_own_network.ipynb). Write the functions; the last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
-# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# To chapter [8](../../notebooks/08_your_own_network.ipynb). Write the functions. The last cell of each task checks
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
+# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
+# photograph.
 
 # %%
 import course_utils as cu
@@ -545,3 +546,26 @@ TASKS["8c"] = Task(
     ],
     {"both are shares, from 0 to 1": lambda both, *_: ((0 <= both) & (both <= 1)).all()},
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your search
+#
+# The same search finds what a network can't do without on *any* picture. Which square of this cup
+# of coffee is that?
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # The square of the coffee that costs the most, found by your function
+    import matplotlib.pyplot as plt
+
+    classifier, espresso = cu.load_classifier(), cu.class_index("espresso")
+    coffee = cu.load_image("coffee", size=classifier.input_size)
+    row, column = find_label(classifier.predict, coffee[np.newaxis], espresso, 56)
+    covered = coffee.copy()
+    covered[row : row + 56, column : column + 56] = 128
+    figure, panels = plt.subplots(1, 2, figsize=(8, 4.3), layout="constrained")
+    for axes, picture in zip(panels, [coffee, covered], strict=True):
+        axes.imshow(picture)
+        axes.set_title(f"espresso {classifier.predict(picture)[0, espresso]:.2f}")
+        axes.axis("off")
+    plt.show()

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 10: What fools a network
 #
-# To chapter [10](../../notebooks/10_what_fools_a_network.ipynb). Write the functions; the last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are switched
-# off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# To chapter [10](../../notebooks/10_what_fools_a_network.ipynb). Write the functions. The last cell of each task checks
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
+# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
+# photograph.
 
 # %%
 import course_utils as cu
@@ -181,3 +182,32 @@ TASKS["10b"] = Task(
         ),
     },
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your two pictures
+#
+# One gray level, and sixteen shuffled tiles: does each of them change the shark's name?
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # The shark after your step, and from your shuffled tiles, each with its answer
+    import matplotlib.pyplot as plt
+    import tensorflow as tf
+
+    classifier = cu.load_classifier()
+    tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
+    shark = cu.load_image("great_white_shark", size=classifier.input_size)
+    inputs = tf.Variable(classifier.preprocess(shark))
+    with tf.GradientTape() as tape:
+        logits = classifier.logits_model(inputs)[0]
+        lead = logits[white] - logits[tiger]
+    changed = step(shark, tape.gradient(lead, inputs)[0].numpy(), 1)
+    tiles = [tile for row in np.vsplit(shark, 4) for tile in np.hsplit(row, 4)]
+    shuffled = put_together(np.stack(tiles), np.random.default_rng(0).permutation(16))
+    figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.5), layout="constrained")
+    for axes, picture in zip(panels, [shark, changed, shuffled], strict=True):
+        best = classifier.top_predictions(picture, k=1)[0]
+        axes.imshow(picture)
+        axes.set_title(f"{best.label} {best.probability:.2f}")
+        axes.axis("off")
+    plt.show()

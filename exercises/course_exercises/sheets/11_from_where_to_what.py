@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 11: From where to what
 #
-# To chapter [11](../../notebooks/11_from_where_to_what.ipynb). Write the functions; the last cell of each task
-# checks yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
-# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# To chapter [11](../../notebooks/11_from_where_to_what.ipynb). Write the functions. The last cell of each task checks
+# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
+# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
+# photograph.
 
 # %%
 import course_utils as cu
@@ -217,3 +218,26 @@ TASKS["11b"] = Task(
     ],
     {"it isn't negative": lambda result, picture: result >= 0},
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your concepts
+#
+# Turn the table around, $V^T \approx H^T W^T$, and your round for $W$ is a round for $H$ as well. A hundred of both split the
+# maps of the cat and the cup into three. Which is which?
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # Three concepts of the cat and the cup, found by your rounds, and how rough each map is
+    classifier, pair = cu.load_classifier(), cu.load_image("cat_and_coffee")
+    last = classifier.last_conv_layer_name
+    V = cu.get_feature_maps(classifier, pair, [last])[last].reshape(49, -1) + 1e-6
+    generator = np.random.default_rng(0)
+    W, H = 0.1 + generator.random((49, 3)), 0.1 + generator.random((3, V.shape[1]))
+    for _ in range(100):
+        W = next_amounts(V, W, H)
+        H = next_amounts(V.T, H.T, W.T).T
+    concepts = {}
+    for number, heatmap in enumerate((W / W.max(axis=0)).T.reshape(3, 7, 7), start=1):
+        roughness = total_variation(heatmap[..., np.newaxis])
+        concepts[f"concept {number}, roughness {roughness:.0f}"] = heatmap
+    cu.plot_heatmap(pair, concepts)
