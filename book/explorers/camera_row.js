@@ -77,11 +77,10 @@ export class CameraRow {
     const { explorer, camera } = this;
     explorer.picture = picture;
     explorer.pictureRow.set(null);
+    explorer.tell("picture", picture.name);
     explorer.fitFrames();
     this.freezer.disabled = false;
-    const time = Math.round(picture.milliseconds);
-    const cost = time ? `; the network needs ${time} ms for one` : "";
-    this.pace.textContent = `${camera.rate.toFixed(1)} frames a second${cost}`;
+    this.pace.textContent = `${Math.round(camera.rate)} frames a second`;
     explorer.showFrame();
   }
 

@@ -20,13 +20,11 @@ class ConvolutionExplorer extends Explorer {
     const ends = { kernel: this.about.filters, row: this.about.places[0], column: this.about.places[1] };
     this.sliders = {};
     for (const [name, count] of Object.entries(ends)) {
-      const wanted = model.get(name);
-      this.place[name] = Number(wanted ?? 0);
+      this.place[name] = this.numberSetting(name, count - 1, name === "kernel" ? 0 : undefined);
       const change = (value) => this.choose({ [name]: value });
       const title = name[0].toUpperCase() + name.slice(1);
-      this.sliders[name] = slider(title, { max: count - 1, value: this.place[name], change });
+      this.sliders[name] = slider(title, { max: count - 1, value: this.place[name] ?? 0, change });
     }
-    this.isPlaced = model.get("row") !== undefined;
     this.inputBox = make("div", { class: "cx-frame" });
     this.map = make("canvas", { role: "img" });
     this.marks = [0, 1].map(() => make("div", { class: "cx-cell" }));
@@ -103,8 +101,7 @@ class ConvolutionExplorer extends Explorer {
     this.fitFrames();
     this.credit.textContent = this.creditLine();
     this.shown = null;
-    if (!this.isPlaced) this.#placeAtBrightest();
-    this.isPlaced = true;
+    if (this.place.row === undefined || this.place.column === undefined) this.#placeAtBrightest();
     this.draw();
   }
 
@@ -113,7 +110,7 @@ class ConvolutionExplorer extends Explorer {
     let best = 0;
     for (let i = 0; i < values.length; i++) if (values[i] > values[best]) best = i;
     const columns = this.about.places[1];
-    Object.assign(this.place, { row: Math.floor(best / columns), column: best % columns });
+    this.choose({ row: Math.floor(best / columns), column: best % columns });
   }
 
   choose(part) {

@@ -7,7 +7,7 @@ import { cutTile } from "./pixels.js";
 import { rankClasses } from "./words.js";
 
 const NUM_PAGES = 24; // kept of a picture
-export const NUM_AVERAGED = 3; // frames whose logits are averaged: with one alone the names jitter
+export const NUM_AVERAGED = 5; // frames: with fewer, the first name still changes in a still scene
 
 /** A heatmap that needs the network, which the reader has not started. */
 export class NeedsNetwork extends Error {}
@@ -254,7 +254,6 @@ export class LivePicture extends OwnPicture {
     this.screen?.close();
     this.screen = seen.bitmap;
     Object.assign(this, { id, last, width: this.screen.width, height: this.screen.height });
-    this.milliseconds = seen.milliseconds;
     this.shown = { ...want, ...seen };
     if (!logits) return;
     this.#recent = [logits, ...this.#recent].slice(0, NUM_AVERAGED);
