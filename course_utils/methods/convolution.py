@@ -40,10 +40,11 @@ def first_convolution(
     """
     runner = runner_of(network, preprocess_input)
     graph, mixing = runner.graph, runner.preprocessing[0]  # (3, channels)
-    call = next((c for c in graph.calls if isinstance(c.layer, keras.layers.Conv2D)), None)
-    field = runner.receptive_fields[call.name] if call else None
-    if not field or call.layer.kernel.shape[:3] != (*field, mixing.shape[1]):
+    calls = [call for call in graph.calls if isinstance(call.layer, keras.layers.Conv2D)]
+    field = calls and runner.receptive_fields[calls[0].name]
+    if not field or calls[0].layer.kernel.shape[:3] != (*field, mixing.shape[1]):
         raise ValueError("The network does not begin with a convolution over a picture's colors.")
+    call = calls[0]
     layer, tensors = call.layer, [call.inputs[0], call.output]
     kernels, feeds = layer.kernel.numpy(), [(graph.input, runner.inputs(image))]
     size, steps = kernels.shape[:2], {"strides": layer.strides, "padding": layer.padding}
