@@ -97,8 +97,8 @@ print(layer.name, [output.shape for output in maps_and_features.outputs])
 # %% tags=["live"]
 # Record maps and logit on a tape (1), and take the gradient of the logit at the maps (2)
 tiger = cu.class_index("tiger shark")
-with tf.GradientTape() as tape:
-    tape.watch(inputs)  # record what is computed from the picture
+with tf.GradientTape(watch_accessed_variables=False) as tape:  # don't follow the weights,
+    tape.watch(inputs)  # only what is computed from the picture
     maps, features = maps_and_features(inputs)
     logits = features @ last.kernel + last.bias
     logit = logits[0, tiger]
@@ -155,7 +155,7 @@ cu.plot_heatmap(shark, {"tiger shark": by_hand})
 
 # %% tags=["live"]
 # Take the gradient of one cell at the pixels: how much of it lies under the cell?
-with tf.GradientTape() as tape:
+with tf.GradientTape(watch_accessed_variables=False) as tape:
     tape.watch(inputs)
     cell = tf.reduce_sum(maps_and_features(inputs)[0][0, 3, 3])
 at_pixels = np.abs(tape.gradient(cell, inputs)[0]).sum(axis=-1)
@@ -183,7 +183,7 @@ def signed_map(model, layer_name, inputs, class_index):
     """Return Grad-CAM before its ReLU, (h, w), and the logit, for one preprocessed picture."""
     layer = model.get_layer(layer_name)
     maps_and_logits = keras.Model(model.input, [layer.output, model.output])
-    with tf.GradientTape() as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         maps, logits = maps_and_logits(inputs)
         logit = logits[0, class_index]

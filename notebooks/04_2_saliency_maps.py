@@ -13,11 +13,11 @@
 # %% [markdown]
 # # 4.2 Saliency maps
 #
-# ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) → · 40 minutes
+# ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [4.3 Grad-CAM's relatives](04_3_grad_cams_relatives.ipynb) → · 40 minutes
 #
-# From the dorsal fin backward *tiger shark* leads. Grad-CAM has 49 cells to say so. **Can we get closer, down to the
-# pixels, and find out whether it is the stripes?** Three methods try, each with a flaw of its own. Then we take the
-# stripes away, and paint new ones.
+# From the dorsal fin backward, *tiger shark* leads. Grad-CAM has only 49 cells to say so. **Can we get closer, down to the
+# pixels, and find out whether it's the stripes?** Three methods try, and each has a flaw of its own. Then we take the
+# stripes away and paint new ones.
 #
 # **What you will learn**
 #
@@ -46,19 +46,25 @@ from matplotlib.path import Path
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, gaussian_filter1d
 
 # %%
-# The network, the photograph, and the two classes
+# The network, the photograph, the two classes, and a number that says how alike two maps are
 classifier = cu.load_classifier()
 shark = cu.load_image("great_white_shark")
 tiger, white = cu.class_index("tiger shark"), cu.class_index("great white shark")
 inputs = tf.constant(classifier.preprocess(shark))
 print(f"photograph {shark.shape}, inputs {inputs.shape}, classes {tiger} and {white}")
 
+
+def correlation(a, b):
+    """Return Pearson's correlation of two maps."""
+    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
+
+
 # %% [markdown]
 # ## Take the softmax off
 #
-# We explain the logit, not the probability (chapter 4). The model ends in a dense layer that computes both in
-# one go. So we cut it in front of that layer, and attach a new one with the same weights and no softmax. (A network
-# of `keras.applications` leaves the softmax out if you ask it to: `VGG16(classifier_activation=None)`.)
+# We explain the logit, not the probability (chapter 4). This model's last layer computes both in one go. So we cut the
+# model in front of it, and attach a new last layer with the same weights and no softmax. (A network of
+# `keras.applications` leaves the softmax out if you ask it to: `VGG16(classifier_activation=None)`.)
 
 # %% tags=["live"]
 # Attach a new last layer with the same weights and no softmax, and compare
@@ -72,19 +78,19 @@ assert np.allclose(tf.nn.softmax(logits), model(inputs), atol=1e-6)
 print(f"logits: tiger shark {logits[0, tiger]:.2f}, great white shark {logits[0, white]:.2f}")
 
 # %% [markdown]
-# `model` is as it was. Don't set `model.layers[-1].activation = None` on a model that others use: their probabilities
-# would turn into logits. `classifier.logits_model` is the same, without a copy of the weights.
+# `model` hasn't changed. Don't set `model.layers[-1].activation = None` on a model that others use: their probabilities
+# would turn into logits. `classifier.logits_model` is the same as ours, without a copy of the weights.
 #
 # ## The gradient at the pixels
 #
-# Change one pixel a little. How much does the logit of the class change? The gradient answers this
+# Change one pixel a little: how much does the logit of the class change? The gradient answers that
 # for all pixels at once. For the logit $y^c$ and the picture $x$ with rows $i$, columns $j$ and
 # colors $k$, the saliency map is
 #
 # $$ M_{ij} = \max_k \left| \frac{\partial y^c}{\partial x_{ijk}} \right| $$
 #
 # ([Simonyan et al., 2013](https://arxiv.org/abs/1312.6034)). It takes one forward and one backward
-# pass, and no choice of a layer.
+# pass, and you don't have to choose a layer.
 
 
 # %% tags=["live"]
@@ -108,27 +114,16 @@ def brighten(values):
 
 magnitude = tf.reduce_max(tf.abs(gradient[0]), axis=-1).numpy()
 saliency = magnitude / magnitude.max()
-print(f"{saliency.shape}, largest {saliency.max():.0f}, mean {saliency.mean():.2f}")
+by_helper = cu.compute_saliency_map(classifier, shark, tiger)
+print(f"mean {saliency.mean():.2f}, with the course's own {correlation(by_helper, saliency):.4f}")
 cu.plot_heatmap(shark, {"Saliency (1.0: 99th percentile)": brighten(saliency)})
 
 # %% [markdown]
 # *Saliency for tiger shark: clusters of bright dots, densest around the shark, but without an outline.*
 #
-# A few pixels outshine all others. So we draw the brightest 1% at full strength: 1.0 on the color bar is the 99th
-# percentile, not the maximum. Even so, it's hard to find the shark. `cu.compute_saliency_map` is the same computation.
-
-
-# %%
-def correlation(a, b):
-    """Return Pearson's correlation of two maps."""
-    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
-
-
-by_helper = cu.compute_saliency_map(classifier, shark, tiger)
-print(f"correlation with the map above: {correlation(by_helper, saliency):.4f}")
-assert correlation(by_helper, saliency) > 0.9999
-
-# %% [markdown]
+# A few pixels outshine all others, so we draw the brightest 1% at full strength: 1.0 on the color bar is the 99th
+# percentile, not the maximum. Even so, it's hard to find the shark.
+#
 # ### Why it is noisy
 #
 # **Predict, then run.** Add a little noise to the photograph, too little to see. The answer stays. How alike are the two
@@ -152,10 +147,9 @@ grad_cams = [cu.make_gradcam_heatmap(classifier, picture, tiger) for picture in 
 print(f"Grad-CAM {correlation(*grad_cams):.2f}")
 
 # %% [markdown]
-# Why? A network of ReLUs is *piecewise linear*: within a small piece the gradient is constant, and at its border it
-# jumps. A tiny step leads to another piece. So the gradient at one point says little about its surroundings.
-
-# %% [markdown]
+# Why? A network of ReLUs is *piecewise linear*: the gradient is constant within a small piece and jumps at its border,
+# and a tiny step leads to another piece. So the gradient at one point says little about its surroundings.
+#
 # ## SmoothGrad
 #
 # If one point says little, ask many. SmoothGrad averages the gradient over $n$ noisy copies of the
@@ -169,13 +163,13 @@ print(f"Grad-CAM {correlation(*grad_cams):.2f}")
 # What points in random directions cancels out; what agrees stays.
 #
 # How much noise? The paper takes a $\sigma$ of 0.1 to 0.2 times the picture's range. But a map of noisy copies explains
-# what the network says of *them*.
+# what the network says about *them*.
 #
 # **Predict, then run.** Make 16 noisy copies at each of three levels. How many does the network still call *tiger shark*?
 #
 # <details><summary>Answer</summary>
 #
-# At 0.05 all of them, at 0.1 only 6 (other seeds give 4 to 8), at 0.2 not one. A map at 0.2 would explain a *tiger shark*
+# At 0.05 all of them, at 0.1 only 6 (other seeds give 4 to 8), at 0.2 none. A map at 0.2 would explain a *tiger shark*
 # that the network no longer sees. We take 0.05.
 #
 # </details>
@@ -190,46 +184,26 @@ for level in [0.05, 0.1, 0.2]:
     kept = np.sum(p.argmax(axis=1) == tiger)
     print(f"noise {level}: {kept} of 16 say tiger shark, mean probability {p[:, tiger].mean():.2f}")
 
-# %% [markdown]
-# How many samples? Compute the map twice, with other random numbers, and compare: what differs is chance.
-
 # %% tags=["live"]
-# Compute SmoothGrad with more and more samples, each with two seeds, and correlate the two maps
+# Compute SmoothGrad with more and more samples, each with two seeds: what differs is chance
 maps = {}
 for n in [1, 5, 20, 80]:
     maps[n] = cu.smooth_grad(classifier, shark, tiger, n, noise_level=0.05, seed=0)
     again = cu.smooth_grad(classifier, shark, tiger, n, noise_level=0.05, seed=1)
     print(f"{n} samples: correlation of two seeds {correlation(maps[n], again):.1f}")
-
-# %%
-# One sample, 20, and 80
 cu.plot_heatmap(shark, {f"n = {n} (1.0: 99th percentile)": brighten(maps[n]) for n in [1, 20, 80]})
 
 # %% [markdown]
 # *SmoothGrad with 1, 20 and 80 samples: the dots gather on the shark; with 80 its body, the dorsal fin and the root of the
 # tail stand out from the water.*
 #
-# With 20 samples two runs agree at 0.7: part of such a map is chance. With 80 they agree at 0.9. That map is worth
-# looking at. The flank is bright in it. But its strokes? We can't tell them from dots.
-
-# %% jupyter={"source_hidden": true}
-# @title The same through tf-keras-vis
-from tf_keras_vis.saliency import Saliency
-from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
-from tf_keras_vis.utils.scores import CategoricalScore
-
-listed = keras.Model(model.inputs, model.outputs)  # it calls the model with a list of inputs
-saliency_object = Saliency(listed, model_modifier=ReplaceToLinear(), clone=True)
-theirs = saliency_object(CategoricalScore(tiger), inputs)[0]
-print(f"tf-keras-vis, vanilla saliency: correlation {correlation(theirs, saliency):.4f}")
-assert correlation(theirs, saliency) > 0.9999
-
-# %% [markdown]
-# tf-keras-vis computes the same saliency. Its SmoothGrad (`smooth_samples=20`) averages *magnitudes*, which can't cancel.
+# With 20 samples two runs agree at 0.7: part of such a map is chance. With 80 they agree at 0.9, and that map is worth
+# looking at. The flank is bright in it. But its strokes? We can't tell them from dots. (tf-keras-vis computes the same
+# saliency, but its SmoothGrad averages *magnitudes*, which can't cancel: chapter 4.3.)
 #
 # ## Integrated Gradients
 #
-# A gradient says what the *next* small change would do, not how the logit came to be as high as it is. Integrated
+# A gradient says what the *next* small change would do, not how the logit got as high as it is. Integrated
 # Gradients walks from a *baseline* $x'$, here a black picture, to the
 # picture $x$, and adds up the gradients on the way
 # ([Sundararajan et al., 2017](https://arxiv.org/abs/1703.01365)). Let $F(x)$ be the logit of the class,
@@ -238,16 +212,16 @@ assert correlation(theirs, saliency) > 0.9999
 # $$ \text{IG}_i = (x_i - x'_i) \int_0^1 \frac{\partial F}{\partial x_i}
 # \big( x' + t \, (x - x') \big) \, dt . $$
 #
-# (The paper's $F$ is a score in [0, 1]; as everywhere in this course, ours is the logit.) The attributions are in
+# (The paper's $F$ is a score in [0, 1]; ours is the logit.) The attributions are in
 # logits and have a sign. And they are *complete*: they sum to $F(x) - F(x')$, what the picture has gained over the
-# baseline. That can be checked.
+# baseline. We can check that.
 #
 # **Predict, then run.** We take ten steps from black to the photograph. How close does the sum of the attributions come
 # to the gain of the logit, 8.4?
 #
 # <details><summary>Answer</summary>
 #
-# Not at all: the sum is 58.8, seven times the gain of 8.4. The computation is right. Ten equal steps are too few.
+# Not at all: it's 58.8, seven times as much. The code is right. Ten equal steps are too few.
 #
 # </details>
 
@@ -261,9 +235,6 @@ for step in range(10):
 by_hand = ((inputs - black) * total / 10)[0].numpy()
 gain = float(logits_model(inputs)[0, tiger] - logits_model(black)[0, tiger])
 print(f"attributions {by_hand.shape}: sum {by_hand.sum():.1f}, gain {gain:.1f}")
-
-# %% [markdown]
-# Why so far off? Walk along the path and look.
 
 # %%
 # The logit along the path
@@ -288,23 +259,16 @@ plt.show()
 # 0.05, and its slope then stands for a whole tenth of the path, although the rise is soon over. And at the right
 # end, where plain saliency takes its gradient, more light *lowers* the logit a little.
 #
-# The steps need not be equal. *Gauss-Legendre quadrature* chooses points and weights so that smooth curves come out
-# best; its points lie closer together near both ends. `cu.integrated_gradients` uses it, and `cu.completeness_gap` says
-# how much is missing or too much: 0.05 is 5%.
+# The steps needn't be equal. *Gauss-Legendre quadrature* chooses points and weights that suit smooth curves;
+# its points lie closer together near both ends. `cu.integrated_gradients` uses it, and `cu.completeness_gap` says
+# by how much the sum is off: 0.05 is 5%.
 
 # %%
-# The same by hand at the ten points of Gauss-Legendre, and the course's function with more
-nodes, weights = np.polynomial.legendre.leggauss(10)  # on [-1, 1]
-points = [black + float(node + 1) / 2 * (inputs - black) for node in nodes]
-total = sum(float(w) / 2 * gradient_at(point, tiger) for point, w in zip(points, weights))
+# The course's own function with more and more steps; for and against, pixel by pixel
 runs = {n: cu.integrated_gradients(classifier, shark, tiger, num_steps=n) for n in [10, 50, 100]}
-assert correlation(runs[10], (inputs - black) * total) > 0.999
-for name, attributions in {"equal, 10": by_hand, **runs}.items():
-    gap = cu.completeness_gap(classifier, shark, attributions, tiger)
-    print(f"{name} steps: sum {attributions.sum():5.1f}   gap {gap:.0%}")
-
-# %%
-# For and against, pixel by pixel
+for name, values in {"equal, 10": by_hand, **runs}.items():
+    gap = cu.completeness_gap(classifier, shark, values, tiger)
+    print(f"{name} steps: sum {values.sum():5.1f}   gap {gap:.0%}")
 attributions = runs[100].sum(axis=-1)  # the three colors of a pixel together
 positive, negative = attributions[attributions > 0].sum(), attributions[attributions < 0].sum()
 print(f"for: {positive:+.0f} logits, against: {negative:+.0f}, together {positive + negative:+.1f}")
@@ -314,17 +278,16 @@ cu.plot_heatmap(shark, {"Integrated Gradients (1.0: 99th percentile)": brighten(
 # *Integrated Gradients for tiger shark: dots for and against the class lie side by side all over the shark's
 # body.*
 #
-# With 100 steps the gap is 2%; another picture may need more, so print it. It checks only the total: errors of single
-# pixels can cancel in it. And read the numbers: hundreds of logits for the tiger shark, hundreds against it, and nine are
+# With 100 steps the gap is 2%; another picture may need more, so print it. (It checks only the total: errors of single
+# pixels can cancel.) And read the two sums: hundreds of logits for the tiger shark, hundreds against it, and nine are
 # left. Pixels don't speak for a shark one by one; at most their sum over an area does.
-
-# %% [markdown]
+#
 # ## Is it the stripes?
 #
 # A map can only raise a suspicion; an experiment can test it. The light draws *vertical* strokes on the flank. A blur along
 # the rows wipes them out.
 #
-# **Predict, then run.** *Tiger shark* leads *great white* by 1.26. Who leads when the flank has lost its strokes?
+# **Predict, then run.** *Tiger shark* leads *great white* by 1.26. Who leads once the flank has lost its strokes?
 #
 # <details><summary>Answer</summary>
 #
@@ -350,15 +313,15 @@ cu.plot_predictions(classifier.top_predictions(blurred, k=3), blurred)
 # *The photograph with its flank blurred along the rows: the strokes behind the head are gone, and great white shark
 # ranks first.*
 #
-# But a blur wipes out more than strokes. So compare directions and widths. A narrow blur along the *columns* keeps the
+# But a blur wipes out more than strokes. So compare directions and widths. A narrow blur along the *columns* leaves the
 # strokes.
 #
 # **Predict, then run.** Blur the flank along its columns, two pixels wide. Does tiger's lead of 1.26 fall?
 #
 # <details><summary>Answer</summary>
 #
-# It *rises*, to 2.10. Along the rows it falls, to 0.84. From width 8 on the great white leads in both directions. A blurred
-# head never turns the answer.
+# It *rises*, to 2.10. Along the rows it falls, to 0.84. At width 8 and 16 the great white leads in both directions. Blurring
+# the head never turns the answer.
 #
 # </details>
 
@@ -381,15 +344,15 @@ for width in [1, 2, 4, 8, 16]:
 # %% [markdown]
 # ### Is it the place?
 #
-# We draw an outline of the flank by hand. Then we blur boxes of the first blur's size all over the picture, and count those
+# We outline the flank by hand. Then we blur boxes as large as the first one, all over the picture, and count those
 # that make it a great white.
 #
 # **Predict, then run.** How many of the boxes that miss the flank turn the answer?
 #
 # <details><summary>Answer</summary>
 #
-# None of 53. Those that turn it, 15 with a blur along the rows and 19 with one in both directions, all cover some of the
-# flank. Chapter 4.1's difference map was right about the *place*.
+# None of 53. Those that do, 15 with a blur along the rows and 19 with one in both directions, all cover some of the
+# flank. On this picture chapter 4.1's difference map was right about the *place*.
 #
 # </details>
 
@@ -428,11 +391,11 @@ cu.plot_heatmap(shark, {"boxes that turn the answer": cells / cells.max()})
 # Taking away is half of an experiment; putting back is the other half. Wipe the flank inside its outline, in both
 # directions, and the network says *great white*. Now paint stripes on it.
 #
-# **Predict, then run.** Vote before you run: what does it say with vertical stripes, what with horizontal ones?
+# **Predict, then run.** Vote before you run: what does it say with vertical stripes, and what with horizontal ones?
 #
 # <details><summary>Answer</summary>
 #
-# Vertical: *tiger shark*, by 1.12. Horizontal: still *great white*, by 0.41. The same paint, turned by a quarter.
+# Vertical: *tiger shark*, by 1.12. Horizontal: still *great white*, by 0.41. It's the same paint, turned by a quarter.
 #
 # </details>
 
@@ -468,8 +431,8 @@ plt.show()
 #
 # One painting proves little. So change the stripes, the place, the outline and the blur.
 
-# %%
-# Other stripes, another place, other outlines and blurs
+# %% jupyter={"source_hidden": true}
+# @title Other stripes, another place, other outlines and blurs
 print("strength  period  vertical  horizontal")
 for strength in [20, 40]:
     for period in [12, 20, 30]:
@@ -497,15 +460,14 @@ ahead = np.array([vertical - horizontal for _, vertical, horizontal in leads])
 print(f"vertical ahead of horizontal by {ahead.min():.1f} to {ahead.max():.1f}")
 
 # %% [markdown]
-# So vertical stripes do speak for *tiger*, if they are narrow: at period 30 both pictures stay great whites. Another outline
-# or blur moves the numbers by more than a logit, but each time the vertical stripes are ahead.
+# So on this photograph vertical stripes do speak for *tiger*, if they're narrow: with a period of 30 both pictures stay great
+# whites. Another outline or blur moves the numbers by more than a logit, but each time the vertical stripes are ahead.
 #
-# A single blur, along the columns at width 8, would have "refuted" the stripes, for it turns the answer too. An
-# explanation that fits is not yet an explanation, and a refutation is not yet one either. All this holds for one
-# photograph, one network, and stripes painted by us. It fits what others found with many pictures: networks trained on
+# A single blur, along the columns at width 8, would have "refuted" the stripes, because it turns the answer too. An
+# explanation that fits isn't an explanation yet, and neither is a refutation. All this holds for one
+# photograph, one network, and stripes that we painted. It fits what others found with many pictures: networks trained on
 # ImageNet go by texture more than people do ([Geirhos et al., 2018](https://arxiv.org/abs/1811.12231)).
-
-# %% [markdown]
+#
 # ## Explore: pixels
 #
 # Under *Method* choose a pixel method; SmoothGrad and Integrated Gradients take a moment. Change the
@@ -534,14 +496,15 @@ explorer
 # ## Where pixel maps mislead
 #
 # - A sharp picture of edges looks like an explanation. Ask for another class: how much of the map changes?
-# - An experiment misleads as well: one width of one blur would have told us the opposite.
-# - With a black baseline, a black pixel gets no attribution, however important it is:
+# - An experiment can mislead, too: one width of one blur would have told us the opposite.
+# - With a black baseline a black pixel gets no attribution, however important it is, because
 #   $x_i - x'_i = 0$.
-# - A large gradient is not a large contribution, and neither is a reason.
+# - A large gradient isn't a large contribution, and neither is a reason.
 #
-# **Next:** chapter 5 answers what the first chapters left open.
+# **Next:** chapter 5 answers what the first chapters left open. (Chapter 4.3, on Grad-CAM's relatives and tf-keras-vis,
+# can wait.)
 
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/04_2_saliency_maps.ipynb)
 #
-# ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [5 Conclusion](05_conclusion.ipynb) →
+# ← [4.1 Grad-CAM](04_1_grad_cam.ipynb) · [contents](../README.md#the-chapters) · [4.3 Grad-CAM's relatives](04_3_grad_cams_relatives.ipynb) →

@@ -53,23 +53,24 @@ from tf_keras_vis.utils.scores import CategoricalScore
 # At the last layer all 49 gradients of a map are equal (chapter 4.1). A middle layer is read by more convolutions, so
 # there it matters where in the picture a map is large.
 
-# %% tags=["live"]
-# Take the maps of a middle layer, and the gradient of espresso's logit at them
+# %%
+# The cat and the cup, and the network as a model of two outputs: the maps of a middle layer, and the logits
 classifier = cu.load_classifier()
 pair, cup = cu.load_image("cat_and_coffee"), cu.class_index("espresso")
-middle, network = classifier.key_layer_names[1], classifier.logits_model
-maps_and_logits = keras.Model(network.input, [network.get_layer(middle).output, network.output])
+network = classifier.logits_model
+middle = network.get_layer(classifier.key_layer_names[1])
+maps_and_logits = keras.Model(network.input, [middle.output, network.output])
 inputs = tf.constant(classifier.preprocess(pair))
-with tf.GradientTape() as tape:
+print(f"{middle.name}: {middle.output.shape[1:]}")
+
+# %% tags=["live"]
+# Take the gradient of espresso's logit at the maps: how far does it differ from its mean?
+with tf.GradientTape(watch_accessed_variables=False) as tape:
     tape.watch(inputs)
     maps, logits = maps_and_logits(inputs)
     logit = logits[0, cup]
 A, g = maps[0].numpy(), tape.gradient(logit, maps)[0].numpy()
-
-# %%
-# How far do the gradients of a map differ from their mean?
 differs = g.std(axis=(0, 1)) > np.abs(g.mean(axis=(0, 1)))
-print(f"{middle}: maps {A.shape}, gradients {g.shape}")
 print(f"in {differs.sum()} of {differs.size} maps they deviate by more than their mean")
 
 # %% [markdown]
@@ -109,7 +110,7 @@ for name, heatmap in heatmaps.items():
 keys = ["grad_cam", "grad_cam++", "layer_cam", "hires_cam"]
 pictures = {}
 for key, (name, heatmap) in zip(keys, heatmaps.items()):
-    fast = cu.make_gradcam_heatmap(classifier, pair, cup, middle, method=key)
+    fast = cu.make_gradcam_heatmap(classifier, pair, cup, middle.name, method=key)
     assert np.allclose(fast, heatmap, atol=1e-4)
     pictures[f"{name} (1.0: 99th percentile)"] = np.minimum(fast / np.percentile(fast, 99), 1)
 cu.plot_heatmap(pair, pictures)

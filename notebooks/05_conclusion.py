@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 5 Conclusion
 #
-# ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · [5.1 You can stop here](05_1_you_can_stop_here.ipynb) → · 20 minutes
+# ← [4.3 Grad-CAM's relatives](04_3_grad_cams_relatives.ipynb) · [contents](../README.md#the-chapters) · [5.1 You can stop here](05_1_you_can_stop_here.ipynb) → · 20 minutes
 #
 # Three questions are still open. **What in a photograph of a rocket looks like a drilling platform? What does
 # an astronaut have in common with a bobsled? And what makes a picture of a cat and a cup a cat?** Each gets its
@@ -327,4 +327,4 @@ Markdown("\n".join(rows))
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/05_conclusion.ipynb)
 #
-# ← [4.2 Saliency maps](04_2_saliency_maps.ipynb) · [contents](../README.md#the-chapters) · [5.1 You can stop here](05_1_you_can_stop_here.ipynb) →
+# ← [4.3 Grad-CAM's relatives](04_3_grad_cams_relatives.ipynb) · [contents](../README.md#the-chapters) · [5.1 You can stop here](05_1_you_can_stop_here.ipynb) →

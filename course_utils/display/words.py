@@ -20,15 +20,9 @@ def page_names(num_channels: int) -> list[str]:
 
 
 def describe_layer(name: str, kind: str, maps: NDArray, field: tuple[int, int] | None) -> str:
-    """Describe a layer's feature maps.
+    """Describe a layer by its name, type, feature maps (height, width, channels), receptive field.
 
     A channel is silent if none of its values is above zero. That means much only behind a ReLU.
-
-    Args:
-        name: Layer's name.
-        kind: Name of its type, for example "Conv2D".
-        maps: float32 (height, width, channels).
-        field: (height, width) of its receptive field in pixels of the network's input, or None.
     """
     height, width, channels = maps.shape
     sees = f"{field[0]} x {field[1]} pixels" if field else "not defined"
@@ -55,10 +49,16 @@ def describe_channel(maps: NDArray, channel: int) -> str:
     )
 
 
-def describe_place(found: Convolution, filter_index: int, row: int, column: int) -> str:
+def table_numbers(table: NDArray) -> list[str]:
+    """Write the numbers of a table: the larger they are, the fewer digits behind the point."""
+    digits = 2 - int(np.clip(np.log10(np.abs(table).max() or 1), 0, 2))
+    return [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in table.flat]
+
+
+def describe_products(found: Convolution, filter_index: int, row: int, column: int) -> str:
     """Say how a convolution makes the number at one place of one of its maps."""
     products = found.patches[row, column] * found.kernels[..., filter_index]
-    total, bias = float(products.sum()), float(found.bias[filter_index])
+    total, bias = products.sum(dtype=float), float(found.bias[filter_index])
     sums = [total, bias, total + bias, max(total + bias, 0)]
     add, by, end, after = (f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}" for x in sums)
     words = f"The {products.size} products sum to {add}"
