@@ -22,7 +22,7 @@
 # **What you will learn**
 #
 # - what a network's answer tells you, and what it leaves out;
-# - how a trained network turns a picture into 1000 probabilities;
+# - how a trained network turns a picture, yours too, into 1000 probabilities;
 # - which question each chapter of this course asks.
 #
 # **You need:** some Python and NumPy.
@@ -59,13 +59,12 @@ print("the pixel at the top left:", shark[0, 0])
 # %% [markdown]
 # To Python the photograph is an array of whole numbers from 0 to 255: 501 rows, 720 columns, and three
 # colors, red, green and blue.
-
-# %% [markdown]
+#
 # ## Ask a network
 #
 # The network of this course, EfficientNet-Lite0, turns such an array into 1000 probabilities, one for each
-# kind of thing that it can name. It is a convolutional neural network (CNN); chapters 2 and 3 show what a
-# *convolution* is. It comes with the course (19 MB).
+# kind of thing that it can name. It's a convolutional neural network (CNN); chapter 2 shows what a
+# *convolution* is.
 
 # %% tags=["live"]
 # Load the network and see how large it is, what goes in and what comes out
@@ -74,9 +73,14 @@ model = classifier.model  # an ordinary Keras model
 print(f"{len(model.layers)} layers, {model.count_params():,} weights")
 print("input:", model.input_shape, " output:", model.output_shape)
 
+# %% jupyter={"source_hidden": true}
+# @title The layers that this chapter looks at
+cu.draw_network(model, ["top_activation", "predictions"])
+
 # %% [markdown]
-# The model wants pictures of 224 x 224 pixels, and numbers from about -1 to 1 instead of 0 to 255. We give
-# it a batch of one picture and sort what it returns.
+# *EfficientNet-Lite0, a thin slab for each layer. Lit are top_activation, where heatmaps come from, and predictions.*
+#
+# The model wants a batch of pictures of 224 x 224 pixels, and numbers from about -1 to 1 instead of 0 to 255.
 
 # %% tags=["live"]
 # Resize, rescale, run, sort, and print the five most probable classes
@@ -88,7 +92,7 @@ for index in np.argsort(-probabilities)[:5]:
     print(f"{probabilities[index]:.2f} {cu.class_label(index)}")
 
 # %% [markdown]
-# That is a prediction. `top_predictions` makes it in one line, and `plot_predictions` draws it.
+# That's a prediction. `top_predictions` makes one in a single line, and `plot_predictions` draws it.
 
 # %% tags=["live"]
 # Do the same in one line, and draw it
@@ -99,13 +103,25 @@ cu.plot_predictions(predictions, shark)
 # *The five most probable classes: tiger shark 0.69, great white shark 0.20, and far behind them hammerhead,
 # gar and sturgeon.*
 #
-# All five are fish, so the network is close. But it is wrong, and the bars don't say why.
+# All five are fish, so the network is close. But it's wrong, and the bars don't say why.
+#
+# ## Your own picture
+#
+# What does it say about *yours*? Put a file name, `"my.jpg"`, or a picture's web address into the next cell. (On Colab and
+# Binder, first drag the file into the list of files. In the web book, choose *Your own picture* in the explorer below: it stays
+# on your computer.)
+
+# %% tags=["live"]
+# Ask the network about a picture of your own
+mine = cu.load_image("coffee")  # put your file or address here
+cu.plot_predictions(classifier.top_predictions(mine, k=5), mine)
 
 # %% [markdown]
+# *Until you put yours there, a cup of coffee: espresso 0.90, then cup and coffee mug.*
+#
 # ## Ask it where
 #
-# A *heatmap* shows which places of the picture speak for a name: the brighter, the more. The next cell draws
-# one for *tiger shark* and one for *great white shark*. Chapter 4.1 explains every step.
+# A *heatmap* shows which places of the picture speak for a name: the brighter, the more. Chapter 4.1 explains every step.
 #
 # **Predict, then run.** Does the heat for *tiger shark* lie on another part of the animal than the heat for *great
 # white shark*?
@@ -131,26 +147,25 @@ cu.plot_heatmap(shark, heatmaps)
 
 # %%
 for name, heatmap in heatmaps.items():
-    print(f"{name:21s} behind the head {heatmap[2, 2]:.2f}, behind the fin {heatmap[2, 4]:.2f}")
+    print(f"{name}: behind the head {heatmap[2, 2]:.2f}, behind the fin {heatmap[2, 4]:.2f}")
 both = [heatmap.ravel() for heatmap in heatmaps.values()]
 print(f"correlation of the two maps: {np.corrcoef(both)[0, 1]:.2f}")
 
 # %% [markdown]
-# Each map is divided by its largest value, so 1.00 is its hottest place. For *great white* that lies behind the head, for
-# *tiger* behind the fin. But the maps are nearly the same. So is there an answer to our question? *Not yet.* To see what
-# speaks for *tiger* **rather than** for *great white*, chapter 4.1 takes a difference. (It also says why some heat lies
-# on the water.)
+# Each map is divided by its largest value, so 1.00 is its hottest place: behind the head for *great white*, behind the fin
+# for *tiger*. But the maps are nearly the same. So do we have an answer? *Not yet.* To see what
+# speaks for *tiger* **rather than** for *great white*, chapter 4.1 takes a difference.
 #
-# Try other classes: drag *Class*, or in a running notebook type a part of a name into *Search*. And try your own picture:
-# `cu.ClassExplorer(classifier, cu.load_image("my.jpg"))`, with a file name or a web address.
+# Try other classes: drag *Class*, or in a running notebook type part of a name into *Search*. For your own picture, write
+# `mine` instead of `shark`.
 
 # %% tags=["live"]
 # Open the explorer: a heatmap for any class
 cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
-# *The class explorer with the heatmap for tiger shark. The sentence below says which layer the map comes from, where it is
-# hottest (the peak), and how large an area holds half of it.*
+# *The class explorer with the heatmap for tiger shark. The sentence below names the layer that it comes from, its hottest
+# place (the peak), and the area that holds half of it.*
 
 # %% [markdown] tags=["still"]
 # This is a picture of the explorer: in a running notebook its controls move.
@@ -158,8 +173,7 @@ cu.ClassExplorer(classifier, shark)
 # %% [markdown]
 # ## A network must answer
 #
-# Here is a rocket on its launch pad. The 1000 classes have a *missile*, a *projectile* and a *space
-# shuttle*, but no rocket.
+# Here is a rocket on its launch pad. The 1000 classes have a *missile* and a *space shuttle*, but no rocket.
 #
 # **Predict, then run.** What will the network say, and how sure will it be?
 #
@@ -182,21 +196,18 @@ cu.plot_predictions(predictions, rocket)
 # *The rocket's five most probable classes: drilling platform 0.56, then missile, crane, projectile and
 # space shuttle with 0.06 or less each.*
 #
-# The network has no way to say "none of these": its probabilities always sum to 1, so the nearest name
-# gets them. Nearest in what sense? Guess which part of the photograph speaks for the drilling platform. Chapter 5
-# tests it.
+# The network has no way to say "none of these". Its probabilities always sum to 1, so the nearest name
+# gets them. Nearest in what sense? Chapter 5 finds out.
 #
-# A probability is no promise: 0.69 was the wrong shark. Only in a *calibrated* network are 69% of the answers given with 0.69 correct.
-
-# %% [markdown]
+# And 0.69 was the wrong shark. Only if a network is *calibrated* are 69% of its answers at 0.69 correct.
+#
 # ## Why it matters
 #
-# A classifier that recognized horses scored well on a well-known test set. A heatmap showed why: it had looked at a
+# A classifier that recognized horses scored well on a well-known test set. A heatmap showed why: it had been looking at a
 # photographer's copyright tag in the corner of many horse pictures
-# ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). That classifier was no CNN but an older kind
+# ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). That wasn't a CNN but an older kind
 # of model; chapter 8 catches a CNN at the same thing. The accuracy didn't show it. Looking inside did.
-
-# %% [markdown]
+#
 # ## What each chapter answers
 #
 # <!-- stamp: questions -->
@@ -223,28 +234,25 @@ cu.plot_predictions(predictions, rocket)
 # | [12 The last page](12_the_last_page.ipynb) | The shark, the towers, the label: when was the map right? |
 #
 # <!-- end -->
-
-# %% [markdown]
+#
 # ## Where this course runs
 #
-# On Google Colab (the setup cell at the top installs the course), on Binder, and on your computer with `make lab` (see the
-# README).
-#
-# A cell uses what the cells above it have made. If you run it too early, it ends in `NameError` and
-# says which cell comes first. After a restart of the kernel everything is gone: choose *Run >
-# Run All Above Selected Cell* (on Colab: *Runtime > Run before*) and go on.
+# On Google Colab, on Binder, and on your computer with `make lab`. A cell uses what the cells above it have made; run too
+# early, it ends in `NameError` and says which cell comes first. After a restart of the kernel, choose *Run > Run All Above
+# Selected Cell* (on Colab: *Runtime > Run before*).
+
 # %% [markdown]
 # ## What to remember
 #
-# - A classifier maps a picture to 1000 probabilities that sum to 1. It must answer, even when no class
+# - A classifier turns a picture into 1000 probabilities that sum to 1. It must answer, even when no class
 #   fits.
-# - The answer alone shows neither what the network has learned nor what it has looked at.
+# - The answer alone shows neither what the network has learned nor what it looked at.
 # - Heatmaps for two names can be nearly the same.
 #
 # ## Where a prediction misleads
 #
-# - A high probability is not always a high chance of being right. Many networks are right less often than
-#   their probabilities say ([Guo et al., 2017](https://arxiv.org/abs/1706.04599)).
+# - Many networks are right less often than their probabilities say ([Guo et al.,
+#   2017](https://arxiv.org/abs/1706.04599)).
 # - The five best classes may be five names for one thing. Read them together.
 #
 # **Next:** chapter 2 takes a network apart.

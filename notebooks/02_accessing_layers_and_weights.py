@@ -16,8 +16,7 @@
 # ← [1 Introduction](01_introduction.ipynb) · [contents](../README.md#the-chapters) · [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) → · 20 minutes
 #
 # 138 million numbers turn a photograph into a name. **Where are they, and what do the first of them look like?** Nobody
-# chose them: training did. This chapter takes VGG16 apart, the network of the tutorial that this course
-# follows, and finds that its first numbers are little color pictures.
+# chose them: training did. This chapter takes apart VGG16, the network of the tutorial that this course follows.
 #
 # **What you will learn**
 #
@@ -47,8 +46,7 @@ from keras.applications.vgg16 import preprocess_input
 #
 # VGG16 comes with Keras ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556)). The file of its trained
 # weights has 553 MB. `include_top=False` leaves out its last four layers, three of them with weights. What remains, all
-# thirteen convolutions, comes with this course, so nothing is downloaded. From chapter 4 on we'll need
-# the names of classes, which only the last layers know, and another network takes over.
+# thirteen convolutions, comes with this course, so nothing is downloaded.
 
 # %% tags=["live"]
 # Load VGG16 with its trained weights, without its last four layers
@@ -61,23 +59,22 @@ print(len(model.layers), "layers")
 cu.draw_network(model, ["block1_conv1"])
 
 # %% [markdown]
-# *VGG16 as a row of slabs, one for each layer with a height of 224, 112, 56, 28, 14 or 7. From left to right they get lower and
-# thicker. The first, block1_conv1, is lit.*
+# *VGG16 as a row of slabs, one for each layer. From left to right the maps get smaller, from 224 pixels to 7, and more
+# numerous. The first layer, block1_conv1, is lit.*
 #
 # `summary()` lists the layers: name and type, the shape of the output, the number of parameters.
-# The first entry of each shape is `None`. It stands for the number of pictures, which is up to you.
+# `None` stands for the number of pictures, which is up to you.
 
 # %% tags=["nbval-ignore-output", "hide-output"]
 model.summary()
 
 # %% [markdown]
-# Read it from top to bottom, and it tells a story. A picture of 224 x 224 pixels with 3 colors comes in. A
+# Read from top to bottom, it tells a story. A picture of 224 x 224 pixels with 3 colors comes in. A
 # *convolution* slides 64 small filters over it, and that makes 64 channels. A second one follows. A *pooling* layer halves
 # height and width: of every 2 x 2 values it keeps the largest. Four more such blocks, and 7 x 7 places with 512 channels are
 # left. Space shrinks, depth grows.
 #
-# You reach a layer by its position, `model.layers[1]`, or by its name. The name is better: it still works
-# if somebody inserts a layer.
+# You reach a layer by its position, `model.layers[1]`, or better by its name: that still works if somebody inserts a layer.
 
 # %%
 layer = model.get_layer("block1_conv1")
@@ -106,8 +103,8 @@ W.shape, b.shape
 #
 # $$ (k \cdot k \cdot c_\text{in} + 1) \cdot c_\text{out} \quad\text{parameters.} $$
 #
-# The size of the picture isn't in the formula: the same filter serves every position. What does the
-# summary say for `block1_conv1`? Count first.
+# The size of the picture isn't in the formula: the same filter serves every position. How many does
+# `block1_conv1` have? Count first.
 
 # %% tags=["live"]
 # Count the parameters of the layer by the formula, and ask Keras
@@ -119,7 +116,7 @@ assert by_hand == layer.count_params()
 # %% [markdown]
 # ## A kernel slides
 #
-# What does the network do with these 27 weights? First, Keras's `preprocess_input` prepares the picture.
+# What does the network do with these weights? First, `preprocess_input` prepares the picture.
 #
 # **Predict, then run.** A red pixel is (255, 0, 0). Prepared for VGG16, which of its three numbers is the large one?
 #
@@ -135,8 +132,8 @@ red = np.full((1, 1, 3), (255, 0, 0), "float32")
 print(preprocess_input(red)[0, 0].round(1))
 
 # %% [markdown]
-# (From each channel the mean of the training pictures is subtracted, too.) Now lay kernel 45 on the picture at row 100,
-# column 91. Multiply each of its weights by the number beneath it, add the 27 products and the bias, and replace a negative
+# (It also subtracts the mean of the training pictures.) Now lay kernel 45 on the picture at row 100,
+# column 91. Multiply each of its weights by the number beneath it, add up the 27 products and the bias, and replace a negative
 # result by 0. That last step is called *ReLU*. For kernel $K$, bias $b$, input $x$ and position $(i, j)$:
 #
 # $$ a_{ij} = \text{ReLU}\Big( \sum_{u, v, c} K_{uvc} \; x_{i+u,\, j+v,\, c} + b \Big),
@@ -159,19 +156,30 @@ print(f"by hand {by_hand:.1f}, Keras {outputs[0, row, column, kernel]:.1f}")
 cu.draw_convolution(model, shark, kernel, row, column, preprocess_input)
 
 # %% [markdown]
-# *One number by hand. A patch of 3 x 3 pixels from the shark's back gives 27 numbers in blue, green and red; each is
-# multiplied by one of the kernel's 27; the products sum to 369.9, and the bias makes it 370.7. Below: this number as one
-# bright cell, the map row by row down to it, and the whole map.*
+# *One number by hand. A patch of 3 x 3 pixels behind the shark's head gives 27 numbers in blue, green and red. Multiplied by the
+# kernel's 27 they sum to 369.9, and the bias makes it 370.7. Below: this number as one bright cell, the map row by row
+# down to it, and the whole map.*
 #
-# A convolution is nothing but this sum, at every position, for every filter. (In signal processing it's called a
-# cross-correlation.) A zero means no match here, a large number a strong match. Row by row the numbers make a picture, a
-# *feature map*.
+# A convolution is nothing but this sum, at every position, for every filter. (In signal processing: a
+# cross-correlation.) Zero means no match, a large number a strong one. Row by row the numbers make a picture, a
+# *feature map*. Now slide the kernel yourself: click on the picture, or drag *Kernel*, *Row* and *Column*.
+
+# %%
+explorer = cu.ConvolutionExplorer(model, shark, preprocess_input)
+explorer.kernel.value, explorer.row.value, explorer.column.value = kernel, row, column
+explorer
+
+# %% [markdown]
+# *The convolution explorer: the shark with the place marked, patch, kernel and products as numbers, and the feature map.*
+
+# %% [markdown] tags=["still"]
+# This is a picture of the explorer: in a running notebook its controls move.
 
 # %% [markdown]
 # ## The first kernels as pictures
 #
 # `block1_conv1` reads three colors. So each of its filters is a color picture of 3 x 3 pixels, and we can
-# look at it. Two things have to be put right first. **The order of the colors:** channel 2 is red, and `W[:, :, ::-1]`
+# look at it, once two things are put right. **The order of the colors:** channel 2 is red, and `W[:, :, ::-1]`
 # reverses the order. **The sign:** a weight can be negative, a color can't. So a weight of 0 becomes mid-gray, with one scale
 # for all 64 kernels.
 
@@ -193,7 +201,7 @@ plt.show()
 # *Four kernels of 3 x 3 pixels: a plain gray-blue one, a plain green one, and two patterns of bright and dark
 # that are each other's negative.*
 #
-# Now all of them, row by row: kernel 0 is the first.
+# Now all 64:
 
 # %% tags=["live"]
 # Draw all 64 kernels
@@ -229,27 +237,27 @@ has_opposite = (cosines.min(axis=0) < -0.9) & ~is_plain
 print(f"patterns with an opposite, below -0.9: {has_opposite.sum()} of {(~is_plain).sum()}")
 
 # %% [markdown]
-# Plain kernels look for a color, the others for a pattern, mostly bright beside dark. Such a kernel responds
-# to a border between the two, an *edge*. Most have an opposite: where one wants bright above dark, the other wants dark
-# above bright. One kernel can't do both, because ReLU cuts off what is negative.
+# Plain kernels look for a color, the others for a pattern, mostly bright beside dark: an *edge*. Most have an opposite:
+# where one wants bright above dark, the other wants dark above bright. One kernel can't do both, because ReLU cuts off what
+# is negative.
 #
-# Nobody asked for edge detectors. Training found them, as it does in most networks that learn
-# from photographs ([Yosinski et al., 2014](https://arxiv.org/abs/1411.1792)).
+# Nobody asked for edge detectors. Training found them, as it does in most networks that learn from
+# photographs ([Yosinski et al., 2014](https://arxiv.org/abs/1411.1792)).
 #
-# Does every kernel find something in the shark? And do those that don't find anything in *coffee*?
+# Does every kernel find something in the shark? If not, does it in *coffee*?
 
 # %%
-coffee = preprocess_input(cu.load_image("coffee", size=(224, 224)).astype("float32"))
-maps = keras.Model(model.input, layer.output)(np.stack([inputs, coffee])).numpy()
+coffee = cu.load_image("coffee", size=(224, 224))
+both = preprocess_input(np.stack([shark, coffee]).astype("float32"))
+maps = keras.Model(model.input, layer.output)(both).numpy()
 silent = np.flatnonzero(maps[0].max(axis=(0, 1)) == 0)
 print("mean color of the photograph:", shark.mean(axis=(0, 1)).round(), "(red, green, blue)")
 for index in silent:
     print(f"silent: kernel {index:2d}, mean weights", mean_color[:, index].round(2), end=", ")
     print(f"on coffee up to {maps[1, :, :, index].max():.0f}")
 
-# %%
 figure, panels = plt.subplots(1, 5, figsize=(9.6, 2.3), layout="constrained")
-panels[0].imshow(cu.load_image("coffee", size=(224, 224)))
+panels[0].imshow(coffee)
 for axes, index in zip(panels[1:], silent):
     axes.imshow(maps[1, :, :, index])
     axes.set_title(f"kernel {index}", fontsize="medium")
@@ -261,8 +269,8 @@ plt.show()
 # *The coffee, and what the four silent kernels find in it: 8, 16 and 29 are brightest on the red saucer, 59 on the coffee
 # in the cup.*
 #
-# Four are silent on the shark. They are plain kernels whose largest weight is red or, for
-# kernel 59, nearly so. Under water there is almost no red: 31 of 255 on average. They aren't broken; they are waiting for
+# Four are silent on the shark: plain kernels whose largest weight is red or, for
+# kernel 59, nearly so. Under water there is almost no red, 31 of 255 on average. They aren't broken; they're waiting for
 # another picture.
 #
 # Deeper kernels read 64 or more channels. Channels aren't colors, so we can't draw these kernels.
@@ -271,10 +279,9 @@ plt.show()
 # %% [markdown]
 # ## Where the parameters sit
 #
-# The thirteen convolutions are loaded. The three dense layers behind them aren't, but we can count them on
-# paper: a dense layer connects each of its inputs with each of its outputs, so it has
-# $(n_\text{in} + 1) \cdot n_\text{out}$ parameters. The first one reads the 7 x 7 x 512 numbers that come out
-# of the last pooling.
+# We left out VGG16's three dense layers, but we can count them on
+# paper. A dense layer connects each of its inputs with each of its outputs, so it has
+# $(n_\text{in} + 1) \cdot n_\text{out}$ parameters. The first one reads the last pooling's 7 x 7 x 512 numbers.
 #
 # **Predict, then run.** How much of VGG16 sits in its thirteen convolutions: 11%, 50% or 89%?
 #
@@ -318,17 +325,6 @@ print(f"the kernels of block1_conv1: {W.size / total:.4%}")
 #
 # Nine out of ten parameters sit in the dense layers, three out of four in a single one. The kernels that you have
 # seen are 0.001% of the network.
-#
-# EfficientNet-Lite0, the network of chapter 1, ends differently: it *averages* each of its last 1280
-# feature maps to one number, so a single small dense layer is enough.
-
-# %%
-lite = cu.load_classifier("embedded").model
-dense = lite.get_layer("predictions")
-print(f"EfficientNet-Lite0: {lite.count_params():,} parameters")
-print(f"its dense layer: (1280 + 1) x 1000 = {dense.count_params():,}")
-print(f"VGG16's fc1 alone is {counts['fc1'] / lite.count_params():.0f} times the whole network")
-assert dense.count_params() == (1280 + 1) * 1000
 
 # %% [markdown]
 # ## What to remember

@@ -16,13 +16,12 @@
 # ← [3 Visualizing layer outputs](03_visualizing_layer_outputs.ipynb) · [contents](../README.md#the-chapters) · [4.1 Grad-CAM](04_1_grad_cam.ipynb) → · 20 minutes
 #
 # The network calls an astronaut a *bobsled*, and a rocket a *drilling platform*. **Is it stupid, or is
-# something wrong with the names?** Before we ask where a name comes from, we look at the 1000 names, and at the number
-# behind each.
+# something wrong with the names?** First, the 1000 names, and the number behind each.
 #
 # **What you will learn**
 #
-# - what ImageNet's 1000 classes are, and what they are not;
-# - how to get from a name to an index and back without an off-by-one error;
+# - what ImageNet's 1000 classes are, and what they aren't;
+# - how to get from a name to an index and back without losing a class;
 # - the difference between a logit and a probability, and which question each of them asks.
 #
 # **You need:** chapter 3.
@@ -51,8 +50,9 @@ names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket", "cat_a
 images = {name: cu.load_image(name) for name in names}
 
 figure, panels = plt.subplots(2, 3, figsize=(9, 5.4), layout="constrained")
-for axes, image in zip(panels.flat, images.values()):
-    best = classifier.top_predictions(image, k=1)[0]
+for axes, (name, image) in zip(panels.flat, images.items()):
+    best, second = classifier.top_predictions(image, k=2)
+    print(f"{name}: {best.label} {best.probability:.2f}, {second.label} {second.probability:.2f}")
     axes.imshow(image)
     axes.set_title(f"{best.label.replace('_', ' ')}, {best.probability:.2f}", fontsize="medium")
     axes.axis("off")
@@ -61,27 +61,24 @@ plt.show()
 # %% [markdown]
 # *Six photographs with the network's first answer: a tiger shark (it is a great white), an Egyptian cat, an
 # espresso, a bobsled (an astronaut), a drilling platform (a rocket), and a tiger cat (a cat and a cup).*
+#
+# Why a different network from the one in chapters 2 and 3? Because now we need classes. VGG16 keeps them in its three
+# dense layers, and those don't come with the course. EfficientNet-Lite0 does, and names what it sees.
+# (`cu.load_classifier("vgg16")` downloads all of VGG16, 553 MB; all methods work on it, too.)
 
-# %%
-# The first three answers to each
-for name, image in images.items():
-    top = [f"{p.label} {p.probability:.2f}" for p in classifier.top_predictions(image, k=3)]
-    print(f"{name:18s} {', '.join(top)}")
-
-# %% [markdown]
-# Why another network than in chapters 2 and 3? Because now we need classes. VGG16 keeps them in its three
-# dense layers, and they don't come with the course. EfficientNet-Lite0 does, and names what it sees. All
-# methods of this course work on both: `cu.load_classifier("vgg16")` downloads all of VGG16, 553 MB.
+# %% jupyter={"source_hidden": true}
+# @title The layer that this chapter looks at
+cu.draw_network(classifier.model, ["predictions"])
 
 # %% [markdown]
+# *EfficientNet-Lite0, a thin slab for each layer. The very last is lit, predictions.*
+#
 # ## Where the names come from
 #
 # ImageNet has grown to more than 14 million photographs from the internet, in more than 20,000 categories.
 # Search engines found them, and people on Amazon's Mechanical Turk checked whether each shows what it should
-# ([Deng et al., 2009](https://doi.org/10.1109/CVPR.2009.5206848)). The categories are meanings of nouns, taken
-# from WordNet, a dictionary of meanings. A yearly competition chose 1000 of them
-# ([Russakovsky et al., 2014](https://arxiv.org/abs/1409.0575)), and the networks of this course, VGG16 too,
-# were trained on these 1000.
+# ([Deng et al., 2009](https://doi.org/10.1109/CVPR.2009.5206848)). The categories are nouns from WordNet, a dictionary of meanings. A yearly competition picked 1000 of them
+# ([Russakovsky et al., 2014](https://arxiv.org/abs/1409.0575)), and our networks were trained on these.
 #
 # Keras keeps the list in a small JSON file: index, WordNet ID, label.
 
@@ -110,62 +107,41 @@ first, last = cu.class_index("Chihuahua"), cu.class_index("Mexican hairless")
 print(f"dogs: classes {first} to {last}, {last - first + 1} of them")
 
 # %% [markdown]
-# The list is uneven. It has three kinds of people, a ballplayer, a groom, and a scuba diver. The shuttle behind the
-# astronaut is in the list, but she isn't: no right answer was on offer for her. That's why the network can't say
+# The list is uneven. It has three kinds of people: a ballplayer, a groom, and a scuba diver. The shuttle behind the
+# astronaut is in the list, but she isn't, so no right answer was on offer. That's why the network can't say
 # *astronaut*. Why it says *bobsled*, of all names, is another question (chapter 5).
-
-# %% [markdown]
+#
 # ## From a name to an index, and back
 #
 # The network's output has no names, only 1000 positions. To ask about the great white shark we need its
-# index. The tutorial makes a dictionary from label to index:
-
-# %% tags=["live"]
-# Turn the list around, from label to index, and count the entries
-class2index = {label: int(index) for index, (wnid, label) in CLASS_INDEX.items()}
-print("great_white_shark:", class2index["great_white_shark"])
-print(f"{len(CLASS_INDEX)} classes, but {len(class2index)} entries")
-
-# %% [markdown]
-# **Predict, then run.** Two classes are missing, without an error. Why?
+# index. So the tutorial makes a dictionary from label to index.
+#
+# **Predict, then run.** The dictionary has only 998 entries. Two classes are missing, and there was no error. Why?
 #
 # <details><summary>Answer</summary>
 #
-# Two labels stand for two classes each: crane, 134 and 517, and maillot, 638 and 639. A dictionary has one place for
-# a key. It keeps the second of each pair and loses the first.
+# Two labels, crane and maillot, stand for two classes each. A dictionary has one place for
+# a key: it keeps the second of each pair and loses the first.
 #
 # </details>
 
 # %% tags=["live"]
-# Find the labels that occur more than once
+# Turn the list around, count the entries, and find the labels that occur more than once
 labels = [label for wnid, label in CLASS_INDEX.values()]
-for label in sorted(set(labels)):
-    if labels.count(label) > 1:
-        print(label, [index for index, other in enumerate(labels) if other == label])
-
-# %% [markdown]
-# A *crane* is a bird and a machine; the two *maillots* are, in WordNet, a dancer's tights and a swimsuit.
-# `cu.class_index` refuses to guess; it tolerates spaces and capitals, and helps with typos. `cu.class_label` is the way
-# back.
-#
-# Some lists count from 1; Keras counts from 0. Off by one you explain the wrong class, and nothing warns you: the *tabby*'s
-# neighbor is a cat too.
-
-# %%
-# Capitals, a typo, a name of two classes, and an index that is off by one
-print(cu.class_index("Great White Shark"), cu.class_label(2))
-for name in ["great white shrak", "crane"]:
-    try:
-        cu.class_index(name)
-    except ValueError as error:
-        print(error)
+class2index = {label: index for index, label in enumerate(labels)}
+print(f"{len(labels)} classes, but {len(class2index)} entries")
+print("twice:", [label for label in class2index if labels.count(label) > 1])
 print("tabby is", cu.class_index("tabby"), "and 282 is", cu.class_label(282))
 
 # %% [markdown]
+# A *crane* is a bird and a machine; the two *maillots* are, in WordNet, a dancer's tights and a swimsuit.
+# `cu.class_index` refuses to guess, tolerates spaces and capitals, and helps with typos. `cu.class_label` is the way
+# back. Keras counts from 0. If you're off by one, you explain the wrong class, and nothing warns you: the *tabby*'s neighbor
+# is a cat, too.
+#
 # ### Explore: what else does the network see?
 #
-# Drag *Class* through the most probable classes of the astronaut, or search all 1000. Where is the *football helmet*? And
-# where is the *bobsled*?
+# Drag *Class*, or search all 1000. Where on the astronaut is the *football helmet*? And where is the *bobsled*?
 
 # %%
 # Drag Class
@@ -186,8 +162,7 @@ for name in ["football helmet", "bobsled"]:
 
 # %% [markdown]
 # *Football helmet* lies mostly on the helmet and its left edge. Chapter 5 takes the difference of the two.
-
-# %% [markdown]
+#
 # ## Logits and probabilities
 #
 # The last layer of the network computes one number for each class, the **logit** $z_c$. It can be
@@ -209,14 +184,14 @@ for index in np.argsort(-logits)[:3]:
     print(f"{cu.class_label(index):18s} {logits[index]:5.2f} {softmax(logits)[index]:5.2f}")
 
 # %% [markdown]
-# The tiger shark leads by 1.26 logits, and its probability is $e^{1.26} = 3.5$ times the great white's.
+# The tiger shark leads by 1.26 logits, so its probability is $e^{1.26} = 3.5$ times the great white's.
 #
-# **Predict, then run.** What happens to the tiger shark's probability if we add 10 to every logit? And if we take only
-# the great white's evidence away, and leave the tiger shark's logit as it is?
+# **Predict, then run.** What happens to the tiger shark's probability if we add 10 to every logit? And if we take away only
+# the great white's evidence, and leave the tiger shark's logit as it is?
 #
 # <details><summary>Answer</summary>
 #
-# It stays at 0.69: softmax looks at differences only. And it rises to 0.86, although nothing about tiger sharks has
+# It stays at 0.69: softmax only looks at differences. And it rises to 0.86, although nothing about tiger sharks has
 # changed: a probability depends on *all* logits.
 #
 # </details>
@@ -233,12 +208,12 @@ print(f"the great white's lowest: {softmax(without_white)[tiger]:.2f}")
 # %% [markdown]
 # ## Why explanations start from logits
 #
-# The methods of the next chapters ask for a derivative: how much does the number change when the picture does? Divide
-# numerator and denominator of softmax by $e^{z_c}$: $p_c = 1 / (1 + e^{-d})$, where
-# $d = z_c - \log \sum_{k \neq c} e^{z_k}$ is the logit minus the others. Here is $p$, and its derivative.
+# The methods of the next chapters ask for a derivative: how much does the number change when the picture does? Divide the
+# numerator and denominator of softmax by $e^{z_c}$, and you get $p_c = 1 / (1 + e^{-d})$, where
+# $d = z_c - \log \sum_{k \neq c} e^{z_k}$ is the logit minus the others.
 
-# %%
-# A probability and its derivative
+# %% jupyter={"source_hidden": true}
+# @title A probability and its derivative
 z = np.linspace(-8, 8, 200)
 p = 1 / (1 + np.exp(-z))
 sure = float(classifier.predict(images["coffee"])[0].max())
@@ -257,36 +232,36 @@ plt.show()
 # %% [markdown]
 # *Probability and its derivative: an S-shaped curve that is flat at both ends, and a bell. The coffee picture, with
 # p = 0.90, lies on the right slope of the bell.*
-
+#
 # Where the network is nearly sure, the derivative is nearly zero: softmax *saturates*. Does that spoil a map? No: $p (1 - p)$
-# is one factor for the whole picture, gone once a map is divided by its maximum. (Where gradients are added up, as in
+# is one factor for the whole picture, gone once the map is divided by its maximum. (Where gradients are added up, as in
 # chapter 4.2, it stays.)
 #
 # **Predict, then run.** For the shark, is the gradient of the probability more like that of the logit of *tiger shark*, or
-# that of the logit minus the others?
+# like that of the logit minus the others?
 #
 # <details><summary>Answer</summary>
 #
-# The second: they are the same but for the factor. With the logit's the correlation is 0.78.
+# The second: they are the same except for that factor. With the logit's the correlation is 0.78.
 #
 # </details>
 
 # %%
 # The gradients of three scores at the pixels of the shark
-shares = np.where(np.arange(1000) == tiger, 0, softmax(logits))
-shares = np.float32(shares / shares.sum())  # what each other class has of the rest
 pixels = tf.constant(classifier.preprocess(image))
 with tf.GradientTape(persistent=True) as tape:
     tape.watch(pixels)
     z = classifier.logits_model(pixels)[0]
     logit, probability = z[tiger], tf.nn.softmax(z)[tiger]
-    minus_others = logit - tf.tensordot(z, shares, 1)
-of_logit, of_probability, of_difference = (
-    tape.gradient(score, pixels).numpy().ravel() for score in [logit, probability, minus_others]
-)
-print(f"the probability's and the logit's: {np.corrcoef(of_probability, of_logit)[0, 1]:.2f}")
-print(f"and of the difference: {np.corrcoef(of_probability, of_difference)[0, 1]:.6f}")
-print(f"of the others the great white has {shares[white]:.0%}")
+    others = tf.concat([z[:tiger], z[tiger + 1 :]], axis=0)
+    minus_others = logit - tf.reduce_logsumexp(others)  # d
+scores = [logit, probability, minus_others]
+gradients = [tape.gradient(score, pixels).numpy().ravel() for score in scores]
+correlations = np.corrcoef(gradients)
+print(f"the probability's and the logit's: {correlations[1, 0]:.2f}")
+print(f"and of the logit minus the others: {correlations[1, 2]:.6f}")
+share = softmax(logits)[white] / (1 - softmax(logits)[tiger])
+print(f"of the others the great white has {share:.0%}")
 
 # %% [markdown]
 # The others count by their shares of what is left, here 63% for the great white. So the gradient of the probability is no
@@ -301,7 +276,7 @@ print(f"of the others the great white has {shares[white]:.0%}")
 # </details>
 #
 # The methods of this course start from the logit. `classifier.logits_model` is the network up
-# to its logits, on the same weights. (For VGG16: `VGG16(classifier_activation=None)`; for others, chapter 4.2.)
+# to its logits, on the same weights. (For VGG16: `VGG16(classifier_activation=None)`; for others: chapter 4.2.)
 
 # %%
 # The network up to its logits
@@ -314,23 +289,21 @@ print("softmax of logits_model equals model")
 # ## Two questions about a decision
 #
 # - **Which region?** Class activation maps (chapter 4.1) weight the last feature maps by how much
-#   they matter for the class. They are coarse: a few dozen cells.
+#   they matter for the class. Coarse: a few dozen cells.
 # - **Which pixels?** Saliency maps (chapter 4.2) ask how the logit changes when a pixel changes.
-#   They are fine, and noisy.
-
-# %% [markdown]
+#   Fine, and noisy.
+#
 # ## What to remember
 #
-# - The network knows 1000 classes, and must choose among them.
+# - The network knows 1000 classes, and it must choose among them.
 # - Look indices up with `class_index`; never type them from memory.
 # - A logit asks about one class, a probability about this class rather than all others. Say which one you explain.
 #
 # ## Where this misleads
 #
 # - A wrong label can be the list's fault: there is no class for an astronaut.
-# - Even the right label may be one of several. When two objects are in the picture, a low probability
-#   doesn't mean that the network is lost.
-# - A single logit has no zero. What raises all logits alike shows up in the map of each, although no
+# - Two objects in a picture share the probability. A low one doesn't mean that the network is lost.
+# - A single logit has no zero. What raises all logits alike shows up in every class's map, although no
 #   probability changes. The *difference* of two logits is free of it; the next chapter takes it.
 #
 # **Next:** chapter 4.1 asks which region of the picture speaks for a class.

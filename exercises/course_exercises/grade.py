@@ -139,7 +139,9 @@ def read_code(path: Path) -> list[str]:
         cells = json.loads(path.read_bytes())["cells"]
         code = [cell for cell in cells if cell["cell_type"] == "code"]
         return [
-            "".join(c["source"]) for c in code if "picture" not in c["metadata"].get("tags", [])
+            "".join(cell["source"])
+            for cell in code
+            if "picture" not in cell.get("metadata", {}).get("tags", [])
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("no notebook") from error

@@ -263,7 +263,7 @@ def the_same_filter(kernels):
     "task, answer, failed, hint",
     [
         ("4.0a", all_nan, "all values are numbers", "Some values are NaN"),
-        ("4.0b", softmax_off_for_everyone, LEAVES, "You have taken the softmax off"),
+        ("4.0b", softmax_off_for_everyone, LEAVES, "You took the softmax off"),
         ("4.2a", forgets_to_watch, RUNS, "The gradient is None: .* `tape.watch`"),
         ("4.2a", predicts, RUNS, r"The tape follows tensors only\. `model.predict"),
         ("4.2b", samples_from_one_seed, "it compares the seeds", "Both maps have the same seed"),

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Exercises 2: Layers and weights
 #
-# To chapter [2](../../notebooks/02_accessing_layers_and_weights.ipynb). Write the functions; the last cell of each task
-# checks yours on random arrays, new ones each time, and says which property fails. The course's own functions are
-# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# For chapter [2](../../notebooks/02_accessing_layers_and_weights.ipynb). Write the functions. The last cell of each task checks yours
+# on random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
+# the checks, so write the steps yourself. `cu.check()` alone lists all tasks. At the end, your functions draw a picture.
 
 # %%
 import course_utils as cu
@@ -25,8 +25,8 @@ import numpy as np
 # %% [markdown]
 # ## 2a Count on paper (5 minutes)
 #
-# How many parameters has a convolution? Its filters are `height` x `width` and read `channels_in` channels; there are
-# `channels_out` of them, each with a bias. Don't look the formula up: think of one filter.
+# How many parameters does a convolution have? Its filters are `height` x `width` and read `channels_in` channels. There are
+# `channels_out` of them, each with a bias. Don't look up the formula. Think of one filter.
 
 
 # %%
@@ -55,7 +55,7 @@ def no_bias(height, width, channels_in, channels_out):
 
 
 def one_bias(height, width, channels_in, channels_out):
-    """You count a single bias. Each filter has one of its own."""
+    """You count a single bias. Each filter has its own."""
     return height * width * channels_in * channels_out + 1
 
 
@@ -65,7 +65,7 @@ def bias_for_each_input(height, width, channels_in, channels_out):
 
 
 def one_channel_in(height, width, channels_in, channels_out):
-    """A filter has weights for *each* input channel: it is a block, not a square."""
+    """A filter has weights for *each* input channel: it's a block, not a square."""
     return (height * width + 1) * channels_out
 
 
@@ -75,7 +75,7 @@ def square_filter(height, width, channels_in, channels_out):
 
 
 def one_filter(height, width, channels_in, channels_out):
-    """That is a single filter. There are `channels_out` of them."""
+    """That's a single filter. There are `channels_out` of them."""
     return height * width * channels_in + 1
 
 
@@ -94,9 +94,9 @@ TASKS["2a"] = Task(
 # %% [markdown]
 # ## 2b Kernels as pictures (15 minutes)
 #
-# Make color pictures of VGG16's first kernels. Their three input channels are blue, green, red; a picture wants red,
+# Turn VGG16's first kernels into color pictures. Their three input channels are blue, green, red; a picture wants red,
 # green, blue. A weight of 0 becomes mid-gray, 0.5, and one scale serves *all* filters: the weight with the largest
-# magnitude becomes 1 if it is positive and 0 if it is negative.
+# magnitude becomes 1 if it's positive and 0 if it's negative.
 
 
 # %%
@@ -121,17 +121,17 @@ def kernels_of_layers(generator):
 
 
 def still_blue_green_red(kernels):
-    """The colors still stand in the order blue, green, red: turn the third axis around."""
+    """The colors are still in the order blue, green, red: reverse the third axis."""
     return 0.5 + 0.5 * kernels / np.abs(kernels).max()
 
 
 def other_axis(kernels):
-    """You turn the wrong axis around. The shape reads height, width, channels, filters."""
+    """You reverse the wrong axis. The shape reads height, width, channels, filters."""
     return 0.5 + 0.5 * kernels[..., ::-1] / np.abs(kernels).max()
 
 
 def each_its_own_scale(kernels):
-    """Each filter has a scale of its own, so a faint one looks strong. One scale for all is asked for."""
+    """Each filter has its own scale, so a faint one looks strong. Use one scale for all."""
     rgb = kernels[:, :, ::-1]
     return 0.5 + 0.5 * rgb / np.abs(rgb).max(axis=(0, 1, 2))
 
@@ -143,13 +143,13 @@ def stretched(kernels):
 
 
 def by_the_largest(kernels):
-    """You divide by the largest weight. A negative one may be larger in magnitude, and then leaves [0, 1]."""
+    """You divide by the largest weight. A negative one may have a larger magnitude, and then it leaves [0, 1]."""
     rgb = kernels[:, :, ::-1]
     return 0.5 + 0.5 * rgb / rgb.max()
 
 
 def no_gray(kernels):
-    """Your pictures go from -1 to 1. A color is not negative: put 0 at 0.5."""
+    """Your pictures go from -1 to 1. A color can't be negative: put 0 at 0.5."""
     rgb = kernels[:, :, ::-1]
     return rgb / np.abs(rgb).max()
 
@@ -189,8 +189,8 @@ TASKS["2b"] = Task(
 # ## 2c Opposite kernels (20 minutes)
 #
 # The chapter found two kernels that are nearly each other's negative. Find such a pair: the two filters whose *directions*
-# are most opposite. The direction of a filter is all its weights in a row, divided by the root of their sum of squares;
-# the likeness of two directions is the sum of their products, from -1 (opposite) to 1 (the same).
+# are most opposite. The direction of a filter is all its weights in a row, divided by the root of their sum of squares.
+# The likeness of two directions is the sum of their products, their *cosine*, from -1 (opposite) to 1 (the same).
 
 
 # %%
@@ -266,19 +266,19 @@ def not_divided(kernels):
 
 
 def most_alike(kernels):
-    """That pair is most *alike*. The smallest likeness is asked for, near -1."""
+    """That pair is most *alike*. We want the smallest likeness, near -1."""
     rows = rows_of(kernels)
     return pair_by(kernels, -rows.T @ rows)
 
 
 def right_angle(kernels):
-    """That pair is nearest to 0: it has nothing in common. Opposite is -1, so keep the sign."""
+    """That pair is nearest to 0: those two have nothing in common. Opposite is -1, so keep the sign."""
     rows = rows_of(kernels)
     return pair_by(kernels, np.abs(rows.T @ rows))
 
 
 def mean_taken_away(kernels):
-    """You take each filter's mean away, as `np.corrcoef` does, and with it a part of its color."""
+    """You subtract each filter's mean, as `np.corrcoef` does, and part of its color goes with it."""
     return pair_by(kernels, np.corrcoef(rows_of(kernels).T))
 
 
@@ -290,18 +290,18 @@ def rows_mixed_up(kernels):
 
 
 def larger_first(kernels):
-    """It is the right pair, but the smaller index should come first."""
+    """It's the right pair, but the smaller index should come first."""
     return most_opposite(kernels)[::-1]
 
 
 def flat_index(kernels):
-    """`argmin` counts through the whole table, row by row. `np.unravel_index` makes row and column of it."""
+    """`argmin` counts through the whole table, row by row. `np.unravel_index` turns that into row and column."""
     rows = rows_of(kernels)
     return (rows.T @ rows).argmin()
 
 
 def by_the_sum_of_squares(kernels):
-    """You divide by the sum of squares. A direction is divided by its *root*."""
+    """You divide by the sum of squares. Divide by its *root*."""
     rows = rows_of(kernels, scaled=False)
     rows = rows / (rows**2).sum(axis=0)
     return pair_by(kernels, rows.T @ rows)
@@ -317,7 +317,7 @@ def far_apart(kernels):
 
 def are_two_filters(pair, kernels):
     if pair[0] == pair[1]:
-        return "Both are the same filter: the likeness is largest with itself. The *smallest* is asked for."
+        return "Both are the same filter, and that likeness is the largest. We want the *smallest*."
     return ((0 <= pair) & (pair < kernels.shape[-1])).all()
 
 
@@ -337,3 +337,26 @@ TASKS["2c"] = Task(
     ],
     {"they are two filters": are_two_filters},
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your kernels
+#
+# Now your three functions on VGG16's first layer. Do you see why the numbered two are opposite?
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # VGG16's first kernels, counted, painted and compared by you
+    import keras
+    import matplotlib.pyplot as plt
+
+    vgg16 = keras.applications.VGG16(include_top=False, weights=cu.weights_path("vgg16_no_top"))
+    kernels = vgg16.get_layer("block1_conv1").get_weights()[0]
+    patches, pair = kernel_patches(kernels), most_opposite(kernels)
+
+    figure, panels = plt.subplots(4, 16, figsize=(9.6, 3.4), layout="constrained")
+    for index, axes in enumerate(panels.flat):
+        axes.imshow(patches[:, :, :, index])
+        axes.set_title(index if index in pair else " ", fontsize="small")
+        axes.axis("off")
+    figure.suptitle(f"{count_parameters(*kernels.shape):,} parameters; {pair[0]} and {pair[1]} are opposite")
+    plt.show()

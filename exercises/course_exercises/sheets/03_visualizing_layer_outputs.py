@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Exercises 3: Layer outputs
 #
-# To chapter [3](../../notebooks/03_visualizing_layer_outputs.ipynb). Write the functions; the last cell of each task
-# checks yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
-# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# For chapter [3](../../notebooks/03_visualizing_layer_outputs.ipynb). Write the functions. The last cell of each task checks yours
+# on small random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
+# the checks, so write the steps yourself. `cu.check()` alone lists all tasks. At the end, your functions draw a picture.
 
 # %%
 import course_utils as cu
@@ -26,7 +26,7 @@ import numpy as np
 # %% [markdown]
 # ## 3a The extractor for one layer (5 minutes)
 #
-# The chapter builds a model that returns *every* layer's output. Build one that returns a single layer's: an array of
+# The chapter built a model that returns *every* layer's output. Build one that returns a single layer's: an array of
 # feature maps, not a dictionary. It shares the network's weights and leaves the network as it is.
 
 
@@ -63,27 +63,27 @@ def maps_of(result, model, layer_name):
 
 
 def what_goes_in(model, layer_name):
-    """That is what goes *into* the layer. Take its `output`."""
+    """That's what goes *into* the layer. Take its `output`."""
     layer = model.get_layer(layer_name)
     return keras.Model(model.input, model.input if layer_name == "first" else layer.input)
 
 
 def placeholder(model, layer_name):
-    """`layer.output` is a placeholder for what the layer will compute. Make a model that ends there:
+    """`layer.output` is a placeholder for what the layer will compute. Build a model that ends there:
     `keras.Model(inputs, outputs)`.
     """
     return model.get_layer(layer_name).output
 
 
 def the_layer_itself(model, layer_name):
-    """That is the layer alone, and it cannot read a picture: the layers before it are missing. Begin at
+    """That's the layer alone, and it can't read a picture: the layers before it are missing. Begin at
     `model.input`.
     """
     return model.get_layer(layer_name)
 
 
 def every_layer(model, layer_name):
-    """That returns every layer's output. One layer is asked for."""
+    """That returns every layer's output. Return only one."""
     return keras.Model(model.input, {layer.name: layer.output for layer in model.layers})
 
 
@@ -98,7 +98,7 @@ def first_layer(model, layer_name):
 
 
 def one_picture(model, layer_name):
-    """The first axis, which counts the pictures, is gone. Leave it: a model works on batches."""
+    """The first axis, which counts the pictures, is gone. Leave it there: a model works on batches."""
     whole = extractor(model, layer_name)
     return lambda pictures: whole(pictures)[0]
 
@@ -129,13 +129,13 @@ TASKS["3a"] = Task(
 # %% [markdown]
 # ## 3b One number by hand (15 minutes)
 #
-# Compute a single value of a convolution with a ReLU, for one filter and one position:
+# Do what the drawing in chapter 2 shows: compute a single value of a convolution with a ReLU, for one filter and one position.
 #
 # $$ a_{ij} = \text{ReLU}\Big( \sum_{u, v, c} K_{uvc} \; x_{i+u,\, j+v,\, c} + b \Big) . $$
 #
 # The position is the *middle* of the window. So for k = 3, u and v run over -1, 0, 1, and $K_{-1,-1}$ stands in
-# `kernels[0, 0]`. At the border the window sticks out; what lies beyond counts as 0. (This is Keras's `padding="same"`, as
-# VGG16 has it.)
+# `kernels[0, 0]`. At the border the window sticks out, and whatever lies beyond counts as 0. (That's `padding="same"` in Keras,
+# which VGG16 uses.)
 
 
 # %%
@@ -187,17 +187,17 @@ def no_bias(inputs, kernels, biases, filter_index, row, column):
 
 
 def no_relu(inputs, kernels, biases, filter_index, row, column):
-    """The ReLU is missing: a filter that finds nothing answers 0."""
+    """The ReLU is missing: a filter that finds nothing returns 0."""
     return number_of(inputs, kernels, filter_index, row, column) + biases[filter_index]
 
 
 def bias_after_relu(inputs, kernels, biases, filter_index, row, column):
-    """The bias is added after the ReLU. It belongs to the sum."""
+    """You add the bias after the ReLU. It belongs to the sum."""
     return max(number_of(inputs, kernels, filter_index, row, column), 0) + biases[filter_index]
 
 
 def turned_kernel(inputs, kernels, biases, filter_index, row, column):
-    """The kernel is turned around, as mathematicians do. Networks do not: multiply as it stands."""
+    """You flip the kernel, as mathematicians do. Networks don't: multiply it as it is."""
     turned = kernels[::-1, ::-1]
     return max(number_of(inputs, turned, filter_index, row, column) + biases[filter_index], 0)
 
@@ -211,7 +211,7 @@ def corner_of_window(inputs, kernels, biases, filter_index, row, column):
 
 
 def columns_first(inputs, kernels, biases, filter_index, row, column):
-    """Rows and columns are exchanged."""
+    """You swapped rows and columns."""
     padded = np.pad(inputs, [(0, 20), (0, 20), (0, 0)])
     return max(number_of(padded, kernels, filter_index, column, row) + biases[filter_index], 0)
 
@@ -239,7 +239,7 @@ def negative_indices(inputs, kernels, biases, filter_index, row, column):
 
 
 def other_side(inputs, kernels, biases, filter_index, row, column):
-    """At the border your window comes back in at the other side: index -1 is Python's last row, no error. Test
+    """At the border your window wraps around: index -1 is Python's last row, no error. Test
     `row + u >= 0`.
     """
     size, margin = kernels.shape[0], kernels.shape[0] // 2
@@ -250,7 +250,7 @@ def other_side(inputs, kernels, biases, filter_index, row, column):
 
 
 def all_around(inputs, kernels, biases, filter_index, row, column):
-    """At the border your window comes back in at the other side. What lies beyond counts as 0."""
+    """At the border your window wraps around to the other side. What lies beyond counts as 0."""
     return max(number_of(inputs, kernels, filter_index, row, column, "wrap") + biases[filter_index], 0)
 
 
@@ -284,8 +284,8 @@ TASKS["3b"] = Task(
 # %% [markdown]
 # ## 3c Pooling by hand (15 minutes)
 #
-# From each window of 2 x 2 values pooling keeps the largest, in each channel by itself. Windows lie side by side. Where
-# height or width is odd, the last row or column falls away.
+# Pooling keeps the largest value of each window of 2 x 2, in each channel separately. The windows lie side by side. Where
+# the height or width is odd, the last row or column is dropped.
 
 
 # %%
@@ -316,7 +316,7 @@ def windows(maps):
 
 
 def average(maps):
-    """That is the mean of each window. Pooling keeps the largest value."""
+    """That's the mean of each window. Pooling keeps the largest value."""
     return windows(maps).mean(axis=(1, 3))
 
 
@@ -326,12 +326,12 @@ def every_other(maps):
 
 
 def overlapping(maps):
-    """Your windows overlap: you move on by one place. Move on by two."""
+    """Your windows overlap: you move by one place. Move by two."""
     return np.maximum.reduce([maps[:-1, :-1], maps[1:, :-1], maps[:-1, 1:], maps[1:, 1:]])
 
 
 def over_channels(maps):
-    """You take the largest value over all channels. Each channel is pooled by itself."""
+    """You take the largest value over all channels. Pool each channel separately."""
     return np.broadcast_to(windows(maps).max(axis=(1, 3, 4))[..., None], every_other(maps).shape)
 
 
@@ -350,20 +350,20 @@ def from_zero(maps):
 
 
 def largest_magnitude(maps):
-    """You compare magnitudes. The largest value is asked for: 1 is larger than -2."""
+    """You compare magnitudes. Take the largest value: 1 is larger than -2."""
     parts = windows(maps)
     return np.maximum(parts.max(axis=(1, 3)), -parts.min(axis=(1, 3)))
 
 
 def rounded_up(maps):
-    """Where height or width is odd, you keep the last row or column. It falls away."""
+    """Where height or width is odd, you keep the last row or column. Drop it."""
     height, width, _ = maps.shape
     padding = [(0, height % 2), (0, width % 2), (0, 0)]
     return max_pool(np.pad(maps, padding, constant_values=-np.inf))
 
 
 def every_row(maps):
-    """Your windows overlap: they lie side by side, so begin every second row."""
+    """Your windows overlap. They should lie side by side: start one every second row."""
     height, width, _ = maps.shape
     return overlapping(maps)[: height // 2, : width // 2]
 
@@ -376,7 +376,7 @@ def cut_along_rows(maps):
 
 
 def first_falls_away(maps):
-    """The *last* odd row falls away, not the first."""
+    """Drop the *last* odd row, not the first."""
     return max_pool(maps[maps.shape[0] % 2 :, maps.shape[1] % 2 :])
 
 
@@ -396,5 +396,31 @@ TASKS["3c"] = Task(
         cut_along_rows,
         first_falls_away,
     ],
-    {"every value stands in the maps": lambda pooled, maps: np.isin(np.float32(pooled), np.float32(maps)).all()},
+    {"every value is one of the maps' values": lambda pooled, maps: np.isin(np.float32(pooled), np.float32(maps)).all()},
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your feature map
+#
+# Now your three functions on the shark: kernel 45 of VGG16 at every place, one number after the other, and the pooling of
+# that. Keras computes the same map, through your extractor. Does it agree?
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # One feature map by hand, by Keras, and after pooling
+    import matplotlib.pyplot as plt
+
+    vgg16 = keras.applications.VGG16(include_top=False, weights=cu.weights_path("vgg16_no_top"))
+    shark = cu.load_image("great_white_shark", size=(84, 120))
+    inputs = keras.applications.vgg16.preprocess_input(shark.astype("float32"))
+    W, b = vgg16.get_layer("block1_conv1").get_weights()
+    by_hand = np.array([[one_number(inputs, W, b, 45, row, column) for column in range(120)] for row in range(84)])
+    by_keras = np.array(extractor(vgg16, "block1_conv1")(inputs[np.newaxis]))[0, :, :, 45]
+    pooled = max_pool(by_hand[:, :, np.newaxis])[:, :, 0]
+
+    figure, panels = plt.subplots(1, 3, figsize=(9.6, 2.6), layout="constrained")
+    for axes, (title, picture) in zip(panels, {"by hand": by_hand, "Keras": by_keras, "pooled": pooled}.items(), strict=True):
+        axes.imshow(picture)
+        axes.set_title(f"{title}, up to {picture.max():.0f}", fontsize="medium")
+        axes.axis("off")
+    plt.show()

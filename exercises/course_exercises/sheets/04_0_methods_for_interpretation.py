@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Exercises 4.0: Logits and probabilities
 #
-# To chapter [4](../../notebooks/04_0_methods_for_interpretation.ipynb). Write the functions; the last cell of each task
-# checks yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
-# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# For chapter [4](../../notebooks/04_0_methods_for_interpretation.ipynb). Write the functions. The last cell of each task checks yours
+# on small random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
+# the checks, so write the steps yourself. `cu.check()` alone lists all tasks. At the end, your functions draw a picture.
 
 # %%
 import course_utils as cu
@@ -26,8 +26,8 @@ import numpy as np
 # %% [markdown]
 # ## 4.0a A softmax that survives (10 minutes)
 #
-# Turn the logits of several pictures into probabilities, $p_c = e^{z_c} / \sum_k e^{z_k}$, one row for each picture. Take
-# care: $e^{1000}$ is infinite for a computer. What did the chapter say happens if you subtract the same number from all
+# Turn the logits of several pictures into probabilities, $p_c = e^{z_c} / \sum_k e^{z_k}$, one row for each picture. Be
+# careful: to a computer $e^{1000}$ is infinite. What happened in the chapter when the same number was added to all
 # logits of a picture?
 
 
@@ -68,7 +68,7 @@ def overflows(logits):
 
 
 def largest_of_all(logits):
-    """You subtract the largest logit of *all* pictures. Beside it another picture's powers all become 0:
+    """You subtract the largest logit of *all* pictures. Next to it, another picture's powers all become 0:
     subtract each picture's own.
     """
     powers = np.exp(logits - logits.max())
@@ -93,12 +93,12 @@ def without_powers(logits):
 
 
 def sigmoids(logits):
-    """Those are sigmoids, which judge each class by itself. They do not add up to 1."""
+    """Those are sigmoids, which judge each class by itself. They don't add up to 1."""
     return 1 / (1 + np.exp(-logits))
 
 
 def logarithm(logits):
-    """That is the logarithm of the probabilities."""
+    """That's the logarithm of the probabilities."""
     return np.log(softmax(logits))
 
 
@@ -121,7 +121,7 @@ def smallest_taken_away(logits):
 
 
 def clipped(logits):
-    """You cut the logits off, and beyond that all look alike. Subtract each picture's largest logit instead."""
+    """You clip the logits, and beyond that all look alike. Subtract each picture's largest logit instead."""
     powers = np.exp(np.clip(logits, -700, 700))
     return powers / powers.sum(axis=1, keepdims=True)
 
@@ -152,7 +152,7 @@ TASKS["4.0a"] = Task(
 # %% [markdown]
 # ## 4.0b Take the softmax off (15 minutes)
 #
-# Build the network up to its logits. `model` ends in a dense layer with a softmax in it. Everyone else who uses `model`
+# Build the network up to its logits. `model` ends in a dense layer with a softmax in it. Anyone else who uses `model`
 # must still get probabilities.
 
 
@@ -186,22 +186,22 @@ def logits_of(result, model):
 
 
 def off_for_everyone(model):
-    """You have taken the softmax off the model itself: for everyone who uses it, its probabilities are
-    logits now. Put a new layer beside the old one.
+    """You took the softmax off the model itself: for everyone who uses it, its probabilities are now
+    logits. Put a new layer beside the old one.
     """
     model.layers[-1].activation = keras.activations.linear
     return keras.Model(model.input, model.output)
 
 
 def logarithm_behind(model):
-    """The logarithm of a probability is the logit less a number that differs from picture to picture. The
-    logits themselves are asked for.
+    """The logarithm of a probability is the logit minus a number that differs from picture to picture. Return
+    the logits themselves.
     """
     return keras.Model(model.input, keras.ops.log(model.output))
 
 
 def cut_too_early(model):
-    """You have cut the whole dense layer off: these are the features that it reads."""
+    """You cut off the whole dense layer: these are the features that it reads."""
     return keras.Model(model.input, model.layers[-1].input)
 
 
@@ -224,7 +224,7 @@ def still_a_softmax(model):
 
 
 def relu_behind(model):
-    """You have put a ReLU in the softmax's place. Logits can be negative."""
+    """You put a ReLU in the softmax's place. Logits can be negative."""
     whole = without_softmax(model)
     return keras.Model(whole.input, keras.ops.relu(whole.output))
 
@@ -250,7 +250,7 @@ TASKS["4.0b"] = Task(
 # $$ \frac{\partial p_c}{\partial x} = p_c \, \Big( \frac{\partial z_c}{\partial x}
 # - \sum_k p_k \, \frac{\partial z_k}{\partial x} \Big) , $$
 #
-# where $k$ runs over all classes, $c$ as well. You may call your `softmax` of task 4.0a. It wants a row for each picture,
+# where $k$ runs over all classes, including $c$. You may call your `softmax` of task 4.0a. It wants a row for each picture,
 # so give it one: `softmax(logits[np.newaxis])[0]`.
 
 
@@ -315,23 +315,23 @@ def by_logits(logits, gradients, class_index):
 
 
 def added(logits, gradients, class_index):
-    """A sign: what speaks for the other classes is taken away."""
+    """A sign is wrong: subtract what speaks for the other classes."""
     p = softmax(logits[None])[0]
     return p[class_index] * (gradients[class_index] + np.tensordot(p, gradients, axes=1))
 
 
 def of_the_logit(logits, gradients, class_index):
-    """That is the logit's gradient. The probability's is asked for."""
+    """That's the logit's gradient. Return the probability's."""
     return gradients[class_index]
 
 
 def of_the_first_ranked(logits, gradients, class_index):
-    """You explain the class that the network ranks first, not the one that is asked for."""
+    """You explain the class that the network ranks first, not the one with `class_index`."""
     return probability_gradient(logits, gradients, logits.argmax())
 
 
 def all_ones(logits, gradients, class_index):
-    """All your probabilities are 1: `softmax` has taken each logit for a picture of its own. Give it one row,
+    """All your probabilities are 1: `softmax` took each logit for a picture of its own. Give it one row,
     `logits[np.newaxis]`.
     """
     return gradients[class_index] - gradients.sum(axis=0)
@@ -359,3 +359,35 @@ TASKS["4.0c"] = Task(
         unweighted,
     ],
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your gradients
+#
+# Now your three functions on the shark: the probabilities of the first three classes, and the pixels that move the tiger
+# shark's logit and its probability among the three. Where do the two maps differ?
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # Three probabilities, and two gradients at the pixels
+    import matplotlib.pyplot as plt
+    import tensorflow as tf
+
+    classifier = cu.load_classifier()
+    sharks = [cu.class_index(name) for name in ["tiger shark", "great white shark", "hammerhead"]]
+    pixels = tf.constant(classifier.preprocess(cu.load_image("great_white_shark")))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(pixels)
+        logits = [without_softmax(classifier.model)(pixels)[0, index] for index in sharks]
+    gradients = np.array([tape.gradient(logit, pixels)[0] for logit in logits])
+    values = np.array(logits, dtype=float)
+
+    figure, panels = plt.subplots(1, 3, figsize=(9.6, 3), layout="constrained")
+    panels[0].bar(["tiger", "white", "hammerhead"], softmax(values[np.newaxis])[0])
+    panels[0].set_title("probability among the three", fontsize="medium")
+    maps = {"its logit": gradients[0], "its probability": probability_gradient(values, gradients, 0)}
+    for axes, (title, gradient) in zip(panels[1:], maps.items(), strict=True):
+        magnitude = np.abs(gradient).max(axis=-1)
+        axes.imshow(magnitude.reshape(28, 8, 28, 8).mean(axis=(1, 3)))  # in squares of 8 x 8 pixels
+        axes.set_title(f"pixels that move {title}", fontsize="medium")
+        axes.axis("off")
+    plt.show()
