@@ -11,7 +11,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help install lab test test-browser test-book test-colab notebooks exercises live book check bench pictures stamp constraints clean
+.PHONY: help install lab read test test-browser test-book test-colab notebooks exercises live book check bench pictures stamp constraints clean
 
 help: ## list these commands
 	@echo "Commands (PYTHON=python3.12 chooses another Python for the set-up):"
@@ -44,6 +44,17 @@ lab: $(INSTALLED) ## open JupyterLab at chapter 1; on a server: make lab PORT=88
 	$(VENV_PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/01_introduction.ipynb \
 	  $(PORT:%=--port=% --ServerApp.port_retries=0) $(if $(filter no,$(BROWSER)),--no-browser) \
 	  $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# The book is built when something in it is newer. `make book` builds it whatever is newer.
+BOOK = build/book/index.html
+$(BOOK): $(INSTALLED) $(wildcard notebooks/*.ipynb notebooks/*.toml exercises/student/*.ipynb \
+  exercises/course_exercises/sheets/*.py live/*.* live/pages/*.md NOTICE.md book/*.* book/*/*.* \
+  course_utils/*/*.py)
+	@$(MAKE) --no-print-directory book
+	@touch $@
+
+read: $(BOOK) ## build the web book if need be, and open it; on a server: make read PORT=8000 BROWSER=no
+	@$(VENV_PYTHON) -m book.tools.read_book $(PORT)
 
 test: $(INSTALLED) ## run all tests, and every cell of the chapters against its stored output
 	@COURSE_MODEL=embedded COURSE_OFFLINE=1 TF_CPP_MIN_LOG_LEVEL=3 $(VENV_PYTHON) -m pytest

@@ -13,6 +13,10 @@ nb_execution_mode = "off"  # the chapters come with their outputs
 nb_code_prompt_show, nb_code_prompt_hide = "Show the {type}", "Hide the {type}"
 myst_enable_extensions = ["attrs_block", "attrs_inline", "dollarmath"]
 myst_dmath_double_inline = True
+myst_url_schemes = {  # step: leads from a lecturer's page to a place in its chapter
+    **dict.fromkeys(("http", "https", "mailto")),
+    "step": "../../{{path}}.html#{{fragment}}",
+}
 
 html_theme = "sphinx_book_theme"
 html_title = project

@@ -9,6 +9,7 @@ from .display.plots import plot_kernels as plot_kernels
 from .display.plots import plot_predictions as plot_predictions
 from .display.tiles import overlay_heatmap as overlay_heatmap
 from .explorers.class_explorer import ClassExplorer as ClassExplorer
+from .explorers.convolution_explorer import ConvolutionExplorer as ConvolutionExplorer
 from .explorers.faithfulness_explorer import FaithfulnessExplorer as FaithfulnessExplorer
 from .explorers.layer_explorer import LayerExplorer as LayerExplorer
 from .io.collections import caltech101_folder as caltech101_folder

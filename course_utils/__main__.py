@@ -1,8 +1,6 @@
 """The commands of `python -m course_utils`: doctor, fetch, survey."""
 
 import argparse
-import contextlib
-import os
 import sys
 import textwrap
 from pathlib import Path
@@ -10,7 +8,6 @@ from pathlib import Path
 from course_utils import __version__
 from course_utils.doctor import FIX, Row, examine
 
-_CONNECT_SECONDS = 20
 _COLUMN = " " * 18  # where a row's finding begins
 
 
@@ -40,8 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
     surveyor.add_argument("--network", default="auto", help="vgg16_no_top, embedded, ...")
     surveyor.add_argument("--layers", nargs="+", metavar="LAYER", help="default: all convolutions")
     surveyor.add_argument("--output", metavar="DIR", help="default: FOLDER-survey; goes on there")
-    surveyor.add_argument("--workers", type=int, metavar="N", help="processes; default: threads")
-    surveyor.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster")
     options = parser.parse_args(arguments)
     if "run" not in options:
         parser.print_help()
@@ -49,8 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options) or 0
     except ImportError as error:
-        reason = str(error).splitlines()[0]
-        print(f"{reason}\nSee: python -m course_utils doctor", file=sys.stderr)
+        print(f"{error}\nSee: python -m course_utils doctor", file=sys.stderr)
     except ValueError as error:  # DownloadError is one
         print(error, file=sys.stderr)
     except KeyboardInterrupt:
@@ -78,12 +72,27 @@ def format_row(row: Row) -> str:
     return "\n".join([f"{row.mark:<6}{row.subject}".ljust(len(_COLUMN)) + first, *advice])
 
 
+def fetch(options: argparse.Namespace) -> None:
+    """Download a network's weights, or the pictures of Caltech-101, into the cache."""
+    from course_utils.io.collections import caltech101_folder
+    from course_utils.networks.registry import weights_path
+
+    is_caltech101 = options.name.lower() == "caltech101"
+    path = caltech101_folder() if is_caltech101 else weights_path(options.name)
+    print(
+        f"{options.name}: {path}\nTo share it, let others read its folder, and set COURSE_CACHE to "
+        f"that folder for them:\n  {path.parent}"
+    )
+
+
 def survey(options: argparse.Namespace) -> None:
     """Look through a folder of pictures; see `run_survey`."""
+    from dask.diagnostics import ProgressBar
+
     from course_utils.methods.survey import run_survey
 
     output = options.output or f"{Path(options.folder).resolve().name}-survey"
-    with _dask(options.workers, options.scheduler):
+    with ProgressBar():
         found = run_survey(options.folder, output, options.network, options.layers)
     for name, reason in found.skipped.items():
         print(f"skipped {name}: {reason}")
@@ -92,67 +101,6 @@ def survey(options: argparse.Namespace) -> None:
         f"each of {sum(len(table.values) for table in found.examples.values())} channels in "
         f"{len(found.examples)} layers.\nIn Python: cu.load_survey({str(output)!r})"
     )
-
-
-@contextlib.contextmanager
-def _dask(workers, address):
-    """Have Dask compute in threads, in processes, or on a cluster."""
-    try:
-        import dask.diagnostics
-
-        if address:
-            import distributed
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"A survey runs on Dask, and {error.name} is not installed here: "
-            "python -m pip install 'dask[distributed]'"
-        ) from error
-    if not address:
-        options = {"scheduler": "processes", "num_workers": workers} if workers else {}
-        if workers:
-            os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # the processes share the cores
-        with dask.config.set(options), dask.diagnostics.ProgressBar():
-            yield
-        return
-    try:
-        client = distributed.Client(address, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"No Dask cluster answers at {address!r} within {_CONNECT_SECONDS} seconds. "
-            "'dask scheduler' prints its address; 'dask worker ADDRESS' joins it."
-        ) from error
-    with client:
-        yield
-
-
-def fetch(options: argparse.Namespace) -> None:
-    """Download a network's weights, or the pictures of Caltech-101, into the cache."""
-    from course_utils.io.collections import caltech101_folder
-    from course_utils.io.images import SAMPLES
-
-    name = options.name
-    if name.lower() == "caltech101":
-        print(f"caltech101 is in the folder\n  {caltech101_folder()}")
-        return
-    if name in SAMPLES:
-        print(f"{name} is installed with the course: nothing to fetch.")
-        return
-    from course_utils.networks.registry import (
-        EMBEDDED,
-        cached_weights,
-        download_weights,
-        resolve_name,
-    )
-
-    name = resolve_name(name)
-    if name == EMBEDDED:
-        print(f"{name} is part of the package: nothing to fetch.")
-        return
-    cached = cached_weights(name)
-    path = cached or download_weights(name)
-    share = "To share it, let others read this folder, and set COURSE_CACHE to it for them:\n  "
-    happened = "was there already" if cached else "is downloaded"
-    print(f"{name} {happened}: {path.name}\n{share}{path.parent}")
 
 
 if __name__ == "__main__":

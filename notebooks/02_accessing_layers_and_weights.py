@@ -22,7 +22,7 @@
 # **What you will learn**
 #
 # - how to reach any layer of a Keras network, and the weights in it;
-# - what the numbers in a weight's shape mean, and how to count parameters on paper;
+# - what the shape of a weight array means, and what a convolution computes with it;
 # - what the kernels of a first layer look like, and where a network keeps most of its parameters.
 #
 # **You need:** chapter 1.
@@ -40,14 +40,15 @@ import course_utils as cu
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
+from keras.applications.vgg16 import preprocess_input
 
 # %% [markdown]
 # ## Load VGG16
 #
 # VGG16 comes with Keras ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556)). The file of its trained
-# weights has 553 MB. `include_top=False` leaves out its last four layers, three of them with weights; what remains, all
-# thirteen convolutions, is part of this course. So the next cell needs no download. From chapter 4 on we need
-# the names of classes, which only the last layers know, and another network will take over.
+# weights has 553 MB. `include_top=False` leaves out its last four layers, three of them with weights. What remains, all
+# thirteen convolutions, comes with this course, so nothing is downloaded. From chapter 4 on we'll need
+# the names of classes, which only the last layers know, and another network takes over.
 
 # %% tags=["live"]
 # Load VGG16 with its trained weights, without its last four layers
@@ -55,26 +56,26 @@ weights = cu.weights_path("vgg16_no_top")
 model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 print(len(model.layers), "layers")
 
+# %% jupyter={"source_hidden": true}
+# @title The layer that this chapter looks at
+cu.draw_network(model, ["block1_conv1"])
+
 # %% [markdown]
-# `summary()` lists a network's layers: name and type, the shape of the output, the number of parameters.
-# The first entry of a shape is `None`: it stands for the number of pictures, which is free.
+# *VGG16 as a row of slabs, one for each layer with a height of 224, 112, 56, 28, 14 or 7. From left to right they get lower and
+# thicker. The first, block1_conv1, is lit.*
+#
+# `summary()` lists the layers: name and type, the shape of the output, the number of parameters.
+# The first entry of each shape is `None`. It stands for the number of pictures, which is up to you.
 
 # %% tags=["nbval-ignore-output", "hide-output"]
 model.summary()
 
 # %% [markdown]
 # Read it from top to bottom, and it tells a story. A picture of 224 x 224 pixels with 3 colors comes in. A
-# *convolution* slides 64 small filters over it and writes down, place by place, how well each of them matches: that makes
-# 64 channels. A second one follows. A *pooling* layer halves height and width; of each 2 x 2 values it keeps the largest.
-# Four more such blocks, and 7 x 7 places with 512 channels are left. Space shrinks, depth grows.
+# *convolution* slides 64 small filters over it, and that makes 64 channels. A second one follows. A *pooling* layer halves
+# height and width: of every 2 x 2 values it keeps the largest. Four more such blocks, and 7 x 7 places with 512 channels are
+# left. Space shrinks, depth grows.
 #
-# The layers are an ordinary Python list.
-
-# %%
-for index, layer in enumerate(model.layers):
-    print(f"{index:2d}  {layer.name:13s} {type(layer).__name__}")
-
-# %% [markdown]
 # You reach a layer by its position, `model.layers[1]`, or by its name. The name is better: it still works
 # if somebody inserts a layer.
 
@@ -96,8 +97,7 @@ W.shape, b.shape
 
 # %% [markdown]
 # The shape of the kernels reads: height 3, width 3, input channels 3, filters 64. So `W[:, :, :, 0]` is
-# one filter, a block of 27 weights. At each place they are multiplied with the 27 numbers beneath and added up (chapter 3
-# does it by hand).
+# one filter, a block of 27 weights.
 #
 # ### Counting on paper
 #
@@ -106,7 +106,7 @@ W.shape, b.shape
 #
 # $$ (k \cdot k \cdot c_\text{in} + 1) \cdot c_\text{out} \quad\text{parameters.} $$
 #
-# The size of the picture is not in the formula: the same filter serves every position. What does the
+# The size of the picture isn't in the formula: the same filter serves every position. What does the
 # summary say for `block1_conv1`? Count first.
 
 # %% tags=["live"]
@@ -117,13 +117,9 @@ print(f"by hand: {by_hand:,}   Keras: {layer.count_params():,}")
 assert by_hand == layer.count_params()
 
 # %% [markdown]
-# ## The first kernels as pictures
+# ## A kernel slides
 #
-# `block1_conv1` reads three colors. So each of its filters is a color picture of 3 x 3 pixels, and we can
-# look at it. Two things have to be put right first.
-#
-# **The order of the colors.** Keras's `preprocess_input` prepares a picture for VGG16, and the weights fit the
-# prepared picture.
+# What does the network do with these 27 weights? First, Keras's `preprocess_input` prepares the picture.
 #
 # **Predict, then run.** A red pixel is (255, 0, 0). Prepared for VGG16, which of its three numbers is the large one?
 #
@@ -135,14 +131,48 @@ assert by_hand == layer.count_params()
 
 # %% tags=["live"]
 # Prepare one red pixel for VGG16
-red = np.full((1, 1, 1, 3), (255, 0, 0), "float32")
-print(keras.applications.vgg16.preprocess_input(red)[0, 0, 0].round(1))
+red = np.full((1, 1, 3), (255, 0, 0), "float32")
+print(preprocess_input(red)[0, 0].round(1))
 
 # %% [markdown]
-# Channel 2 is red. (From each channel the mean of the training pictures has been subtracted.) `W[:, :, ::-1]`
-# reverses the order.
+# (From each channel the mean of the training pictures is subtracted, too.) Now lay kernel 45 on the picture at row 100,
+# column 91. Multiply each of its weights by the number beneath it, add the 27 products and the bias, and replace a negative
+# result by 0. That last step is called *ReLU*. For kernel $K$, bias $b$, input $x$ and position $(i, j)$:
 #
-# **The sign.** A weight can be negative, a color cannot. We put a weight of 0 at mid-gray and use one scale
+# $$ a_{ij} = \text{ReLU}\Big( \sum_{u, v, c} K_{uvc} \; x_{i+u,\, j+v,\, c} + b \Big),
+# \qquad \text{ReLU}(z) = \max(z, 0) , $$
+#
+# where $u$ and $v$ run over -1, 0, 1.
+
+# %% tags=["live"]
+# Compute one number by hand: 27 products, their sum, the bias, and ReLU
+shark = cu.load_image("great_white_shark", size=(224, 224))
+inputs = preprocess_input(shark.astype("float32"))
+row, column, kernel = 100, 91, 45
+patch = inputs[row - 1 : row + 2, column - 1 : column + 2]
+by_hand = max((patch * W[:, :, :, kernel]).sum() + b[kernel], 0)
+outputs = keras.Model(model.input, layer.output)(inputs[np.newaxis])
+print(f"by hand {by_hand:.1f}, Keras {outputs[0, row, column, kernel]:.1f}")
+
+# %% jupyter={"source_hidden": true}
+# @title The same as a drawing
+cu.draw_convolution(model, shark, kernel, row, column, preprocess_input)
+
+# %% [markdown]
+# *One number by hand. A patch of 3 x 3 pixels from the shark's back gives 27 numbers in blue, green and red; each is
+# multiplied by one of the kernel's 27; the products sum to 369.9, and the bias makes it 370.7. Below: this number as one
+# bright cell, the map row by row down to it, and the whole map.*
+#
+# A convolution is nothing but this sum, at every position, for every filter. (In signal processing it's called a
+# cross-correlation.) A zero means no match here, a large number a strong match. Row by row the numbers make a picture, a
+# *feature map*.
+
+# %% [markdown]
+# ## The first kernels as pictures
+#
+# `block1_conv1` reads three colors. So each of its filters is a color picture of 3 x 3 pixels, and we can
+# look at it. Two things have to be put right first. **The order of the colors:** channel 2 is red, and `W[:, :, ::-1]`
+# reverses the order. **The sign:** a weight can be negative, a color can't. So a weight of 0 becomes mid-gray, with one scale
 # for all 64 kernels.
 
 # %% tags=["live"]
@@ -201,57 +231,27 @@ print(f"patterns with an opposite, below -0.9: {has_opposite.sum()} of {(~is_pla
 # %% [markdown]
 # Plain kernels look for a color, the others for a pattern, mostly bright beside dark. Such a kernel responds
 # to a border between the two, an *edge*. Most have an opposite: where one wants bright above dark, the other wants dark
-# above bright. One kernel can't serve both, because behind each convolution comes a *ReLU*, which replaces every
-# negative number by 0.
+# above bright. One kernel can't do both, because ReLU cuts off what is negative.
 #
 # Nobody asked for edge detectors. Training found them, as it does in most networks that learn
 # from photographs ([Yosinski et al., 2014](https://arxiv.org/abs/1411.1792)).
 #
-# ### What does each kernel respond to?
-#
-# The explorer shows where each kernel matches the shark, its *feature map*. Drag *Channel*, or click on a small
-# picture: channel 1 is the blue kernel and sees the water; channel 45 sees edges. Drag *Layer* to go deeper. (Its
-# *receptive field* is how many pixels of the photograph one value can depend on.)
+# Does every kernel find something in the shark? And do those that don't find anything in *coffee*?
 
 # %%
-shark = cu.load_image("great_white_shark")
-explorer = cu.LayerExplorer(model, shark, keras.applications.vgg16.preprocess_input)
-explorer.channel.value = 45
-explorer
-
-# %% [markdown]
-# *The layer explorer on VGG16: the 64 feature maps of the first layer, the photograph, and channel 45 large: edges.*
-#
-# Some of the 64 squares look dark all over. Which kernels find nothing at all? And do they find anything in *coffee*?
-
-# %% [markdown] tags=["still"]
-# This is a picture of the explorer: in a running notebook its controls move.
-
-# %%
-maps = {
-    name: cu.get_feature_maps(
-        model, cu.load_image(name), ["block1_conv1"], keras.applications.vgg16.preprocess_input
-    )["block1_conv1"]
-    for name in ["great_white_shark", "coffee"]
-}
-silent = np.flatnonzero(maps["great_white_shark"].max(axis=(0, 1)) <= 0)
+coffee = preprocess_input(cu.load_image("coffee", size=(224, 224)).astype("float32"))
+maps = keras.Model(model.input, layer.output)(np.stack([inputs, coffee])).numpy()
+silent = np.flatnonzero(maps[0].max(axis=(0, 1)) == 0)
 print("mean color of the photograph:", shark.mean(axis=(0, 1)).round(), "(red, green, blue)")
 for index in silent:
-    largest = maps["coffee"][:, :, index].max()
     print(f"silent: kernel {index:2d}, mean weights", mean_color[:, index].round(2), end=", ")
-    print(f"on coffee up to {largest:.0f}")
-for index in [19, 52]:
-    print(
-        f"kernel {index} is above zero in",
-        (maps["great_white_shark"][:, :, index] > 0).sum(),
-        "pixels",
-    )
+    print(f"on coffee up to {maps[1, :, :, index].max():.0f}")
 
 # %%
 figure, panels = plt.subplots(1, 5, figsize=(9.6, 2.3), layout="constrained")
 panels[0].imshow(cu.load_image("coffee", size=(224, 224)))
 for axes, index in zip(panels[1:], silent):
-    axes.imshow(maps["coffee"][:, :, index])
+    axes.imshow(maps[1, :, :, index])
     axes.set_title(f"kernel {index}", fontsize="medium")
 for axes in panels:
     axes.axis("off")
@@ -261,8 +261,8 @@ plt.show()
 # *The coffee, and what the four silent kernels find in it: 8, 16 and 29 are brightest on the red saucer, 59 on the coffee
 # in the cup.*
 #
-# Four are silent; 19 and 52 have a few bright pixels. The four are plain kernels whose largest weight is red or, for
-# kernel 59, nearly so. Under water there is almost no red: 31 of 255 on average. They aren't broken; they wait for
+# Four are silent on the shark. They are plain kernels whose largest weight is red or, for
+# kernel 59, nearly so. Under water there is almost no red: 31 of 255 on average. They aren't broken; they are waiting for
 # another picture.
 #
 # Deeper kernels read 64 or more channels. Channels aren't colors, so we can't draw these kernels.
@@ -286,22 +286,21 @@ plt.show()
 
 # %% tags=["live"]
 # Count the dense layers on paper, and compare them with the convolutions
-counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
+counts = {"convolutions": model.count_params()}
 inputs = 7 * 7 * 512
 for name, units in [("fc1", 4096), ("fc2", 4096), ("predictions", 1000)]:
     counts[name] = (inputs + 1) * units
     inputs = units
 
 total = sum(counts.values())
-print(f"convolutions: {model.count_params() / total:.0%} of {total:,} parameters")
+print(f"convolutions: {counts['convolutions'] / total:.0%} of {total:,} parameters")
 print(f"fc1 alone: {counts['fc1'] / total:.0%}")
 
-# %%
-parts = {"convolutions": model.count_params(), "fc1": counts["fc1"], "fc2": counts["fc2"]}
-parts["predictions"] = counts["predictions"]
+# %% jupyter={"source_hidden": true}
+# @title The same as one bar
 figure, axes = plt.subplots(figsize=(9, 1.5), layout="constrained")
 left = 0
-for name, count in parts.items():
+for name, count in counts.items():
     share = 100 * count / total
     axes.barh(
         0, share, left=left, color="#31688e" if name == "convolutions" else "#b5de2b", ec="white"
@@ -317,10 +316,8 @@ print(f"the kernels of block1_conv1: {W.size / total:.4%}")
 # *One bar, VGG16's 138 million parameters. In blue the thirteen convolutions, 11%; in green the dense layers fc1, fc2 and
 # predictions, 74, 12 and 3%.*
 #
-# Nine of ten parameters sit in the dense layers, three of four in a single one. The kernels that you have
+# Nine out of ten parameters sit in the dense layers, three out of four in a single one. The kernels that you have
 # seen are 0.001% of the network.
-#
-# ### A smaller network
 #
 # EfficientNet-Lite0, the network of chapter 1, ends differently: it *averages* each of its last 1280
 # feature maps to one number, so a single small dense layer is enough.
@@ -328,9 +325,7 @@ print(f"the kernels of block1_conv1: {W.size / total:.4%}")
 # %%
 lite = cu.load_classifier("embedded").model
 dense = lite.get_layer("predictions")
-print(
-    f"EfficientNet-Lite0: {lite.count_params():,} parameters, 1 for every {total / lite.count_params():.0f} in VGG16"
-)
+print(f"EfficientNet-Lite0: {lite.count_params():,} parameters")
 print(f"its dense layer: (1280 + 1) x 1000 = {dense.count_params():,}")
 print(f"VGG16's fc1 alone is {counts['fc1'] / lite.count_params():.0f} times the whole network")
 assert dense.count_params() == (1280 + 1) * 1000
@@ -339,17 +334,17 @@ assert dense.count_params() == (1280 + 1) * 1000
 # ## What to remember
 #
 # - `model.layers`, `model.get_layer(name)` and `layer.get_weights()` open any Keras network.
-# - A convolution's kernels have the shape (height, width, input channels, filters). Their size does not
+# - A convolution's kernels have the shape (height, width, input channels, filters). Their size doesn't
 #   depend on the picture's.
-# - VGG16's first kernels are colors and edges. Nine of ten of its parameters sit in dense layers.
+# - A convolution multiplies and adds, place by place. VGG16's first kernels look for colors and edges.
+# - Nine out of ten of its parameters sit in dense layers.
 #
 # ## Where looking at weights misleads
 #
 # - Only first-layer kernels are pictures. From the second layer on, a kernel means something only
 #   together with all layers before it.
-# - A faint kernel is not a weak one. In EfficientNet-Lite0 a layer of *batch normalization* behind each convolution
-#   rescales every channel, so the same network can be written with small or with large weights.
-# - A silent channel is not a dead one. It may wait for a color that isn't in this picture.
+# - A faint kernel isn't a weak one: a later layer can scale its output up again.
+# - A silent channel isn't a dead one. It may be waiting for a color that isn't in this picture.
 #
 # **Next:** chapter 3 sends a picture through the layers.
 

@@ -15,14 +15,14 @@
 #
 # ← [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) · [contents](../README.md#the-chapters) · [11 From where to what](11_from_where_to_what.ipynb) → · 20 minutes
 #
-# **Can you change what a network says without changing what anybody sees? And can you wreck a picture without changing what it
-# says?** Two small experiments, and what they mean for heatmaps.
+# **Can you change what a network says without changing what anybody sees? And can you wreck a picture without changing what the
+# network says?** Two small experiments, and what they mean for heatmaps.
 #
 # **What you will learn**
 #
 # - how one step of at most one gray level turns an answer, and what a heatmap shows of it;
 # - how to ask whether an answer needs the shape of a thing or only its texture;
-# - why a heatmap cannot tell you how fragile an answer is.
+# - why a heatmap doesn't say how fragile an answer is.
 #
 # **You need:** chapters 4.1 and 4.2.
 
@@ -137,7 +137,7 @@ cu.plot_heatmap(shark, differences)
 # ## Shuffle the tiles
 #
 # Now the other way round: a change that nobody can miss. We cut a photograph into tiles and shuffle them. Eyes, fur and
-# foam survive within the tiles; the shape of the whole does not.
+# foam survive within the tiles; the shape of the whole doesn't.
 
 
 # %% tags=["live"]

@@ -15,8 +15,8 @@
 #
 # ← [10 What fools a network](10_what_fools_a_network.ipynb) · [contents](../README.md#the-chapters) · [12 The last page](12_the_last_page.ipynb) → · 30 minutes
 #
-# A heatmap says *where* a network has seen something. **What did it see there, and how much of the photograph is left by
-# then?** We let its last maps fall apart into a few parts and ask the network for their names. Then we paint a photograph
+# A heatmap says *where* a network saw something. **What did it see there, and how much of the photograph is left by
+# then?** We split its last maps into a few parts and ask the network for their names. Then we paint a photograph
 # back from one layer after another, until it can't be done any more.
 #
 # **What you will learn**
@@ -153,14 +153,13 @@ for k, row in enumerate(speaks_for):
 # %% [markdown]
 # Four get names that fit what they cover: sharks, cups, cats, and for the rocket those of its first four answers. Concept 1
 # has *football helmet* and *bobsled* in one, the two names between which the network wavers. Concept 5, the red saucer with its
-# spoon, has no class of its own among the 1000; the first name is *dial telephone*. That is what the network makes of it, not
-# what it is.
+# spoon, has no class of its own among the 1000; the network's first name for it is *dial telephone*.
 #
 # ## What the depth keeps
 #
-# A concept is a direction among the channels of the *last* layer. How does a layer come by it? Each layer passes on a part
-# of what it gets. To see which, we go backwards: we look for a picture whose maps at a layer are those of the photograph
-# ([Mahendran and Vedaldi, 2014](https://arxiv.org/abs/1412.0035)). What the layer has lost, nothing holds in place.
+# A concept is a direction among the channels of the *last* layer. What's left of the photograph on the way there? Each layer
+# passes on a part of what it gets. To see which, we go backwards: we look for a picture whose maps at a layer are those of the
+# photograph ([Mahendran and Vedaldi, 2014](https://arxiv.org/abs/1412.0035)). What the layer has lost can come out as anything.
 #
 # We start from gray and follow the gradient of the distance between the two sets of maps. Since many pictures have nearly the
 # same maps, a second term prefers smooth ones: the *total variation*, how much neighboring pixels differ. (The paper also
@@ -197,7 +196,7 @@ def rebuild(network, layer_name, photo, steps=100):
 #
 # <details><summary>Answer</summary>
 #
-# From all four of the trained network, if you look long enough. From the untrained one you won't.
+# From all four layers of the trained network, if you look long enough. From the untrained one you won't.
 #
 # </details>
 
@@ -228,8 +227,9 @@ for title, picture in rebuilt.items():
 # block3_conv3: specks of wrong color. block4_conv3: fur, eyes and nose where they belong, the brightness of large areas
 # is lost. block5_conv3: two eyes and a nose in a patchwork of strong colors. Untrained: a blur with a pattern of dots.*
 #
-# On this picture colors and brightness go first, then outlines; eyes and nose stay longest. And look at the numbers again: the untrained network's picture has a likeness of 0.4, block5_conv3's of 0.0. A
-# correlation of brightness, pixel by pixel, knows nothing of eyes. Trust neither the number nor the eye alone.
+# On this picture colors and brightness go first, then outlines; eyes and nose stay longest. And look at the numbers again:
+# the untrained network's picture has a likeness of 0.4, block5_conv3's of 0.0. A correlation of brightness, pixel by pixel,
+# knows nothing about eyes. Trust neither the number nor the eye alone.
 #
 # The untrained network has the same layers, and its picture is the worst to look at. So it isn't the architecture alone
 # that decides what is lost.

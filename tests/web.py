@@ -3,20 +3,16 @@
 import contextlib
 import http.server
 import threading
+import time
 
 
 class Site:
-    """A running server.
-
-    Attributes:
-        url: Its address, without a slash at the end.
-        pages: {path: answer}; an answer is a function that gets the request's handler.
-        hits: Paths asked for so far.
-        closing: Set when the server stops: what an answer that keeps its client waiting waits for.
-    """
+    """A running server."""
 
     def __init__(self):
-        self.url, self.pages, self.hits, self.closing = "", {}, [], threading.Event()
+        self.url = ""  # its address, without a slash at the end
+        self.pages = {}  # {path: answer}; an answer is a function that gets the request's handler
+        self.hits = []  # paths asked for so far
 
     def add(self, path, answer):
         """Answer to `path` from now on, and return its full address."""
@@ -32,25 +28,18 @@ def serve():
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):  # the name that http.server calls
             site.hits.append(self.path)
-            self.site = site
             with contextlib.suppress(ConnectionError):  # the client may hang up
                 site.pages.get(self.path, status(404))(self)
 
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    site.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.block_on_close = False  # one may still be silent
+        site.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield site
-    finally:
-        site.closing.set()
         server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def send(content, announced=None):
@@ -72,4 +61,4 @@ def status(code):
 
 def silence(handler):
     """Accept the request and say nothing."""
-    handler.site.closing.wait(60)
+    time.sleep(60)

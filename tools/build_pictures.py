@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / ".github/pictures"
 SETUP = "import course_utils as cu\nclassifier = cu.load_classifier('embedded')"
 LAYERS = """
-explorer = cu.LayerExplorer(classifier, "chelsea")
+explorer = cu.LayerExplorer(classifier, "astronaut")
 explorer.layer.value = "block1a_activation"
-explorer.channel.value = 6
+explorer.channel.value = 7
 explorer
 """
 CLASSES = """

@@ -1,9 +1,11 @@
-// What all explorers have: a chooser of pictures, the reader's own, colors, words, a status line.
+// What all explorers have: a chooser of pictures, the reader's own, a camera, colors, words, a
+// status line.
 
+import { CameraRow } from "./camera_row.js";
 import { choices, gradient, make } from "./controls.js";
 import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
 import { colorTable, turnGray } from "./pixels.js";
-import { OwnPicture, SamplePicture } from "./pictures.js";
+import { LivePicture, OwnPicture, SamplePicture } from "./pictures.js";
 import { megabytes } from "./words.js";
 
 const DEFAULT = "great_white_shark";
@@ -32,6 +34,7 @@ export class Explorer {
     this.words = make("p", { class: "cx-words" });
     this.status = make("div", { class: "cx-status", role: "status" });
     this.bar = make("progress", { max: 1, value: 0, "aria-label": "Progress", hidden: true });
+    this.cameraRow = new CameraRow(this);
     this.pictureRow = this.#makePictureRow();
     this.colorRow = choices(
       "Colors",
@@ -52,7 +55,17 @@ export class Explorer {
     await this.choosePicture(wanted in samples ? wanted : Object.keys(samples)[0]);
   }
 
-  // For subclasses: showPicture(), draw().
+  // For subclasses: preparePicture(picture), showPicture(), showFrame() of a camera, draw();
+  // `inputBox`, where the camera is seen, and `frames`, which have the picture's proportions.
+
+  get isLive() {
+    return this.picture instanceof LivePicture;
+  }
+
+  /** Say what to ask of a camera's frame: {} is what classes need, or {layer, page}. */
+  wantOfFrame() {
+    return {};
+  }
 
   // Pictures
 
@@ -110,7 +123,7 @@ export class Explorer {
       if (this.waits || network.state !== "loading") show();
     });
     show();
-    return make("div", { class: "cx-take" }, button, input);
+    return make("div", { class: "cx-take" }, button, input, this.cameraRow.button);
   }
 
   /** Load the network, with a bar; resolves when it can be asked. */
@@ -179,8 +192,8 @@ export class Explorer {
 
   /** Show the reader's own picture. A newer choice wins over one that still computes. */
   async takeFile(file) {
-    const turn = ++this.turn;
     checkFile(file);
+    const turn = ++this.turn;
     await this.startNetwork();
     if (turn !== this.turn) return;
     const name = shorten(file.name || "pasted picture");
@@ -238,10 +251,10 @@ export class Explorer {
   }
 
   /** Give frames the picture's proportions, within reason. */
-  fitFrames(...frames) {
+  fitFrames() {
     const { width, height } = this.picture;
     const ratio = Math.min(Math.max(width / height, 0.4), 3);
-    for (const frame of frames) frame.style.aspectRatio = ratio;
+    for (const frame of this.frames) frame.style.aspectRatio = ratio;
   }
 
   creditLine() {

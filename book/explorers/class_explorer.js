@@ -1,6 +1,6 @@
 // Choose a class, and see where on the picture a method finds it.
 
-import { askHeat, loadIndex, NeedsNetwork } from "./pictures.js";
+import { askHeat, loadIndex, NeedsNetwork, NUM_AVERAGED } from "./pictures.js";
 import { Explorer } from "./base.js";
 import { choices, make, paint, panel, slider } from "./controls.js";
 import { network } from "./network.js";
@@ -17,6 +17,7 @@ import {
 
 const NUM_LISTED = 8; // classes in the list
 const NUM_HEATMAPS = 64; // kept
+const CAN_POINT = matchMedia("(hover: hover)");
 const SMOOTH = 196; // pixels that a heatmap is stretched to, at least, before the browser does the rest
 
 class ClassExplorer extends Explorer {
@@ -55,13 +56,22 @@ class ClassExplorer extends Explorer {
       "aria-label": "Search",
       oninput: () => this.#search(),
     });
-    this.list = make("div", { class: "cx-list", role: "group", "aria-label": "Classes" });
+    this.rows = Array.from({ length: NUM_LISTED }, () => this.#makeRow());
+    this.hint = make("p", { class: "cx-hint" });
+    this.list = make(
+      "div",
+      { class: "cx-list", role: "group", "aria-label": "Classes" },
+      ...this.rows,
+      this.hint,
+    );
     this.list.addEventListener("pointerleave", () => this.#setPreview(null));
     this.inputBox = make("div", { class: "cx-frame" });
     this.map = make("canvas", { role: "img" });
     this.mapBox = make("div", { class: "cx-frame" }, this.map);
     this.heat = make("canvas", { class: "cx-heat", role: "img" });
     this.overlayBox = make("div", { class: "cx-frame" });
+    this.frame = make("canvas", { class: "cx-gray", "aria-hidden": "true" });
+    this.frames = [this.inputBox, this.mapBox, this.overlayBox];
     this.title = make("figcaption", {}, "Overlay");
     this.credit = make("p", { class: "cx-hint" });
     this.offer = this.makeOffer();
@@ -83,6 +93,7 @@ class ClassExplorer extends Explorer {
       ),
       this.colorRow.element,
       this.words,
+      this.cameraRow.element,
       this.bar,
       this.status,
     );
@@ -96,22 +107,56 @@ class ClassExplorer extends Explorer {
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture());
     this.overlayBox.replaceChildren(this.picture.gray, this.heat);
-    this.fitFrames(this.inputBox, this.mapBox, this.overlayBox);
+    this.fitFrames();
     this.credit.textContent = this.creditLine();
     this.preview = null;
     this.search.value = "";
     const wanted = this.wantedClass;
     this.chosen = wanted === undefined ? this.picture.ranking[0] : Number(wanted);
-    this.wantedClass = undefined; // of the first picture only
+    this.wantedClass = this.held = undefined; // of the first picture only
+    this.classSlider.element.hidden = false;
     this.#list(this.#ranked());
     this.classSlider.set(this.picture.ranks[this.chosen]);
     this.#clear(); // nothing of the picture before stands beside the new one
     this.draw();
   }
 
+  // The camera
+
+  /** Show the newest frame: the heat follows the first name, or the one that the reader holds. */
+  showFrame() {
+    const { screen, ranking } = this.picture;
+    if (!this.frame.isConnected) this.#beginLive();
+    Object.assign(this.frame, { width: screen.width, height: screen.height });
+    this.frame.getContext("2d").drawImage(screen, 0, 0);
+    this.chosen = this.held ?? ranking[0];
+    // No name moves away from under a pointer.
+    const points = this.list.matches(CAN_POINT.matches ? ":hover, :has(:focus-visible)" : ":active");
+    if (points || this.search.value.trim()) this.#list(...this.listed);
+    else this.#list(this.#ranked());
+    this.draw();
+  }
+
+  #beginLive() {
+    this.overlayBox.replaceChildren(this.frame, this.heat);
+    this.credit.textContent = this.creditLine();
+    this.classSlider.element.hidden = true; // the ranks change with each frame
+    this.search.value = "";
+    this.preview = null;
+    if (!this.methods.get(this.method).atLayer) this.method = "grad_cam";
+    this.methodRow.set(this.method);
+    this.layer = this.layers.length - 1;
+    this.river.set(this.layer);
+  }
+
   // Classes
 
   chooseClass(index) {
+    if (this.isLive) {
+      this.held = this.held === index ? undefined : index;
+      this.preview = null;
+      return;
+    }
     this.chosen = index;
     this.preview = null;
     this.tell("classes", index);
@@ -135,35 +180,55 @@ class ClassExplorer extends Explorer {
     this.#list(hits.slice(0, NUM_LISTED), hits.length);
   }
 
+  /** A row of the list stays where it is when its class changes: one can click on it. */
+  #makeRow() {
+    const indexOf = () => Number(button.dataset.index);
+    const button = make(
+      "button",
+      {
+        type: "button",
+        onclick: () => this.chooseClass(indexOf()),
+        onpointerenter: (event) => event.pointerType !== "touch" && this.#setPreview(indexOf()),
+        onfocus: () => this.#setPreview(indexOf()),
+        onblur: () => this.#setPreview(null),
+      },
+      make("span", {}),
+      make("span", {}),
+    );
+    return button;
+  }
+
   #list(indices, found = indices.length) {
+    this.listed = [indices, found];
     const { probabilities, ranks } = this.picture;
-    const rows = indices.map((index) => {
-      const probability = probabilities[index];
-      const button = make(
-        "button",
-        {
-          type: "button",
-          style: `--share: ${probability}`,
-          onclick: () => this.chooseClass(index),
-          onpointerenter: (event) => event.pointerType !== "touch" && this.#setPreview(index),
-          onfocus: () => this.#setPreview(index),
-          onblur: () => this.#setPreview(null),
-        },
-        make("span", {}, `${ranks[index] + 1}. ${className(this.index.classes[index])}`),
-        make("span", {}, percent(probability)),
-      );
+    for (const [row, button] of this.rows.entries()) {
+      const index = indices[row];
+      button.hidden = index === undefined;
+      if (button.hidden) continue;
       button.dataset.index = index;
-      return button;
-    });
+      button.style.setProperty("--share", probabilities[index]);
+      const [name, share] = button.children;
+      name.textContent = `${ranks[index] + 1}. ${className(this.index.classes[index])}`;
+      share.textContent = percent(probabilities[index]);
+    }
     const rest = found - indices.length;
-    const note = rest > 0 ? [make("p", { class: "cx-hint" }, `and ${rest} more: type on`)] : [];
-    this.list.replaceChildren(...rows, ...note);
+    this.hint.textContent = rest > 0 ? `and ${rest} more: type on` : this.#hintOf();
     this.#markList();
   }
 
+  #hintOf() {
+    if (!this.isLive) return CAN_POINT.matches ? "Point at a name for its heat; a click keeps it." : "";
+    const hold =
+      this.held === undefined
+        ? "The heat follows the first name. Click a name to hold it fast."
+        : `The heat stays with ${className(this.index.classes[this.held])}. Click it again to let go.`;
+    return `${hold} Names are the mean of the last ${NUM_AVERAGED} frames, or they would jitter.`;
+  }
+
   #markList() {
-    for (const button of this.list.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", Number(button.dataset.index) === this.chosen);
+    const marked = this.isLive ? this.held : this.chosen;
+    for (const button of this.rows) {
+      button.setAttribute("aria-pressed", Number(button.dataset.index) === marked);
     }
   }
 
@@ -205,6 +270,10 @@ class ClassExplorer extends Explorer {
   draw() {
     if (!this.picture || (this.preview !== null && !this.picture.knows(this.preview))) return;
     const atLayer = this.methods.get(this.method).atLayer;
+    if (this.isLive && !(atLayer && this.layer === this.layers.length - 1)) {
+      this.attempt(() => this.cameraRow.freeze()); // what needs gradients is too slow for a camera
+      return;
+    }
     this.river.element.classList.toggle("cx-off", !atLayer);
     this.river.element.setAttribute("aria-disabled", !atLayer);
     this.river.range.disabled = !atLayer;

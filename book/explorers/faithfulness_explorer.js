@@ -56,6 +56,8 @@ class FaithfulnessExplorer extends Explorer {
     this.chart = chart("pixels, hottest first");
     this.offer = this.makeOffer();
     this.credit = make("p", { class: "cx-hint" });
+    this.inputBox = this.mapBox;
+    this.frames = [this.mapBox, ...this.boxes];
     el.append(
       this.pictureRow.element,
       this.rows.map.element,
@@ -73,6 +75,7 @@ class FaithfulnessExplorer extends Explorer {
       this.credit,
       this.colorRow.element,
       this.words,
+      this.cameraRow.element,
       this.bar,
       this.status,
     );
@@ -84,7 +87,7 @@ class FaithfulnessExplorer extends Explorer {
 
   async showPicture() {
     this.mapBox.replaceChildren(this.picture.gray, this.heat);
-    this.fitFrames(this.mapBox, ...this.boxes);
+    this.fitFrames();
     this.credit.textContent = this.creditLine();
     const wanted = this.wantedClass;
     this.chosen = wanted === undefined ? this.picture.ranking[0] : Number(wanted);
@@ -93,6 +96,11 @@ class FaithfulnessExplorer extends Explorer {
     this.options = first.includes(this.chosen) ? first : [...first, this.chosen];
     this.classSlider.set(this.options.indexOf(this.chosen), this.options.length - 1);
     this.draw();
+  }
+
+  /** Of a camera there is nothing but the video: curves of a frame take seconds. */
+  showFrame() {
+    this.heat.remove();
   }
 
   #choose(name, value) {
@@ -109,7 +117,7 @@ class FaithfulnessExplorer extends Explorer {
 
   /** Show what the controls ask for: now, or when it is loaded or computed. */
   draw() {
-    if (!this.picture) return;
+    if (!this.picture || this.isLive) return;
     const { picture, map, fill, chosen: index } = this;
     const key = `${picture.key} ${map} ${fill} ${index}`;
     if (this.working && this.working.key !== key) this.#stop();

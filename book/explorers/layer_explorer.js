@@ -41,6 +41,7 @@ class LayerExplorer extends Explorer {
     this.mapBox = make("div", { class: "cx-frame" }, this.map, this.cell);
     this.value = make("p", { class: "cx-hint" });
     this.credit = make("p", { class: "cx-hint" });
+    this.frames = [this.inputBox, this.mapBox];
     el.append(
       this.pictureRow.element,
       this.river.element,
@@ -58,6 +59,7 @@ class LayerExplorer extends Explorer {
       ),
       this.colorRow.element,
       this.words,
+      this.cameraRow.element,
       this.bar,
       this.status,
     );
@@ -68,10 +70,20 @@ class LayerExplorer extends Explorer {
 
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture(), this.field);
-    this.fitFrames(this.inputBox, this.mapBox);
+    this.fitFrames();
     this.credit.textContent = this.creditLine();
     this.shown = null; // nothing of the picture before stands beside the new one
     await this.show();
+  }
+
+  wantOfFrame() {
+    const layer = Math.min(this.layer, (this.live.layers ?? this.layers.length) - 1);
+    return { layer, page: Math.floor(this.channel / this.onPage) };
+  }
+
+  showFrame() {
+    this.credit.textContent = this.creditLine();
+    this.attempt(() => this.show());
   }
 
   chooseLayer(layer) {

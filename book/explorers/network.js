@@ -55,11 +55,11 @@ class Network extends EventTarget {
     this.#set("ready");
   }
 
-  /** Send a job to the worker: returns {answer, cancel}. */
-  ask(job, report = () => {}) {
+  /** Send a job to the worker, with what is handed over to it: returns {answer, cancel}. */
+  ask(job, report = () => {}, transfer = []) {
     const id = ++this.#count;
     const answer = new Promise((resolve, reject) => this.#jobs.set(id, { resolve, reject, report }));
-    this.#worker.postMessage({ id, ...job });
+    this.#worker.postMessage({ id, ...job }, transfer);
     return { id, answer, cancel: () => this.#worker?.postMessage({ cancel: id }) };
   }
 

@@ -7,6 +7,7 @@ import { cutTile } from "./pixels.js";
 import { rankClasses } from "./words.js";
 
 const NUM_PAGES = 24; // kept of a picture
+export const NUM_AVERAGED = 3; // frames whose logits are averaged: with one alone the names jitter
 
 /** A heatmap that needs the network, which the reader has not started. */
 export class NeedsNetwork extends Error {}
@@ -232,6 +233,47 @@ export class OwnPicture extends Picture {
   async curves() {
     throw new NeedsNetwork(); // always asked of the network
   }
+}
+
+/** What the camera shows: one picture, whose contents each frame replaces. */
+export class LivePicture extends OwnPicture {
+  #recent = [];
+
+  constructor(index, networkName) {
+    super("camera", null, index, networkName);
+    this.alt = "What the camera sees";
+  }
+
+  /** Look at a frame; `want` is {layer, page} for a page of feature maps, {} for classes. */
+  async look(bitmap, want) {
+    const { answer, id } = this.network.ask({ kind: "frame", bitmap, ...want }, undefined, [bitmap]);
+    const { logits, last, ...seen } = await answer;
+    this.screen?.close();
+    this.screen = seen.bitmap;
+    Object.assign(this, { id, last, width: this.screen.width, height: this.screen.height });
+    this.milliseconds = seen.milliseconds;
+    this.shown = { ...want, ...seen };
+    if (!logits) return;
+    this.#recent = [logits, ...this.#recent].slice(0, NUM_AVERAGED);
+    const { length } = this.#recent;
+    this.setLogits(logits.map((_, i) => this.#recent.reduce((sum, one) => sum + one[i] / length, 0)));
+  }
+
+  /** Return the page of the newest frame; one that it has not got comes with the next. */
+  page(layer, page) {
+    const { shown } = this;
+    return shown?.layer === layer && shown.page === page ? shown : new Promise(() => {});
+  }
+
+  /** Return the newest frame as a file, its colors as they are. */
+  async file() {
+    const { width, height } = this.screen;
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext("2d").drawImage(this.screen, 0, 0);
+    return new File([await canvas.convertToBlob()], `camera ${++LivePicture.files}.png`);
+  }
+
+  static files = 0;
 }
 
 /** Ask the network for a heatmap of any picture: returns {answer, cancel}. */

@@ -67,22 +67,24 @@ const jobs = {
     return { logits: outputs.logits.data, last: outputs[last].data, seen, screen, width, height };
   },
 
+  /** Look at a camera's frame, which goes back with what the network says of it. */
+  async frame({ bitmap, layer, page }) {
+    const input = toInput(seenByNetwork(bitmap));
+    const name = layers.at(layer ?? -1).name;
+    const start = performance.now();
+    const outputs = await runForward(input, layer === undefined ? ["logits", name] : [name]);
+    const seen = { bitmap, milliseconds: performance.now() - start };
+    if (layer === undefined) return { ...seen, logits: outputs.logits.data, last: outputs[name].data };
+    return { ...seen, ...pageOf(outputs[name].data, layer, page) };
+  },
+
   async page({ of, file, layer, page }) {
     await ensurePicture(of, file);
     picture.maps ??= await runForward(
       picture.input,
       layers.map(({ name }) => name),
     );
-    const { name, size } = layers[layer];
-    const [height, width, channels] = size;
-    const maps = picture.maps[name].data;
-    const first = page * pages.channels;
-    const count = Math.min(pages.channels, channels - first);
-    const numbers = measureChannels(maps, height * width, channels);
-    const some = maps.subarray(first * height * width, (first + count) * height * width);
-    const small = shrinkMaps(some, height, width, Math.ceil(Math.max(height, width) / pages.largest));
-    const cells = scaleToBytes(small.maps, small.height * small.width, 0, count);
-    return { cells, height: small.height, width: small.width, count, numbers };
+    return pageOf(picture.maps[layers[layer].name].data, layer, page);
   },
 
   async heat({ of, file, method, layer, index }, report, check) {
@@ -125,6 +127,17 @@ const jobs = {
     return curves;
   },
 };
+
+function pageOf(maps, layer, page) {
+  const [height, width, channels] = layers[layer].size;
+  const first = page * pages.channels;
+  const count = Math.min(pages.channels, channels - first);
+  const numbers = measureChannels(maps, height * width, channels);
+  const some = maps.subarray(first * height * width, (first + count) * height * width);
+  const small = shrinkMaps(some, height, width, Math.ceil(Math.max(height, width) / pages.largest));
+  const cells = scaleToBytes(small.maps, small.height * small.width, 0, count);
+  return { cells, height: small.height, width: small.width, count, numbers };
+}
 
 const pixelMethods = {
   async saliency(index) {
@@ -237,11 +250,12 @@ async function decode(file) {
   return bitmap;
 }
 
+let canvas; // for each frame of a camera the same
+
 function seenByNetwork(bitmap) {
   const { width, height } = bitmap;
-  let canvas;
   const readRows = (top, count) => {
-    if (canvas?.height !== count) canvas = new OffscreenCanvas(width, count);
+    if (canvas?.width !== width || canvas.height !== count) canvas = new OffscreenCanvas(width, count);
     const context = canvas.getContext("2d", { willReadFrequently: true });
     onWhite(context);
     context.drawImage(bitmap, 0, -top);

@@ -69,7 +69,7 @@ def test_an_explorer_becomes_an_element_with_its_settings_around_its_still_pictu
     [picture] = page.pictures
     assert picture.name == "pictures/01_first-1.webp"
     assert Image.open(io.BytesIO(picture.contents)).size == (60, 40)
-    shown = notebook.cells[2].outputs[0].data["text/html"]
+    shown = notebook.cells[3].outputs[0].data["text/html"]
     assert page.explorers == [shown]
     assert shown.startswith(
         '<div class="explorer" data-kind="class" data-network="efficientnet_lite0" '
@@ -83,14 +83,15 @@ def test_an_explorer_becomes_an_element_with_its_settings_around_its_still_pictu
 def test_an_explorer_that_no_browser_can_run_stays_a_picture_and_says_so(change):
     notebook = chapter(settings=SETTINGS | change)
     assert page_of(notebook).explorers == []
-    assert notebook.cells[2].outputs[0].data["text/html"].startswith("<img ")
-    assert notebook.cells[4].source == "This is a picture."
+    assert notebook.cells[3].outputs[0].data["text/html"].startswith("<img ")
+    assert notebook.cells[5].source == "This is a picture."
 
 
 def test_links_give_way_to_what_can_be_done_setup_is_folded_a_caption_and_a_question_are_marked():
     notebook = chapter()
     page = page_of(notebook)
-    head, setup, _, text = notebook.cells  # and no foot
+    head, setup, step, _, text = notebook.cells  # and no foot
+    assert step.source == '<div id="step-1"></div>'
     assert head.source == (
         '# 1 First\n\n<ul class="chapter-bar"><li>10 minutes</li><li>'
         '<a href="notebooks/01_first.ipynb" download>Download notebook</a></li></ul>\n\n'
@@ -243,10 +244,10 @@ def test_chapters_and_sheets_lead_to_each_other(course):
     assert index.endswith(":hidden:\n\n2 Counting <02_second>\n```\n") and "<!--" not in index
 
 
-def test_a_lecturers_page_has_minute_marks_and_links_to_what_the_book_has(course):
-    page = lecture_page(LECTURE)
+def test_a_lecturers_page_has_times_that_lead_to_the_chapter_and_links_to_what_the_book_has(course):
+    page = lecture_page(LECTURE, "02_second")
     assert '<a href="../02_second.ipynb" download>the live notebook</a>' in page
-    assert "\n## [0:03]{.minute} Take the mean\n\n{.plans}\n2 min · type · 45 minutes\n" in page
+    assert "\n## [0:03](step:02_second#step-1){.minute} Take the mean\n\n{.plans}\n2 min · type · 45 minutes\n" in page
     assert "\n{.ask}\n**Ask:** How many?" in page
     assert "\n{.must-appear}\n**Must appear:** `3`" in page
     assert read(course / "source/live/pages/02_second.md") == page

@@ -6,9 +6,11 @@ import io
 import re
 from typing import NamedTuple
 
+import nbformat
 from markdown_it import MarkdownIt
 from PIL import Image
 
+from live.tools.lessons import is_given
 from tools import stamp
 from tools.build_notebooks import caption_of
 
@@ -50,7 +52,8 @@ def make_page(notebook, contents, number, address, version, explorers=(), links=
     """Change an executed chapter into a page of the book, and return its `Page`.
 
     The stamped links give way to a line of what one can do with the chapter; a setup cell is
-    folded; pictures become files; an explorer becomes an element that a script brings to life.
+    folded; pictures become files; an explorer becomes an element that a script brings to life; what
+    is a step of the lecture can be linked to (`step_name`).
 
     Args:
         notebook: The executed chapter; it is changed.
@@ -67,10 +70,14 @@ def make_page(notebook, contents, number, address, version, explorers=(), links=
     cells = [cell for cell in notebook.cells if "navigation" not in _tags(cell)]
     lead = replace_head(cells[0], contents, number, address, version, links)
     page, below_picture, settings = Page(inline(lead), [], []), False, None
-    notebook.cells = []
+    notebook.cells, steps = [], 0
     for cell in cells:
         if settings and "still" in _tags(cell):  # about a picture of an explorer
             continue
+        if cell.cell_type == "code" and not is_given(cell):
+            steps += 1
+            place = f'<div id="{step_name(steps)}"></div>'
+            notebook.cells.append(nbformat.v4.new_markdown_cell(place))
         notebook.cells.append(cell)
         if cell.cell_type != "code":
             cell.source = _PREDICT.sub(r"{.predict}\n\g<0>", cell.source)
@@ -90,6 +97,11 @@ def make_page(notebook, contents, number, address, version, explorers=(), links=
                 page.pictures.append(picture)
                 output.data, output.metadata = {"text/html": show}, {}
     return page
+
+
+def step_name(number):
+    """Return the name of a place on a chapter's page: its lecture's step, counted from 1."""
+    return f"step-{number}"
 
 
 def settings_of(output, explorers):

@@ -1,12 +1,13 @@
 """A sheet of exercises or a lecturer's page goes in, a page of the book comes out."""
 
+import itertools
 import posixpath
 import re
 from typing import NamedTuple
 
 import nbformat
 
-from book.tools.book_pages import bar, fold, inline, ways_to_open
+from book.tools.book_pages import bar, fold, inline, step_name, ways_to_open
 from course_exercises.task import read_tasks
 from exercises.tools import build_exercises
 from tools import stamp
@@ -149,10 +150,15 @@ def sheet_cards(sheets):
     return '<ul class="sheet-cards">' + "".join(items) + "</ul>"
 
 
-def lecture_page(text, folder="live/pages"):
-    """Return a lecturer's page: minute marks, and who says what, are classes of their own."""
-    text = book_links(text, folder, folder)
-    text = _MARK.sub(r"## [\1]{.minute} \2\n\n{.plans}\n\3", text)
+def lecture_page(text, chapter, folder="live/pages"):
+    """Return a lecturer's page: its times lead to the chapter, who says what is a class."""
+    numbers = itertools.count(1)
+
+    def mark(match):
+        link = f"[{match[1]}](step:{chapter}#{step_name(next(numbers))}){{.minute}}"
+        return f"## {link} {match[2]}\n\n{{.plans}}\n{match[3]}"
+
+    text = _MARK.sub(mark, book_links(text, folder, folder))
     return _SAID.sub(lambda match: f"{{.{_KINDS[match[1]]}}}\n{match[0]}", text)
 
 

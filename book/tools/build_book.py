@@ -123,7 +123,7 @@ def write_lectures(root, contents, source, site):
     site.mkdir(parents=True, exist_ok=True)
     for chapter in chapters:
         page = f"pages/{chapter.file}.md"
-        text = lecture_page((folder / page).read_text(encoding="utf-8"))
+        text = lecture_page((folder / page).read_text(encoding="utf-8"), chapter.file)
         (source / page).write_text(text, encoding="utf-8")
         shutil.copy(folder / f"{chapter.file}.ipynb", site)
     plans = (folder / "plans.md").read_text(encoding="utf-8")

@@ -9,24 +9,16 @@ from course_utils.display.stills import INK
 
 _COLORS = ((208, 96, 0, 255), (38, 126, 190, 255))  # orange and blue: also for color-blind eyes
 _FINE = 2  # drawn so many times as large first, for smooth lines
-_FONT_SIZE = 15  # pixels
+_FONT_SIZE = 15  # pixels, as are the lengths below
+_HEIGHT, _WIDTH = 280, 340
 
 
-def chart_png(
-    lines: Mapping[str, Sequence[float]], step: int, x_label: str, size: tuple[int, int]
-) -> bytes:
-    """Draw lines over shares from 0 to 100 %, with a mark on each at one step.
+def chart_png(lines: Mapping[str, Sequence[float]], step: int) -> bytes:
+    """Draw one or two lines as a PNG on a transparent ground, with a mark on each at one step.
 
-    Args:
-        lines: Dict from a label to equally spaced values in [0, 1]; two of them at most.
-        step: Which value is marked, from 0.
-        x_label: What the shares are of.
-        size: (height, width) in pixels.
-
-    Returns:
-        bytes of a PNG. Its ground is transparent.
+    `lines` has equally spaced values in [0, 1] for each label; `step` is the marked value's index.
     """
-    height, width = (_FINE * length for length in size)
+    height, width = _FINE * _HEIGHT, _FINE * _WIDTH
     font = ImageFont.load_default(_FINE * _FONT_SIZE)
     picture = Image.new("RGBA", (width, height), (*INK[:3], 0))
     draw = ImageDraw.Draw(picture)
@@ -41,7 +33,7 @@ def chart_png(
         draw.line((*at(0, share), *at(1, share)), (*INK[:3], 90), _FINE)
         draw.text((left - row // 4, at(0, share)[1]), f"{share:g}", INK, font, anchor="rm")
         draw.text((at(share, 0)[0], bottom + row // 4), f"{share:.0%}", INK, font, anchor="ma")
-    draw.text(((left + right) / 2, height), x_label, INK, font, anchor="md")
+    draw.text(((left + right) / 2, height), "pixels, hottest first", INK, font, anchor="md")
     place = step / (len(next(iter(lines.values()))) - 1)
     draw.line((*at(place, 0), *at(place, 1)), INK, _FINE)
     for number, ((label, values), color) in enumerate(zip(lines.items(), _COLORS, strict=False)):
@@ -50,5 +42,5 @@ def chart_png(
         draw.circle(points[step], 5 * _FINE, color)
         draw.text((left, number * row), label, color, font)
     buffer = io.BytesIO()
-    picture.resize(size[::-1], Image.Resampling.BOX).save(buffer, "PNG", compress_level=1)
+    picture.resize((_WIDTH, _HEIGHT), Image.Resampling.BOX).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

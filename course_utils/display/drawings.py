@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.backend import keras
 from course_utils.display import tiles
+from course_utils.display.words import describe_place
 from course_utils.engine.graph import trace_calls
 from course_utils.engine.runner import to_array
 from course_utils.io.images import load_image
@@ -93,11 +94,12 @@ def draw_convolution(
         ValueError: The network does not begin with a convolution over colors.
     """
     found = first_convolution(network, image, preprocess_input)
-    photo = load_image(image, runner_of(network, preprocess_input).input_size)
+    runner = runner_of(network, preprocess_input)
+    photo, windows = load_image(image, runner.input_size), runner.receptive_windows[found.name]
     values = found.maps[..., filter_index]
     so_far = values.copy()
     so_far[row, column + 1 :] = so_far[row + 1 :] = np.nan
-    top, left = (w.start + w.step * i for w, i in zip(found.windows, (row, column), strict=True))
+    top, left = (w.start + w.step * i for w, i in zip(windows, (row, column), strict=True))
     pixels, number = (left, top, *found.kernels.shape[1::-1]), (column, row, 1, 1)
     numbers = np.split(numbers_picture(found, filter_index, row, column), 3, axis=1)
     views = partial(_draw_place, photo, pixels), partial(_draw_place, photo, pixels, 1)
@@ -135,10 +137,11 @@ def numbers_picture(
     rows, columns, channels = patch.shape
     cell = width // (3 * columns + 1)
     high, gap, font = int(0.62 * cell), cell // 3, ImageFont.load_default(0.36 * cell)
-    pixels = found.patches[:, :, 0, 0]
-    low, top = pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))
+    low, top = found.limits
     tints = np.array([[color in (name, "gray") for color in COLORS] for name in found.colors])
-    colors = [255 * ((patch - low) / (top - low)).clip(0, 1)[..., np.newaxis] * tints]
+    colors = [
+        255 * ((patch - low) / np.maximum(top - low, 1e-9)).clip(0, 1)[..., np.newaxis] * tints
+    ]
     tables = patch, kernel, patch * kernel
     for table in tables[1:]:
         shades = np.rint(127.5 + 127.5 * table / (np.abs(table).max() or 1)).astype(int)
@@ -157,17 +160,6 @@ def numbers_picture(
             text = f"{round(float(value), digits) + 0.0:.{digits}f}"
             draw.text((x, y), text, ink, font, anchor="mm")
     return np.asarray(picture)
-
-
-def describe_place(found: Convolution, filter_index: int, row: int, column: int) -> str:
-    """Say in words how the number at one place of a feature map comes about."""
-    products = found.patches[row, column] * found.kernels[..., filter_index]
-    total, bias = float(products.sum()), float(found.bias[filter_index])
-    sums = [total, bias, total + bias, max(total + bias, 0)]
-    add, by, end, after = (f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}" for x in sums)
-    words = f"The {products.size} products sum to {add}"
-    words += f"; the bias, {by}, makes it {end}" if found.bias.any() else ""
-    return f"{words}, and the ReLU {after}." if found.relu else f"{words}."
 
 
 def draw_grad_cam(

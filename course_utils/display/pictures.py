@@ -25,7 +25,7 @@ GAP = 4  # pixels between two feature maps, and around them
 CELL = 56  # pixels of a screen for a feature map: 8 of them fill half a notebook's width
 SIDE = 360  # pixels of a screen for the longer side of a picture
 
-# A page's values: a map's go from 0 to _TOP, the others stand for what is between the maps.
+# The values of a page's pixels: from 0 to _TOP a map's, then those of what is between the maps.
 _TOP, _GROUND, _LINE, _RIM = 252, 253, 254, 255
 _FRAME_COLORS = np.array([[255, 255, 255], [255, 255, 255], [230, 0, 120]], np.uint8)
 
@@ -53,16 +53,11 @@ def encode_picture(image: NDArray[np.uint8]) -> bytes:
 
 
 def page_cells(maps: NDArray, page: int) -> NDArray[np.uint8]:
-    """Prepare one page of feature maps, each about `CELL` pixels high.
+    """Prepare one page of float32 (height, width, channels), each map about `CELL` pixels high.
 
-    Args:
-        maps: float32 (height, width, channels).
-        page: int from 0; page p begins with channel `PAGE` * p.
-
-    Returns:
-        uint8 (count, height, width). In each map 0 is its minimum and `_TOP` its maximum; a
-        constant map is 0. Maps larger than a cell are averaged down first, so each is scaled to the
-        range of what is shown.
+    Returns uint8 (count, height, width). In each map 0 is its minimum and `_TOP` its maximum; a
+    constant map is 0. Maps larger than a cell are averaged down first, and scaled to the range of
+    what is shown.
     """
     factor = -(-max(maps.shape[:2]) // CELL)
     maps = shrink_maps(maps[:, :, page * PAGE : (page + 1) * PAGE], factor)
@@ -71,15 +66,10 @@ def page_cells(maps: NDArray, page: int) -> NDArray[np.uint8]:
 
 
 def page_png(cells: NDArray[np.uint8], position: int, cmap: str = "viridis") -> bytes:
-    """Draw a page as a PNG, with a frame around one of its maps.
+    """Draw a page as a PNG, with a frame around the map at `position`, counted from 0.
 
     The gaps are transparent. The frame is white inside and magenta outside, so that it stands out
     from any map and any page.
-
-    Args:
-        cells: From `page_cells`.
-        position: Which map of the page, from 0.
-        cmap: Name of a matplotlib color map.
     """
     _, height, width = cells.shape
     page = np.pad(lay_out(cells, COLUMNS, GAP, _GROUND), GAP, constant_values=_GROUND)
@@ -93,10 +83,7 @@ def page_png(cells: NDArray[np.uint8], position: int, cmap: str = "viridis") -> 
 
 
 def map_at(across: float, down: float, count: int) -> int | None:
-    """Return which of a page's `count` maps is nearest to a point, None behind the last.
-
-    `across` and `down` are shares of the page's width and height, from 0 to 1.
-    """
+    """Return which of a page's `count` maps is at these shares of its width and height, or None."""
     rows = -(-count // COLUMNS)
     row, column = min(int(down * rows), rows - 1), min(int(across * COLUMNS), COLUMNS - 1)
     position = row * COLUMNS + column

@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_image, is_whole_number
+from course_utils.arguments import check_count, check_finite, check_image
 from course_utils.display.tiles import (
     SIGNED_COLOR_MAP,
     check_maps,
@@ -21,6 +21,7 @@ from course_utils.display.tiles import (
     shrink_maps,
     to_gray,
 )
+from course_utils.methods.scaling import check_heatmap
 
 _WIDTH = 9.9  # inches; with 100 dots each, what a notebook's text column shows
 _DPI = 100
@@ -35,31 +36,23 @@ _MARGIN = 34  # pixels beside a grid, for the numbers of its rows
 _FINE = 100  # rows from which a heatmap is one of pixels, and is drawn without the picture
 
 
-def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = None) -> Figure:
-    """Draw predictions as horizontal bars, with their picture on the left if it is given.
+def plot_predictions(predictions: Sequence, image: NDArray[np.uint8]) -> Figure:
+    """Draw predictions as horizontal bars, beside their picture.
 
     Args:
-        predictions: List of `Prediction`, as `ImageClassifier.top_predictions` returns it.
+        predictions: What `ImageClassifier.top_predictions` returns.
         image: uint8 (H, W, 3), RGB.
-
-    Returns:
-        `matplotlib.figure.Figure`.
 
     Raises:
         ValueError: `predictions` is not such a list.
     """
     if not predictions or not all(hasattr(p, "probability") for p in predictions):
         raise ValueError(f"Predictions are what top_predictions() returns, not {predictions!r}.")
-    height = 0.6 + 0.36 * len(predictions)
-    if image is None:
-        figure, axes = _subplots(figsize=(_WIDTH * 0.6, height))
-    else:
-        figure, (left, axes) = _subplots(
-            1, 2, figsize=(_WIDTH, max(height, 2.4)), width_ratios=(1, 1.5)
-        )
-        left.imshow(image)
-        left.set_title("Input", fontsize="medium")
-        left.axis("off")
+    size = _WIDTH, max(0.6 + 0.36 * len(predictions), 2.4)
+    figure, (left, axes) = _subplots(1, 2, figsize=size, width_ratios=(1, 1.5))
+    left.imshow(image)
+    left.set_title("Input", fontsize="medium")
+    left.axis("off")
     labels = [prediction.label.replace("_", " ") for prediction in predictions]
     bars = axes.barh(range(len(labels)), [p.probability for p in predictions], color="#31688e")
     axes.bar_label(bars, fmt="%.3f", padding=3)
@@ -84,28 +77,24 @@ def plot_kernels(kernels: NDArray, title: str = "Kernels") -> Figure:
             `layer.get_weights()[0]` returns them.
         title: str.
 
-    Returns:
-        `matplotlib.figure.Figure`.
-
     Raises:
-        ValueError: The kernels read more channels than a picture can show.
+        ValueError: The kernels read more channels than a picture can show, or are not finite.
     """
-    kernels = np.asarray(kernels)
-    if kernels.ndim != 4 or (kernels.shape[2] != 3 and kernels.shape[3] != 1):
+    kernels = np.asarray(kernels, np.float32)
+    if kernels.ndim != 4 or kernels.size == 0 or (kernels.shape[2] != 3 and kernels.shape[3] != 1):
         raise ValueError(
             "Kernels can be drawn where they read 3 channels, (height, width, 3, count), or one "
             f"each, (height, width, count, 1), not {kernels.shape}."
         )
-    if kernels.size == 0 or not np.isfinite(kernels).all():
-        raise ValueError(f"The kernels {kernels.shape} hold nothing, or NaN or infinite values.")
-    kernels = kernels.astype(np.float32)
+    check_finite(kernels, "One of the kernels")
     largest = np.abs(kernels).max()
     patches = 0.5 + 0.5 * kernels / (largest or 1)
     patches = patches.transpose((3, 0, 1, 2) if patches.shape[2] == 3 else (2, 0, 1, 3))
     count, height, width, _ = patches.shape
     zoom = max((_GRID_WIDTH * 3 // 4 // _KERNELS_A_ROW - _GAP) // width, 1)
     patches = np.rint(255 * patches.repeat(zoom, axis=1).repeat(zoom, axis=2)).astype(np.uint8)
-    mosaic = _mosaic(np.broadcast_to(patches, (*patches.shape[:3], 3)), _KERNELS_A_ROW)
+    colored = np.broadcast_to(patches, (*patches.shape[:3], 3))
+    mosaic = lay_out(colored, min(_KERNELS_A_ROW, count), _GAP, 255)
     words = f"mid-gray: a weight of 0; dark and bright: -{largest:.2f} and +{largest:.2f}"
     starts = range(0, count, _KERNELS_A_ROW)
     return _pixel_figure([(f"{title}: {count} of {height} x {width}", mosaic)], words, starts)
@@ -114,28 +103,23 @@ def plot_kernels(kernels: NDArray, title: str = "Kernels") -> Figure:
 def plot_feature_maps(maps: NDArray | Mapping[str, NDArray], columns: int | None = None) -> Figure:
     """Draw all channels of one layer, or of several layers side by side.
 
-    Each channel is scaled to its own range, so that brightness compares places within a channel,
-    not channels with each other. Each of its values takes a whole number of pixels; a map that is
-    too large for that is averaged down by a whole factor first.
+    Each channel is scaled to its own range: brightness compares places within a channel, not
+    channels with each other. Each of its values takes a whole number of pixels; a map that is too
+    large for that is averaged down by a whole factor first.
 
     Args:
         maps: Real numbers (height, width, channels), or a dict from layer name to such an array, as
             `get_feature_maps` returns it, of 6 layers at most.
         columns: Channels in a row; None makes the grid about square.
 
-    Returns:
-        `matplotlib.figure.Figure`.
-
     Raises:
         ValueError: `maps` is empty, has another shape or too many layers, or `columns` is out of
             range.
     """
     layers = maps if isinstance(maps, Mapping) else {"Feature maps": maps}
-    if not layers:
-        raise ValueError("There are no feature maps to draw: the dict is empty.")
-    if len(layers) > _MOST_LAYERS:
+    if not 0 < len(layers) <= _MOST_LAYERS:
         raise ValueError(
-            f"{len(layers)} layers are too many for one figure, which has room for {_MOST_LAYERS}. "
+            f"A figure has room for 1 to {_MOST_LAYERS} layers, not for {len(layers)}. "
             "Choose some: get_feature_maps(classifier, image, classifier.key_layer_names)."
         )
     room = (_GRID_WIDTH + _BETWEEN) // len(layers) - _BETWEEN
@@ -161,9 +145,6 @@ def plot_heatmap(image: NDArray[np.uint8], heatmaps: NDArray | Mapping[str, NDAr
             if one has negative values, of any range: then zero is white, and one color bar
             serves them all.
 
-    Returns:
-        `matplotlib.figure.Figure`.
-
     Raises:
         ValueError: There is no heatmap, or one has another shape or range.
     """
@@ -171,26 +152,24 @@ def plot_heatmap(image: NDArray[np.uint8], heatmaps: NDArray | Mapping[str, NDAr
     if not named:
         raise ValueError("There are no heatmaps to draw: the dict is empty.")
     image = check_image(image)
-    arrays = {name: np.asarray(heatmap) for name, heatmap in named.items()}
+    arrays = {title: check_heatmap(heatmap) for title, heatmap in named.items()}
     limit, colors = _scale(arrays.values())
-    scaled = {name: heatmap / limit for name, heatmap in arrays.items()}
-    gray, name = to_gray(image), colors.cmap.name
-    overlays = {title: overlay_heatmap(gray, h, cmap=name) for title, h in scaled.items()}
+    gray, is_one = to_gray(image), len(arrays) == 1
     panels = [("Input", image)]
-    for name, heatmap in arrays.items():
-        if len(arrays) == 1 or len(heatmap) >= _FINE:
-            panels.append((name, heatmap))
-        if len(arrays) == 1 or len(heatmap) < _FINE:
-            panels.append(("Overlay" if len(arrays) == 1 else name, overlays[name]))
+    for title, heatmap in arrays.items():
+        overlay = overlay_heatmap(gray, heatmap / limit, cmap=colors.cmap.name)
+        if is_one or len(heatmap) >= _FINE:
+            panels.append((title, heatmap))
+        if is_one or len(heatmap) < _FINE:
+            panels.append(("Overlay" if is_one else title, overlay))
     return _draw_panels(panels, image.shape, colors)
 
 
 def _scale(heatmaps):
     """Return (what to divide heatmaps by, their `ScalarMappable`)."""
-    finite = [h for h in heatmaps if h.size and h.dtype.kind in "fiub" and np.isfinite(h).all()]
-    if min((h.min() for h in finite), default=0) >= 0:
+    if min(h.min() for h in heatmaps) >= 0:
         return 1, ScalarMappable(Normalize(0, 1), "viridis")
-    limit = float(max(np.abs(h).max() for h in finite))
+    limit = float(max(np.abs(h).max() for h in heatmaps))
     return limit, ScalarMappable(Normalize(-limit, limit), SIGNED_COLOR_MAP)
 
 
@@ -228,27 +207,20 @@ def _draw_maps(name, maps, columns, room):
     if factor > 1:
         end = " " if room > 450 else "\n"
         title += f",{end}averaged to {small.shape[0]} x {small.shape[1]}"
-    return title, _mosaic(color_table("viridis")[values // _STEPS * _STEPS], columns)
+    cells = color_table("viridis")[values // _STEPS * _STEPS]
+    return title, lay_out(cells, min(columns, channels), _GAP, 255)
 
 
 def _num_columns(count, columns):
-    """Check a number of columns; None makes the grid about square."""
-    columns = int(np.ceil(np.sqrt(count))) if columns is None else columns
-    if not is_whole_number(columns, 1):
-        raise ValueError(f"columns must be a whole number, 1 or more, not {columns!r}.")
-    return int(columns)
-
-
-def _mosaic(cells, columns):
-    """Lay uint8 (count, height, width, 3) in rows of `columns`, with white gaps."""
-    return lay_out(cells, min(columns, len(cells)), _GAP, 255)
+    """Return how many columns a grid has, by default as many as rows."""
+    return int(np.ceil(np.sqrt(count))) if columns is None else check_count("columns", columns)
 
 
 def _pixel_figure(grids, words, starts=()):
-    """Draw [(title, uint8 (rows, cols, 3))] side by side, a pixel of theirs one of the figure's.
+    """Draw [(title, uint8 (rows, cols, 3))] side by side, pixel by pixel: nothing is resampled.
 
-    One picture fills the figure, so nothing is resampled; the words lie on top of it. `starts` are
-    the numbers of the first cells of a single grid's rows.
+    One picture fills the figure, and the words lie on top of it. `starts` are the numbers of the
+    first cells of a single grid's rows.
     """
     margin = _MARGIN if len(starts) > 1 else 0
     top = _LINE * max(title.count("\n") + 1 for title, _ in grids) + 4

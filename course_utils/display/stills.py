@@ -31,15 +31,10 @@ class Control(NamedTuple):
 def still_picture(
     files: dict[str, bytes], sentence: str, controls: Sequence[Control] = ()
 ) -> bytes:
-    """Draw an explorer: its controls, its pictures side by side under captions, its sentence.
+    """Draw an explorer as a PNG: its controls, its pictures side by side, its sentence.
 
-    Args:
-        files: Dict from caption to an image file's bytes.
-        sentence: str, broken into lines as wide as the pictures.
-        controls: From top to bottom.
-
-    Returns:
-        bytes of a PNG. Only the pictures have a ground, so that a dark page stays dark.
+    `files` has an image file's bytes for each caption. Only the pictures have a ground, so that a
+    dark page stays dark.
     """
     font = ImageFont.load_default(_FONT_SIZE)
     pictures = [Image.open(io.BytesIO(file)).convert("RGBA") for file in files.values()]

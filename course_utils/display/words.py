@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_utils.display.pictures import PAGE
+from course_utils.methods.convolution import Convolution
 from course_utils.methods.faithfulness import FaithfulnessCurve
 
 # Feature maps
@@ -19,15 +20,9 @@ def page_names(num_channels: int) -> list[str]:
 
 
 def describe_layer(name: str, kind: str, maps: NDArray, field: tuple[int, int] | None) -> str:
-    """Describe a layer's feature maps.
+    """Describe a layer by its name, type, feature maps (height, width, channels), receptive field.
 
     A channel is silent if none of its values is above zero. That means much only behind a ReLU.
-
-    Args:
-        name: Layer's name.
-        kind: Name of its type, for example "Conv2D".
-        maps: float32 (height, width, channels).
-        field: (height, width) of its receptive field in pixels of the network's input, or None.
     """
     height, width, channels = maps.shape
     sees = f"{field[0]} x {field[1]} pixels" if field else "not defined"
@@ -52,6 +47,17 @@ def describe_channel(maps: NDArray, channel: int) -> str:
         f"Channel {channel}: values from {values.min():.1f} to {values.max():.1f}, "
         f"the largest {where}."
     )
+
+
+def describe_place(found: Convolution, filter_index: int, row: int, column: int) -> str:
+    """Say how a convolution makes the number at one place of one of its maps."""
+    products = found.patches[row, column] * found.kernels[..., filter_index]
+    total, bias = float(products.sum()), float(found.bias[filter_index])
+    sums = [total, bias, total + bias, max(total + bias, 0)]
+    add, by, end, after = (f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}" for x in sums)
+    words = f"The {products.size} products sum to {add}"
+    words += f"; the bias, {by}, makes it {end}" if found.bias.any() else ""
+    return f"{words}, and the ReLU {after}." if found.relu else f"{words}."
 
 
 # Heatmaps

@@ -1,21 +1,19 @@
 """What all explorers have: a row of pictures, colors, sentences, a still picture."""
 
 import html
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import numpy as np
-from numpy.typing import NDArray
 
 from course_utils.display.pictures import screen_picture
 from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
-from course_utils.explorers.controls import buttons, column, control_state, row
+from course_utils.explorers.controls import buttons, column, control_state, on_colab, row
 from course_utils.explorers.uploads import upload_button, uploaded_picture
 from course_utils.io.images import ImageError, load_image, sample_image_names
 
@@ -48,16 +46,12 @@ class Explorer:
         self._input_size = input_size
         self._quiet = False
         self._lock = threading.RLock()  # threads show results, too
-        given = self._resize(load_image(image))
-        self._pictures: dict[str, tuple[NDArray, NDArray]] = {}  # for the network, for the screen
-        # All samples are read now, so that choosing one takes half the time.
-        with suppress(ImageError):  # choosing one will say what is wrong
-            self._pictures |= _samples(input_size)
-        same = (n for n, (small, _) in self._pictures.items() if np.array_equal(small, given[0]))
+        given, samples = _resize(load_image(image), input_size), _samples(input_size)
+        same = (name for name, (small, _) in samples.items() if np.array_equal(small, given[0]))
         self._chosen = next(same, _GIVEN)
-        self._pictures.setdefault(self._chosen, given)
-        names = dict.fromkeys([*sample_image_names(), self._chosen])
-        self.picture = buttons("Picture", list(names))
+        # For the network and for the screen. Read now, a sample is shown in half the time later.
+        self._pictures = dict(samples) if self._chosen in samples else {_GIVEN: given, **samples}
+        self.picture = buttons("Picture", list(self._pictures))
         self.picture.value = self._chosen
         self.upload = upload_button()
         self.colors = buttons("Colors", COLOR_MAPS)
@@ -115,65 +109,45 @@ class Explorer:
     # Pictures
 
     def _choose_picture(self):
-        name = self.picture.value
         try:
-            self._set_picture(name)
+            self._set_picture()
         except Exception:
             with self._silently():
                 self.picture.value = self._chosen
             raise
-        self._chosen = name
 
     def _read_upload(self):
         if not self.upload.value:
             return
         name, image = uploaded_picture(self.upload.value)
-        self._pictures[name] = self._resize(image)
+        self._pictures[name] = _resize(image, self._input_size)
         with self._silently():
-            if name not in self.picture.options:
-                self.picture.options = [*self.picture.options, name]
+            self.picture.options = list(self._pictures)
             self.picture.value = name
         self._choose_picture()
 
-    def _set_picture(self, name=None):
-        """Show a picture by its name on its button; at the start, the picture given."""
-        name = name or self._chosen
-        if name not in self._pictures:
-            self._pictures[name] = self._resize(load_image(name))
-        with self._lock:
-            self._network_image, self._screen_image = self._pictures[name]
-            self._show_picture()
-
-    def _resize(self, image):
-        return _resize(image, self._input_size)
+    def _set_picture(self):
+        """Show the picture whose button is pressed."""
+        self._network_image, self._screen_image = self._pictures[self.picture.value]
+        self._show_picture()
+        self._chosen = self.picture.value
 
     # Display
 
     def _picture_row(self):
         children = [row(self.picture, self.upload)]
-        if "google.colab" in sys.modules:
+        if on_colab():
             children.append(widgets.HTML(_ON_COLAB))
         return widgets.VBox(children)
 
     def _picture_columns(self, **shares):
         """The panels side by side, each under its caption, all of one width but for `shares`."""
-        return row(
-            *(
-                column(
-                    shares.get(name, 1),
-                    widgets.HTML(f"<b>{html.escape(self._captions[name])}</b>"),
-                    panel,
-                    width=_PANEL,
-                )
-                for name, panel in self.panels.items()
-            )
-        )
-
-    def _settings(self) -> dict[str, Any]:
-        """Return what is shown, by name: the network, the sample picture or None, each control."""
-        values = {name: getattr(self, name).value for name in self._controls}
-        sample = self._chosen if self._chosen in sample_image_names() else None
-        return values | {"network": self.classifier.name, "picture": sample}
+        titles = {name: widgets.HTML(f"<b>{text}</b>") for name, text in self._captions.items()}
+        columns = [
+            column(shares.get(name, 1), titles[name], panel, width=_PANEL)
+            for name, panel in self.panels.items()
+        ]
+        return row(*columns)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """Return the live widget and, for pages without a kernel, a still picture and its sentence.
@@ -181,6 +155,10 @@ class Explorer:
         The output's metadata hold the settings: the web book opens its own explorer with them.
         """
         self.wait()
+        controls = {name: getattr(self, name) for name in self._controls}
+        settings = {name: control.value for name, control in controls.items()}
+        settings["network"] = self.classifier.name
+        settings["picture"] = self._chosen if self._chosen in sample_image_names() else None
         data = {
             "application/vnd.jupyter.widget-view+json": {
                 "version_major": 2,
@@ -190,11 +168,11 @@ class Explorer:
             "image/png": still_picture(
                 {self._captions[name]: panel.value for name, panel in self.panels.items()},
                 self._sentence,
-                [control_state(getattr(self, name)) for name in self._controls],
+                [control_state(control) for control in controls.values()],
             ),
             "text/plain": self._sentence,
         }
-        return data, {type(self).__name__: self._settings()}
+        return data, {type(self).__name__: settings}
 
 
 def _resize(image, size):

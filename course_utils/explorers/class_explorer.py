@@ -7,15 +7,7 @@ import ipywidgets as widgets
 from course_utils.display import pictures, words
 from course_utils.engine import memory
 from course_utils.explorers.classifier_explorer import ClassifierExplorer, compute_map, for_the_eye
-from course_utils.explorers.controls import (
-    button_list,
-    buttons,
-    column,
-    control,
-    frame,
-    panel,
-    row,
-)
+from course_utils.explorers.controls import bars_behind, buttons, column, control, frame, panel, row
 from course_utils.io.imagenet import search_names
 from course_utils.methods.class_activation import make_gradcam_heatmap
 from course_utils.methods.table import METHODS
@@ -52,12 +44,12 @@ class ClassExplorer(ClassifierExplorer):
     def __init__(self, classifier: ImageClassifier, image: Any):
         super().__init__(classifier, image)
         self._shown_picture: tuple | None = None  # that the heatmap belongs to
-        layers = classifier.conv_layer_names
         self.search = control(widgets.Text, "Search", placeholder="a part of a name, such as cat")
-        self.found = button_list("Classes")
-        self.method = buttons("Method", [(row.title, key) for key, row in METHODS.items()])
-        default = classifier.last_conv_layer_name
-        self.layer = control(widgets.SelectionSlider, "Layer", options=layers, value=default)
+        self.found = buttons("Classes", []).add_class("course-list")
+        self._bars = widgets.HTML(layout={"display": "none"})
+        self.method = buttons("Method", [(one.title, key) for key, one in METHODS.items()])
+        self.layer = control(widgets.SelectionSlider, "Layer", options=classifier.conv_layer_names)
+        self.layer.value = classifier.last_conv_layer_name
         self.alpha = control(widgets.FloatSlider, "Opacity", min=0, max=1, step=0.05, value=0.5)
         self.panels = {name: panel() for name in self._captions}
         self._set_picture()
@@ -67,38 +59,35 @@ class ClassExplorer(ClassifierExplorer):
             self._react(changed, self._draw)
         self._react(self.search, self._search)
         self._react(self.found, self._choose_found)
-        self.widget = self._arrange()
-
-    def _arrange(self):
-        choice = column(1, self.search, self.found, width=340)
+        choice = column(1, self.search, self.found, self._bars, width=340)
         sliders = column(1, self.classes, self.layer, self.alpha, self.colors, width=340)
         controls = [self._picture_row(), self.method, row(choice, sliders)]
-        return frame(*controls, self._picture_columns(), self.words, self.progress, self.status)
+        below = self._picture_columns(), self.words, self.progress, self.status
+        self.widget = frame(*controls, *below)
 
     # Classes
 
     def _search(self):
-        text, names = self.search.value.strip(), self.classifier.class_names
-        hits = search_names(text, names)
-        self._list_classes()
-        if text and not hits:
-            self._say(words.explain_no_class(text, names), problem=True)
-        if (rest := len(hits) - _NUM_LISTED) > 0:
-            self._say(f"and {rest} more: type on")
+        num_hits, text = self._list_classes(), self.search.value.strip()
+        if text and not num_hits:
+            self._say(words.explain_no_class(text, self.classifier.class_names), problem=True)
+        elif text and num_hits > _NUM_LISTED:
+            self._say(f"and {num_hits - _NUM_LISTED} more: type on")
 
     def _list_classes(self):
-        """List what the search finds, or else the most probable classes with the chosen one."""
-        chosen = self.classes.value
-        listed = search_names(self.search.value.strip(), self.classifier.class_names)
-        if not self.search.value.strip():
-            listed = self._ranking.order[:_NUM_LISTED]
-            if chosen not in listed:
-                listed[-1] = chosen
-        options = [words.class_option(i, self._ranking) for i in listed[:_NUM_LISTED]]
+        """List what the search finds, or else the most probable classes and the chosen one."""
+        chosen, text = self.classes.value, self.search.value.strip()
+        hits = search_names(text, self.classifier.class_names) if text else self._ranking.order
+        listed = hits[:_NUM_LISTED]
+        if not text and chosen not in listed:
+            listed[-1] = chosen
+        options = tuple(words.class_option(i, self._ranking) for i in listed)
         with self._silently():
-            if list(self.found.options) != options:
+            if self.found.options != options:
                 self.found.options = options
-            self.found.value = chosen if chosen in listed[:_NUM_LISTED] else None
+            self.found.value = chosen if chosen in listed else None
+        self._bars.value = bars_behind(self.found, self._ranking.probabilities[listed])
+        return len(hits)
 
     def _choose_found(self):
         if self.found.value is not None:
@@ -139,10 +128,10 @@ class ClassExplorer(ClassifierExplorer):
         self._shown_picture = key.picture
         shown = for_the_eye(heatmap, key.method)
         picture, cmap, title = self._screen_image, self.colors.value, METHODS[key.method].title
-        self.panels["input"].value = pictures.encode_picture(picture)
         self.panels["heatmap"].value = pictures.heatmap_png(shown, picture.shape[:2], cmap)
-        overlay = pictures.overlay_picture(picture, shown, self.alpha.value, cmap)
-        self.panels["overlay"].value = overlay
+        self.panels["overlay"].value = pictures.overlay_picture(
+            picture, shown, self.alpha.value, cmap
+        )
         self._describe(
             words.describe_class(key.class_index, self._ranking),
             f"{title} at {key.layer}:" if key.layer else f"{title}:",

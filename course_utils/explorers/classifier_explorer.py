@@ -1,19 +1,18 @@
 """What explorers of a classifier have: its classes by rank, and a thread for what takes longer."""
 
-import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+from numpy.typing import NDArray
 
 from course_utils.display import pictures, words
 from course_utils.engine import memory
 from course_utils.engine.runner import to_array
 from course_utils.explorers.base import Explorer
-from course_utils.explorers.controls import control
+from course_utils.explorers.controls import control, on_colab
 from course_utils.methods.baselines import BASELINE_MAPS
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
@@ -24,11 +23,6 @@ _NUM_CLASSES = 20  # on the slider
 
 class _Stopped(Exception):
     """Ends a computation whose result is no longer wanted."""
-
-
-@dataclass(eq=False)  # two of the same work are two
-class _Job:
-    work: Hashable
 
 
 class ClassifierExplorer(Explorer):
@@ -45,7 +39,7 @@ class ClassifierExplorer(Explorer):
         self.classes = control(widgets.SelectionSlider, "Class", options=[("", 0)])
         self.progress = control(widgets.FloatProgress, "Progress", min=0, max=1)
         self.progress.layout.visibility = "hidden"
-        self._job: _Job | None = None
+        self._work: Hashable = None  # what is being computed
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
 
@@ -58,13 +52,11 @@ class ClassifierExplorer(Explorer):
         probabilities = to_probabilities(self.classifier, logits)
         self._ranking = words.rank_classes(self.classifier.class_names, logits, probabilities)
         self._picture_key = runner.picture_key(self._network_image)
+        self.panels["input"].value = pictures.encode_picture(self._screen_image)
         self._set_class(self._ranking.order[0])
 
     def choose(self, class_index: int) -> None:
         """Move the slider to a class; one that is not among the first becomes its last.
-
-        Args:
-            class_index: int.
 
         Raises:
             ValueError: There is no such class.
@@ -90,43 +82,41 @@ class ClassifierExplorer(Explorer):
     def _compute(self, work: Hashable, compute: Callable[[Callable], Any], say: str) -> None:
         """Have a thread compute something, keep it in the memory and draw, unless it does already.
 
-        Args:
-            work: The result's key in the memory.
-            compute: Gets a function `progress`, as the methods take it.
-            say: What to tell meanwhile.
+        `work` is the result's key in the memory, a new object for each call. `compute` gets a
+        function `progress`, as the methods take it. `say` is what to tell meanwhile.
         """
         self._say(say)
-        if self._job and self._job.work == work:
+        if self._work == work:
             return
-        job = self._job = _Job(work)
+        self._work = work
         self.progress.value = 0
         self.progress.layout.visibility = "visible"
-        if "google.colab" in sys.modules:  # its page learns nothing from a thread: colabtools #3373
-            self._run(job, compute, None)
-            return
         # Python waits for it at its end: TensorFlow aborts where a daemon's thread is cut off.
-        self._thread = threading.Thread(target=self._run, args=(job, compute, self._thread))
-        self._thread.start()
+        self._thread = threading.Thread(target=self._run, args=(work, compute, self._thread))
+        if on_colab():  # its page learns nothing from a thread: colabtools #3373
+            self._thread.run()
+        else:
+            self._thread.start()
 
     def _stop(self):
         """Let the computation end at its next batch."""
-        self._job = None
+        self._work = None
         self.progress.layout.visibility = "hidden"
 
-    def _run(self, job, compute, before):
+    def _run(self, work, compute, before):
         def progress(batches: Sequence) -> Iterable:
             for number, batch in enumerate(batches):
-                self._check_wanted(job)
+                self._check_wanted(work)
                 self.progress.value = number / len(batches)
                 yield batch
 
         try:
-            if before:
+            if before and before.is_alive():
                 before.join()
-            self._check_wanted(job)
-            memory.keep(job.work, compute(progress))
+            self._check_wanted(work)
+            memory.keep(work, compute(progress))
             with self._lock:
-                self._check_wanted(job)
+                self._check_wanted(work)
                 self._say("")
                 self._draw()
         except _Stopped:
@@ -134,18 +124,18 @@ class ClassifierExplorer(Explorer):
         except Exception as error:
             with self._lock:
                 self._error = error  # wait() raises it
-                if self._job is job:
+                if self._work is work:
                     self._stop()
                 self._say_unexpected(error)
 
-    def _check_wanted(self, job):
+    def _check_wanted(self, work):
         """Stop where something else was asked for, or Python has come to its end."""
-        if self._job is not job or not threading.main_thread().is_alive():
+        if self._work is not work or not threading.main_thread().is_alive():
             raise _Stopped
 
     def wait(self) -> None:
         """Wait until everything asked for is shown; raises what a thread could not."""
-        if self._thread:
+        if self._thread and self._thread.is_alive():
             self._thread.join()
         error, self._error = self._error, None
         if error:
@@ -153,15 +143,15 @@ class ClassifierExplorer(Explorer):
 
 
 def compute_map(
-    classifier: ImageClassifier, image: Any, class_index: int, key: str, progress: Callable
-) -> Any:
-    """Compute a heatmap by its key in `METHODS` or in `BASELINE_MAPS`; `image` is what it is of."""
+    classifier: ImageClassifier, image: NDArray, class_index: int, key: str, progress: Callable
+) -> NDArray:
+    """Compute a heatmap by its key in `METHODS` or in `BASELINE_MAPS`."""
     if key in BASELINE_MAPS:
         return BASELINE_MAPS[key](image)
     options = {"progress": progress} if METHODS[key].num_gradients > 1 else {}
     return METHODS[key].compute(classifier, image, class_index, **options)
 
 
-def for_the_eye(heatmap: Any, key: str) -> Any:
-    """Brighten a map of pixels: a few of them outshine all others."""
+def for_the_eye(heatmap: NDArray, key: str) -> NDArray:
+    """Brighten a map of pixels, where a few outshine all others."""
     return pictures.brighten(heatmap) if key in OF_PIXELS else heatmap

@@ -1,5 +1,6 @@
 """The explorers' sliders, buttons and places for pictures, in one style everywhere."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,14 +13,20 @@ from course_utils.display.stills import Control
 _STYLE = """<style>
 .course-explorer { gap: 8px }
 .course-explorer .widget-slider .widget-readout { flex: 0 0 auto; width: 200px; max-width: 200px;
-  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: left }
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: left;
+  margin-left: 12px }
 .course-explorer .widget-toggle-buttons { display: flex; flex-flow: row; align-items: baseline }
 .course-explorer .widget-toggle-buttons > .widget-label { text-align: right; margin-right: 8px }
 .course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap }
 .course-explorer .course-list > :last-child { flex-flow: column }
-.course-explorer .course-list button { text-align: left; width: 98%; margin: 0 }
+.course-explorer .course-list button { text-align: left; width: 98%; margin: 1px }
 </style>"""
 _LABELS = {"description_width": "90px"}
+
+
+def on_colab() -> bool:
+    """Tell whether this is Google Colab, where some widgets do not work."""
+    return "google.colab" in sys.modules
 
 
 def control(kind: type[widgets.Widget], description: str, **options: Any) -> widgets.Widget:
@@ -41,21 +48,30 @@ def buttons(description: str, options: Sequence) -> widgets.ToggleButtons:
     )
 
 
-def button_list(description: str) -> widgets.ToggleButtons:
-    """Make an empty list of buttons, one below the other."""
-    return buttons(description, []).add_class("course-list")
+def bars_behind(buttons: widgets.ToggleButtons, shares: Sequence[float]) -> str:
+    """Return a style that draws a bar behind each button, as long as its share from 0 to 1."""
+    name = f"course-list-{buttons.model_id}"
+    buttons.add_class(name)
+    bar = "background-image: linear-gradient(90deg, rgba(49, 104, 142, 0.35)"
+    rules = [
+        f".{name} button:nth-child({number}) {{ {bar} {share:.1%}, transparent 0) }}"
+        for number, share in enumerate(shares, 1)
+    ]
+    return f"<style>{' '.join(rules)}</style>"
 
 
 def panel() -> widgets.Image:
     """Make a place for a picture, PNG or JPEG: the browser sees which it is."""
-    return widgets.Image(layout=widgets.Layout(width="100%", margin="0"))
+    return widgets.Image(layout={"width": "100%", "margin": "0"})
 
 
 def column(share: float, *children: widgets.Widget, width: int = 0) -> widgets.VBox:
-    """Put widgets below each other, as their share of a row, at least `width` pixels wide."""
-    layout = widgets.Layout(
-        flex=f"{share} 1 {width}px", min_width="0", overflow="hidden", padding="0 8px 0 0"
-    )
+    """Put widgets below each other, as wide as their share of a row.
+
+    One of share 1 has at least `width` pixels; what finds no room in the row goes on below.
+    """
+    flex = f"{share} 1 {share * width}px"
+    layout = widgets.Layout(flex=flex, min_width="0", overflow="hidden", padding="0 8px 0 0")
     return widgets.VBox(children, layout=layout)
 
 

@@ -20,10 +20,8 @@ from course_utils.networks.classifier import ImageClassifier
 FRACTIONS = np.linspace(0, 1, 29)
 START = 7  # a quarter is covered
 FILLS = "blur", "mean", "black"  # "road" takes many seconds
-_CHART = 280, 340  # pixels
-MAPS = {row.title: key for key, row in METHODS.items()} | {
-    name.capitalize(): name for name in BASELINE_MAPS
-}
+MAPS = {method.title: key for key, method in METHODS.items()}
+MAPS |= {key.capitalize(): key for key in BASELINE_MAPS}
 
 
 class _Key(NamedTuple):
@@ -70,22 +68,15 @@ class FaithfulnessExplorer(ClassifierExplorer):
             self._captions = {**self._captions, "curves": "Value"}
         self.map = buttons("Map", list(MAPS.items()))
         self.fill = buttons("Fill", FILLS)
-        self.covered = control(
-            widgets.SelectionSlider,
-            "Pixels",
-            options=[(f"{share:.0%}", step) for step, share in enumerate(FRACTIONS)],
-            value=START,
-        )
+        steps = [(f"{share:.0%}", step) for step, share in enumerate(FRACTIONS)]
+        self.covered = control(widgets.SelectionSlider, "Pixels", options=steps, value=START)
         self.panels = {name: panel() for name in self._captions}
         self._set_picture()
         for changed in (self.map, self.classes, self.fill, self.covered, self.colors):
             self._react(changed, self._draw)
-        self.widget = self._arrange()
-
-    def _arrange(self):
         controls = [self._picture_row(), self.map, self.classes, self.fill, self.covered]
-        columns = self._picture_columns(curves=1.2)
-        return frame(*controls, self.colors, columns, self.words, self.progress, self.status)
+        below = self._picture_columns(curves=1.2), self.words, self.progress, self.status
+        self.widget = frame(*controls, self.colors, *below)
 
     def _draw(self):
         key = _Key(self._picture_key, self.classes.value, self.map.value, self.fill.value)
@@ -106,27 +97,24 @@ class FaithfulnessExplorer(ClassifierExplorer):
         for name, covered in zip(("deletion", "insertion"), result.pictures, strict=True):
             stretched = pictures.stretch_picture(covered[step], screen.shape[:2])
             self.panels[name].value = pictures.encode_picture(stretched)
-        lines = _lines(result.curves, self.classifier.has_probabilities)
-        self.panels["curves"].value = chart_png(lines, step, "pixels, hottest first", _CHART)
+        is_value = not self.classifier.has_probabilities
+        lines = _lines(result.curves, is_value)
+        self.panels["curves"].value = chart_png(lines, step)
         self._describe(
             words.describe_class(key.class_index, self._ranking),
-            words.describe_covering(
-                self.map.label, step, *result.curves, not self.classifier.has_probabilities
-            ),
+            words.describe_covering(self.map.label, step, *result.curves, is_value),
         )
 
 
-def _lines(curves, are_probabilities):
+def _lines(curves, is_value):
     """Return {label: values from 0 to 1} of both curves."""
     answers = np.stack([curve.probabilities for curve in curves])
-    if are_probabilities:
-        names = "hottest covered (deletion)", "only the hottest shown (insertion)"
-        notes = [f"area {curve.area:.2f}" for curve in curves]
-    else:  # a value may lie anywhere: stretched to [0, 1]
-        names = "deletion", "insertion"
-        notes = [f"0 is {answers.min():.4g}", f"1 is {answers.max():.4g}"]
+    if is_value:  # it may lie anywhere: stretched to [0, 1]
+        labels = f"deletion: 0 is {answers.min():.4g}", f"insertion: 1 is {answers.max():.4g}"
         answers = (answers - answers.min()) / (np.ptp(answers) or 1)
-    labels = map(": ".join, zip(names, notes, strict=True))
+    else:
+        names = "hottest covered (deletion)", "only the hottest shown (insertion)"
+        labels = [f"{n}: area {curve.area:.2f}" for n, curve in zip(names, curves, strict=True)]
     return dict(zip(labels, answers, strict=True))
 
 
@@ -137,7 +125,6 @@ def _cover(classifier, image, key, progress):
         list(covered_pictures(image, heatmap, FRACTIONS, key.fill, rest)) for rest in (False, True)
     ]
     logits = logits_of(classifier, [*covered[0], *covered[1]], 2 * len(FRACTIONS), progress)
-    curves = [
-        curve_of(classifier, FRACTIONS, part, key.class_index) for part in np.split(logits, 2)
-    ]
+    halves = np.split(logits, 2)
+    curves = [curve_of(classifier, FRACTIONS, half, key.class_index) for half in halves]
     return _Covered(heatmap, covered, curves)

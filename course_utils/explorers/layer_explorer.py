@@ -43,12 +43,8 @@ class LayerExplorer(Explorer):
         super().__init__(runner.input_size, image)
         self.classifier, self._runner = classifier, runner
         self._kinds = {call.name: type(call.layer).__name__ for call in runner.graph.calls}
-        self.layer = control(
-            widgets.SelectionSlider,
-            "Layer",
-            options=list(runner.feature_map_shapes),
-            value=runner.conv_layer_names[0],
-        )
+        names, first = list(runner.feature_map_shapes), runner.conv_layer_names[0]
+        self.layer = control(widgets.SelectionSlider, "Layer", options=names, value=first)
         self.page = control(widgets.SelectionSlider, "Channels", options=[("0", 0)])
         self.channel = control(widgets.IntSlider, "Channel", min=0, max=0)
         self.panels = {"page": page_panel(), "input": panel(), "channel": panel()}
@@ -59,11 +55,8 @@ class LayerExplorer(Explorer):
         self._react(self.colors, self._draw)
         if self.panels["page"].has_trait("clicked"):
             self._react(self.panels["page"], self._choose_clicked, "clicked")
-        self.widget = self._arrange()
-
-    def _arrange(self):
         controls = [self._picture_row(), self.layer, self.page, self.channel, self.colors]
-        return frame(*controls, self._picture_columns(page=1.6), self.words, self.status)
+        self.widget = frame(*controls, self._picture_columns(page=1.6), self.words, self.status)
 
     def _show_picture(self):
         self.panels["input"].value = pictures.encode_picture(self._screen_image)

@@ -1,39 +1,53 @@
-"""Widgets that do in the reader's browser what ipywidgets' own cannot, as ES modules."""
+"""Widgets that do in the reader's browser what ipywidgets' own cannot, as ES modules.
 
-import sys
+On Colab they would need a manager of all widgets that comes from outside (colabtools #498, #3571).
+There ipywidgets' own stand in for them.
+"""
+
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 import traitlets
+from anywidget import AnyWidget
 from numpy.typing import NDArray
 
-from course_utils.explorers.controls import panel
+from course_utils.explorers.controls import on_colab, panel
 from course_utils.io.images import ImageError, load_image
 
 _UPLOAD = "Your own picture"
-_LAYOUT = {"width": "190px", "flex": "0 0 auto"}
+# Beside the names of the samples, or below them and to the right of their label.
+_LAYOUT = {"width": "190px", "flex": "0 0 auto", "margin": "2px 2px 2px 98px"}
 _NAME_LENGTH = 40  # characters of an upload's name on its button
 
 
-def upload_button() -> widgets.DOMWidget:
-    """Make a button for a reader's own picture, which is made small before it is sent.
+class Upload(AnyWidget):
+    """A button for a reader's own picture, which is made small before it is sent."""
 
-    Its `value` is that of a `FileUpload`. Where anywidget does not work it is one, and sends a file
-    as it is.
+    _esm = Path(__file__).with_name("upload.js")
+    description = traitlets.Unicode(_UPLOAD).tag(sync=True)
+    # A list of one dict: name, number, and content or problem. Not sent back to the browser.
+    value = traitlets.Any(()).tag(sync=True, echo_update=False)
+
+
+class Page(AnyWidget):
+    """A page of feature maps, a PNG in `value`.
+
+    A click on it sets `clicked` to (share of the width, share of the height, number).
     """
-    base: Any = _any_widget()
-    if base is None:
+
+    _esm = Path(__file__).with_name("page.js")
+    description = traitlets.Unicode("Click a feature map to choose its channel").tag(sync=True)
+    value = traitlets.Bytes().tag(sync=True)
+    clicked: traitlets.List = traitlets.List().tag(sync=True)
+
+
+def upload_button() -> widgets.DOMWidget:
+    """Make an `Upload`; on Colab a `FileUpload`, which sends a file as it is."""
+    if on_colab():
         return widgets.FileUpload(
             accept="image/*", multiple=False, description=_UPLOAD, layout=_LAYOUT
         )
-
-    class Upload(base):
-        _esm = Path(__file__).with_name("upload.js")
-        description = traitlets.Unicode(_UPLOAD).tag(sync=True)
-        # A tuple of one dict: name, number, and content or problem. Not sent back to the browser.
-        value = traitlets.Any(()).tag(sync=True, echo_update=False)
-
     return Upload(layout=_LAYOUT)
 
 
@@ -56,33 +70,5 @@ def uploaded_picture(value: Any) -> tuple[str, NDArray]:
 
 
 def page_panel() -> widgets.DOMWidget:
-    """Make a place for a page of feature maps, a PNG in `value`.
-
-    A click on it sets `clicked` to (share of the width, share of the height, number). Where
-    anywidget does not work it is an `Image` without `clicked`.
-    """
-    base: Any = _any_widget()
-    if base is None:
-        return panel()
-
-    class Page(base):
-        _esm = Path(__file__).with_name("page.js")
-        description = traitlets.Unicode("Click a feature map to choose its channel").tag(sync=True)
-        value = traitlets.Bytes().tag(sync=True)
-        clicked: traitlets.List = traitlets.List().tag(sync=True)
-
-    return Page(layout=widgets.Layout(width="100%", margin="0"))
-
-
-def _any_widget() -> Any:
-    """Return the class `AnyWidget`, or None where it is not installed, or on Colab.
-
-    There it needs a manager of all widgets that comes from outside (colabtools #498, #3571).
-    """
-    if "google.colab" in sys.modules:
-        return None
-    try:
-        import anywidget
-    except ImportError:
-        return None
-    return anywidget.AnyWidget
+    """Make a `Page`; on Colab an `Image`, which is not clicked."""
+    return panel() if on_colab() else Page(layout={"width": "100%", "margin": "0"})

@@ -11,7 +11,7 @@ from course_utils.arguments import is_whole_number, nearest
 
 
 class ImageNetClass(NamedTuple):
-    """One ImageNet class: the network's output index, its WordNet ID, its English label."""
+    """One ImageNet class: its index among the network's outputs, its WordNet ID, its label."""
 
     class_index: int
     wnid: str
@@ -56,7 +56,11 @@ def class_index(name: str) -> int:
     if matches:
         choices = " or ".join(f"'{c.wnid}' (index {c.class_index})" for c in matches)
         raise ValueError(f"{name!r} is the label of {len(matches)} classes. Ask for {choices}.")
-    raise ValueError(f"No ImageNet class is called {name!r}. {_suggest(name)}")
+    near = nearest(name.strip().replace(" ", "_"), [c.label for c in classes])
+    hint = f"The nearest labels are {', '.join(map(repr, near))}."
+    if not near:
+        hint = "search_classes('part of a name') lists the labels that contain a text."
+    raise ValueError(f"No ImageNet class is called {name!r}. {hint}")
 
 
 def class_label(class_index: int) -> str:
@@ -84,7 +88,7 @@ def search_classes(text: str) -> list[ImageNetClass]:
 
     Returns:
         List of `ImageNetClass` (class_index, wnid, label). Whole words come first: "cat" finds
-        *tiger_cat* before *catamaran*. Empty where nothing matches.
+        *tiger_cat* before *catamaran*. Empty if nothing matches.
     """
     if not isinstance(text, str):
         raise ValueError(f"Search for a text such as 'shark', not {text!r}.")
@@ -97,10 +101,10 @@ def search_names(text: str, names: Sequence[str]) -> list[int]:
 
     Args:
         text: Part of a name.
-        names: What there is.
+        names: The names to look through.
 
     Returns:
-        Indices of names; those with `text` as whole words come first.
+        Indices into `names`; those with `text` as whole words come first.
     """
     wanted = _simplify(text)
     found = [i for i in range(len(names)) if wanted and wanted in _simplify(names[i])]
@@ -112,10 +116,3 @@ def search_names(text: str, names: Sequence[str]) -> list[int]:
 def _simplify(name):
     """Drop case, spaces and punctuation, so that every spelling of a label looks the same."""
     return re.sub(r"[\W_]", "", name.lower())
-
-
-def _suggest(name):
-    near = nearest(name.strip().replace(" ", "_"), [c.label for c in imagenet_classes()])
-    if near:
-        return f"The nearest labels are {', '.join(map(repr, near))}."
-    return "search_classes('part of a name') lists the labels that contain a text."

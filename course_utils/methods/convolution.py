@@ -22,21 +22,21 @@ class Convolution(NamedTuple):
         name: The layer's.
         relu: Whether it ends in a ReLU.
         colors: Of the channels that it reads: "blue", "green", "red" for VGG16, or "gray".
+        limits: float32 (2, channels), the least and the most that it reads.
         kernels: float32 (height, width, channels, filters).
         bias: float32 (filters,), zeros where the layer has none.
         patches: float32 (rows, columns, height, width, channels), what each number is made of.
         maps: float32 (rows, columns, filters), what Keras makes of it.
-        windows: Along rows and columns, which pixels a number sees: see `receptive_windows`.
     """
 
     name: str
     relu: bool
     colors: list[str]
+    limits: NDArray
     kernels: NDArray
     bias: NDArray
     patches: NDArray
     maps: NDArray
-    windows: tuple
 
 
 def first_convolution(
@@ -52,7 +52,8 @@ def first_convolution(
     runner = runner_of(network, preprocess_input)
     graph, mixing = runner.graph, runner.preprocessing[0]  # (3, channels)
     call = next((c for c in graph.calls if isinstance(c.layer, keras.layers.Conv2D)), None)
-    if call is None or call.layer.kernel.shape[2] != mixing.shape[1]:
+    field = runner.receptive_fields[call.name] if call else None
+    if not field or call.layer.kernel.shape[:3] != (*field, mixing.shape[1]):
         raise ValueError("The network does not begin with a convolution over a picture's colors.")
     layer, tensors = call.layer, [call.inputs[0], call.output]
     kernels, feeds = layer.kernel.numpy(), [(graph.input, runner.inputs(image))]
@@ -60,18 +61,20 @@ def first_convolution(
 
     def compute():
         read, maps = runner.run(needed_calls(graph.calls, tensors), feeds, tensors)
-        return keras.ops.image.extract_patches(read, size, **steps), maps
+        limits = [keras.ops.amin(read, (1, 2)), keras.ops.amax(read, (1, 2))]
+        patches = keras.ops.image.extract_patches(read, size, **steps)
+        return [np.concatenate(limits)[np.newaxis], patches, maps]
 
     values = memory.remember((*runner.picture_key(image), "first convolution"), compute)
-    patches, maps = map(to_array, values)
+    limits, patches, maps = map(to_array, values)
     names = [COLORS[i] for i in np.abs(mixing).argmax(axis=0)]
     return Convolution(
         name=call.name,
         relu=layer.activation is keras.activations.relu,
         colors=names if len(names) == 3 else ["gray"],
+        limits=limits,
         kernels=kernels,
         bias=layer.bias.numpy() if layer.use_bias else np.zeros(kernels.shape[3], np.float32),
         patches=patches.reshape(*patches.shape[:2], *kernels.shape[:3]),
         maps=maps,
-        windows=runner.receptive_windows[call.name],
     )

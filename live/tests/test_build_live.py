@@ -90,6 +90,7 @@ def course(tmp_path):
         ("live/notes/01_sums.toml", "plan = 45", "plan = 50", "is in plan 50"),
         ("live/notes/01_sums.toml", "ask = ", "aks = ", "has ['aks']"),
         ("live/notes/01_sums.toml", "plan = 45", "plan = 360", "needs ['total']"),
+        ("live/notes/01_sums.toml", "plan = 45", "plan = 30", "plan of 90 minutes, "),
         ("live/notes/01_sums.toml", "minutes = 2", "minutes = 46", "plan of 45 minutes takes 46"),
         ("notebooks/01_sums.py", "# Add one and two\n", "", "begins with a comment"),
         ("notebooks/01_sums.py", "print(total)\n", "print(total)\n" * 8, "not 9"),

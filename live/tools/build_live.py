@@ -22,6 +22,7 @@ from live.tools.lessons import (
     check_plans,
     comment_of,
     has_tag,
+    is_in,
     is_live,
     predictions,
     read_lesson,
@@ -75,7 +76,7 @@ def clock(minutes):
 
 def step_lines(cell, step, start, prediction):
     """Return the lines of one step on the lecturer's page."""
-    plans = " · ".join(name for plan, name in PLANS.items() if step.plan <= plan).lower()
+    plans = " · ".join(name for plan, name in PLANS.items() if is_in(step, plan)).lower()
     yield f"### {clock(start)} {shown(step)}"
     yield f"*{step.minutes} min · {'type' if is_live(cell) else 'run'} · {plans}*"
     question, answer = prediction or (step.ask, "")
@@ -134,7 +135,7 @@ def plan_lines(lessons, plan, tasks):
     yield told
     rows, start = [], 0
     for lesson in lessons:
-        kept = [step for step in lesson.steps if step.plan <= plan]
+        kept = [step for step in lesson.steps if is_in(step, plan)]
         if not kept:
             continue
         title, file = lesson.chapter.title, lesson.chapter.file
@@ -157,8 +158,10 @@ def plans_of(lessons, tasks):
     """Return the page with the plans, as Markdown; tasks: {chapter: its shortest task}."""
     lines = [
         "# Plans",
-        "For a lecture of 45 minutes, one of 90, and a day. Each leaves out steps of the next, "
-        "never one that a later step needs: run the cells named here, in order, skip the others.",
+        "If you have a single lecture, give the first: a network that is right on every test "
+        "picture, and why you wouldn't ship it. The one of 45 minutes has one question, too: is "
+        "it the stripes? From there on each plan leaves out steps of the next, never one that a "
+        "later step needs. Run the cells named here, in order, and skip the others.",
     ]
     for plan in PLANS:
         lines += plan_lines(lessons, plan, tasks)

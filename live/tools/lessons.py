@@ -4,7 +4,7 @@ The notes, live/notes/NN_name.toml, have a [[step]] for each code cell but set-u
 
     cell = "# Take the mean over the places"  # the first line of the cell
     minutes = 3  # enough to talk and type: at most 200 characters a minute
-    plan = 45  # the shortest of the plans, 45, 90 or 360 minutes, that has the step
+    plan = 45  # the shortest of the plans, 30, 45, 90, 360 or 420 minutes, that has the step
     see = ["0.69"]  # what must appear: it stands in the chapter's stored output
     ask, expect, otherwise: a question before the cell, a list of answers, what to do without `see`
 
@@ -24,7 +24,8 @@ from tools import stamp
 from tools.build_notebooks import output_text
 
 TYPED = 200  # characters a minute, by somebody who talks meanwhile
-PLANS = {45: "45 minutes", 90: "90 minutes", 360: "A day", 420: "A long day"}
+PLANS = {30: "30 minutes", 45: "45 minutes", 90: "90 minutes", 360: "A day", 420: "A long day"}
+ALONE = 30  # a lecture of its own: the two after it don't have its steps
 _PREDICT = re.compile(
     r"\*\*Predict, then run\.\*\* (?P<question>.+?)\n\n<details><summary>Answer</summary>\n\n"
     r"(?P<answer>.+?)\n\n</details>\s*\Z",
@@ -163,7 +164,7 @@ def missing_names(lesson, plan):
             continue
         step = plans.get(cell.id)
         defined, used = names(cell.source)
-        if step and step.plan > plan:
+        if step and not is_in(step, plan):
             left_out |= defined - kept
             continue
         if lacking := used & left_out:
@@ -172,9 +173,14 @@ def missing_names(lesson, plan):
         left_out -= defined
 
 
+def is_in(step, plan):
+    """Tell whether a plan has a step."""
+    return step.plan == plan or (step.plan < plan and (step.plan != ALONE or plan >= 360))
+
+
 def total(steps, plan):
     """Return the minutes that the steps of a plan take."""
-    return sum(step.minutes for step in steps if step.plan <= plan)
+    return sum(step.minutes for step in steps if is_in(step, plan))
 
 
 def check_plans(lessons):

@@ -8,13 +8,11 @@ from PIL import Image
 from course_utils.display.charts import chart_png
 
 RISING = np.linspace(0, 1, 5)
-SIZE = 200, 300
 ORANGE, BLUE = (208, 96, 0), (38, 126, 190)
 
 
 def drawn(lines, step=2):
-    picture = Image.open(io.BytesIO(chart_png(lines, step, "pixels", SIZE)))
-    assert picture.size == SIZE[::-1]
+    picture = Image.open(io.BytesIO(chart_png(lines, step)))
     return np.asarray(picture).astype(int)
 
 

@@ -124,14 +124,6 @@ def test_the_overlay_stretches_the_heatmap_as_resize_heatmap_does():
     np.testing.assert_array_equal(overlay_heatmap(photo(), heatmap), expected)
 
 
-def test_neither_picture_nor_heatmap_change():
-    image, heatmap = photo(), np.random.default_rng(1).random((3, 3)).astype(np.float32)
-    copy = heatmap.copy()
-    overlay_heatmap(image, heatmap)[:] = 0
-    np.testing.assert_array_equal(image, photo())
-    np.testing.assert_array_equal(heatmap, copy)
-
-
 @pytest.mark.parametrize(
     "arguments, words",
     [

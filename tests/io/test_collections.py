@@ -6,7 +6,6 @@ import tarfile
 import zipfile
 
 import numpy as np
-import pytest
 import web
 
 import course_utils as cu
@@ -20,13 +19,6 @@ def test_crops_are_squares_of_photographs_and_do_not_overlap():
     assert len({c.tobytes() for c in crops.values()}) == len(crops) > 40
     np.testing.assert_array_equal(crops["coffee 2"], cu.load_image("coffee")[:224, 224:448])
     assert len({name.rpartition(" ")[0] for name in crops}) == 14
-    assert len(cu.sample_crops(112)) > 4 * len(crops)
-
-
-@pytest.mark.parametrize("side", [15, 301, "224", 20.5])
-def test_a_side_out_of_range(side):
-    with pytest.raises(ValueError, match="side must be a whole number of pixels from 16 to 300"):
-        cu.sample_crops(side)
 
 
 PICTURES = {"cup/image_0001.jpg": b"cup", "lamp/image_0001.jpg": b"lamp"}
@@ -52,15 +44,10 @@ def test_caltech101_is_downloaded_and_unpacked_once(tmp_path, monkeypatch, capsy
     archive = caltech()
     monkeypatch.setattr(collections, "_CALTECH101_SHA256", hashlib.sha256(archive).hexdigest())
     with web.serve() as site:
-        url = site.add("/a.zip", web.send(archive[:-1]))
-        monkeypatch.setattr(collections, "_CALTECH101_URL", url)
-        assert commands.main(["fetch", "caltech101"]) == 1
-        assert "not the file expected" in capsys.readouterr().err
-        site.add("/a.zip", web.send(archive))
+        monkeypatch.setattr(collections, "_CALTECH101_URL", site.add("/a.zip", web.send(archive)))
         folder = cu.caltech101_folder()
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.*")}
     assert {name: path.read_bytes() for name, path in found.items()} == PICTURES
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["caltech101"]
-    capsys.readouterr()
     assert commands.main(["fetch", "Caltech101"]) == 0  # from the cache: the server is gone
     assert str(folder) in capsys.readouterr().out

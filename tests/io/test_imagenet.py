@@ -10,7 +10,7 @@ import pytest
 from course_utils import class_index, class_label, search_classes
 from course_utils.io.imagenet import imagenet_classes, search_names
 
-SHARED_LABELS = {"crane": (134, 517), "maillot": (638, 639)}
+SHARED_LABELS = ("crane", "maillot")
 
 
 def test_the_table_is_keras_file_byte_for_byte():
@@ -23,51 +23,30 @@ def test_every_label_and_wnid_leads_back_to_its_index():
     for index, wnid, label in imagenet_classes():
         assert class_index(wnid) == index
         assert label in SHARED_LABELS or class_index(label) == index
-        assert class_label(index) == label
+        assert class_label(index) == class_label(np.uint16(index)) == label
 
 
-@pytest.mark.parametrize(
-    "name, index",
-    [
-        ("great white shark", 2),
-        ("GREAT-WHITE-SHARK", 2),
-        (" greatwhiteshark ", 2),
-        ("N01484850", 2),
-        ("Jack o lantern", 607),
-        ("Cardigan", 264),  # a dog; the garment differs in case alone
-        ("cardigan", 474),
-    ],
-)
-def test_any_spelling_of_a_label_will_do(name, index):
-    assert class_index(name) == index
-
-
-@pytest.mark.parametrize("name, indices", SHARED_LABELS.items())
-def test_a_label_of_two_classes_is_refused_with_both_wnids(name, indices):
-    with pytest.raises(ValueError, match="label of 2 classes") as error:
-        class_index(name)
-    assert re.findall(r"n\d{8}", str(error.value)) == [imagenet_classes()[i].wnid for i in indices]
-    assert [int(i) for i in re.findall(r"index (\d+)", str(error.value))] == list(indices)
+def test_any_spelling_of_a_label_will_do():
+    for name in ("GREAT-WHITE shark", " greatwhiteshark ", "N01484850"):
+        assert class_index(name) == 2
+    assert class_index("Cardigan") == 264  # a dog; the garment differs in case alone
+    assert class_index("cardigan") == 474
 
 
 @pytest.mark.parametrize(
     "name, words",
     [
-        ("tabi", "nearest.*'tabby'"),
+        ("crane", r"2 classes\. Ask for 'n02012849' \(index 134\) or 'n03126707' \(index 517\)"),
         ("great white shrak", "nearest.*'great_white_shark'"),
-        ("espreso", "nearest.*'espresso'"),
         ("xqzwvk", "search_classes"),
         ("", "search_classes"),
+        (5, "a string such as 'great white shark'"),
     ],
 )
 def test_a_name_that_is_not_there_is_answered_with_what_may_be_meant(name, words):
-    with pytest.raises(ValueError, match=f"{name!r}.*{words}"):
+    with pytest.raises(ValueError, match=words) as error:
         class_index(name)
-
-
-@pytest.mark.parametrize("index", [281, np.uint16(281), np.array(281)])
-def test_a_label_is_found_by_any_integer(index):
-    assert class_label(index) == "tabby"
+    assert repr(name) in str(error.value)
 
 
 @pytest.mark.parametrize("index", [-1, 1000, 1.5, "2", None, True, np.array([285])])
@@ -76,10 +55,12 @@ def test_a_class_that_is_not_there_is_refused(index):
         class_label(index)
 
 
-@pytest.mark.parametrize("text", ["great white", "Great_White", " greatwhite "])
-def test_search_takes_any_spelling(text):
-    [found] = search_classes(text)
+def test_search_takes_any_spelling():
+    [found] = search_classes(" Great_white ")
     assert found == (2, "n01484850", "great_white_shark")
+    assert [search_classes(text) for text in ("", "  ", "_", "no such thing")] == [[]] * 4
+    with pytest.raises(ValueError, match="Search for a text such as 'shark', not 5"):
+        search_classes(5)
 
 
 def test_search_puts_whole_words_first_and_keeps_the_order_of_the_classes():
@@ -88,13 +69,3 @@ def test_search_puts_whole_words_first_and_keeps_the_order_of_the_classes():
     assert found.index("catamaran") > found.index("Madagascar_cat")
     assert search_names("apfel", ["Äpfel", "Apfelbaum", "Roter Apfel"]) == [2, 1]
     assert search_names("äpf", ["Äpfel", "Apfel"]) == [0]
-
-
-@pytest.mark.parametrize("text", ["", "  ", "_", "no such thing"])
-def test_search_for_nothing_finds_nothing(text):
-    assert search_classes(text) == []
-
-
-def test_search_for_what_is_no_string_is_refused():
-    with pytest.raises(ValueError, match="Search for a text such as 'shark', not 5"):
-        search_classes(5)

@@ -1,0 +1,147 @@
+// The camera: its newest frame, one at a time, and a sentence for whatever goes wrong.
+//
+//   const camera = await openCamera(element); // asks the reader
+//   const why = await camera.follow(async (frame) => { ...; frame.close(); });
+
+import { make } from "./controls.js";
+
+const SIDE = 448; // pixels of a frame's longer side: twice what the network sees
+const SIZE = { width: { ideal: 640 }, height: { ideal: 480 } };
+const FRONT = /front|facetime|integrated|built-?in/i; // names of cameras that do not say where they face
+const RECENT = 0.1; // weight of the newest frame in the mean time between two
+const FILES = "Pictures from files work all the same.";
+const MISSING =
+  "Browsers open a camera only for a page whose address begins with https://, and this one does not, " +
+  `or the browser is too old. ${FILES}`;
+const REFUSALS = {
+  NotAllowedError:
+    "The camera is not allowed on this page. Allow it beside the address of the page, or in the " +
+    `settings of your device; then click Camera again. ${FILES}`,
+  NotFoundError: `No camera was found. Plug one in, then click Camera again. ${FILES}`,
+  NotReadableError:
+    "The camera does not start: another program may be using it. Close that one, then click Camera " +
+    `again. ${FILES}`,
+};
+REFUSALS.SecurityError = REFUSALS.NotAllowedError;
+REFUSALS.OverconstrainedError = REFUSALS.NotFoundError; // the one that was chosen is gone
+REFUSALS.AbortError = REFUSALS.NotReadableError;
+const LOST =
+  "The camera is gone: it was unplugged, or another program has taken it. Once it is back, click " +
+  "Camera again.";
+const UNSEEN = "The camera went off when it was out of sight. Click Camera to go on.";
+
+let running; // one camera a page
+
+/**
+ * Open a camera; the reader is asked, unless the browser remembers the answer.
+ *
+ * @param {HTMLElement} place The camera stops when this leaves the screen.
+ * @param {string} [id] One of `cameras`; without it the one at the back, if there is one.
+ * @returns {Promise<Camera>}
+ * @throws {Error} With a sentence for the reader: no camera, not allowed, taken.
+ */
+export async function openCamera(place, id) {
+  if (!navigator.mediaDevices?.getUserMedia) throw new Error(MISSING);
+  running?.stop(); // a phone opens one at a time
+  const which = id ? { deviceId: { exact: id } } : { facingMode: "environment" };
+  const asked = navigator.mediaDevices.getUserMedia({ video: { ...SIZE, ...which } });
+  const stream = await asked.catch(({ name }) => {
+    throw new Error(REFUSALS[name] ?? `The camera did not start (${name}). ${FILES}`);
+  });
+  running?.stop(); // another click may have opened one meanwhile
+  const camera = (running = new Camera(stream, place));
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  camera.cameras = devices.filter(({ kind }) => kind === "videoinput");
+  return camera;
+}
+
+class Camera {
+  cameras = []; // [{deviceId, label}]: those to choose from
+  rate = 0; // frames that `follow` has handed on in a second
+  #off = new AbortController();
+  #canvas = new OffscreenCanvas(1, 1);
+  #isFresh = false;
+  #wake = () => {};
+
+  constructor(stream, place) {
+    [this.track] = stream.getVideoTracks();
+    const { deviceId, facingMode } = this.track.getSettings();
+    this.id = deviceId;
+    this.mirrored = facingMode ? facingMode === "user" : FRONT.test(this.track.label);
+    this.video = make("video", { playsinline: true, "aria-label": "What the camera sees" });
+    this.video.muted = true;
+    this.video.srcObject = stream;
+    this.video.style.transform = this.mirrored ? "scaleX(-1)" : "";
+    this.video.play().catch(() => {}); // stopped before it began
+    const { signal } = this.#off;
+    this.track.addEventListener("ended", () => this.stop(LOST), { signal });
+    const look = () => document.hidden && this.stop(UNSEEN);
+    document.addEventListener("visibilitychange", look, { signal });
+    const observer = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting || this.stop(UNSEEN));
+    observer.observe(place);
+    signal.addEventListener("abort", () => observer.disconnect());
+    look();
+    this.#watch();
+  }
+
+  /** Notice each new frame: none is kept. */
+  #watch() {
+    const { video } = this;
+    const notice = () => {
+      if (this.stopped) return;
+      this.#isFresh = video.videoWidth > 0;
+      if (this.#isFresh) this.#wake();
+      this.#watch();
+    };
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(notice);
+    else requestAnimationFrame(notice);
+  }
+
+  /**
+   * Hand the newest frame to an async function, and the next newest one when that has come to its
+   * end: nothing queues up. A front camera's frames are mirrored, as the reader sees them.
+   *
+   * @param {(frame: ImageBitmap) => Promise} use Closes the frame, or hands it on.
+   * @returns {Promise<string>} Why the camera stopped, for the reader; "" after `stop()`.
+   */
+  async follow(use) {
+    let before;
+    let interval;
+    try {
+      for (;;) {
+        if (!this.#isFresh && !this.stopped) await new Promise((go) => (this.#wake = go));
+        if (this.stopped) return this.why;
+        this.#isFresh = false;
+        const now = performance.now();
+        if (before) interval = interval ? interval + RECENT * (now - before - interval) : now - before;
+        this.rate = interval ? 1000 / interval : 0;
+        before = now;
+        await use(this.#grab());
+      }
+    } finally {
+      this.stop();
+    }
+  }
+
+  #grab() {
+    const { videoWidth, videoHeight } = this.video;
+    const factor = SIDE / Math.max(videoWidth, videoHeight);
+    const [width, height] = [videoWidth, videoHeight].map((length) => Math.round(factor * length));
+    const canvas = this.#canvas;
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    context.setTransform(this.mirrored ? -1 : 1, 0, 0, 1, this.mirrored ? width : 0, 0);
+    context.drawImage(this.video, 0, 0, width, height);
+    return canvas.transferToImageBitmap();
+  }
+
+  /** Switch the camera off: its light goes out. */
+  stop(why = "") {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.why = why;
+    this.#off.abort();
+    this.track.stop();
+    this.#wake();
+  }
+}

@@ -1,0 +1,95 @@
+// The camera in an explorer: a button that starts it, and a row to freeze a frame and to stop.
+
+import { openCamera } from "./camera.js";
+import { make } from "./controls.js";
+import { LivePicture } from "./pictures.js";
+
+export class CameraRow {
+  /** @param {Explorer} explorer Has showFrame(), wantOfFrame(), and `inputBox` for the video. */
+  constructor(explorer) {
+    this.explorer = explorer;
+    const button = (kind, action, ...inside) =>
+      make("button", { type: "button", class: kind, onclick: () => explorer.attempt(action) }, ...inside);
+    const titles = [make("b", {}, "Camera"), make("small", {}, "live; nothing leaves your computer")];
+    this.button = button("cx-own", () => this.start(), ...titles);
+    this.freezer = button("cx-own", () => this.freeze(), make("b", {}, "Freeze"));
+    this.which = make("select", {
+      "aria-label": "Which camera",
+      onchange: () => this.start(this.which.value),
+    });
+    this.pace = make("small", {});
+    const stop = button("", () => this.camera?.stop(), "Stop");
+    const inside = [this.freezer, stop, this.which, this.pace];
+    this.element = make("div", { class: "cx-camera", hidden: true }, ...inside);
+  }
+
+  /** Show what the camera sees until it stops or another picture is chosen; say why it stopped. */
+  async start(which) {
+    const { explorer } = this;
+    const turn = ++explorer.turn;
+    this.camera = null;
+    const why = await this.#follow(turn, which).catch(({ message }) => message);
+    if (turn !== explorer.turn) return;
+    if (!explorer.pictures.has(explorer.picture.key) || this.camera) {
+      await explorer.choosePicture(this.before);
+    }
+    explorer.showProgress(null);
+    explorer.say(why, Boolean(why));
+  }
+
+  async #follow(turn, which) {
+    const { explorer } = this;
+    const camera = await openCamera(explorer.el, which);
+    try {
+      const isWanted = () => turn === explorer.turn;
+      if (!isWanted()) return "";
+      this.#show(camera);
+      await explorer.startNetwork();
+      if (isWanted()) explorer.say("");
+      const picture = new LivePicture(explorer.index, explorer.networkName);
+      return await camera.follow(async (frame) => {
+        await picture.look(frame, explorer.wantOfFrame());
+        if (isWanted()) requestAnimationFrame(() => isWanted() && this.#showFrame(picture));
+        else camera.stop();
+      });
+    } finally {
+      camera.stop();
+      if (this.camera === camera) this.element.hidden = true;
+    }
+  }
+
+  #show(camera) {
+    const { explorer } = this;
+    const { key } = explorer.picture;
+    if (explorer.pictures.has(key)) this.before = key;
+    this.camera = camera;
+    explorer.inputBox.firstElementChild.replaceWith(camera.video);
+    const options = camera.cameras.map(({ deviceId, label }, i) =>
+      make("option", { value: deviceId, selected: deviceId === camera.id }, label || `camera ${i + 1}`),
+    );
+    this.which.replaceChildren(...options);
+    this.which.hidden = options.length < 2;
+    this.freezer.disabled = true;
+    this.element.hidden = false;
+  }
+
+  #showFrame(picture) {
+    const { explorer, camera } = this;
+    explorer.picture = picture;
+    explorer.pictureRow.set(null);
+    explorer.fitFrames();
+    this.freezer.disabled = false;
+    const [rate, time] = [camera.rate.toFixed(1), Math.round(picture.milliseconds)];
+    this.pace.textContent = `${rate} frames a second; the network needs ${time} ms for one`;
+    explorer.showFrame();
+  }
+
+  /** Take the frame that is on the screen as a picture. */
+  async freeze() {
+    const { explorer } = this;
+    explorer.turn++; // no other frame is shown
+    this.camera?.stop();
+    explorer.wantedClass = explorer.held;
+    await explorer.takeFile(await explorer.picture.file());
+  }
+}
