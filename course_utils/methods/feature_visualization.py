@@ -33,6 +33,7 @@ def visualize_channel(
     model: ImageClassifier | keras.Model,
     layer_name: str,
     channel: int,
+    size: int | None = None,
     num_steps: int = 128,
     seed: int = 0,
     preprocess_input: Callable | None = None,
@@ -46,15 +47,16 @@ def visualize_channel(
         model: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.
         layer_name: A layer with feature maps.
         channel: Which of them, from 0.
+        size: The picture's height and width in pixels, 16 or more. None: what one value of the layer
+            sees, and a margin, but 64 at least and the network's input at most; where a value sees
+            everything, as for `visualize_class`.
         num_steps: How many steps, 1 or more. 128 give a clear picture, 30 a first idea.
         seed: int; the same seed gives the same picture, a different seed a different one.
         preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
             its input. It multiplies colors and adds, as most do. An `ImageClassifier` has its own.
 
     Returns:
-        uint8 (height, width, 3), RGB: as large as what one value of the layer sees, and a margin,
-        but 64 pixels at least and the network's input at most. Where a value sees everything, as
-        large as from `visualize_class`. Noise, and a warning, where nothing changes the channel.
+        uint8 (height, width, 3), RGB. Noise, and a warning, where nothing changes the channel.
 
     Raises:
         ValueError: There is no such layer or channel, `num_steps` is out of range, the network has
@@ -68,14 +70,17 @@ def visualize_channel(
     layer_name = runner.check_layer_name(layer_name)
     last = runner.feature_map_shapes[layer_name][-1] - 1
     channel = check_count(f"channel of layer {layer_name!r}", channel, 0, last)
-    size = tuple(round(length / _VIEW) for length in runner.input_size)
-    if field := runner.receptive_fields[layer_name]:
-        size = tuple(map(_size_around, field, runner.input_size))
-    return _ascend(runner, layer_name, channel, size, num_steps, seed)
+    field = runner.receptive_fields[layer_name]
+    usual = field and tuple(map(_size_around, field, runner.input_size))
+    return _ascend(runner, layer_name, channel, size, usual, num_steps, seed)
 
 
 def visualize_class(
-    classifier: ImageClassifier, class_index: int, num_steps: int = 128, seed: int = 0
+    classifier: ImageClassifier,
+    class_index: int,
+    size: int | None = None,
+    num_steps: int = 128,
+    seed: int = 0,
 ) -> NDArray[np.uint8]:
     """Make a picture that drives a class's logit up.
 
@@ -84,19 +89,19 @@ def visualize_class(
     Args:
         classifier: `ImageClassifier`.
         class_index: int.
+        size: As in `visualize_channel`; None: 1.5 times `classifier.input_size`, since the network
+            sees two thirds of height and width at once.
         num_steps, seed: As in `visualize_channel`.
 
     Returns:
-        uint8 (height, width, 3), RGB, 1.5 times as high and wide as `classifier.input_size`, since
-        the network sees two thirds of it at once: (336, 336, 3) for the embedded network.
+        uint8 (height, width, 3), RGB; (336, 336, 3) for the embedded network.
 
     Raises:
         ValueError: There is no such class; and as `visualize_channel`.
     """
     runner = runner_of(classifier)
     index = check_count("class_index", class_index, 0, classifier.num_classes - 1)
-    size = tuple(round(length / _VIEW) for length in runner.input_size)
-    return _ascend(runner, None, index, size, num_steps, seed)
+    return _ascend(runner, None, index, size, None, num_steps, seed)
 
 
 def _size_around(field, largest):
@@ -104,9 +109,16 @@ def _size_around(field, largest):
     return min(max(_SMALLEST, -(-field * 13 // 12 // 16) * 16), largest)
 
 
-def _ascend(runner, layer_name, index, size, num_steps, seed):
-    """Climb up the mean of a layer's channel, or for the layer None a class's logit."""
+def _ascend(runner, layer_name, index, size, usual, num_steps, seed):
+    """Climb up the mean of a layer's channel, or for the layer None a class's logit.
+
+    The picture has a `size` that was asked for, or the `usual` (height, width), or room for the
+    network's input to move in.
+    """
     num_steps = check_count("num_steps", num_steps)
+    if size is not None:
+        usual = (check_count("size", size, 16),) * 2
+    size = usual or tuple(round(length / _VIEW) for length in runner.input_size)
     generator = np.random.default_rng(seed)
     view = tuple(round(_VIEW * length) for length in size)
     shape = (2, 3, size[0], size[1] // 2 + 1)

@@ -2,16 +2,20 @@
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import roots_legendre
+from tqdm.auto import tqdm
 
 from course_utils.arguments import check_count, check_finite, check_image, is_number
 from course_utils.engine.runner import to_array
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
+
+Progress = bool | Callable
 
 
 def compute_saliency_map(
@@ -49,7 +53,7 @@ def smooth_grad(
     num_samples: int = 20,
     noise_level: float = 0.05,
     seed: int = 0,
-    progress: Callable = iter,
+    progress: Progress = False,
 ) -> NDArray[np.float32]:
     """Average the gradient over noisy copies of a picture, then take its magnitude.
 
@@ -66,7 +70,7 @@ def smooth_grad(
             0 or more. The paper takes 0.1 to 0.2. With that much noise the network often ranks
             another class first, and the map explains that answer.
         seed: int; the same seed gives the same map.
-        progress: Function that takes the batches and yields them: tqdm.auto.tqdm shows a bar.
+        progress: Whether to show a bar; or a function that takes the batches and yields them.
 
     Returns:
         float32 (h, w) in [0, 1], scaled as by `compute_saliency_map`. A warning says so if fewer
@@ -110,7 +114,7 @@ def integrated_gradients(
     class_index: int | None = None,
     num_steps: int = 50,
     baseline: NDArray[np.uint8] | None = None,
-    progress: Callable = iter,
+    progress: Progress = False,
 ) -> NDArray[np.float32]:
     """Share the difference of a class's logit between a picture and a baseline among the pixels.
 
@@ -124,7 +128,7 @@ def integrated_gradients(
         class_index: int; None means the class that the network ranks first on the picture.
         num_steps: How many gradients, 1 or more. `completeness_gap` tells whether they are enough.
         baseline: uint8 (H, W, 3), the picture that shows nothing; None is black.
-        progress: Function that takes the batches and yields them: tqdm.auto.tqdm shows a bar.
+        progress: Whether to show a bar; or a function that takes the batches and yields them.
 
     Returns:
         float32 (h, w, 3), or (h, w, 1) for a gray network, signed, in logits, with
@@ -152,7 +156,7 @@ def integrated_magnitude(
     image: NDArray[np.uint8],
     class_index: int | None = None,
     num_steps: int = 50,
-    progress: Callable = iter,
+    progress: Progress = False,
 ) -> NDArray[np.float32]:
     """Return the magnitude of each pixel's sum in `integrated_gradients`: (h, w) in [0, 1]."""
     attributions = integrated_gradients(classifier, image, class_index, num_steps, None, progress)
@@ -198,7 +202,8 @@ def _weighted_sum(classifier, points, weights, class_index, progress):
     """
     runner = runner_of(classifier)
     points, size, total, ranked_first = iter(points), runner.batch_size, np.zeros(()), []
-    for start in progress(range(0, len(weights), size)):
+    track = progress if callable(progress) else partial(tqdm, disable=not progress)
+    for start in track(range(0, len(weights), size)):
         batch = np.stack(list(islice(points, size))).astype(np.float32)
         logits, gradients = runner.input_gradients(batch, class_index)
         part = weights[start : start + len(batch)]
