@@ -217,3 +217,8 @@ def test_progress_gets_the_batches(tiny, picture, function):
 
     function(tiny, picture, 1, 11, progress=progress)
     assert seen == [0, 5, 10]
+
+
+def test_progress_shows_a_bar(tiny, picture, capsys):
+    cu.smooth_grad(tiny, picture, 1, 11, progress=True)
+    assert "3/3" in capsys.readouterr().err
