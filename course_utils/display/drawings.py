@@ -142,7 +142,7 @@ def numbers_picture(
     high, gap, font = int(0.62 * cell), cell // 3, ImageFont.load_default(0.36 * cell)
     low, top = found.limits
     tints = np.array([[color in (name, "gray") for color in COLORS] for name in found.colors])
-    shares = ((patch - low) / np.maximum(top - low, 1e-9)).clip(0, 1)
+    shares = ((patch - low) / (top - low)).clip(0, 1)
     tables = patch, kernel, patch * kernel
     colors = np.stack([shares[..., np.newaxis] * tints * 255, *map(_signed_colors, tables[1:])])
     is_light = (colors / 255) ** 2.2 @ (0.2126, 0.7152, 0.0722) > 0.18  # its relative luminance
