@@ -204,10 +204,6 @@ def test_layers_by_mouse(layers, embedded):
     twin.layer.value = layers.readout("Layer")
     assert twin.layer.value != first
     layers.wait_for(twin)
-    layers.drag("Channel", 100)
-    twin.channel.value = int(layers.readout("Channel"))
-    assert twin.channel.value > 0
-    layers.wait_for(twin)
     layers.button("Picture", "rocket").click()
     twin.picture.value = "rocket"
     layers.wait_for(twin)
