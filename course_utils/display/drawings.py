@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from course_utils.arguments import did_you_mean
+from course_utils.arguments import did_you_mean, is_whole_number
 from course_utils.backend import keras
 from course_utils.display import tiles
 from course_utils.display.words import describe_products, table_numbers
@@ -101,9 +101,14 @@ def draw_convolution(
         row, column: The place on the feature map.
 
     Raises:
-        ValueError: The network does not begin with a convolution over colors.
+        ValueError: The network does not begin with a convolution over colors, or there is no such
+            kernel or place.
     """
     found = first_convolution(network, image, preprocess_input)
+    asked = {"row": row, "column": column, "filter_index": filter_index}
+    for (name, value), count in zip(asked.items(), found.maps.shape, strict=True):
+        if not is_whole_number(value, 0, count - 1):
+            raise ValueError(f"{name} must be a whole number from 0 to {count - 1}, not {value!r}.")
     runner = runner_of(network, preprocess_input)
     photo, windows = load_image(image, runner.input_size), runner.receptive_windows[found.name]
     values = found.maps[..., filter_index]
