@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -49,9 +50,10 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
     def draw(axes):
         _draw_river(axes, shapes, lit)
         sides = [shape[0] if len(shape) == 3 else "" for shape in shapes.values()]
-        for i, side in enumerate(sides):
-            if i == 0 or side != sides[i - 1]:
-                axes.text(i - 0.4, 0.56, side)
+        starts = [i for i in range(len(sides)) if i == 0 or sides[i] != sides[i - 1]]
+        for start, end in pairwise([*starts, len(sides)]):
+            if end - start > len(sides) / 25:  # or else its number stands on the next one's
+                axes.text(start - 0.4, 0.56, sides[start])
         for row, i in enumerate(places):  # the outermost is the lowest, so no line meets a name
             y = -0.76 - 0.2 * row
             axes.plot((i, i), (-0.5, y + 0.1), color=_LIT)
@@ -128,7 +130,7 @@ def draw_convolution(
     return _draw(
         [
             (2.6, "1. A patch of the picture", [("", view) for view in views]),
-            (4, words, list(zip(titles, numbers, strict=True))),
+            (1 + len(found.colors), words, list(zip(titles, numbers, strict=True))),
             (2.8, f"3. {describe_products(found, filter_index, row, column)}", list(maps.items())),
         ]
     )
@@ -155,7 +157,7 @@ def numbers_picture(
     cell = width // (3 * columns + 1)
     high, gap, font = int(0.62 * cell), cell // 3, ImageFont.load_default(0.36 * cell)
     low, top = found.limits
-    tints = np.array([[color in (name, "gray") for color in COLORS] for name in found.colors])
+    tints = np.array([[name in (color, "gray") for color in COLORS] for name in found.colors])
     shares = ((patch - low) / (top - low)).clip(0, 1)
     tables = patch, kernel, patch * kernel
     colors = np.stack([shares[..., np.newaxis] * tints * 255, *map(_signed_colors, tables[1:])])

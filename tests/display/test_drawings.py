@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
+from small_networks import chain, layers
 
 import course_utils as cu
 from course_utils.display.drawings import numbers_picture
@@ -82,6 +83,10 @@ def test_the_tables_have_the_colors_of_their_numbers(tiny, picture):
     assert not blue[:2].any()
     negative = kernel[1, 1, 2] > kernel[1, 1, 0]  # blue rather than red
     assert negative == (found.kernels[0, 0, 0, 1] < 0)
+    gray = chain([layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()], (8, 8, 1))
+    found = first_convolution(gray, picture, lambda images: images / 255)
+    corner = numbers_picture(found, 1, 2, 2, width=330)[1, 1]
+    assert corner[:3] == pytest.approx([255 * found.patches[2, 2, 0, 0, 0]] * 3, abs=1)
 
 
 def test_grad_cam_in_four_steps(embedded, chelsea):
