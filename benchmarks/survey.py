@@ -1,12 +1,11 @@
-"""Measure the survey: what it adds to the forward pass, its memory, and a worker that is killed.
+"""Measure the survey: what it adds to the forward pass, and a worker that is killed.
 
 `python benchmarks/survey.py [SECTION ...] [PICTURES]`, with sections of `SECTIONS`; all of them
-with 600 pictures take some five minutes. Needs the extra "survey" (a cluster on this computer).
+with 600 pictures take some four minutes. Needs the extra "survey" (a cluster on this computer).
 """
 
 import contextlib
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -77,7 +76,7 @@ def killed(folder, paths):
     with cluster(2) as (address, workers), Client(address):
 
         def kill():
-            while len(list(output.glob("parts-*/*.npz"))) < len(paths) // PART // 3:
+            while len(list(output.glob("parts-*/*/*.npz"))) < len(paths) // PART // 3:
                 time.sleep(0.05)
             workers[0].kill()
 
@@ -111,37 +110,12 @@ def cluster(num_workers):
         yield address, processes[1:]
 
 
-def memory(folder, paths):
-    """Print the memory of this process while it surveys a few early layers in one thread."""
-    import dask
-
-    output, done = folder.parent / "memory", threading.Event()
-
-    def report():
-        reported = -1
-        while not done.wait(0.1):
-            parts = len(list(output.glob("parts-*/*.npz")))
-            if 10 * parts * PART // len(paths) > reported:
-                reported = 10 * parts * PART // len(paths)
-                status = Path("/proc/self/status").read_text()
-                resident = int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
-                print(f"{parts * PART:6d} pictures: {resident:.0f} MB", flush=True)
-
-    watcher = threading.Thread(target=report)
-    watcher.start()
-    layers = cu.load_classifier("embedded").conv_layer_names[:3]
-    with dask.config.set(num_workers=1):
-        cu.run_survey(folder, output, "embedded", layers)
-    done.set()
-    watcher.join()
-
-
-SECTIONS = {"overhead": overhead, "killed": killed, "memory": memory}
+SECTIONS = {"overhead": overhead, "killed": killed}
 
 if __name__ == "__main__":
     numbers = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
     chosen = [argument for argument in sys.argv[1:] if not argument.isdigit()]
-    survey._PICTURES_A_PART, survey._MOST_PARTS = PART, 10**6
+    survey._PICTURES_A_PART = PART
     for section in chosen or list(SECTIONS):
         print(f"\n{section}", flush=True)
         with tempfile.TemporaryDirectory() as scratch:

@@ -7,7 +7,9 @@ from .display.plots import plot_feature_maps as plot_feature_maps
 from .display.plots import plot_heatmap as plot_heatmap
 from .display.plots import plot_kernels as plot_kernels
 from .display.plots import plot_predictions as plot_predictions
+from .display.tiles import encode_png as encode_png
 from .display.tiles import overlay_heatmap as overlay_heatmap
+from .display.tiles import tile_feature_maps as tile_feature_maps
 from .explorers.class_explorer import ClassExplorer as ClassExplorer
 from .explorers.convolution_explorer import ConvolutionExplorer as ConvolutionExplorer
 from .explorers.faithfulness_explorer import FaithfulnessExplorer as FaithfulnessExplorer

@@ -1,4 +1,4 @@
-"""Whether an argument is a number or a picture, and which name may have been meant."""
+"""Checks of arguments, and the names that somebody who mistyped one may have meant."""
 
 import reprlib
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 def is_number(value: Any, low: float = -np.inf, high: float = np.inf) -> bool:
     """Tell whether `value` is one finite real number from `low` to `high`.
 
-    Python's, NumPy's and TensorFlow's numbers count; strings, lists and bools do not.
+    Numbers of Python, NumPy and TensorFlow count; strings, lists and bools do not.
     """
-    if isinstance(value, list | tuple):  # which may not even be an array
+    if isinstance(value, list | tuple):  # NumPy can't make an array of every list
         return False
     number = np.asarray(value)
     is_real = number.ndim == 0 and number.dtype.kind in "iuf"
@@ -26,39 +26,22 @@ def is_whole_number(value: Any, low: float = -np.inf, high: float = np.inf) -> b
     return is_number(value, low, high) and int(value) == value
 
 
-def check_count(name: str, value: Any) -> int:
-    """Return `value` as an int where it is a whole number, 1 or more.
-
-    Args:
-        name: The argument's name, for the message.
-        value: What was passed.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    if not is_whole_number(value, 1):
-        raise ValueError(f"{name} must be a whole number, 1 or more, not {value!r}.")
+def check_count(name: str, value: Any, low: int = 1, high: float = np.inf) -> int:
+    """Return a whole number from `low` to `high` as int, or raise ValueError about `name`."""
+    if not is_whole_number(value, low, high):
+        limits = f", {low} or more" if high == np.inf else f" from {low} to {high}"
+        raise ValueError(f"{name} must be a whole number{limits}, not {value!r}.")
     return int(value)
 
 
 def nearest(name: Any, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
     """Return up to three of `names` that look like `name`, in any case, the most similar first.
 
-    Args:
-        name: What was asked for.
-        names: What there is.
-        cutoff: How similar they must be, 0 (not at all) to 1 (equal).
+    `cutoff` is how similar they must be, 0 (not at all) to 1 (equal).
     """
     by_lower = {known.lower(): known for known in names}
     close = get_close_matches(str(name).lower(), by_lower, n=3, cutoff=cutoff)
     return [by_lower[key] for key in close]
-
-
-def quote(value: Any) -> str:
-    """Return `value` as Python writes it, for a message: at most some 200 characters."""
-    short = reprlib.Repr()
-    short.maxstring = short.maxother = 200
-    return short.repr(value)
 
 
 def did_you_mean(name: Any, names: Iterable[str]) -> str:
@@ -67,23 +50,22 @@ def did_you_mean(name: Any, names: Iterable[str]) -> str:
     return f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
 
 
-def check_finite(values: Any, what: str, hint: str = "Did its training diverge?") -> Any:
-    """Return numbers as they are.
+def quote(value: Any) -> str:
+    """Return `value` as Python writes it, cut to some 200 characters, for a message."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 200
+    return short.repr(value)
 
-    Raises:
-        ValueError: Some are NaN or infinite; the message says of `what`, and ends in `hint`.
-    """
+
+def check_finite(values: Any, what: str, hint: str = "Did its training diverge?") -> Any:
+    """Return numbers as they are, or raise ValueError about `what` if some are not finite."""
     if not np.isfinite(values).all():
         raise ValueError(f"{what} is NaN or infinite. {hint}")
     return values
 
 
 def check_image(image: Any) -> NDArray[np.uint8]:
-    """Return one picture, uint8 (H, W, 3), unchanged.
-
-    Raises:
-        ValueError: It is something else; the message says what.
-    """
+    """Return one picture, uint8 (H, W, 3), unchanged, or raise ValueError if it is none."""
     array = np.asarray(image)
     if array.ndim == 4:
         raise ValueError(f"One picture is expected, uint8 (H, W, 3), not a batch {array.shape}.")

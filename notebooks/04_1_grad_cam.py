@@ -50,12 +50,20 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 # %% [markdown]
 # *The photograph and its three most probable classes: tiger shark 0.69, great white shark 0.20, hammerhead
 # 0.02.*
+
+# %% jupyter={"source_hidden": true}
+# @title Where we are in the network
+cu.draw_network(classifier, [classifier.last_conv_layer_name])
+
+# %% [markdown]
+# *The network from left to right: its maps shrink from 112 pixels to 7, and there are more and more of them. Lit, near the end, is
+# top_activation.*
 #
 # ## The idea
 #
 # The network's answer is made of its last feature maps and nothing else, and these still know roughly *where* things
-# are (chapter 3). There are 1280 of them, each of 7 x 7 cells. If we knew how much each map counts for *tiger shark*,
-# we could add them up with these weights and see where the evidence lies. Grad-CAM reads the weights off the gradient
+# are (chapter 3): 1280 maps of 7 x 7 cells. If we knew how much each map counts for *tiger shark*, we could
+# add them up with these weights and see where the evidence lies. Grad-CAM reads the weights off the gradient
 # ([Selvaraju et al., 2016](https://arxiv.org/abs/1610.02391)).
 #
 # ## Four steps
@@ -64,26 +72,31 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 # class $c$.
 #
 # 1. **Forward.** Compute the maps $A^k$ and the logit $y^c$.
-#    *Why?* The logit is the number we want to explain, and the last maps are the deepest ones that still know where
-#    things are. Behind them, the network averages the places away.
+#    *Why?* The logit is what we want to explain, and the last maps are the deepest that still know where things are.
 # 2. **Backward.** Compute the gradient $\dfrac{\partial y^c}{\partial A^k_{ij}}$.
 #    *Why?* It says how much the logit would rise if this map were a little larger at this place.
 # 3. **Average.** Take the mean over all places:
 #    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
-#    *Why?* Each map gets one weight: how much it counts, on average over the picture. Where, the map itself will
-#    say. (What if the gradients differ from place to place? Chapter 4.3 has a network where they do.)
+#    *Why?* Each map gets one weight: how much it counts, on average over the picture. (And if the gradients differ
+#    from place to place? See chapter 4.3.)
 # 4. **Sum.** Add the maps with these weights and keep what is positive:
 #    $\displaystyle L^c = \text{ReLU}\Big( \sum_k \alpha^c_k A^k \Big)$ .
-#    *Why the ReLU?* Negative values speak against the class. Grad-CAM shows what speaks for it; below, we look at
-#    both.
+#    *Why the ReLU?* Negative values speak against the class. Grad-CAM shows what speaks for it; we'll look at both.
+
+# %% jupyter={"source_hidden": true}
+# @title The four steps in one drawing
+cu.draw_grad_cam(classifier, shark, cu.class_index("tiger shark"))
 
 # %% [markdown]
+# *Grad-CAM in four steps. Forward: from the shark to the logit of tiger shark, 9.2. Back: the gradient at the last maps gives each
+# a weight; four of 1280 are shown, one with a negative weight. Their weighted sum, its positive part, and the heatmap over the
+# picture: hot on the shark's back and side.*
+#
 # ## In plain Keras and TensorFlow
 #
-# We borrow the network, the class index and the plotting; the four steps we write ourselves. The network ends in three
-# layers: `top_activation` is the last one with height and width, `avg_pool` averages the places away, and a dense layer
-# computes the logits and their softmax in one go. We want what goes *into* the softmax. So we stop before the dense
-# layer and multiply by its weights ourselves.
+# We borrow the network, the class index and the plotting; the four steps we write ourselves. After `top_activation` the
+# network averages the places away, and a dense layer computes the logits and their softmax in one go. We want what goes
+# *into* the softmax, so we stop before that layer and multiply by its weights ourselves.
 
 # %% tags=["live"]
 # Build a model with two outputs, the last maps and what the dense layer reads; prepare the shark
@@ -138,9 +151,8 @@ cu.plot_heatmap(shark, {"tiger shark": by_hand})
 # photograph. The heat lies on the shark from behind the head to the root of the tail, and on the water above its
 # back.*
 #
-# The middle panel is what Grad-CAM computes: 49 numbers. The overlay stretches them and hides how few they are. One of
-# the hottest cells, row 2, column 5 (counting from 1), holds next to no shark. How much of what a cell has seen lies
-# under it?
+# The middle panel is what Grad-CAM computes: 49 numbers. The overlay hides how few they are. One of the hottest cells,
+# row 2, column 5 (counting from 1), holds next to no shark. How much of what a cell has seen lies under it?
 #
 # **Predict, then run.** Take the gradient of the middle cell, summed over all maps, at the pixels. How much of it falls
 # on the cell's own 32 x 32 pixels: 90%, 50%, or less?
@@ -192,7 +204,7 @@ def signed_map(model, layer_name, inputs, class_index):
 
 
 # At home: path, weights, side = "shark.jpg", "imagenet", 224
-path, weights, side = files("course_utils") / "data/great_white_shark.jpg", None, 96
+path, weights, side = files("course_utils") / "data/great_white_shark.jpg", None, 48
 keras.utils.set_random_seed(0)
 vgg16 = VGG16(weights=weights, input_shape=(side, side, 3), classifier_activation=None)
 picture = keras.utils.load_img(path, target_size=(side, side))
@@ -209,11 +221,11 @@ plt.axis("off")
 plt.show()
 
 # %% [markdown]
-# *Grad-CAM for great white shark from a VGG16 that has learned nothing: the heat lies in the water above the shark, and means
-# nothing either.*
+# *Grad-CAM for great white shark from a VGG16 that has learned nothing, on a tiny picture: the heat lies in the upper right, and
+# means nothing.*
 #
-# Do the same lines work for the network of this course? `classifier.logits_model` returns its logits.
-# `cu.make_gradcam_heatmap` is the same computation, compiled.
+# Do the same lines work for this course's network, `classifier.logits_model`? (`cu.make_gradcam_heatmap` is the same
+# computation, compiled.)
 
 # %%
 # The same function on this course's network, the course's own function, and the steps by hand
@@ -267,9 +279,9 @@ cu.plot_heatmap(pair, {"espresso": for_cup})
 # %% [markdown]
 # *Signed map for espresso: the cup's side speaks for it, and the cat's side says almost nothing.*
 #
-# The network, the picture and the feature maps are the same; only the class differs. The heat moves from the
-# cat to the cup, which a method that ignored the class couldn't do. And the cup's side takes 1.32 logits *away* from
-# the cat, all that speaks against it in this picture. Grad-CAM's ReLU hides that.
+# Only the class differs, and the heat moves from the cat to the cup. A method that ignored the class couldn't do that.
+# And the cup's side takes 1.32 logits *away* from the cat, all that speaks against it in this picture. Grad-CAM's ReLU
+# hides that.
 #
 # Away from what? Softmax looks at differences only, so in principle the zero of a logit is arbitrary. In this network
 # the 1000 logits average about 0. So *for* and *against* mean more, or less, than for the average class.
@@ -293,7 +305,7 @@ cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
 # for tiger shark, the head slightly for great white.*
 #
 # The head hardly decides: it gives great white 0.22 logits. From the dorsal fin backward *tiger shark* leads by 1.43.
-# (What both classes share cancels out in a difference.) Why there? Two readings: the light draws stripes on the
+# Why there? Two readings: the light draws stripes on the
 # flank, and tiger sharks have stripes. Or it's the bright spray, for the strongest cells lie where the tail meets it.
 # The heatmap says only *where*; chapter 4.2 puts it to the test.
 #
@@ -355,8 +367,8 @@ cu.plot_heatmap(pair, by_layer)
 # cat's whiskers, then one region on the cup.*
 #
 # An early layer's maps show edges and colors, which are everywhere, and one weight for a whole map says little
-# there. That's why Grad-CAM is used with the last feature maps. Its relatives change step 3; you'll find them in
-# [chapter 4.3](04_3_grad_cams_relatives.ipynb), together with the library tf-keras-vis.
+# there. That's why Grad-CAM is used with the last feature maps. (Its relatives change step 3: see
+# [chapter 4.3](04_3_grad_cams_relatives.ipynb), also for the library tf-keras-vis.)
 #
 # ## Explore: drag through classes, layers and methods
 #
@@ -378,7 +390,7 @@ explorer
 # %% [markdown]
 # ## What to remember
 #
-# - Grad-CAM is four steps: forward, backward, average, weighted sum. It needs a class and a layer.
+# - Grad-CAM is four steps: forward, backward, average, weighted sum.
 # - Use the last feature maps, and the logit.
 # - Without the ReLU the map has a sign. If the network averages its last maps, as this one does, the map adds up to the
 #   logit minus the bias.
@@ -386,7 +398,7 @@ explorer
 #
 # ## Where Grad-CAM misleads
 #
-# - It's coarse. The smooth overlay hides that there are only 49 cells; don't read outlines into it.
+# - It's coarse. There are only 49 cells; don't read outlines into the smooth overlay.
 # - It shows where, not what: heat on the flank doesn't say whether its stripes or its shape count.
 # - A cell has seen far more than the pixels beneath it: only 4% of its gradient lay there.
 # - Where dense layers weigh each place differently, as in VGG16, the mean in step 3 throws that away, and the map can mark

@@ -59,12 +59,19 @@ def correlation(a, b):
     return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
 
 
+# %% jupyter={"source_hidden": true}
+# @title Where we are in the network
+ends = [classifier.logits_model.layers[i].name for i in (1, -1)]
+cu.draw_network(classifier, ends)
+
 # %% [markdown]
+# *The network from left to right. Lit are its two ends: the first convolution, which reads the pixels, and the last layer, which
+# computes the logits.*
+#
 # ## Take the softmax off
 #
 # We explain the logit, not the probability (chapter 4). This model's last layer computes both in one go. So we cut the
-# model in front of it, and attach a new last layer with the same weights and no softmax. (A network of
-# `keras.applications` leaves the softmax out if you ask it to: `VGG16(classifier_activation=None)`.)
+# model in front of it, and attach a new last layer with the same weights and no softmax.
 
 # %% tags=["live"]
 # Attach a new last layer with the same weights and no softmax, and compare
@@ -89,8 +96,7 @@ print(f"logits: tiger shark {logits[0, tiger]:.2f}, great white shark {logits[0,
 #
 # $$ M_{ij} = \max_k \left| \frac{\partial y^c}{\partial x_{ijk}} \right| $$
 #
-# ([Simonyan et al., 2013](https://arxiv.org/abs/1312.6034)). It takes one forward and one backward
-# pass, and you don't have to choose a layer.
+# ([Simonyan et al., 2013](https://arxiv.org/abs/1312.6034)).
 
 
 # %% tags=["live"]
@@ -112,10 +118,9 @@ def brighten(values):
     return np.clip(values / np.percentile(np.abs(values), 99), -1, 1)
 
 
-magnitude = tf.reduce_max(tf.abs(gradient[0]), axis=-1).numpy()
-saliency = magnitude / magnitude.max()
+saliency = tf.reduce_max(tf.abs(gradient[0]), axis=-1).numpy()
 by_helper = cu.compute_saliency_map(classifier, shark, tiger)
-print(f"mean {saliency.mean():.2f}, with the course's own {correlation(by_helper, saliency):.4f}")
+print(f"{saliency.shape}, with the course's own map {correlation(by_helper, saliency):.4f}")
 cu.plot_heatmap(shark, {"Saliency (1.0: 99th percentile)": brighten(saliency)})
 
 # %% [markdown]
@@ -163,16 +168,8 @@ print(f"Grad-CAM {correlation(*grad_cams):.2f}")
 # What points in random directions cancels out; what agrees stays.
 #
 # How much noise? The paper takes a $\sigma$ of 0.1 to 0.2 times the picture's range. But a map of noisy copies explains
-# what the network says about *them*.
-#
-# **Predict, then run.** Make 16 noisy copies at each of three levels. How many does the network still call *tiger shark*?
-#
-# <details><summary>Answer</summary>
-#
-# At 0.05 all of them, at 0.1 only 6 (other seeds give 4 to 8), at 0.2 none. A map at 0.2 would explain a *tiger shark*
-# that the network no longer sees. We take 0.05.
-#
-# </details>
+# what the network says about *them*. So take so little that the answer stays. With 0.05 all of 16 copies are still tiger sharks,
+# with 0.1 only 6 (other seeds give 4 to 8), with 0.2 none.
 
 # %% tags=["live"]
 # Add noise at three levels: how many of 16 copies keep the answer?
@@ -198,8 +195,7 @@ cu.plot_heatmap(shark, {f"n = {n} (1.0: 99th percentile)": brighten(maps[n]) for
 # tail stand out from the water.*
 #
 # With 20 samples two runs agree at 0.7: part of such a map is chance. With 80 they agree at 0.9, and that map is worth
-# looking at. The flank is bright in it. But its strokes? We can't tell them from dots. (tf-keras-vis computes the same
-# saliency, but its SmoothGrad averages *magnitudes*, which can't cancel: chapter 4.3.)
+# looking at. The flank is bright in it. But its strokes? We can't tell them from dots.
 #
 # ## Integrated Gradients
 #
@@ -212,9 +208,8 @@ cu.plot_heatmap(shark, {f"n = {n} (1.0: 99th percentile)": brighten(maps[n]) for
 # $$ \text{IG}_i = (x_i - x'_i) \int_0^1 \frac{\partial F}{\partial x_i}
 # \big( x' + t \, (x - x') \big) \, dt . $$
 #
-# (The paper's $F$ is a score in [0, 1]; ours is the logit.) The attributions are in
-# logits and have a sign. And they are *complete*: they sum to $F(x) - F(x')$, what the picture has gained over the
-# baseline. We can check that.
+# (The paper's $F$ is a score in [0, 1].) The attributions have a sign, and they're *complete*: they sum to
+# $F(x) - F(x')$, what the picture has gained over the baseline. We can check that.
 #
 # **Predict, then run.** We take ten steps from black to the photograph. How close does the sum of the attributions come
 # to the gain of the logit, 8.4?
@@ -238,30 +233,23 @@ print(f"attributions {by_hand.shape}: sum {by_hand.sum():.1f}, gain {gain:.1f}")
 
 # %%
 # The logit along the path
-positions = np.linspace(0, 1, 21) ** 2  # closer together near the start
-path = [black + np.float32(p) * (inputs - black) for p in positions]
-along = np.array([logits_model(point)[0, tiger] for point in path])
-half = positions[np.argmax(along - along[0] > gain / 2)]  # the first point above half
-print(f"half of the gain at {half:.2f}, highest {along.max():.1f}, photograph {along[-1]:.1f}")
-
-figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
-axes.plot(positions, along, marker="o", markersize=4, color="#31688e")
-axes.set_xlabel("from black (0) to the photograph (1)")
-axes.set_title("Logit of tiger shark along the path", fontsize="medium")
-axes.set_xlim(0, 1)
-plt.show()
+path = np.linspace(0, 1, 51, dtype=np.float32)
+along = [float(logits_model(black + p * (inputs - black))[0, tiger]) for p in path]
+half = path[np.argmax(np.array(along) - along[0] > gain / 2)]  # the first point above half
+print(f"half of the gain at {half:.2f}, highest {max(along):.1f}, photograph {along[-1]:.1f}")
+pictures = [np.uint8(p * shark) for p in np.linspace(0, 1, 6)]
+cu.draw_strip(pictures, along, "Logit of tiger shark, from black to the photograph")
 
 # %% [markdown]
-# *The logit of tiger shark from black to the photograph: it rises steeply near black, to 10.2, and sinks to 9.2 on the way
-# to the photograph.*
+# *Six pictures from black to the shark, and above them the logit of tiger shark: it rises steeply near black, from 0.8 to 10,
+# and then sinks a little, to 9.2.*
 #
-# Half of the gain comes while the picture is still nearly black. Ten equal steps put a single point on that rise, at
-# 0.05, and its slope then stands for a whole tenth of the path, although the rise is soon over. And at the right
-# end, where plain saliency takes its gradient, more light *lowers* the logit a little.
+# Half of the gain comes while the picture is nearly black. Ten equal steps put a single point on that rise, at
+# 0.05, and its slope then stands for a whole tenth of the path, although the rise is soon over. And at the photograph
+# itself, where saliency takes its gradient, more light *lowers* the logit a little.
 #
-# The steps needn't be equal. *Gauss-Legendre quadrature* chooses points and weights that suit smooth curves;
-# its points lie closer together near both ends. `cu.integrated_gradients` uses it, and `cu.completeness_gap` says
-# by how much the sum is off: 0.05 is 5%.
+# The steps needn't be equal. *Gauss-Legendre quadrature*, which `cu.integrated_gradients` uses, puts its points closer
+# together near both ends. `cu.completeness_gap` says by how much the sum is off: 0.05 is 5%.
 
 # %%
 # The course's own function with more and more steps; for and against, pixel by pixel
@@ -278,8 +266,7 @@ cu.plot_heatmap(shark, {"Integrated Gradients (1.0: 99th percentile)": brighten(
 # *Integrated Gradients for tiger shark: dots for and against the class lie side by side all over the shark's
 # body.*
 #
-# With 100 steps the gap is 2%; another picture may need more, so print it. (It checks only the total: errors of single
-# pixels can cancel.) And read the two sums: hundreds of logits for the tiger shark, hundreds against it, and nine are
+# With 100 steps the gap is 2%; another picture may need more, so print it. And read the two sums: hundreds of logits for the tiger shark, hundreds against it, and nine are
 # left. Pixels don't speak for a shark one by one; at most their sum over an area does.
 #
 # ## Is it the stripes?
@@ -470,8 +457,7 @@ print(f"vertical ahead of horizontal by {ahead.min():.1f} to {ahead.max():.1f}")
 #
 # ## Explore: pixels
 #
-# Under *Method* choose a pixel method; SmoothGrad and Integrated Gradients take a moment. Change the
-# class: how much of the map changes with it?
+# Choose a *Method*; SmoothGrad and Integrated Gradients take a moment. Change the class: how much of the map changes?
 
 # %%
 # Drag Class, with a pixel method
@@ -499,10 +485,8 @@ explorer
 # - An experiment can mislead, too: one width of one blur would have told us the opposite.
 # - With a black baseline a black pixel gets no attribution, however important it is, because
 #   $x_i - x'_i = 0$.
-# - A large gradient isn't a large contribution, and neither is a reason.
 #
-# **Next:** chapter 5 answers what the first chapters left open. (Chapter 4.3, on Grad-CAM's relatives and tf-keras-vis,
-# can wait.)
+# **Next:** chapter 5 answers what the first chapters left open. (Chapter 4.3, on Grad-CAM's relatives, can wait.)
 
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/04_2_saliency_maps.ipynb)

@@ -63,6 +63,14 @@ maps_and_logits = keras.Model(network.input, [middle.output, network.output])
 inputs = tf.constant(classifier.preprocess(pair))
 print(f"{middle.name}: {middle.output.shape[1:]}")
 
+# %% jupyter={"source_hidden": true}
+# @title Where we are in the network
+cu.draw_network(classifier, [middle.name, classifier.last_conv_layer_name])
+
+# %% [markdown]
+# *The network from left to right. Lit are the middle layer of this chapter, where the maps have 28 x 28 places, and
+# the last layer with places, that of chapter 4.1.*
+
 # %% tags=["live"]
 # Take the gradient of espresso's logit at the maps: how far does it differ from its mean?
 with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -16,13 +16,12 @@
 # ← [4.3 Grad-CAM's relatives](04_3_grad_cams_relatives.ipynb) · [contents](../README.md#the-chapters) · [5.1 You can stop here](05_1_you_can_stop_here.ipynb) → · 20 minutes
 #
 # Three questions are still open. **What in a photograph of a rocket looks like a drilling platform? What does
-# an astronaut have in common with a bobsled? And what makes a picture of a cat and a cup a cat?** Each gets its
-# picture. Then come all methods side by side, and the rules for reading them.
+# an astronaut have in common with a bobsled? And why is a picture of a cat and a cup a cat?** Each gets its
+# picture. Then come all methods side by side, and the rules for reading their maps.
 #
 # **What you will learn**
 #
-# - how to ask "why this name rather than that one?";
-# - how to test the answer that a map suggests;
+# - how to ask "why this name rather than that one?", and how to test the answer;
 # - what each method of this course answers, and what it costs;
 # - how to read a heatmap without fooling yourself.
 #
@@ -49,8 +48,8 @@ from scipy.ndimage import gaussian_filter
 # ## Why this name rather than that one?
 #
 # What raises all logits alike says nothing about the answer. So we ask about *differences*: the signed map of one class
-# minus that of another (chapter 4.1). For this network its sum is the lead of the first class, apart from the biases.
-# Note what it hides: what speaks for both classes cancels out.
+# minus that of another (chapter 4.1). For this network it sums to the lead of the first class, apart from the biases.
+# But it hides something: what speaks for both classes cancels out.
 
 # %%
 # The signed map of chapter 4.1: Grad-CAM before its ReLU
@@ -70,7 +69,14 @@ def signed_map(image, name):
     return tf.reduce_sum(weights * maps[0], axis=-1).numpy()
 
 
+# %% jupyter={"source_hidden": true}
+# @title Where we are in the network
+cu.draw_network(classifier, [classifier.key_layer_names[1], classifier.last_conv_layer_name])
+
 # %% [markdown]
+# *The network from left to right. Lit are the last layer with places, for the differences, and the middle layer at which we
+# compare all methods.*
+#
 # ### The rocket
 #
 # The network says *drilling platform* with 0.56, and *missile* with 0.06. Where does each of them come from?
@@ -92,7 +98,7 @@ cu.plot_heatmap(rocket, {"drilling platform minus missile": difference})
 # the second column of cells and the last but one; the rocket in the middle speaks for missile.*
 #
 # The hottest columns are the second and the sixth: sky, and parts of the masts. The large towers, steel lattices, stand in
-# the first and the last. Let's test it: paint columns of cells out, in the color of the sky.
+# the first and the last. Let's test the map: paint columns of cells out, in the color of the sky.
 
 
 # %% tags=["live"]
@@ -110,8 +116,8 @@ def paint_out(image, columns, fill):
 #
 # <details><summary>Answer</summary>
 #
-# The towers'. Without the hottest columns it stays *drilling platform*, 0.41. Without the towers' it is a *missile*, 0.28. The
-# map missed by one cell, and the experiment found it.
+# Losing the towers'. Without the hottest columns it stays a *drilling platform*, 0.41. Without the towers' columns it's a
+# *missile*, 0.28. The map missed by one cell, and the experiment caught it.
 #
 # </details>
 
@@ -123,7 +129,8 @@ for columns in [(2, 6), (1, 7)]:
     print(f"without columns {columns}: {best.label} {best.probability:.2f}")
 
 # %% [markdown]
-# Is it the paint? Any fill makes a picture that nobody photographed. So take several, and look at the lead, not at the name.
+# Or was it the paint? Any fill makes a picture that nobody photographed. So take several, and look at the lead, not at the
+# name.
 
 
 # %%
@@ -167,8 +174,8 @@ plt.show()
 # *The rocket without the hottest columns, still a drilling platform; without the towers, a missile; the towers alone, a
 # crane.*
 #
-# With all four fills the towers' columns cost *drilling platform* its lead. The hottest ones cost it only when painted
-# black. So *drilling platform* needs the towers here, and they aren't enough: alone they are a crane.
+# With all four fills *drilling platform* loses its lead along with the towers' columns; with the hottest ones it does so only
+# in black. So in this photograph *drilling platform* needs the towers. They aren't enough: alone, they're a crane.
 
 # %% [markdown]
 # ### The astronaut
@@ -188,8 +195,8 @@ cu.plot_heatmap(astronaut, {"bobsled minus football helmet": difference})
 # *Signed difference for the astronaut, bobsled minus football helmet: the helmet in the lower right corner
 # speaks for football helmet, the rest a little for bobsled rather than for football helmet.*
 #
-# The map answers half of the question: *football helmet* is the helmet. For *bobsled* it names nothing, no cell has more than
-# 0.16. But a difference hides what speaks for both.
+# The map answers half of the question: *football helmet* is the helmet. For *bobsled* it points nowhere; no cell has more
+# than 0.16. But a difference hides what speaks for both.
 #
 # **Predict, then run.** Paint out the flag, the model of the shuttle, the face, the suit, or the helmet. Which one does *bobsled*
 # miss most?
@@ -197,7 +204,7 @@ cu.plot_heatmap(astronaut, {"bobsled minus football helmet": difference})
 # <details><summary>Answer</summary>
 #
 # The suit: without it *bobsled* loses 3.4 to 4.5 logits, whichever of four fills we take. *Football helmet* loses 3.3 to 4.2,
-# nearly as much: in a difference that cancels.
+# nearly as much, and in a difference that cancels.
 #
 # </details>
 
@@ -227,14 +234,14 @@ for title, part in parts.items():
     print(f"{title:7s} costs {', '.join(ranges)}")
 
 # %% [markdown]
-# So *bobsled* hangs on the suit, in this photograph. Its color, its collar, its straps? That would be the next experiment.
-# And *why* suits? Our guess: on photographs of bobsleds there are people in suits and helmets, and nobody told the
-# network that the class is the sled.
+# So in this photograph *bobsled* hangs on the suit. On its color, its collar, its straps? That would be the next experiment.
+# And *why* suits? Our guess: photographs of bobsleds show people in suits and helmets, and nobody told the network that
+# the class is the sled.
 
 # %% [markdown]
 # ### The cat and the cup
 #
-# In the picture with two objects *Egyptian cat* has 0.16 and *espresso* 0.08.
+# Here *Egyptian cat* has 0.16 and *espresso* 0.08.
 
 # %% tags=["live"]
 # Ask it of the cat and the cup: Egyptian cat rather than espresso
@@ -250,15 +257,14 @@ cu.plot_heatmap(pair, {"Egyptian cat minus espresso": difference})
 # for the espresso.*
 #
 # Each side votes for its own object, with about seven logits, and the cat wins by less than one. So low probabilities
-# need not mean that the network is lost. Here it sees both, and softmax makes them share.
+# needn't mean that the network is lost. Here it sees both, and softmax makes them share.
 
 # %% [markdown]
 # ## All methods on one picture
 #
-# `cu.METHODS` is the table of this course's methods, in the order of the chapters. `compute` takes a
-# classifier, a picture and a class, and returns a map in [0, 1]. SmoothGrad and Integrated Gradients get what they
-# need to converge (chapter 4.2). Four methods work at a layer; at this network's last one HiResCAM *is* Grad-CAM, so we
-# take a middle one for all four.
+# `cu.METHODS` is the table of this course's methods. `compute` takes a classifier, a picture and a class, and returns a
+# map in [0, 1]. SmoothGrad and Integrated Gradients get as many samples and steps as they need (chapter 4.2). Four methods
+# work at a layer. At the last one HiResCAM *is* Grad-CAM here, so all four get a middle one (chapter 4.3).
 
 # %%
 # All methods of the table, for tiger shark
@@ -288,8 +294,8 @@ rows += [
 Markdown("\n".join(rows))
 
 # %% [markdown]
-# (Gradients: how many the method takes unless you ask for more. For SmoothGrad and Integrated Gradients ask for 80 and
-# 100, as above.) No column picks a winner: the methods answer different questions.
+# (*Gradients* is how many the method takes unless you ask for more, as we did for two of them.) No column picks a winner:
+# the methods answer different questions.
 
 # %% [markdown]
 # ## How to read a heatmap
@@ -301,28 +307,18 @@ Markdown("\n".join(rows))
 # 3. **Look at what speaks against.** The cup's side took 1.32 logits from the cat, and Grad-CAM's ReLU hid it
 #    (chapter 4.1).
 # 4. **Count the cells.** A smooth overlay of 49 numbers has no outlines.
-# 5. **Ask how much is chance.** Two seeds of SmoothGrad with 20 samples agreed at 0.7 only; ten equal steps of
+# 5. **Ask how much is chance.** Two seeds of SmoothGrad with 20 samples agreed only at 0.7; ten equal steps of
 #    Integrated Gradients gave a wrong sum (chapter 4.2).
-# 6. **Ask for a second class.** A map that stays the same when the class changes does not explain the class.
+# 6. **Ask for a second class.** A map that stays the same when the class changes doesn't explain the class.
 # 7. **Test it.** Change the picture where the map points, and somewhere else, and look at the logit: take away and put
 #    back, at several strengths. The rocket's map missed the towers by one cell. The shark's map was right about the
-#    place, and stripes painted on it turned the answer back (chapter 4.2).
+#    place, and stripes painted there turned the answer back (chapter 4.2).
 #
-# A heatmap that passes has not been refuted. *Why* stays your hypothesis.
+# A heatmap that passes hasn't been refuted. *Why* remains your hypothesis. And if a map of your own marks the wrong thing?
+# Often the fault is a step of the code: [chapter 9](09_ten_causes_of_a_wrong_map.ipynb) has ten causes.
 #
-# Here ends the tutorial that this course follows. Part two goes on: among others, what a channel looks for (chapter 6), whether a
-# heatmap is right (chapter 7), your own network (chapter 8), and what fools a network (chapter 10).
-#
-# ## Further reading
-#
-# - the papers of the methods, linked in the table above
-# - Sanity checks for saliency maps, in which the weights are replaced by random ones layer by layer, from the top
-#   (chapter 7): Adebayo et al., <https://arxiv.org/abs/1810.03292>
-# - CAM: Zhou et al., <https://arxiv.org/abs/1512.04150>
-# - Feature visualization (chapter 6): Olah et al.,
-#   <https://distill.pub/2017/feature-visualization>
-# - A book on the whole field: Molnar, *Interpretable Machine Learning*,
-#   <https://christophm.github.io/interpretable-ml-book>
+# To read on: the papers in the table above, and a book on the whole field, Molnar's [*Interpretable Machine
+# Learning*](https://christophm.github.io/interpretable-ml-book).
 
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/05_conclusion.ipynb)

@@ -130,14 +130,15 @@ show(painted)
 #
 # **Waves instead of pixels.** Any picture is a sum of waves: slow ones, which go from light to dark once across the picture,
 # and fast ones, which change from pixel to pixel. In a photograph the slow ones are strong and the fast ones weak: strength
-# falls with frequency $f$, about as $1/f$.
+# falls with frequency $f$, roughly as $1/f$.
 
 # %% jupyter={"source_hidden": true}
 # @title The two strongest waves of the shark, and how strong the others are
 cu.draw_waves(cu.load_image("great_white_shark", (224, 224)))
 
 # %% [markdown]
-# *WAVES*
+# *Two waves of the shark and their sum; then 20 of its waves, 500, and 10,000: blots, a shark in fog, the photograph. Below,
+# the strength of its waves falls with frequency, somewhat faster than the dashed line, 1/f.*
 #
 # In noise all waves are equally strong. So we let the climb change the strengths of waves, each multiplied by $1/f$, and add
 # them up to a picture.

@@ -77,10 +77,10 @@ export class CameraRow {
     const { explorer, camera } = this;
     explorer.picture = picture;
     explorer.pictureRow.set(null);
+    explorer.tell("picture", picture.name);
     explorer.fitFrames();
     this.freezer.disabled = false;
-    const [rate, time] = [camera.rate.toFixed(1), Math.round(picture.milliseconds)];
-    this.pace.textContent = `${rate} frames a second; the network needs ${time} ms for one`;
+    this.pace.textContent = `${Math.round(camera.rate)} frames a second`;
     explorer.showFrame();
   }
 

@@ -20,35 +20,35 @@ class ConvolutionExplorer extends Explorer {
     const ends = { kernel: this.about.filters, row: this.about.places[0], column: this.about.places[1] };
     this.sliders = {};
     for (const [name, count] of Object.entries(ends)) {
-      const wanted = model.get(name);
-      this.place[name] = Number(wanted ?? 0);
+      this.place[name] = this.numberSetting(name, count - 1, name === "kernel" ? 0 : undefined);
       const change = (value) => this.choose({ [name]: value });
       const title = name[0].toUpperCase() + name.slice(1);
-      this.sliders[name] = slider(title, { max: count - 1, value: this.place[name], change });
+      this.sliders[name] = slider(title, { max: count - 1, value: this.place[name] ?? 0, change });
     }
-    this.isPlaced = model.get("row") !== undefined;
-    this.input = make("div", { class: "cx-frame" });
+    this.inputBox = make("div", { class: "cx-frame" });
     this.map = make("canvas", { role: "img" });
     this.marks = [0, 1].map(() => make("div", { class: "cx-cell" }));
     this.mapBox = make("div", { class: "cx-frame" }, this.map, this.marks[1]);
     this.credit = make("p", { class: "cx-hint" });
+    this.frames = [this.inputBox, this.mapBox];
     const hint = make("p", { class: "cx-hint" }, "Click or drag on a picture: another place.");
     el.append(
       this.pictureRow.element,
       make(
         "div",
         { class: "cx-convolution" },
-        panel("input", "Input", this.input, this.credit),
+        panel("input", "Input", this.inputBox, this.credit),
         panel("channel", "Feature map", this.mapBox, hint),
         make("div", { class: "cx-sliders" }, ...Object.values(this.sliders).map((s) => s.element)),
         this.#makeTables(),
       ),
       this.colorRow.element,
       this.words,
+      this.cameraRow.element,
       this.bar,
       this.status,
     );
-    for (const box of [this.input, this.mapBox]) this.#followPointer(box);
+    for (const box of this.frames) this.#followPointer(box);
   }
 
   #makeTables() {
@@ -79,17 +79,29 @@ class ConvolutionExplorer extends Explorer {
   }
 
   async preparePicture(picture) {
-    const weights = new Float32Array(await loadBuffer(`${this.networkName}/convolution.bin`));
-    picture.convolution ??= new Convolution(this.about, weights, await picture.seen());
+    this.weights ??= new Float32Array(await loadBuffer(`${this.networkName}/convolution.bin`));
+    picture.convolution ??= new Convolution(this.about, this.weights, await picture.seen());
+  }
+
+  wantOfFrame() {
+    return { pixels: true };
+  }
+
+  showFrame() {
+    const [height, width] = this.picture.inputSize;
+    const seen = { pixels: this.picture.shown.pixels, height, width };
+    this.picture.convolution = new Convolution(this.about, this.weights, seen);
+    this.credit.textContent = this.creditLine();
+    this.shown = null;
+    this.draw();
   }
 
   async showPicture() {
-    this.input.replaceChildren(this.makePicture(), this.marks[0]);
-    this.fitFrames(this.input, this.mapBox);
+    this.inputBox.replaceChildren(this.makePicture(), this.marks[0]);
+    this.fitFrames();
     this.credit.textContent = this.creditLine();
     this.shown = null;
-    if (!this.isPlaced) this.#placeAtBrightest();
-    this.isPlaced = true;
+    if (this.place.row === undefined || this.place.column === undefined) this.#placeAtBrightest();
     this.draw();
   }
 
@@ -98,7 +110,7 @@ class ConvolutionExplorer extends Explorer {
     let best = 0;
     for (let i = 0; i < values.length; i++) if (values[i] > values[best]) best = i;
     const columns = this.about.places[1];
-    Object.assign(this.place, { row: Math.floor(best / columns), column: best % columns });
+    this.choose({ row: Math.floor(best / columns), column: best % columns });
   }
 
   choose(part) {
@@ -143,7 +155,7 @@ class ConvolutionExplorer extends Explorer {
       const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
       values.forEach((value, i) => {
         const c = i % colors.length;
-        const share = (value - low[c]) / Math.max(high[c] - low[c], 1e-9);
+        const share = (value - low[c]) / (high[c] - low[c]);
         const color =
           name === "patch"
             ? tint(colors[c], Math.min(Math.max(share, 0), 1))

@@ -2,10 +2,13 @@
 //
 //   <div class="explorer" data-kind="class" data-picture="chelsea">the still picture</div>
 //
-// data-kind is "layer", "convolution", "class" or "faithfulness". The others are the settings of the explorer in the
-// notebook, each of which may be left out: data-network, "vgg16" for its convolutions; data-picture, a
+// data-kind is "layer", "convolution", "class" or "faithfulness". The others are the settings of the
+// explorer in the notebook, each of which may be left out: data-network, "vgg16" for its convolutions; data-picture, a
 // sample's name; data-classes, a class's index; data-layer, -channel, -kernel, -row, -column, -method,
-// -map, -fill, -covered, -alpha, -colors. The picture stays until the explorer is there.
+// -map, -fill, -covered, -alpha, -colors. The picture stays until the explorer is there. A link (see
+// links.js) has others.
+
+import { followLink } from "./links.js";
 
 const MODULES = {
   layer: "./layer_explorer.js",
@@ -48,6 +51,7 @@ async function enliven(place) {
     await render({ model: new PageModel(values), el });
     place.replaceChildren(el);
     place.classList.add("live");
+    if (place === linked) place.scrollIntoView(); // what stands above may have changed its height
   } catch (error) {
     const status = document.createElement("p");
     status.setAttribute("role", "status");
@@ -69,6 +73,7 @@ function addStyle() {
   return loaded;
 }
 
+let linked = followLink();
 const places = document.querySelectorAll(".explorer[data-kind]");
 if (places.length) {
   const styled = addStyle();
@@ -83,4 +88,9 @@ if (places.length) {
     { rootMargin: MARGIN },
   );
   for (const place of places) observer.observe(place);
+  linked?.scrollIntoView();
+  addEventListener("hashchange", () => {
+    linked = followLink();
+    if (linked) styled.then(() => enliven(linked));
+  });
 }

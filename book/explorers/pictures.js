@@ -7,7 +7,7 @@ import { cutTile } from "./pixels.js";
 import { rankClasses } from "./words.js";
 
 const NUM_PAGES = 24; // kept of a picture
-export const NUM_AVERAGED = 3; // frames whose logits are averaged: with one alone the names jitter
+export const NUM_AVERAGED = 5; // frames: with fewer, the first name still changes in a still scene
 
 /** A heatmap that needs the network, which the reader has not started. */
 export class NeedsNetwork extends Error {}
@@ -244,14 +244,16 @@ export class LivePicture extends OwnPicture {
     this.alt = "What the camera sees";
   }
 
-  /** Look at a frame; `want` is {layer, page} for a page of feature maps, {} for classes. */
+  /**
+   * Look at a frame; `want` is {layer, page} for a page of feature maps, {} for classes, {pixels: true}
+   * for what the network sees.
+   */
   async look(bitmap, want) {
     const { answer, id } = this.network.ask({ kind: "frame", bitmap, ...want }, undefined, [bitmap]);
     const { logits, last, ...seen } = await answer;
     this.screen?.close();
     this.screen = seen.bitmap;
     Object.assign(this, { id, last, width: this.screen.width, height: this.screen.height });
-    this.milliseconds = seen.milliseconds;
     this.shown = { ...want, ...seen };
     if (!logits) return;
     this.#recent = [logits, ...this.#recent].slice(0, NUM_AVERAGED);

@@ -68,8 +68,10 @@ const jobs = {
   },
 
   /** Look at a camera's frame, which goes back with what the network says of it. */
-  async frame({ bitmap, layer, page }) {
-    const input = toInput(seenByNetwork(bitmap));
+  async frame({ bitmap, layer, page, pixels }) {
+    const shown = seenByNetwork(bitmap);
+    if (pixels) return { bitmap, pixels: shown }; // all that the explorer of kernels needs
+    const input = toInput(shown);
     const name = layers.at(layer ?? -1).name;
     const start = performance.now();
     const outputs = await runForward(input, layer === undefined ? ["logits", name] : [name]);

@@ -83,11 +83,6 @@ def page(browser):
     return browser
 
 
-@pytest.fixture(scope="session")
-def axe():
-    return (ROOT / "build/npm/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
-
-
 def set_scheme(page, scheme):
     feature = {"name": "prefers-color-scheme", "value": scheme}
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})

@@ -36,8 +36,8 @@ _MARGIN = 34  # pixels beside a grid, for the numbers of its rows
 _FINE = 100  # rows from which a heatmap is one of pixels, and is drawn without the picture
 
 
-def plot_predictions(predictions: Sequence, image: NDArray[np.uint8]) -> Figure:
-    """Draw predictions as horizontal bars, beside their picture.
+def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = None) -> Figure:
+    """Draw predictions as horizontal bars, beside their picture if it is given.
 
     Args:
         predictions: What `ImageClassifier.top_predictions` returns.
@@ -49,10 +49,13 @@ def plot_predictions(predictions: Sequence, image: NDArray[np.uint8]) -> Figure:
     if not predictions or not all(hasattr(p, "probability") for p in predictions):
         raise ValueError(f"Predictions are what top_predictions() returns, not {predictions!r}.")
     size = _WIDTH, max(0.6 + 0.36 * len(predictions), 2.4)
-    figure, (left, axes) = _subplots(1, 2, figsize=size, width_ratios=(1, 1.5))
-    left.imshow(image)
-    left.set_title("Input", fontsize="medium")
-    left.axis("off")
+    if image is None:
+        figure, axes = _subplots(figsize=(0.6 * size[0], size[1]))
+    else:
+        figure, (left, axes) = _subplots(1, 2, figsize=size, width_ratios=(1, 1.5))
+        left.imshow(image)
+        left.set_title("Input", fontsize="medium")
+        left.axis("off")
     labels = [prediction.label.replace("_", " ") for prediction in predictions]
     bars = axes.barh(range(len(labels)), [p.probability for p in predictions], color="#31688e")
     axes.bar_label(bars, fmt="%.3f", padding=3)

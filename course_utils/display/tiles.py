@@ -9,11 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from course_utils.arguments import check_image, is_number
+from course_utils.arguments import check_count, check_image, is_number
 from course_utils.methods.scaling import check_heatmap, resize_heatmap
 
 COLOR_MAPS = ("viridis", "magma", "cividis", "gray", "jet")  # that an explorer offers
 SIGNED_COLOR_MAP = "RdBu_r"  # blue, white at zero, red: also for color-blind eyes
+
+
+def tile_feature_maps(maps: NDArray, columns: int = 8, padding: int = 1) -> NDArray[np.uint8]:
+    """Lay feature maps (height, width, channels) side by side, each scaled to its own range.
+
+    Returns:
+        uint8 (rows, cols): 0 is a map's minimum and 255 its maximum; a constant map is 0, as are
+        the `padding` pixels between two maps and the places after the last one.
+
+    Raises:
+        ValueError: `maps` has another shape or numbers that are not finite, or `columns` or
+            `padding` is out of range.
+    """
+    columns, padding = check_count("columns", columns), check_count("padding", padding, 0)
+    return lay_out(scale_to_bytes(check_maps(maps)), columns, padding, 0)
 
 
 def lay_out(cells: NDArray, columns: int, gap: int, fill: int) -> NDArray:
@@ -36,6 +51,18 @@ def check_maps(maps: NDArray) -> NDArray:
             f"{maps.shape}. Take one picture of a batch with maps[0]."
         )
     return maps
+
+
+def encode_png(tile: NDArray[np.uint8], cmap: str = "viridis") -> bytes:
+    """Encode a tile, uint8 (height, width), as a palette PNG in the colors of `cmap`.
+
+    Raises:
+        ValueError: Another shape or type, or matplotlib has no such color map.
+    """
+    tile = np.asarray(tile)
+    if tile.dtype != np.uint8 or tile.ndim != 2 or tile.size == 0:
+        raise ValueError(f"A tile is a uint8 array (height, width), not {tile.dtype} {tile.shape}.")
+    return encode_palette(tile, color_table(cmap))
 
 
 def encode_palette(

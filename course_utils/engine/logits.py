@@ -126,7 +126,7 @@ def _try_out(call: Call) -> tuple[End | None, float]:
     outputs = np.asarray(outputs, np.float64).reshape(numbers.shape)
     candidates = [(End.LOGITS, outputs, numbers)]
     if 0 < outputs.min() and outputs.max() < 1:
-        if np.allclose(outputs.sum(axis=1), 1, atol=_CLOSE):
+        if numbers.shape[1] > 1 and np.allclose(outputs.sum(axis=1), 1, atol=_CLOSE):
             ratios = np.log(outputs[:, 1:] / outputs[:, :1])
             candidates.append((End.SOFTMAX, ratios, numbers[:, 1:] - numbers[:, :1]))
         candidates.append((End.SIGMOIDS, logit(outputs), numbers))

@@ -178,7 +178,8 @@ class Runner:
         Raises:
             ValueError: No layer of that name gives feature maps.
         """
-        name = self.default_layer_name if layer_name is None else layer_name
+        default = self.default_layer_name  # raises an error if there are no feature maps at all
+        name = default if layer_name is None else layer_name
         if not isinstance(name, str) or name not in self.feature_map_shapes:
             raise ValueError(layers.explain_no_layer(self.graph, name))
         return name

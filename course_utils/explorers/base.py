@@ -94,7 +94,7 @@ class Explorer:
             self._quiet = before
 
     def _say(self, text, problem=False):
-        color = "#b00020" if problem else "inherit"
+        color = "#de3050" if problem else "inherit"  # a red for light pages and dark ones
         style = f"color: {color}; min-height: 1.5em; line-height: 1.5"
         self.status.value = f'<div role="status" style="{style}">{html.escape(text)}</div>'
 

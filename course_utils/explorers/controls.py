@@ -52,7 +52,7 @@ def bars_behind(buttons: widgets.ToggleButtons, shares: Sequence[float]) -> str:
     """Return a style that draws a bar behind each button, as long as its share from 0 to 1."""
     name = f"course-list-{buttons.model_id}"
     buttons.add_class(name)
-    bar = "background-image: linear-gradient(90deg, rgba(49, 104, 142, 0.35)"
+    bar = "background-image: linear-gradient(90deg, rgba(70, 150, 210, 0.45)"
     rules = [
         f".{name} button:nth-child({number}) {{ {bar} {share:.1%}, transparent 0) }}"
         for number, share in enumerate(shares, 1)

@@ -1,14 +1,11 @@
-"""Maps that have seen a picture at most, and never the network: what a heatmap has to beat."""
+"""Maps that know the picture at most, and never the network: what a heatmap has to beat."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.color import rgb2gray
 from skimage.filters import sobel
-
-_CELLS = 7  # of the random map, as many as the last feature maps of the embedded network have
 
 
 def edge_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -25,9 +22,7 @@ def center_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def random_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the same random numbers for every picture: (7, 7) in [0, 1]."""
-    return np.random.default_rng(0).random((_CELLS, _CELLS)).astype(np.float32)
+    return np.random.default_rng(0).random((7, 7)).astype(np.float32)
 
 
-BASELINE_MAPS: Mapping[str, Callable] = MappingProxyType(
-    {"edges": edge_map, "center": center_map, "random": random_map}
-)
+BASELINE_MAPS: dict[str, Callable] = {"edges": edge_map, "center": center_map, "random": random_map}

@@ -1,12 +1,11 @@
 """Class activation maps: a layer's feature maps, weighted by what they do for a class.
 
-A formula takes feature maps and a logit's gradients at them, both float32 (h, w, channels), and
-returns a signed map (h, w). `make_gradcam_heatmap` keeps what is positive and scales it.
+Each method is a formula: it takes feature maps and a logit's gradients at them, both float32
+(h, w, channels), and returns a signed map (h, w). `METHODS` has the addresses of the papers.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,30 +19,21 @@ Formula = Callable[[FloatMap, FloatMap], FloatMap]
 
 
 def grad_cam(maps: FloatMap, gradients: FloatMap) -> FloatMap:
-    """Weight each channel by its mean gradient and sum.
-
-    Source:
-        Selvaraju et al., https://arxiv.org/abs/1610.02391.
-    """
+    """Weight each channel by its mean gradient and sum (Selvaraju et al.)."""
     return maps @ gradients.mean(axis=(0, 1))
 
 
 def grad_cam_plus_plus(maps: FloatMap, gradients: FloatMap) -> FloatMap:
-    """Weight each channel by its positive gradients, each times the paper's alpha, and sum.
+    """Weight each channel by its positive gradients, each times an alpha (Chattopadhay et al.).
 
-    For the score exp(logit), the paper's alpha is g^2 / (2 g^2 + sum(A) g^3), with the sum of the
-    channel's map A over all positions: 1 / (2 + sum(A) g) where g is not 0. The factor exp(logit)
-    of every weight is left out: it would overflow, and scaling removes it anyway.
+    For the score exp(logit), alpha is g^2 / (2 g^2 + sum(A) g^3), where A is the channel's map and
+    g its gradient: 1 / (2 + sum(A) g) unless g is 0. We leave out the factor exp(logit) that all
+    weights share: it would overflow, and scaling removes it anyway. At a linear layer sum(A) can be
+    negative; the denominator then crosses zero, and the slightest noise changes the map. So we sum
+    only the positive part of A, which behind a ReLU is all of it, as the paper assumes.
 
-    The paper has maps from a ReLU in mind. At a linear layer sum(A) can be negative, the
-    denominator crosses zero, and the slightest noise gives another map. So only the positive part
-    of A is summed; behind a ReLU that changes nothing.
-
-    tf-keras-vis scales the alphas of a channel to sum 1, and Xplique takes their mean for the
-    sum over positions: both give other maps.
-
-    Source:
-        Chattopadhay et al., https://arxiv.org/abs/1710.11063.
+    Other readings give other maps: tf-keras-vis scales a channel's alphas to sum to 1, and Xplique
+    takes the mean over positions instead of the sum.
     """
     positive = np.maximum(gradients, 0)
     alphas = 1 / (2 + np.maximum(maps, 0).sum(axis=(0, 1)) * positive)
@@ -51,35 +41,26 @@ def grad_cam_plus_plus(maps: FloatMap, gradients: FloatMap) -> FloatMap:
 
 
 def layer_cam(maps: FloatMap, gradients: FloatMap) -> FloatMap:
-    """Weight each position of each channel by its positive gradient and sum.
-
-    Source:
-        Jiang et al., https://doi.org/10.1109/TIP.2021.3089943.
-    """
+    """Weight each position of each channel by its positive gradient and sum (Jiang et al.)."""
     return (maps * np.maximum(gradients, 0)).sum(axis=-1)
 
 
 def hires_cam(maps: FloatMap, gradients: FloatMap) -> FloatMap:
-    """Multiply each position of each channel by its gradient and sum: nothing is averaged.
+    """Weight each position of each channel by its gradient and sum (Draelos and Carin).
 
-    Where the logit is linear in the maps, as behind the last layer of most networks, the sum over
-    all positions is the logit less its bias. The paper's map keeps its sign;
-    `make_gradcam_heatmap` shows the positive part, as for the other methods.
-
-    Source:
-        Draelos and Carin, https://arxiv.org/abs/2011.08891.
+    Where the logit is linear in the maps, as behind the last layer of most networks, the map sums
+    to the logit less its bias. The paper keeps the sign; `make_gradcam_heatmap` shows the positive
+    part, as for the other methods.
     """
     return (maps * gradients).sum(axis=-1)
 
 
-FORMULAS: Mapping[str, Formula] = MappingProxyType(
-    {
-        "grad_cam": grad_cam,
-        "grad_cam++": grad_cam_plus_plus,
-        "layer_cam": layer_cam,
-        "hires_cam": hires_cam,
-    }
-)
+FORMULAS: dict[str, Formula] = {
+    "grad_cam": grad_cam,
+    "grad_cam++": grad_cam_plus_plus,
+    "layer_cam": layer_cam,
+    "hires_cam": hires_cam,
+}
 
 
 def make_gradcam_heatmap(
@@ -91,8 +72,8 @@ def make_gradcam_heatmap(
 ) -> FloatMap:
     """Show which regions of a picture speak for a class.
 
-    The gradient is that of the class's logit: the probability's would ask why this class rather
-    than all others. Another class of the same picture costs only the layers behind `layer_name`.
+    The gradient is the logit's: the probability's would ask why this class rather than all others.
+    For another class of the same picture, only the layers behind `layer_name` run again.
 
     Args:
         classifier: `ImageClassifier`.
@@ -100,7 +81,7 @@ def make_gradcam_heatmap(
         class_index: int; None means the class that the network ranks first.
         layer_name: A layer with feature maps; None means the last one with places,
             `classifier.last_conv_layer_name`. tf-keras-vis calls it `penultimate_layer`.
-        method: A key of `FORMULAS`: "grad_cam", "grad_cam++", "layer_cam" or "hires_cam".
+        method: "grad_cam", "grad_cam++", "layer_cam" or "hires_cam".
 
     Returns:
         float32 (h, w) in [0, 1], one value for each position of the layer's feature maps, divided
@@ -113,7 +94,7 @@ def make_gradcam_heatmap(
     Sources:
         `METHODS[method].paper`.
     """
-    if not isinstance(method, str) or method not in FORMULAS:
+    if method not in list(FORMULAS):
         raise ValueError(f"method must be one of {', '.join(FORMULAS)}, not {method!r}.")
     runner = runner_of(classifier)
     image, class_index = runner.check_request(image, class_index)
@@ -123,8 +104,6 @@ def make_gradcam_heatmap(
     maps, gradients = map(to_array, runner.maps_and_gradients(image, layer_name, class_index))
     heatmap = scale_to_unit(np.maximum(FORMULAS[method](maps, gradients), 0))
     if not heatmap.any():
-        warnings.warn(
-            f"{method} finds nothing that speaks for this class: the heatmap is all zeros.",
-            stacklevel=2,
-        )
+        words = f"{method} finds nothing that speaks for this class: the heatmap is all zeros."
+        warnings.warn(words, stacklevel=2)
     return heatmap

@@ -1,18 +1,21 @@
 """Covering a part of a picture: what is laid over it, and what the network says then."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import diags_array, kron
+from scipy.sparse.linalg import splu
 
-from course_utils.methods.imputation import impute, noise_like
-from course_utils.methods.progress import Progress, follow
+from course_utils.arguments import check_finite
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 Mask = NDArray[np.bool_]  # (h, w), True where the picture is covered
 _BLUR = 1 / 20  # the blur's standard deviation, as a share of the picture's shorter side
+_NOISE = 0.01  # of imputed pixels, as a share of the range of colors
 
 
 def mean_color(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -33,18 +36,12 @@ FILLS = (*_BACKGROUNDS, "road")
 
 
 def painter(picture: NDArray[np.uint8], fill: str) -> Callable[[Mask], NDArray[np.uint8]]:
-    """Return a function from a mask to the picture, covered where the mask is True.
-
-    Args:
-        picture: uint8 (h, w, 3).
-        fill: "blur" covers with the blurred picture, "mean" with its mean color, "black" with
-            black, "road" with what `impute` guesses from the rest, plus noise; where the whole
-            picture is covered, with its mean color.
+    """Return a function from a mask to a picture uint8 (h, w, 3), covered where the mask is True.
 
     Raises:
-        ValueError: There is no such fill.
+        ValueError: There is no such fill; `deletion_curve` says what they are.
     """
-    if not isinstance(fill, str) or fill not in FILLS:
+    if fill not in FILLS:
         raise ValueError(f"fill must be one of {', '.join(FILLS)}, not {fill!r}.")
     if fill == "road":
         return _imputer(picture)
@@ -53,36 +50,70 @@ def painter(picture: NDArray[np.uint8], fill: str) -> Callable[[Mask], NDArray[n
 
 
 def _imputer(picture):
-    noise = noise_like(picture)
+    noise = np.random.default_rng(0).normal(0, 255 * _NOISE, picture.shape)
 
     def paint(mask):
-        guess = mean_color(picture) if mask.all() else impute(picture, mask)
-        covered = np.rint(np.clip(guess + noise, 0, 255)).astype(np.uint8)
-        return np.where(mask[..., np.newaxis], covered, picture)
+        imputed = np.rint(np.clip(impute(picture, mask) + noise, 0, 255)).astype(np.uint8)
+        return np.where(mask[..., np.newaxis], imputed, picture)
 
     return paint
+
+
+def impute(picture: NDArray, missing: Mask) -> NDArray[np.float64]:
+    """Fill missing pixels so that each is the weighted mean of its neighbors, present or filled.
+
+    A neighbor beside a pixel weighs twice as much as one across its corner. At the edge of the
+    picture, the neighbors that are there count.
+
+    Args:
+        picture: Real numbers (h, w, colors).
+        missing: bool (h, w).
+
+    Returns:
+        float64 (h, w, colors); where all pixels are missing, the mean color of `picture`.
+
+    Source:
+        Rong et al., ROAD, https://arxiv.org/abs/2202.00449.
+    """
+    filled, hole = np.array(picture, np.float64), missing.ravel()
+    if not hole.any():
+        return filled
+    if hole.all():
+        return np.array(mean_color(picture), np.float64)
+    equations = _equations(missing.shape)[hole]
+    known = -equations[:, ~hole] @ filled[~missing]
+    # Symmetric, and its diagonal is as large as the rest of a row: it needs no pivoting.
+    options = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    solver = splu(equations[:, hole].tocsc(), permc_spec="MMD_AT_PLUS_A", **options)
+    filled[missing] = solver.solve(known)
+    return filled
+
+
+@lru_cache(maxsize=1)
+def _equations(shape):
+    """Return a row for each pixel: minus its neighbors' weights, and their sum for itself."""
+    # Weights 1, 2, 1 each way make 1 for corners and 2 for sides. A pixel's own 4 cancels out.
+    rows, columns = (diags_array([1.0, 2, 1], offsets=[-1, 0, 1], shape=(n, n)) for n in shape)
+    weights = kron(rows, columns)
+    return (diags_array(weights.sum(axis=1)) - weights).tocsr()
 
 
 def logits_of(
     classifier: ImageClassifier,
     pictures: Iterable[NDArray[np.uint8]],
     count: int,
-    progress: Progress = False,
+    progress: Callable = iter,
 ) -> NDArray[np.float32]:
     """Return the logits, float32 (count, classes), of `count` pictures uint8 (h, w, 3).
 
-    Pictures are drawn from the iterable batch by batch. `progress` is as in `follow`.
-
-    Raises:
-        ValueError: Some are NaN or infinite.
+    Pictures are drawn from the iterable batch by batch. `progress` is as in `smooth_grad`.
     """
     pictures, size = iter(pictures), runner_of(classifier).batch_size
-    batches = follow(range(0, count, size), progress, "pictures")
+    batches = progress(range(0, count, size))
     logits = np.concatenate([classifier.logits(list(islice(pictures, size))) for _ in batches])
-    if not np.isfinite(logits).all():
-        raise ValueError(
-            "The network's output is NaN or infinite for a covered picture. Does a layer divide by "
-            "the picture's own deviation? That of a black picture is 0: take fill='blur', or let "
-            "the layer divide by the deviation plus 0.001. Or did the training diverge?"
-        )
-    return logits
+    return check_finite(
+        logits,
+        "The network's output for a covered picture",
+        "Does a layer divide by the picture's deviation? That of a black one is 0: take "
+        "fill='blur'. Or did the training diverge?",
+    )

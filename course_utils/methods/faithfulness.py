@@ -3,13 +3,13 @@
 Only the order of a heatmap's pixels matters here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_count, check_image, is_number
+from course_utils.arguments import check_count, check_finite, check_image, is_number
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
 from course_utils.methods.scaling import resize_heatmap
@@ -53,13 +53,12 @@ def deletion_curve(
     Args:
         classifier: `ImageClassifier`.
         image: uint8 (H, W, 3), RGB.
-        heatmap: Real numbers (h, w) of any size and range, stretched over the network's input.
-            Among equally hot pixels, of which a map with many zeros has plenty, the upper ones come
-            first, and of these those on the left.
+        heatmap: Real numbers (h, w) of any size and range, stretched over the network's input. Of
+            equally hot pixels the upper ones come first, and of these those on the left.
         class_index: int; None means the class that the network ranks first on the whole picture.
         num_steps: How many steps, 1 or more, each of the same number of pixels, but for rounding.
         fill: What covers a pixel: "blur" (the picture itself, blurred), "mean" (its mean color),
-            "black", or "road": each pixel a weighted mean of its neighbors, and noise. "road" is
+            "black", or "road": each pixel a weighted mean of its neighbors, and noise. "road" looks
             the least unnatural and takes some ten times as long.
 
     Returns:
@@ -87,21 +86,15 @@ def insertion_curve(
 ) -> FaithfulnessCurve:
     """Uncover a picture step by step, the hottest pixels first, and follow a class.
 
-    If the heatmap is right, the class rises early, so a large area is good. Don't read one number
-    alone here either.
+    If the heatmap is right, the class rises early: a large area is good, but never read it alone.
 
     Args:
-        classifier, image, heatmap, class_index, num_steps, fill: As in `deletion_curve`.
+        classifier, image, heatmap, class_index, num_steps, fill: As in `deletion_curve`, and so are
+            the errors and the sources.
 
     Returns:
         `FaithfulnessCurve` with .fractions, .probabilities, .logits and .area. Its first point is
         nothing but the fill, its last one the whole picture.
-
-    Raises:
-        ValueError: As `deletion_curve`.
-
-    Sources:
-        Those of `deletion_curve`.
     """
     return _curve(classifier, image, heatmap, class_index, num_steps, fill, rest=True)
 
@@ -130,38 +123,21 @@ def cover(
     Raises:
         ValueError: As `deletion_curve`, or `fraction` is out of range.
     """
-    image = check_image(image)
     if not is_number(fraction, 0, 1):
         raise ValueError(f"fraction must be a number in [0, 1], not {fraction!r}.")
-    [covered] = covered_pictures(image, heatmap, [float(fraction)], fill, rest)
-    return covered
+    return next(covered_pictures(check_image(image), heatmap, [float(fraction)], fill, rest))
 
 
 def covered_pictures(
-    picture: NDArray[np.uint8],
-    heatmap: NDArray,
-    fractions: Sequence[float] | NDArray,
-    fill: str,
-    rest: bool,
+    picture: NDArray[np.uint8], heatmap: NDArray, fractions: Iterable[float], fill: str, rest: bool
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield a picture uint8 (h, w, 3) with each of some fractions covered, as `cover` does."""
     paint = painter(picture, fill)
-    ranks = _ranks(heatmap, picture.shape[:2])
-    counts = (round(fraction * ranks.size) for fraction in fractions)
+    heat = check_finite(resize_heatmap(heatmap, picture.shape), "The heatmap", "It has no order.")
+    ranks = np.empty(heat.shape, np.intp)  # the place of each pixel in the order from hot to cold
+    ranks.flat[np.argsort(-heat, axis=None, kind="stable")] = np.arange(heat.size)
+    counts = (round(fraction * heat.size) for fraction in fractions)
     return (paint(ranks >= count if rest else ranks < count) for count in counts)
-
-
-def _curve(classifier, image, heatmap, class_index, num_steps, fill, rest):
-    runner = runner_of(classifier)
-    image, class_index = runner.check_request(image, class_index)
-    num_steps = check_count("num_steps", num_steps)
-    class_index = runner.first_ranked(image) if class_index is None else class_index
-    picture = load_image(image, classifier.input_size)
-    size = picture[..., 0].size
-    fractions = np.rint(np.linspace(0, size, num_steps + 1)) / size
-    pictures = covered_pictures(picture, heatmap, fractions, fill, rest)
-    logits = logits_of(classifier, pictures, len(fractions))
-    return curve_of(classifier, fractions, logits, class_index)
 
 
 def curve_of(
@@ -172,11 +148,14 @@ def curve_of(
     return FaithfulnessCurve(fractions, probabilities[:, class_index], logits[:, class_index])
 
 
-def _ranks(heatmap, size):
-    """Return the place (height, width) of each pixel in the order from hot to cold."""
-    stretched = resize_heatmap(heatmap, size)
-    if not np.isfinite(stretched).all():
-        raise ValueError("The heatmap holds NaN or infinite values: its pixels have no order.")
-    ranks = np.empty(stretched.size, np.intp)
-    ranks[np.argsort(-stretched, axis=None, kind="stable")] = np.arange(stretched.size)
-    return ranks.reshape(stretched.shape)
+def _curve(classifier, image, heatmap, class_index, num_steps, fill, rest):
+    runner = runner_of(classifier)
+    image, class_index = runner.check_request(image, class_index)
+    class_index = runner.first_ranked(image) if class_index is None else class_index
+    num_steps = check_count("num_steps", num_steps)
+    picture = load_image(image, classifier.input_size)
+    size = picture[..., 0].size
+    fractions = np.rint(np.linspace(0, size, num_steps + 1)) / size
+    pictures = covered_pictures(picture, heatmap, fractions, fill, rest)
+    logits = logits_of(classifier, pictures, len(fractions))
+    return curve_of(classifier, fractions, logits, class_index)

@@ -36,8 +36,7 @@ def get_feature_maps(
             picture.
     """
     runner = runner_of(classifier, preprocess_input)
-    if layer_names is None:
-        layer_names = runner.feature_map_shapes
-    names = runner.check_layer_names(layer_names)
+    names = runner.feature_map_shapes if layer_names is None else layer_names
+    names = runner.check_layer_names(names)
     outputs = runner.outputs(runner.inputs(check_image(image)), names)
     return {name: np.array(to_array(maps)) for name, maps in zip(names, outputs, strict=True)}

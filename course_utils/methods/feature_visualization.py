@@ -1,24 +1,22 @@
 """Feature visualization: a picture that a channel or a class responds to, by gradient ascent.
 
-A picture is made of waves, whose strengths are optimized instead of pixels, and the network sees
-it each time through another window. Without the two, noise would do: see Olah et al., Feature
+A picture is made of waves; their strengths are optimized instead of pixels, and at each step the
+network sees another window of it. Without either, noise would do: see Olah et al., Feature
 Visualization, https://doi.org/10.23915/distill.00007.
 """
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_count, check_finite, is_whole_number
+from course_utils.arguments import check_count, check_finite
 from course_utils.backend import keras, tf
-from course_utils.engine.graph import needed_calls, output_of
+from course_utils.engine.graph import has_call_of_keras, needed_calls, output_of, pass_on, twin
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
-_SMALLEST, _LARGEST = 16, 1024  # pixels; a larger picture takes minutes
-_LEAST_DEFAULT = 64
+_SMALLEST = 64  # pixels
 _VIEW = 2 / 3  # of the picture's height and width: what the network sees at once
 _WINDOWS = 0.5, 0.85  # of them: what is scaled to that
 _START, _RATE = 0.01, 0.1
@@ -28,6 +26,7 @@ _DECAYS = 0.9, 0.999  # of Adam, https://arxiv.org/abs/1412.6980
 # magenta against green. These are the principal directions of ImageNet's colors, each as long as
 # colors spread along it; measured for Lucid, https://github.com/tensorflow/lucid.
 _COLORS = tf.constant([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46
+_WAVES, _PAIR = tf.TensorSpec((2, 3, None, None)), tf.TensorSpec((2,), tf.int32)
 
 
 def visualize_channel(
@@ -48,19 +47,20 @@ def visualize_channel(
         model: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.
         layer_name: A layer with feature maps.
         channel: Which of them, from 0.
-        size: The picture's height and width in pixels, 16 to 1024. None means what one value of the
-            layer sees, and a margin: 64 or more, but no more than the network's input.
+        size: The picture's height and width in pixels, 16 or more. None: what one value of the
+            layer sees, and a margin, but 64 at least and the network's input at most; where a value
+            sees everything, as for `visualize_class`.
         num_steps: How many steps, 1 or more. 128 give a clear picture, 30 a first idea.
         seed: int; the same seed gives the same picture, a different seed a different one.
         preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to
             its input. It multiplies colors and adds, as most do. An `ImageClassifier` has its own.
 
     Returns:
-        uint8 (size, size, 3), RGB. Noise, and a warning, where no picture changes the channel.
+        uint8 (height, width, 3), RGB. Noise, and a warning, where nothing changes the channel.
 
     Raises:
-        ValueError: There is no such layer or channel, a number is out of range, or the network
-            can't take pictures of that size or has a `preprocess_input` that is not affine.
+        ValueError: There is no such layer or channel, `num_steps` is out of range, the network has
+            a `preprocess_input` that is not affine, or its output is NaN or infinite.
 
     Sources:
         Olah et al., https://doi.org/10.23915/distill.00007; Mordvintsev et al.,
@@ -69,15 +69,10 @@ def visualize_channel(
     runner = runner_of(model, preprocess_input)
     layer_name = runner.check_layer_name(layer_name)
     last = runner.feature_map_shapes[layer_name][-1] - 1
-    if not is_whole_number(channel, 0, last):
-        raise ValueError(
-            f"channel must be a whole number from 0 to {last} at layer {layer_name!r}, not "
-            f"{channel!r}."
-        )
-    field = runner.receptive_fields[layer_name] or runner.input_size
-    default = tuple(map(_default_length, field, runner.input_size))
-    size = _check_size(size, default)
-    return _ascend(runner, layer_name, int(channel), size, num_steps, seed)
+    channel = check_count(f"channel of layer {layer_name!r}", channel, 0, last)
+    field = runner.receptive_fields[layer_name]
+    usual = field and tuple(map(_size_around, field, runner.input_size))
+    return _ascend(runner, layer_name, channel, size, usual, num_steps, seed)
 
 
 def visualize_class(
@@ -94,134 +89,57 @@ def visualize_class(
     Args:
         classifier: `ImageClassifier`.
         class_index: int.
-        size: As in `visualize_channel`; None means 1.5 times `classifier.input_size`,
-            since the network sees two thirds of height and width at once.
+        size: As in `visualize_channel`; None: 1.5 times `classifier.input_size`, since the network
+            sees two thirds of height and width at once.
         num_steps, seed: As in `visualize_channel`.
 
     Returns:
-        uint8 (size, size, 3), RGB; (336, 336, 3) for the embedded network.
+        uint8 (height, width, 3), RGB; (336, 336, 3) for the embedded network.
 
     Raises:
         ValueError: There is no such class; and as `visualize_channel`.
-
-    Sources:
-        Those of `visualize_channel`.
     """
     runner = runner_of(classifier)
-    if class_index is None:
-        raise ValueError("class_index is missing: class_index('flamingo') finds that of a name.")
-    index = runner.check_class_index(class_index)
-    default = tuple(round(length / _VIEW) for length in runner.input_size)
-    return _ascend(runner, None, index, _check_size(size, default), num_steps, seed)
+    index = check_count("class_index", class_index, 0, classifier.num_classes - 1)
+    return _ascend(runner, None, index, size, None, num_steps, seed)
 
 
-def _default_length(field, largest):
-    """The field and a twelfth of it, in whole sixteens: 132 pixels become 144."""
-    return min(max(_LEAST_DEFAULT, -(-field * 13 // 12 // 16) * 16), largest)
+def _size_around(field, largest):
+    """Return a receptive field and a twelfth of it, in whole sixteens: 132 pixels become 144."""
+    return min(max(_SMALLEST, -(-field * 13 // 12 // 16) * 16), largest)
 
 
-def _check_size(size, default):
-    if size is None:
-        return default
-    if not is_whole_number(size, _SMALLEST, _LARGEST):
-        raise ValueError(
-            f"size must be a whole number of pixels from {_SMALLEST} to {_LARGEST}, not {size!r}."
-        )
-    return int(size), int(size)
-
-
-def _ascend(runner, layer_name, index, size, num_steps, seed):
+def _ascend(runner, layer_name, index, size, usual, num_steps, seed):
     """Climb up the mean of a layer's channel, or for the layer None a class's logit.
 
-    Each step looks through another window, and the network sees two thirds of (height, width).
+    The picture has a `size` that was asked for, or the `usual` (height, width), or room for the
+    network's input to move in.
     """
     num_steps = check_count("num_steps", num_steps)
+    if size is not None:
+        usual = (check_count("size", size, 16),) * 2
+    size = usual or tuple(round(length / _VIEW) for length in runner.input_size)
     generator = np.random.default_rng(seed)
     view = tuple(round(_VIEW * length) for length in size)
     shape = (2, 3, size[0], size[1] // 2 + 1)
     waves = tf.constant(_START * generator.standard_normal(shape), tf.float32)
     moments, silent = tf.zeros((2, *shape)), True
+    matrix, offset = runner.preprocessing
     for step in range(num_steps):
         window = _random_window(generator)
         with tf.GradientTape() as tape:
             tape.watch(waves)
-            inputs = _look(waves, size, window, view, *runner.preprocessing)
-        slope = _gradient_at(inputs, size, runner, layer_name, index)
+            seen = tf.image.crop_and_resize(_picture(waves, size), window, [0], view)
+            inputs = seen @ matrix + offset
+        slope = _mean_gradient(runner, inputs, layer_name, index)
         silent = silent and not np.any(slope)
         slope = tape.gradient(inputs, waves, output_gradients=slope)
         waves, moments = _adam(waves, moments, slope, tf.constant(step + 1, tf.float32))
     if silent:
-        warnings.warn("Nothing has moved the picture: it is the start's noise.", stacklevel=3)
-    picture = check_finite(
-        np.asarray(_picture(waves, size))[0],
-        "The network's output for this picture, or its gradient,",
-        "Did its training diverge, or is the size too small for its layers?",
-    )
+        warnings.warn("Nothing has moved the picture: it is the noise it began with.", stacklevel=3)
+    picture = np.asarray(_picture(waves, size))[0]
+    check_finite(picture, "The network's output for this picture, or its gradient,")
     return np.uint8(np.round(255 * picture))
-
-
-def _gradient_at(inputs, size, runner, layer_name, index):
-    """Return the gradient at the network's input, or say that it can't take one of this size."""
-    try:
-        return _mean_gradient(runner, inputs, layer_name, index)
-    except (ValueError, tf.errors.InvalidArgumentError) as error:
-        (height, width), (_, rows, columns, _) = size, inputs.shape
-        raise ValueError(
-            f"The network can't take {rows} x {columns} pixels, what it would see at once of "
-            f"{height} x {width}. Leave out size: a class gets one that fits any network."
-        ) from error
-
-
-def _mean_gradient(runner, inputs, layer_name, index):
-    """Return the gradient (1, h, w, C) of a channel's mean, or for the layer None of a logit.
-
-    A channel's negative values count a twentieth, also where a ReLU makes them 0: a channel that is
-    silent at first could not wake up otherwise.
-    """
-
-    def build():
-        graph = runner.graph
-        calls, target = graph.calls, graph.output
-        if layer_name is not None:
-            calls, target = _before_relu(graph, layer_name)
-
-        def gradient(index, inputs):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(inputs)
-                [outputs] = runner.run(calls, [(graph.input, inputs)], [target])
-                values = tf.gather(outputs, index, axis=-1)
-                if layer_name is not None:
-                    values = tf.nn.leaky_relu(values, _LEAK)
-                mean = tf.reduce_mean(values)
-            return tape.gradient(mean, inputs, unconnected_gradients="zero")
-
-        pictures = tf.TensorSpec((1, None, None, graph.input.shape[-1]), tf.float32)
-        return gradient, [tf.TensorSpec((), tf.int32), pictures]
-
-    compute = runner.compiled(("mean gradient", layer_name), build, often=True)
-    return compute(tf.constant(index, tf.int32), inputs)
-
-
-def _before_relu(graph, layer_name):
-    """Return the calls up to what a layer's ReLU gets, and that tensor; without a ReLU, all."""
-    target = output_of(graph, layer_name)
-    calls = needed_calls(graph.calls, [target])
-    last = calls[-1]
-    has_relu = getattr(last.layer, "activation", None) is keras.activations.relu
-    if isinstance(last.layer, keras.layers.ReLU) or (
-        has_relu and isinstance(last.layer, keras.layers.Activation)
-    ):
-        return calls[:-1], last.inputs[0]
-    if has_relu and type(last.layer) is keras.layers.Conv2D:
-        calls[-1] = last._replace(function=partial(_convolve, last.layer))
-    return calls, target
-
-
-def _convolve(layer, inputs):
-    """Apply a convolution without its activation, in the precision in which the layer computes."""
-    inputs, kernel = (keras.ops.cast(x, layer.compute_dtype) for x in (inputs, layer.kernel))
-    outputs = layer.convolution_op(inputs, kernel)
-    return outputs + keras.ops.cast(layer.bias, outputs.dtype) if layer.use_bias else outputs
 
 
 def _random_window(generator):
@@ -231,24 +149,38 @@ def _random_window(generator):
     return np.float32([[*corner, *(corner + side)]])
 
 
-_WAVES = tf.TensorSpec((2, 3, None, None), tf.float32)
-_PAIR = tf.TensorSpec((2,), tf.int32)
+def _mean_gradient(runner, inputs, layer_name, index):
+    """Return the gradient (1, h, w, C) of a channel's mean, or for the layer None of a logit."""
+
+    def build():
+        graph, of_class = runner.graph, layer_name is None
+        target = graph.output if of_class else output_of(graph, layer_name)
+        calls = needed_calls(graph.calls, [target])
+        calls = calls if of_class else [*calls[:-1], _without_relu(calls[-1])]
+
+        def gradient(index, inputs):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(inputs)
+                [outputs] = runner.run(calls, [(graph.input, inputs)], [target])
+                values = tf.gather(outputs, index, axis=-1)
+                mean = tf.reduce_mean(values if of_class else tf.nn.leaky_relu(values, _LEAK))
+            return tape.gradient(mean, inputs, unconnected_gradients="zero")
+
+        pictures = tf.TensorSpec((1, None, None, graph.input.shape[-1]), tf.float32)
+        return gradient, [tf.TensorSpec((), tf.int32), pictures]
+
+    compute = runner.compiled(("mean gradient", layer_name), build, often=True)
+    return compute(tf.constant(index, tf.int32), inputs)
 
 
-@tf.function(
-    input_signature=[
-        _WAVES,
-        _PAIR,
-        tf.TensorSpec((1, 4), tf.float32),
-        _PAIR,
-        tf.TensorSpec((3, None), tf.float32),
-        tf.TensorSpec((None,), tf.float32),
-    ]
-)
-def _look(waves, size, window, view, matrix, offset):
-    """Return what a window shows of the picture, float32 (1, *view, 3), preprocessed."""
-    colors = tf.image.crop_and_resize(_picture(waves, size), window, [0], view)
-    return colors @ matrix + offset
+def _without_relu(call):
+    """Return a call without its ReLU, through which a silent channel has no gradient."""
+    layer = call.layer
+    if isinstance(layer, keras.layers.ReLU):
+        return call._replace(function=pass_on)
+    if getattr(layer, "activation", None) is keras.activations.relu and has_call_of_keras(layer):
+        return call._replace(function=twin(layer, activation=keras.activations.linear))
+    return call
 
 
 @tf.function(input_signature=[_WAVES, _PAIR])

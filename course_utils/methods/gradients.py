@@ -1,20 +1,21 @@
 """Gradients at a picture's pixels: saliency, SmoothGrad and Integrated Gradients."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import roots_legendre
+from tqdm.auto import tqdm
 
 from course_utils.arguments import check_count, check_finite, check_image, is_number
 from course_utils.engine.runner import to_array
-from course_utils.methods.progress import Progress, follow
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
-_BATCHES_WORTH_COMPILING = 20
+Progress = bool | Callable
 
 
 def compute_saliency_map(
@@ -42,7 +43,7 @@ def compute_saliency_map(
     runner = runner_of(classifier)
     image, class_index = runner.check_request(image, class_index)
     _, gradients = runner.input_gradients(runner.inputs(image), class_index)
-    return scale_magnitude(to_array(gradients))
+    return _scaled_magnitude(to_array(gradients))
 
 
 def smooth_grad(
@@ -56,24 +57,24 @@ def smooth_grad(
 ) -> NDArray[np.float32]:
     """Average the gradient over noisy copies of a picture, then take its magnitude.
 
-    The gradients are averaged with their signs, as in the paper: what points in random directions
+    The gradients keep their signs in the average, as in the paper: what points in random directions
     cancels out.
 
     Args:
         classifier: `ImageClassifier`.
         image: uint8 (H, W, 3), RGB.
         class_index: int; None means the class that the network ranks first on the clean picture.
-        num_samples: How many copies, 1 or more. A good part of the map is chance: with 20, maps of
-            two seeds correlate at 0.6 to 0.7 (embedded network), with 80 at 0.8 to 0.9.
+        num_samples: How many copies, 1 or more. Much of the map is chance: on the embedded network
+            maps of two seeds correlate at 0.6 to 0.7 with 20 copies, at 0.8 to 0.9 with 80.
         noise_level: Standard deviation of the noise as a share of the preprocessed picture's range,
-            0 or more. The paper takes 0.1 to 0.2, but many pictures lose their answer there: the
-            network ranks another class first for the noisy copies, and the map explains that.
+            0 or more. The paper takes 0.1 to 0.2. With that much noise the network often ranks
+            another class first, and the map explains that answer.
         seed: int; the same seed gives the same map.
-        progress: Whether to show a progress bar; or a function, see `progress.follow`.
+        progress: Whether to show a bar; or a function that takes the batches and yields them.
 
     Returns:
-        float32 (h, w) in [0, 1], as `compute_saliency_map` scales it. A warning says so where most
-        copies do not keep the class that the network ranks first for the picture itself.
+        float32 (h, w) in [0, 1], scaled as by `compute_saliency_map`. A warning says so if fewer
+        than half of the copies keep the class that the network ranks first.
 
     Raises:
         ValueError: There is no such class, a number is out of range, `image` is not one picture, or
@@ -88,6 +89,7 @@ def smooth_grad(
     runner = runner_of(classifier)
     image, class_index = runner.check_request(image, class_index)
     answer, picture = runner.first_ranked(image), to_array(runner.inputs(image))
+    class_index = answer if class_index is None else class_index
     generator = np.random.default_rng(seed)
     deviation = np.float32(noise_level * np.ptp(picture))
     samples = (
@@ -95,17 +97,15 @@ def smooth_grad(
         for _ in range(num_samples)
     )
     weights = np.full(num_samples, 1 / num_samples)
-    class_index = answer if class_index is None else class_index
-    average, answers = weighted_input_gradients(classifier, samples, weights, class_index, progress)
+    average, answers = _weighted_sum(classifier, samples, weights, class_index, progress)
     num_kept = int((answers == answer).sum())
     if num_kept < num_samples / 2:
         warnings.warn(
             f"Only {num_kept} of {num_samples} noisy copies keep the network's answer "
-            f"{classifier.class_names[answer]!r}: the map explains other answers. A noise_level "
-            f"smaller than {noise_level} may help.",
+            f"{classifier.class_names[answer]!r}; the map explains others. Lower the noise_level.",
             stacklevel=2,
         )
-    return scale_magnitude(average)
+    return _scaled_magnitude(average)
 
 
 def integrated_gradients(
@@ -119,9 +119,8 @@ def integrated_gradients(
     """Share the difference of a class's logit between a picture and a baseline among the pixels.
 
     The gradient is averaged along the straight path from the baseline to the picture, and
-    multiplied by their difference. The average is taken at the nodes of Gauss-Legendre quadrature,
-    which lie closer together near both ends: with the same number of gradients it is nearer to the
-    integral than with equal steps.
+    multiplied by their difference. The average takes the nodes of Gauss-Legendre quadrature, which
+    come nearer to the integral than as many equal steps.
 
     Args:
         classifier: `ImageClassifier`.
@@ -129,7 +128,7 @@ def integrated_gradients(
         class_index: int; None means the class that the network ranks first on the picture.
         num_steps: How many gradients, 1 or more. `completeness_gap` tells whether they are enough.
         baseline: uint8 (H, W, 3), the picture that shows nothing; None is black.
-        progress: Whether to show a progress bar; or a function, see `progress.follow`.
+        progress: Whether to show a bar; or a function that takes the batches and yields them.
 
     Returns:
         float32 (h, w, 3), or (h, w, 1) for a gray network, signed, in logits, with
@@ -144,11 +143,11 @@ def integrated_gradients(
         Sundararajan et al., https://arxiv.org/abs/1703.01365.
     """
     num_steps = check_count("num_steps", num_steps)
-    inputs, start, class_index = _ends(classifier, image, class_index, baseline)
-    start, end = to_array(start), to_array(inputs)
+    end, start, class_index = _ends(classifier, image, class_index, baseline)
+    start, end = to_array(start), to_array(end)
     positions, weights = path_nodes(num_steps)
     path = (start + np.float32(position) * (end - start) for position in positions)
-    average, _ = weighted_input_gradients(classifier, path, weights, class_index, progress)
+    average, _ = _weighted_sum(classifier, path, weights, class_index, progress)
     return (end - start) * average
 
 
@@ -159,16 +158,7 @@ def integrated_magnitude(
     num_steps: int = 50,
     progress: Progress = False,
 ) -> NDArray[np.float32]:
-    """Return how much `integrated_gradients` gives each pixel, for or against the class.
-
-    Returns:
-        float32 (h, w) in [0, 1]: the magnitude of a pixel's sum over its colors, divided by the
-        largest.
-
-    Raises:
-        ValueError: As `integrated_gradients`, or what the network makes of the picture is NaN or
-            infinite.
-    """
+    """Return the magnitude of each pixel's sum in `integrated_gradients`: (h, w) in [0, 1]."""
     attributions = integrated_gradients(classifier, image, class_index, num_steps, None, progress)
     return scale_to_unit(np.abs(attributions.sum(axis=-1)))
 
@@ -191,55 +181,34 @@ def completeness_gap(
         off by 5 %.
 
     Raises:
-        ValueError: As `integrated_gradients`, or both pictures have the same logit, or one of them
-            one that is NaN or infinite.
+        ValueError: As `integrated_gradients`; or a logit is NaN or infinite, or both are equal.
     """
-    inputs, start, class_index = _ends(classifier, image, class_index, baseline)
-    logits = runner_of(classifier).logits
-    difference = float(to_array(logits(inputs))[class_index] - to_array(logits(start))[class_index])
-    check_finite(
-        difference,
+    *ends, class_index = _ends(classifier, image, class_index, baseline)
+    end, start = (to_array(runner_of(classifier).logits(inputs))[class_index] for inputs in ends)
+    difference = check_finite(
+        float(end - start),
         "The logit of the picture or of the baseline",
-        "Does a layer divide by the picture's own deviation? That of a black picture is 0: take "
-        "another baseline, such as the picture blurred.",
+        "Does a layer divide by the picture's deviation? Black has none: take another baseline.",
     )
     if difference == 0:
         raise ValueError("The picture and the baseline have the same logit: there is no gap.")
     return abs(float(np.sum(attributions, dtype=np.float64)) - difference) / abs(difference)
 
 
-def weighted_input_gradients(
-    classifier: ImageClassifier,
-    points: Iterable[NDArray[np.float32]],
-    weights: NDArray[np.float64],
-    class_index: int,
-    progress: Progress = False,
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Return the weighted sum of a logit's gradients with respect to preprocessed pictures.
+def _weighted_sum(classifier, points, weights, class_index, progress):
+    """Sum a logit's gradients at preprocessed pictures; name the first class at each of them.
 
-    Args:
-        classifier: `ImageClassifier`.
-        points: Iterable of float32 (h, w, 3). A generator saves the memory of all but a few.
-        weights: float64, one for each point.
-        class_index: int.
-        progress: As in `follow`.
-
-    Returns:
-        Tuple (float32 (h, w, channels), signed, in logits per unit of the preprocessed picture; for
-        each point, the class that the network ranks first).
+    Points are drawn a batch at a time, so that a generator saves the memory of all but a few.
     """
     runner = runner_of(classifier)
-    size = runner.batch_size
-    starts = range(0, len(weights), size)
-    often = len(starts) >= _BATCHES_WORTH_COMPILING
-    points, ranked_first = iter(points), []
-    total: NDArray = np.zeros((), np.float64)
-    for start in follow(starts, progress, "gradients"):
+    points, size, total, ranked_first = iter(points), runner.batch_size, np.zeros(()), []
+    track = progress if callable(progress) else partial(tqdm, disable=not progress)
+    for start in track(range(0, len(weights), size)):
         batch = np.stack(list(islice(points, size))).astype(np.float32)
-        logits, gradients = runner.input_gradients(batch, class_index, often)
-        ranked_first.extend(np.asarray(logits).argmax(axis=-1))
+        logits, gradients = runner.input_gradients(batch, class_index)
         part = weights[start : start + len(batch)]
         total = total + np.tensordot(part, np.float32(gradients), axes=1)
+        ranked_first.extend(np.asarray(logits).argmax(axis=-1))
     return total.astype(np.float32), np.array(ranked_first)
 
 
@@ -249,7 +218,7 @@ def path_nodes(count: int) -> tuple[NDArray, NDArray]:
     return (nodes + 1) / 2, weights / 2
 
 
-def scale_magnitude(gradient: NDArray[np.float32]) -> NDArray[np.float32]:
+def _scaled_magnitude(gradient):
     """Turn a gradient (h, w, 3) into a map (h, w) in [0, 1]: the largest magnitude of a pixel."""
     saliency = scale_to_unit(np.abs(gradient).max(axis=-1))
     if not saliency.any():

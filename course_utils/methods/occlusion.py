@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import is_whole_number
+from course_utils.arguments import check_count
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -22,18 +22,18 @@ def occlusion_map(
 ) -> NDArray[np.float32]:
     """Show how much a class's logit falls when a square covers a place of the picture.
 
-    It takes no gradient, but a forward pass for each square. What one square can't cover doesn't
-    show: of two cats, either is enough, and neither lights up. Squares at the border are cut off by
-    it, so what lies there is underestimated.
+    It takes no gradient, but a forward pass for each square. What one square can't hide doesn't
+    show: of two cats, either is enough, and neither lights up. The border cuts squares off, so what
+    lies there is underestimated.
 
     Args:
         classifier: `ImageClassifier`.
         image: uint8 (H, W, 3), RGB.
         class_index: int; None means the class that the network ranks first on the whole picture.
-        size: The square's side in pixels of the network's input; None means a quarter of its
-            shorter side. A part of the square that would leave the picture is cut off.
-        stride: Pixels from one square to the next (reduced slightly so that the squares are evenly
-            spaced); None means half of `size`. Half the stride takes four times as long.
+        size: The square's side in pixels of the network's input, 1 or more; None means a quarter of
+            the input's shorter side.
+        stride: Pixels from one square to the next, 1 or more, reduced slightly so that the squares
+            are evenly spaced; None means half of `size`. Half the stride takes four times as long.
         fill: What covers: "mean" (the picture's mean color, the usual gray square), "blur", "black"
             or "road", as in `deletion_curve`.
 
@@ -51,10 +51,10 @@ def occlusion_map(
     """
     runner = runner_of(classifier)
     image, class_index = runner.check_request(image, class_index)
-    height, width = classifier.input_size
-    size = _check_pixels("size", size, max(1, min(height, width) // 4), max(height, width))
-    stride = _check_pixels("stride", stride, max(1, size // 2), max(height, width))
     class_index = runner.first_ranked(image) if class_index is None else class_index
+    height, width = classifier.input_size
+    size = check_count("size", max(1, min(height, width) // 4) if size is None else size)
+    stride = check_count("stride", max(1, size // 2) if stride is None else stride)
     rows, columns = _squares(height, size, stride), _squares(width, size, stride)
     picture = load_image(image, classifier.input_size)
     paint = painter(picture, fill)
@@ -62,16 +62,6 @@ def occlusion_map(
     count = 1 + len(rows) * len(columns)
     logits = logits_of(classifier, chain([picture], covered), count)[:, class_index]
     return (logits[0] - logits[1:]).reshape(len(rows), len(columns))
-
-
-def _check_pixels(name, value, default, largest):
-    if value is None:
-        return default
-    if not is_whole_number(value, 1, largest):
-        raise ValueError(
-            f"{name} must be a whole number of pixels from 1 to {largest}, not {value!r}."
-        )
-    return int(value)
 
 
 def _squares(length, size, stride):

@@ -4,12 +4,11 @@ import gc
 import random
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import is_whole_number
+from course_utils.arguments import nearest
 from course_utils.backend import keras, tf
 from course_utils.engine.graph import (
     as_functional,
@@ -33,9 +32,8 @@ def randomized_copies(
     """Let a network forget, layer by layer from the top, with a copy at each stop.
 
     A layer forgets by drawing its weights anew, from its own initializer. Batch normalization that
-    has forgotten takes the means and variances of `images`. With those of the trained network the
-    picture would get lost on the way: once EfficientNet-Lite0 has forgotten its blocks 7 and 6, it
-    would give all pictures the same logits, and heatmaps would change for that reason alone.
+    has forgotten takes the means and variances of `images`: with the trained ones the picture would
+    get lost on the way, and heatmaps would change for that reason alone.
 
     Args:
         classifier: `ImageClassifier`. It stays as it is.
@@ -43,50 +41,39 @@ def randomized_copies(
             down, whatever the order here. None means all layers that have one.
         images: Sequence of pictures, uint8 (H, W, 3), for batch normalization; None means the
             course's sample pictures.
-        seed: int, 0 or more; the same seed gives the same weights. What a layer draws is the same
-            in all copies.
+        seed: int; the same seed gives the same weights. What a layer draws is the same in all
+            copies.
 
     Returns:
         Iterator of tuples (layer's name, `ImageClassifier` in which this layer and all above it
         have forgotten), each on a network of its own.
 
     Raises:
-        ValueError: No layer of that name has a kernel, or `seed` is not a whole number.
+        ValueError: No layer of that name has a kernel.
 
     Source:
-        Adebayo et al., Sanity Checks for Saliency Maps, https://arxiv.org/abs/1810.03292, cascading
-        randomization.
+        Adebayo et al., https://arxiv.org/abs/1810.03292: cascading randomization.
     """
     runner_of(classifier)  # raises if it is no classifier
-    if not is_whole_number(seed, 0):
-        raise ValueError(f"seed must be a whole number, 0 or more, not {seed!r}.")
     with_kernel = _layers_with_kernel(classifier.model)
-    stops = with_kernel if layer_names is None else layer_names
-    if isinstance(stops, str):
-        raise ValueError(f"layer_names is a list of names: [{stops!r}].")
-    stops = list(stops)
+    if isinstance(layer_names, str):
+        raise ValueError(f"layer_names is a list of names: [{layer_names!r}].")
+    stops = with_kernel if layer_names is None else list(layer_names)
     for name in stops:
         if name not in with_kernel:
-            nearest = get_close_matches(str(name), with_kernel, n=3, cutoff=0)
-            raise ValueError(
-                f"No layer with a kernel is called {name!r}. The nearest names of those that have "
-                f"one: {', '.join(map(repr, nearest))}."
-            )
+            names = ", ".join(map(repr, nearest(name, with_kernel, cutoff=0)))
+            raise ValueError(f"No layer with a kernel is called {name!r}. The nearest are {names}.")
     sources = sample_image_names() if images is None else images
     inputs = classifier.preprocess([load_image(s, classifier.input_size) for s in sources])
     from_the_top = [name for name in reversed(with_kernel) if name in stops]
-    return ((name, _randomized_from(name, classifier, inputs, int(seed))) for name in from_the_top)
+    return ((name, _randomized_from(name, classifier, inputs, seed)) for name in from_the_top)
 
 
 def _layers_with_kernel(model):
     """Return the names of the layers that have one, each once, in the order of their first call."""
     calls = [call for call in trace_calls(model).calls if not is_network(call.layer)]
-    with_kernel = [c for c in calls if any(len(w.shape) > 1 for w in _weights_of(c.layer))]
-    return list(dict.fromkeys(call.name for call in with_kernel))
-
-
-def _weights_of(layer):
-    return getattr(layer, "weights", [])
+    weights = {call.name: getattr(call.layer, "weights", []) for call in calls}
+    return [name for name in weights if any(len(w.shape) > 1 for w in weights[name])]
 
 
 def _randomized_from(layer_name, classifier, inputs, seed):
@@ -117,28 +104,25 @@ def _randomized_from(layer_name, classifier, inputs, seed):
 
 
 def _draw_anew(calls, forgotten, seed):
-    """Return {id of a layer to forget: a layer like it, which will draw its weights when called}.
+    """Return {id of a layer to forget: a layer like it, which draws its weights when called}.
 
-    Keras draws the seeds of initializers from Python's generator. A number alone might be what the
-    network was seeded with before its training: it would go back to where it began.
+    Keras takes the seeds of its initializers from Python's generator. A bare number might be what
+    the network was seeded with before its training: it would go back to where it began.
     """
+    layers = {id(call.layer): call.layer for call in calls if _can_draw(call.layer)}
     random.seed(f"randomized_copies {seed}")
-    forgetting = {id(call.layer) for call in forgotten}
-    fresh = {}
-    for layer in {id(call.layer): call.layer for call in calls}.values():
-        if not _weights_of(layer) or isinstance(layer, keras.layers.Normalization):
-            continue
-        if is_network(layer) or not (has_call_of_keras(layer) or id(layer) in forgetting):
-            continue
-        state = random.getstate()
-        if not has_call_of_keras(layer):  # leaves the draws of Keras's layers as they are
+    fresh = {key: _like(layer) for key, layer in layers.items() if has_call_of_keras(layer)}
+    forgotten = {id(call.layer) for call in forgotten}
+    for key, layer in layers.items():
+        if key in forgotten and key not in fresh:  # a layer of the user's own
             random.seed(f"randomized_copies {seed} {layer.name}")
-        made = _like(layer)
-        if not has_call_of_keras(layer):
-            random.setstate(state)
-        if id(layer) in forgetting:
-            fresh[id(layer)] = made
-    return fresh
+            fresh[key] = _like(layer)
+    return {key: layer for key, layer in fresh.items() if key in forgotten}
+
+
+def _can_draw(layer):
+    is_adapted = isinstance(layer, keras.layers.Normalization)
+    return getattr(layer, "weights", []) and not is_adapted and not is_network(layer)
 
 
 def _like(layer):
@@ -157,9 +141,9 @@ def _like(layer):
         ) from error
 
 
-def _is_own_function(thing):
-    is_kerass = getattr(thing, "__module__", "").startswith("keras.")
-    return callable(thing) and not isinstance(thing, keras.layers.Layer) and not is_kerass
+def _is_own_function(value):
+    is_kerass = getattr(value, "__module__", "").startswith("keras.")
+    return callable(value) and not isinstance(value, keras.layers.Layer) and not is_kerass
 
 
 def _function_like(function):

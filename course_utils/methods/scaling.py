@@ -10,11 +10,7 @@ from course_utils.arguments import check_finite
 
 
 def scale_to_unit(values: NDArray) -> NDArray[np.float32]:
-    """Divide a map that is nowhere negative by its largest value; all zeros stay zeros.
-
-    Raises:
-        ValueError: The largest value is NaN or infinite.
-    """
+    """Divide a map by its largest value: finite, or ValueError is raised; all zeros stay zeros."""
     largest = check_finite(values.max(), "The network's output for this picture, or its gradient,")
     return np.asarray(values / (largest or 1), np.float32)
 

@@ -1,10 +1,9 @@
 """The strongest examples of a channel: which of many pictures drive it most, and where in them.
 
-Two tables of the nine strongest make one, in any order and however the pictures were split, so many
+Two tables of the nine strongest make one, in any order and however the pictures were split. So
 workers can each look through a part of a collection.
 """
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_finite, is_whole_number
+from course_utils.arguments import check_count, check_finite, quote
 from course_utils.backend import keras, tf
 from course_utils.engine.runner import Runner
 from course_utils.io.images import load_image
@@ -62,8 +61,8 @@ def strongest_examples(
             its input. An `ImageClassifier` has its own.
 
     Returns:
-        dict from layer name to `Examples`, whose `pictures` count as `images` does. Of equal values
-        the picture that comes first counts more, and within a picture the first row and column.
+        dict from layer name to `Examples`, whose `pictures` are indices of `images`. Of equal
+        values the first picture wins, and within a picture the first row and column.
 
     Raises:
         ValueError: There are no pictures, one cannot be read, or there is no such layer.
@@ -73,10 +72,9 @@ def strongest_examples(
         Deep Scene CNNs, https://arxiv.org/abs/1412.6856.
     """
     runner = runner_of(classifier, preprocess_input)
-    names = runner.check_layer_names(
-        runner.conv_layer_names if layer_names is None else layer_names
-    )
-    images = _check_images(images)
+    names = runner.conv_layer_names if layer_names is None else layer_names
+    names = runner.check_layer_names(names)
+    _check_images(images)
     numbered = ((i, runner.prepare(load_image(images[i]))) for i in range(len(images)))
     return find_strongest(runner, names, numbered)
 
@@ -98,38 +96,28 @@ def example_patches(examples: Examples, images: Sequence, channel: int) -> NDArr
         ValueError: There is no such channel, or `images` are others.
     """
     if not isinstance(examples, Examples):
-        raise ValueError(
-            f"examples are those of one layer, not a {type(examples).__name__}: "
-            "strongest_examples(...)['its name']."
-        )
-    images, last = _check_images(images), len(examples.values) - 1
-    if not is_whole_number(channel, 0, last):
-        raise ValueError(f"channel must be a whole number from 0 to {last}, not {channel!r}.")
-    numbers = examples.pictures[int(channel)]
+        raise ValueError("examples are those of one layer: strongest_examples(...)['its name'].")
+    _check_images(images)
+    channel = check_count("channel", channel, 0, len(examples.values) - 1)
+    numbers = examples.pictures[channel]
+    numbers = numbers[numbers != _NOTHING]
     if numbers.max() >= len(images):
-        raise ValueError(
-            f"The examples are of {numbers.max() + 1} pictures or more, but images holds "
-            f"{len(images)}."
-        )
+        raise ValueError(f"images holds {len(images)}, and the examples are of more pictures.")
     size = tuple(examples.windows[:, 0].tolist())
-    return np.stack(
-        [
-            _cut(load_image(images[number], size), position, examples.windows)
-            for number, position in zip(numbers, examples.positions[int(channel)], strict=True)
-            if number != _NOTHING
-        ]
-    )
+    patches = [
+        _cut(load_image(images[number], size), position, examples.windows)
+        for number, position in zip(numbers, examples.positions[channel], strict=False)
+    ]
+    return np.stack(patches)
 
 
 def _check_images(images):
-    if isinstance(images, str | os.PathLike | dict) or not hasattr(images, "__getitem__"):
+    is_list = isinstance(images, Sequence | np.ndarray) and not isinstance(images, str)
+    if not is_list or len(images) == 0:
         raise ValueError(
-            f"images is a list of pictures, not a {type(images).__name__}. Of a folder: "
+            f"images must be a list of pictures, one or more, not {quote(images)}. Of a folder: "
             "sorted(Path(folder).glob('*.jpg')); of a dict: list(pictures.values())."
         )
-    if len(images) == 0:
-        raise ValueError("images is empty: give it pictures to look through.")
-    return images
 
 
 def _cut(picture, position, windows):
@@ -144,13 +132,10 @@ def _cut(picture, position, windows):
     return patch
 
 
-# The search
-
-
 def merge(first: Examples, second: Examples) -> Examples:
     """Return the nine strongest of two tables of one layer, made of different pictures.
 
-    Associative and commutative: of equal values that of the smaller picture's number is stronger.
+    Associative and commutative: of equal values, that of the smaller picture's number is stronger.
     """
     values, pictures, positions = (
         np.concatenate(pair, axis=1) for pair in zip(first[:3], second[:3], strict=True)
@@ -165,13 +150,7 @@ def find_strongest(
 ) -> dict[str, Examples]:
     """Look through pictures, a few at a time.
 
-    Args:
-        runner: `Runner`.
-        layer_names: Layers with feature maps.
-        numbered: Pairs (number of a picture, the network's input for it, float32 (1, h, w, 3)).
-
-    Returns:
-        dict from layer name to `Examples`.
+    `numbered` yields pairs (number of a picture, the network's input for it, float32 (1, h, w, 3)).
 
     Raises:
         ValueError: The network's output is NaN or infinite.
@@ -187,19 +166,15 @@ def find_strongest(
 
 def _no_examples(runner, layer_name):
     """Return the table of no pictures at all."""
-    shape = runner.feature_map_shapes[layer_name][-1], NUM_EXAMPLES
     axes = runner.receptive_windows[layer_name] or [(0, length, 0) for length in runner.input_size]
     windows = [(length, *axis) for length, axis in zip(runner.input_size, axes, strict=True)]
-    return _table(shape, np.array(windows, np.int32))
+    num_channels = runner.feature_map_shapes[layer_name][-1]
+    return _empty_table((num_channels, NUM_EXAMPLES), np.array(windows, np.int32))
 
 
-def _table(shape, windows):
-    return Examples(
-        np.full(shape, -np.inf, np.float32),
-        np.full(shape, _NOTHING, np.int32),
-        np.full((*shape, 2), _NOTHING, np.int32),
-        windows,
-    )
+def _empty_table(shape, windows):
+    nothing = np.full((*shape, 2), _NOTHING, np.int32)
+    return Examples(np.full(shape, -np.inf, np.float32), nothing[..., 0].copy(), nothing, windows)
 
 
 def _beat(table, numbers, maps, name):
@@ -212,9 +187,9 @@ def _beat(table, numbers, maps, name):
     if not len(picture):
         return table
     row = in_rows[picture, :, channel].argmax(axis=1)
-    new = _table(peaks.T.shape, table.windows)
+    column = np.asarray(maps)[picture, row, :, channel].argmax(axis=1)
+    new = _empty_table(peaks.T.shape, table.windows)
     new.values[channel, picture] = peaks[picture, channel]
     new.pictures[channel, picture] = numbers[picture]
-    new.positions[channel, picture, 0] = row
-    new.positions[channel, picture, 1] = np.asarray(maps)[picture, row, :, channel].argmax(axis=1)
+    new.positions[channel, picture] = np.stack([row, column], axis=-1)
     return merge(table, new)

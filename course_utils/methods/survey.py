@@ -1,19 +1,20 @@
 """A survey: the strongest examples of every channel in thousands of pictures, on Dask.
 
-Pictures are looked through in parts. What is found in a part goes into a file, so a survey that was
-cut off goes on where it stopped. Two tables merge into one in any order, so Dask may hand the parts
-to threads, processes or a cluster. A network doesn't travel: each process loads it by name.
+Each part of the pictures is a survey of its own, with its own file, so a survey that was cut off
+goes on where it stopped. Dask hands the parts to threads, processes or a cluster.
 """
 
+import glob
 import hashlib
+import json
 import os
 import shutil
-from collections.abc import Sequence
 from functools import cache, reduce
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
+import dask
 import numpy as np
 from PIL import Image
 
@@ -23,11 +24,9 @@ from course_utils.methods.strongest import Examples, find_strongest, merge
 from course_utils.networks.classifier import runner_of
 from course_utils.networks.registry import load_classifier, resolve_name, weights_path
 
-_PICTURES_A_PART, _MOST_PARTS = 1000, 200  # a part's file takes 2 MB for 21,008 channels
-_MERGED_AT_ONCE = 8
-_NO_TOP = "vgg16_no_top"
-_RESULT = "strongest.npz"
-_GO_ON = "What is done stays done: the next call goes on from there."
+_PICTURES_A_PART = 1000
+_NO_TOP, _RESULT = "vgg16_no_top", "strongest.npz"
+_KILLED = "BrokenProcessPool", "KilledWorker"
 
 
 class Survey(NamedTuple):
@@ -48,9 +47,9 @@ class Survey(NamedTuple):
 
 def run_survey(
     folder: str | os.PathLike[str],
-    output: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str],
     network: str = "auto",
-    layer_names: Sequence[str] | None = None,
+    layer_names: list[str] | None = None,
 ) -> Survey:
     """Find the nine strongest examples of every channel over a folder of pictures.
 
@@ -58,9 +57,8 @@ def run_survey(
     `distributed.Client` says otherwise. A second call goes on where the first one was cut off.
 
     Args:
-        folder: Where the pictures are, also in folders of it.
-        output: A folder for what is found; None means one in the working directory, named after
-            `folder` with "-survey". No pixels are written, only names, positions and numbers.
+        folder: Where the pictures are, also in folders of it. Workers find it by the same path.
+        output: A folder for what is found: names, positions and numbers, but no pixels.
         network: As for `load_classifier`; or "vgg16_no_top" for VGG16's convolutions.
         layer_names: List of layers' names; None means all of `conv_layer_names`.
 
@@ -68,37 +66,26 @@ def run_survey(
         `Survey`; `load_survey(output)` returns it again.
 
     Raises:
-        ValueError: There are no pictures or none that can be read, no such network or layer, no
-            Dask, a worker process ended, or `output` can't be written or holds another survey.
+        ValueError: There are no pictures, no such layer, it was cut off, or `output` holds another.
     """
-    folder = Path(folder).expanduser().resolve()
-    output = Path(output or f"{folder.name}-survey").expanduser().resolve()
+    folder, output = (Path(path).expanduser().resolve() for path in (folder, output))
     names = _picture_names(folder)
-    network = network if network == _NO_TOP else resolve_name(network)
+    if network != _NO_TOP:
+        network = resolve_name(network)
     runner = _runner(network)
     layers = runner.check_layer_names(layer_names or runner.conv_layer_names)
-    subject = network, tuple(names), layers
-    parts = output / f"parts-{hashlib.sha256(repr(subject).encode()).hexdigest()[:16]}"
-    size = max(_PICTURES_A_PART, -(-len(names) // _MOST_PARTS))
-    starts = range(0, len(names), size)
-    try:
-        if not (output / _RESULT).exists():
-            parts.mkdir(parents=True, exist_ok=True)
-            work = [(folder, parts, network, layers, i, names[i : i + size]) for i in starts]
-            found = _compute(work)
-            if len(found.skipped) < len(names):
-                _save(output / _RESULT, found)
-            shutil.rmtree(parts)
-            if len(found.skipped) == len(names):
-                reason = found.skipped[names[0]]
-                raise ValueError(f"None of {len(names)} pictures could be read: {reason}")
-    except OSError as error:
-        raise ValueError(
-            f"A survey can't be kept in {str(output)!r}: {error.strerror or error}. Make room, "
-            f"or choose another output. {_GO_ON}"
-        ) from error
+    if not (output / _RESULT).exists():
+        try:
+            _search(folder, output, network, names, layers)
+        except Exception as error:
+            if not isinstance(error, OSError) and type(error).__name__ not in _KILLED:
+                raise
+            raise ValueError(
+                f"The survey in {str(output)!r} was cut off. Is the disk full, or the memory, with "
+                f"so many workers? The next call goes on where it stopped. ({error})"
+            ) from error
     found = load_survey(output)
-    if (found.network, found.names, [*found.examples]) != subject:
+    if (found.network, found.names, [*found.examples]) != (network, names, layers):
         raise ValueError(
             f"{str(output)!r} holds a survey of another network, other layers or other pictures. "
             "Choose another folder for this one, or delete that."
@@ -109,120 +96,75 @@ def run_survey(
 def load_survey(output: str | os.PathLike[str]) -> Survey:
     """Return what `run_survey` wrote into the folder `output`.
 
-    With `paths = [Path(folder, name) for name in survey.names]`,
-    `example_patches(survey.examples[layer_name], paths, channel)` cuts out the patches.
+    `[Path(folder, name) for name in survey.names]` are the pictures for `example_patches`.
 
     Raises:
-        ValueError: There is no finished survey, or its file is damaged.
+        FileNotFoundError: There is no finished survey.
     """
-    path = Path(output).expanduser() / _RESULT
-    if not path.is_file():
-        raise ValueError(f"There is no finished survey in {str(output)!r}: no {_RESULT}.")
-    return _load(path)
+    with np.load(Path(output).expanduser() / _RESULT) as file:
+        about, *arrays = file.values()
+    network, names, skipped, layers = json.loads(str(about))
+    tables = [Examples(*arrays[i : i + 4]) for i in range(0, len(arrays), 4)]
+    return Survey(network, tuple(names), dict(zip(layers, tables, strict=True)), skipped)
 
 
 def _picture_names(folder):
     """List the pictures in a folder and in its folders, linked ones too, as paths in it."""
-    if not folder.is_dir():
-        raise ValueError(f"There is no folder {str(folder)!r}.")
     kinds = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
-    names, seen = [], {folder}
-    for path, folders, files in os.walk(folder, followlinks=True):
-        real = {name: Path(path, name).resolve() for name in folders if name[0] != "."}
-        folders[:] = [name for name, there in real.items() if there not in seen]
-        seen.update(real.values())  # a link may lead back up
-        paths = [Path(path, name) for name in files if name[0] != "."]
-        names += [p.relative_to(folder).as_posix() for p in paths if p.suffix.lower() in kinds]
+    names = glob.glob("**", root_dir=folder, recursive=True)
+    names = tuple(sorted(name for name in names if Path(name).suffix.lower() in kinds))
     if not names:
-        raise ValueError(f"There are no pictures (.jpg, .png, ...) in {str(folder)!r}.")
-    return sorted(names)
+        raise ValueError(f"There is no folder with pictures (.jpg, .png, ...) at {str(folder)!r}.")
+    return names
 
 
-def _compute(work):
-    """Let Dask look through the parts, and merge what is found."""
-    try:
-        from dask import delayed
-    except ModuleNotFoundError as error:
-        raise ValueError("A survey runs on Dask: python -m pip install dask") from error
-    found = [delayed(_look_through)(*part) for part in work]
-    while len(found) > 1:
-        groups = range(0, len(found), _MERGED_AT_ONCE)
-        found = [delayed(_merge)(found[i : i + _MERGED_AT_ONCE]) for i in groups]
-    try:
-        return found[0].compute()
-    except Exception as error:
-        if type(error).__name__ not in ("BrokenProcessPool", "KilledWorker"):
-            raise
-        raise ValueError(
-            f"A worker process ended before its work was done. {_GO_ON} If memory is short, take "
-            "fewer workers. A script calls run_survey under if __name__ == '__main__':."
-        ) from error
+def _search(folder, output, network, names, layers):
+    """Survey the parts that are not done yet, and merge all."""
+    look, parts, work = dask.delayed(_look_through), [], []
+    key = hashlib.sha256(repr((network, names, layers)).encode()).hexdigest()[:16]
+    for first in range(0, len(names), _PICTURES_A_PART):
+        parts.append(output / f"parts-{key}/{first}")
+        if not (parts[-1] / _RESULT).exists():
+            some = names[first : first + _PICTURES_A_PART]
+            work.append(look(folder, parts[-1], network, some, layers, first))
+    dask.compute(work)
+    _save(output, reduce(_merge, map(load_survey, parts)))
+    shutil.rmtree(output / f"parts-{key}")
+
+
+def _look_through(folder, output, network, names, layers, first):
+    """Survey some of the pictures, which count from `first`."""
+    runner, skipped = _runner(network), {}
+
+    def numbered():
+        for number, name in enumerate(names, start=first):
+            try:
+                yield number, runner.prepare(load_image(folder / name))
+            except ImageError as error:
+                skipped[name] = str(error)
+
+    _save(output, Survey(network, names, find_strongest(runner, layers, numbered()), skipped))
 
 
 @cache
 def _runner(network):
     if network != _NO_TOP:
         return runner_of(load_classifier(network))
-    vgg16 = keras.applications.vgg16
-    weights = weights_path(_NO_TOP)
+    vgg16, weights = keras.applications.vgg16, weights_path(_NO_TOP)
     model = vgg16.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
     return runner_of(model, vgg16.preprocess_input)
 
 
-def _look_through(folder, parts, network, layers, first, names):
-    """Return the `Survey` of some pictures, and keep it in a file."""
-    path = parts / f"{first}.npz"
-    if path.exists():
-        return _load(path)
-    if not folder.is_dir():
-        raise ValueError(f"This worker has no folder {str(folder)!r}: it needs one, by that path.")
-    runner, skipped = _runner(network), {}
-
-    def inputs():
-        for number, name in enumerate(names, start=first):
-            try:
-                picture = load_image(folder / name)
-            except ImageError as error:
-                skipped[name] = str(error)
-            else:
-                yield number, runner.prepare(picture)
-
-    examples = find_strongest(runner, layers, inputs())
-    found = Survey(network, tuple(names), examples, skipped)
-    _save(path, found)
-    return found
+def _merge(first, second):
+    examples = {name: merge(table, second.examples[name]) for name, table in first.examples.items()}
+    names, skipped = first.names + second.names, first.skipped | second.skipped
+    return Survey(first.network, names, examples, skipped)
 
 
-def _merge(found):
-    networks, names, tables, skipped = zip(*found, strict=True)
-    examples = {name: reduce(merge, [t[name] for t in tables]) for name in tables[0]}
-    return Survey(networks[0], sum(names, ()), examples, reduce(dict.__or__, skipped))
-
-
-def _save(path, survey):
-    """Write a survey into a file that takes its name once it is whole."""
-    arrays = {
-        f"{name}/{field}": array
-        for name, table in survey.examples.items()
-        for field, array in table._asdict().items()
-    }
-    skipped = np.array([*survey.skipped.items()], str).reshape(-1, 2)
-    half = path.with_name(f"half-{uuid4().hex}.npz")
-    np.savez_compressed(half, network=survey.network, names=survey.names, skipped=skipped, **arrays)
-    half.replace(path)
-
-
-def _load(path):
-    try:
-        with np.load(path) as arrays:
-            layers = dict.fromkeys(key.rpartition("/")[0] for key in arrays if "/" in key)
-            examples = {
-                name: Examples(*(arrays[f"{name}/{field}"] for field in Examples._fields))
-                for name in layers
-            }
-            names = tuple(arrays["names"].tolist())
-            return Survey(str(arrays["network"]), names, examples, dict(arrays["skipped"].tolist()))
-    except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds for a damaged file
-        raise ValueError(
-            f"{str(path)!r} is damaged. Delete it and call run_survey again."
-        ) from error
+def _save(output, survey):
+    """Write a survey's file, which takes its name once it is whole."""
+    about = json.dumps([survey.network, survey.names, survey.skipped, [*survey.examples]])
+    output.mkdir(parents=True, exist_ok=True)
+    half = output / f"half-{os.getpid()}.npz"
+    np.savez_compressed(half, about, *chain(*survey.examples.values()))
+    half.replace(output / _RESULT)

@@ -2,9 +2,11 @@
 
 import inspect
 import os
+import random
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -13,7 +15,11 @@ from course_utils.arguments import did_you_mean
 from course_utils.backend import keras
 from course_utils.io.downloads import cached_file, fetch_file
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.efficientnet_lite import load_embedded, preprocess_input
+from course_utils.networks.efficientnet_lite import (
+    build_efficientnet_lite0,
+    load_embedded,
+    preprocess_input,
+)
 from course_utils.networks.vgg import NO_TOP_FILE, load_vgg16
 
 EMBEDDED, VGG16 = "efficientnet_lite0", "vgg16"
@@ -50,32 +56,58 @@ PUBLISHED = {
 }
 
 
-def load_classifier(name: str = "auto") -> ImageClassifier:
+def load_classifier(
+    name: str = "auto", weights: str | os.PathLike[str] = "imagenet"
+) -> ImageClassifier:
     """Load a network that was trained on ImageNet.
 
     Args:
         name: "embedded" or "efficientnet_lite0" needs no network connection. "vgg16", "resnet50"
             or any other name of keras.applications is downloaded once into a cache, with a progress
             bar. "auto" takes the name in the environment variable COURSE_MODEL; else "embedded".
+        weights: "imagenet", "random" (the same each time, and no download), or the path of a file
+            that Keras loads into this network.
 
     Raises:
-        ValueError: No network has that name.
+        ValueError: No network has that name, or there is no such file of weights.
         DownloadError: (a ValueError) The weights are not in the cache and cannot be fetched.
     """
     name = resolve_name(name)
-    if name == EMBEDDED:
-        return _embedded_classifier()
-    model = load_vgg16(download_weights(name)) if name == VGG16 else _build(name, _fetch)
-    module = sys.modules[_CONSTRUCTORS[name].__module__]
-    return ImageClassifier(name, model, module.preprocess_input)
-
-
-def _embedded_classifier():
-    classifier = ImageClassifier(EMBEDDED, load_embedded(), preprocess_input)
+    with random_state_kept():
+        model = _model(name, weights)
+    if name != EMBEDDED:
+        module = sys.modules[_CONSTRUCTORS[name].__module__]
+        return ImageClassifier(name, model, module.preprocess_input)
+    classifier = ImageClassifier(EMBEDDED, model, preprocess_input)
     # The chapters count and print its convolutions alone, not the additions.
     runner = runner_of(classifier)
     runner.conv_layer_names = [x for x in runner.conv_layer_names if not x.endswith("_add")]
     return classifier
+
+
+def _model(name, weights):
+    if weights == "imagenet":
+        if name in (EMBEDDED, VGG16):
+            return load_embedded() if name == EMBEDDED else load_vgg16(download_weights(name))
+        return _build(name, _fetch)
+    random.seed(0)
+    is_own = name == EMBEDDED
+    model = build_efficientnet_lite0() if is_own else _CONSTRUCTORS[name](weights=None)
+    if weights != "random":
+        if not Path(weights).is_file():
+            raise ValueError(f"weights: 'imagenet', 'random' or a file's path, not {weights!r}.")
+        model.load_weights(weights)
+    return model
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Leave Python's generator as it is: Keras draws the seeds of its initializers from it."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def weights_path(name: str) -> Path:
@@ -154,7 +186,8 @@ def published_weights(name: str) -> Published:
     if name in PUBLISHED:
         return PUBLISHED[name]
     try:
-        _build(name, stop)
+        with random_state_kept():
+            _build(name, stop)
     except _Asked as asked:
         return asked.args[0]
     raise AssertionError(f"keras.applications builds {name} without asking for a file.")

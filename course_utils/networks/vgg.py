@@ -8,8 +8,7 @@ import numpy as np
 
 from course_utils.backend import keras, tf
 
-# The trained convolutions, float16: a part of this package.
-NO_TOP_FILE = Path(str(files("course_utils") / "data" / "vgg16_no_top.weights.h5"))
+NO_TOP_FILE = Path(str(files("course_utils") / "data" / "vgg16_no_top.weights.h5"))  # float16
 _DENSE = {"fc1": (4096, "relu"), "fc2": (4096, "relu"), "predictions": (1000, "softmax")}
 _ALIGNMENT = 64  # a tensor's address is a multiple of so many bytes
 

@@ -67,7 +67,10 @@ def test_a_convolution_is_computed_by_hand(embedded, chelsea):
     so_far = shown["row by row"].ravel()
     assert np.array_equal(np.isnan(so_far), np.arange(112 * 112) > 40 * 112 + 50)
     frames = [p for axes in figure.findobj(matplotlib.axes.Axes) for p in axes.patches]
-    assert {frame.get_xy() for frame in frames} == {(99.5, 79.5), (49.5, 39.5)}
+    assert {frame.get_xy() for frame in frames} > {(99.5, 79.5), (49.5, 39.5)}
+    assert {(101, 81), (50, 40)} == {tuple(frame.get_center()) for frame in frames}
+    with pytest.raises(ValueError, match="column must be a whole number from 0 to 111, not -1"):
+        cu.draw_convolution(embedded, chelsea, 5, 40, -1)
 
 
 def test_the_tables_have_the_colors_of_their_numbers(tiny, picture):

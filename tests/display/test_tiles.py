@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils import overlay_heatmap, resize_heatmap
+from course_utils import encode_png, overlay_heatmap, resize_heatmap, tile_feature_maps
 from course_utils.display.tiles import (
     SIGNED_COLOR_MAP,
     color_table,
@@ -53,6 +53,26 @@ def test_cells_fill_rows_first_with_gaps_between():
         [0] * 8,
         [4, 4, 0, 5, 5, 0, 0, 0],
     ]
+
+
+def test_a_tile_and_its_png():
+    maps = np.stack([np.eye(2), 5 * np.eye(2)], -1)
+    tile = tile_feature_maps(maps, columns=2, padding=1)
+    assert tile.tolist() == [[255, 0, 0, 255, 0], [0, 255, 0, 0, 255]]
+    assert np.asarray(Image.open(io.BytesIO(encode_png(tile, "gray")))).tolist() == tile.tolist()
+
+
+@pytest.mark.parametrize(
+    "function, arguments, words",
+    [
+        (tile_feature_maps, (np.zeros((1, 2, 3, 4)),), r"real numbers.*maps\[0\]"),
+        (tile_feature_maps, (np.zeros((2, 2, 1)), 0), "columns must be a whole number, 1"),
+        (encode_png, (np.zeros((2, 3)),), "uint8.*not float64"),
+    ],
+)
+def test_what_is_no_tile_is_refused(function, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        function(*arguments)
 
 
 # shrink_maps

@@ -5,10 +5,8 @@ import pytest
 from small_networks import chain, layers, wrap
 
 import course_utils as cu
-from course_utils.backend import keras, tf
-from course_utils.engine.runner import to_array
+from course_utils.backend import keras
 from course_utils.methods.class_activation import grad_cam_plus_plus
-from course_utils.networks.classifier import runner_of
 
 # Nothing here may warn unless a test expects it: neither Keras ("the structure of `inputs` doesn't
 # match"), nor NumPy (overflow, division by zero).
@@ -52,6 +50,7 @@ def by_hand():
     ],
 )
 def test_heatmap_by_hand(by_hand, method, expected):
+    """Of the logit: the probability's gradient would be 0, since the network is certain."""
     heatmap = cu.make_gradcam_heatmap(by_hand, PICTURE, 1, "conv", method)
     np.testing.assert_allclose(heatmap, expected, rtol=1e-6)
     assert heatmap.dtype == np.float32
@@ -59,23 +58,12 @@ def test_heatmap_by_hand(by_hand, method, expected):
     np.testing.assert_array_equal(by_table, heatmap)
 
 
-def test_gradient_is_that_of_the_logit(by_hand):
-    """The probability's gradient would be 0 here: the network is certain."""
-    pair = runner_of(by_hand).maps_and_gradients(PICTURE, "conv", 1)
-    maps, gradients = map(to_array, pair)
-    np.testing.assert_allclose(maps, A.transpose(1, 2, 0))
-    np.testing.assert_allclose(gradients, G.transpose(1, 2, 0), rtol=1e-6)
-
-
-@pytest.mark.parametrize("class_index", [0, 1, 2])
-def test_grad_cam_is_cam_before_global_average_pooling(tiny, picture, class_index):
-    pair = runner_of(tiny).maps_and_gradients(picture, "conv", class_index)
-    maps, gradients = map(to_array, pair)
-    kernel = tiny.model.layers[-1].kernel.numpy()
-    expected = maps @ kernel[:, class_index] / (8 * 8)
-    result = cu.METHODS["grad_cam"].formula(maps, gradients)
-    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5)
-    assert np.abs(expected).max() > 1e-3
+def test_grad_cam_is_cam_before_global_average_pooling(tiny, picture):
+    maps = cu.get_feature_maps(tiny, picture, ["conv"])["conv"]
+    for class_index, weights in enumerate(tiny.model.layers[-1].kernel.numpy().T):
+        expected = np.maximum(maps @ weights, 0)
+        heatmap = cu.make_gradcam_heatmap(tiny, picture, class_index)
+        np.testing.assert_allclose(heatmap, expected / expected.max(), rtol=0, atol=1e-5)
 
 
 def plus_plus_slowly(maps, gradients):
@@ -94,11 +82,11 @@ def plus_plus_slowly(maps, gradients):
 
 
 @pytest.mark.parametrize("size_of_gradients", [1e-20, 1e-3, 1, 1e4])
-@pytest.mark.parametrize("sign", [1, None])
-def test_grad_cam_plus_plus_is_the_papers(size_of_gradients, sign):
+@pytest.mark.parametrize("at_a_relu", [True, False])
+def test_grad_cam_plus_plus_is_the_papers(size_of_gradients, at_a_relu):
     generator = np.random.default_rng(0)
     maps, gradients = generator.standard_normal((2, 5, 4, 30), np.float32)
-    maps = sign * np.abs(maps) if sign else maps
+    maps = np.abs(maps) if at_a_relu else maps
     gradients[generator.random(gradients.shape) < 0.2] = 0
     gradients *= np.float32(size_of_gradients)
     expected, ours = plus_plus_slowly(maps, gradients), grad_cam_plus_plus(maps, gradients)
@@ -112,21 +100,6 @@ def test_grad_cam_plus_plus_by_hand_where_maps_are_negative():
     maps = np.full((2, 2, 2), [-0.5, 1], np.float32)
     result = grad_cam_plus_plus(maps, np.ones((2, 2, 2), np.float32))
     np.testing.assert_allclose(result, np.full((2, 2), -0.5 * 2 + 1 * 2 / 3), rtol=1e-6)
-
-
-@pytest.mark.parametrize("layer_name", ["block1a_project_bn", "block4a_project_bn"])
-@pytest.mark.parametrize("name", ["great_white_shark", "coffee"])
-def test_one_gray_level_of_noise_leaves_grad_cam_plus_plus(embedded, name, layer_name):
-    """Also at linear layers, where the sum of a channel's map may be negative."""
-    image = cu.load_image(name, size=(224, 224))
-    noise = np.random.default_rng(0).integers(-1, 2, image.shape)
-    noisy = np.clip(image + noise, 0, 255).astype(np.uint8)
-    class_index = int(embedded.logits(image)[0].argmax())
-    first, second = (
-        cu.make_gradcam_heatmap(embedded, picture, class_index, layer_name, "grad_cam++")
-        for picture in (image, noisy)
-    )
-    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] >= 0.95
 
 
 @pytest.mark.parametrize("method", AT_LAYER)
@@ -149,33 +122,3 @@ def test_layer_that_the_class_does_not_depend_on(picture):
     with pytest.warns(UserWarning, match="all zeros"):
         heatmap = cu.make_gradcam_heatmap(wrap(keras.Model(inputs, outputs)), picture, 0, "conv")
     assert not heatmap.any()
-
-
-@pytest.mark.parametrize("method", AT_LAYER)
-@pytest.mark.parametrize("dtype", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_a_layer_is_the_one_asked_for_in_any_precision(picture, dtype, method):
-    def build(dtype):
-        steps = [
-            layers.Conv2D(4, 3, padding="same", activation="relu", name="first", dtype=dtype),
-            layers.Conv2D(6, 3, activation="relu", name="second", dtype=dtype),
-            layers.GlobalAveragePooling2D(dtype=dtype),
-            layers.Dense(3, activation="softmax", dtype=dtype),
-        ]
-        model = chain(steps)
-        generator = np.random.default_rng(3)
-        model.set_weights([generator.normal(0, 0.3, w.shape) for w in model.get_weights()])
-        return wrap(model)
-
-    reference = build("float32")
-    first, pooled = (reference.model.layers[i].output for i in (1, -2))
-    model = keras.Model(reference.model.input, [first, pooled])
-    kernel, bias = reference.model.layers[-1].get_weights()
-    with tf.GradientTape() as tape:
-        maps, pooled = model(reference.preprocess(picture))
-        score = (pooled @ kernel + bias)[0, 1]
-    gradients = tape.gradient(score, maps)[0].numpy()
-    expected = np.maximum(cu.METHODS[method].formula(maps[0].numpy(), gradients), 0)
-    heatmap = cu.make_gradcam_heatmap(build(dtype), picture, 1, "first", method)
-    assert heatmap.dtype == np.float32
-    atol = {"float32": 1e-5, "mixed_float16": 5e-3, "mixed_bfloat16": 0.02}[dtype]
-    np.testing.assert_allclose(heatmap, expected / expected.max(), rtol=0, atol=atol)

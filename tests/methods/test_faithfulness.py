@@ -1,9 +1,8 @@
-"""Curves by hand on a picture of four pixels; what covers a pixel, and which one comes first."""
+"""Curves by hand on a picture of four pixels, and which of them is covered first."""
 
 import numpy as np
 import pytest
 from scipy.special import expit
-from scipy.stats import norm
 from small_networks import chain, layers, wrap
 
 import course_utils as cu
@@ -52,12 +51,6 @@ def test_curves_by_hand(function, heat):
     np.testing.assert_allclose(curve.area, by_trapezoids(expit(logits)), atol=1e-5)
 
 
-def test_mean_color_by_hand():
-    """The mean of 2, 1, 1, 4 is 2: the last pixel loses 1 of 2, the third gains 3, the second 2."""
-    curve = cu.deletion_curve(by_hand(), red(RED), HEAT, 1, num_steps=4, fill="mean")
-    np.testing.assert_allclose(curve.logits, [5, 4, 4, 7, 5], atol=1e-5)
-
-
 def test_sigmoids_judge_the_class_by_itself():
     curve = cu.deletion_curve(by_hand(W / 4, "sigmoid"), red(RED), HEAT, 0, 4, "black")
     np.testing.assert_allclose(curve.probabilities, [0.5] * 5, atol=1e-6)
@@ -78,18 +71,6 @@ def test_the_class_is_that_of_the_whole_picture():
     """It stays class 1 where class 0 leads, at -2."""
     curve = cu.deletion_curve(by_hand(), red(RED), HEAT, num_steps=4, fill="black")
     np.testing.assert_allclose(curve.logits, DELETION, atol=1e-5)
-
-
-@pytest.mark.parametrize("fill", FILLS)
-def test_the_ends_are_the_whole_picture_and_nothing_but_the_fill(embedded, chelsea, fill):
-    heat = np.random.default_rng(0).random((7, 7))
-    deleted = cu.deletion_curve(embedded, chelsea, heat, 285, 1, fill)
-    inserted = cu.insertion_curve(embedded, chelsea, heat, 285, 1, fill)
-    whole, size = embedded.predict(chelsea)[0, 285], embedded.input_size
-    covered = cu.cover(cu.load_image(chelsea, size), heat, 1, fill)
-    nothing = embedded.predict(covered)[0, 285]
-    np.testing.assert_allclose(deleted.probabilities, [whole, nothing], rtol=1e-3)
-    np.testing.assert_allclose(inserted.probabilities, [nothing, whole], rtol=1e-3)
 
 
 @BOTH
@@ -113,14 +94,6 @@ def is_covered(image, heat, fraction, **options):
     return (cu.cover(image, heat, fraction, "black", **options) == 0).all(axis=-1)
 
 
-def test_the_hottest_pixels_are_covered_first():
-    image = red(RED) + np.uint8(1)
-    order = [is_covered(image, HEAT, quarter / 4).ravel().tolist() for quarter in range(5)]
-    assert [sum(mask) for mask in order] == [0, 1, 2, 3, 4]
-    assert [mask.index(True) for mask in order[1:]] == [3, 0, 0, 0]
-    assert order[3] == [True, False, True, True]
-
-
 @pytest.mark.parametrize("fraction", [0, 0.3, 0.5, 1])
 def test_the_rest_is_the_other_part(fraction):
     image, heat = np.full((6, 5, 3), 9, np.uint8), np.random.default_rng(0).random((2, 2))
@@ -138,76 +111,18 @@ def test_among_equals_the_upper_ones_come_first_then_those_on_the_left():
     np.testing.assert_array_equal(covered, expected)
 
 
-# What covers them
-
-
-def test_the_blur_is_a_gaussian_of_a_twentieth_of_the_shorter_side():
-    """Of an edge between black and white: 2 pixels of 40."""
-    image = np.zeros((40, 60, 3), np.uint8)
-    image[:, 30:] = 255
-    blurred = cu.cover(image, np.ones((1, 1)), 1, "blur")
-    profile = 255 * norm.cdf(np.arange(60) - 29.5, scale=2)
-    np.testing.assert_allclose(blurred, np.broadcast_to(profile[:, None], blurred.shape), atol=2)
-
-
-def test_the_mean_is_that_of_each_color():
-    image = np.random.default_rng(0).integers(0, 256, (5, 4, 3), dtype=np.uint8)
-    covered = cu.cover(image, np.ones((1, 1)), 1, "mean")
-    mean = np.rint(image.reshape(-1, 3).mean(axis=0))
-    np.testing.assert_array_equal(covered, np.broadcast_to(mean, image.shape))
-
-
-@pytest.mark.parametrize("fraction", [0.5, 1])
-def test_road_adds_noise_of_a_hundredth_of_the_range(fraction):
-    """Gray imputes to gray, and no pixel left leaves the mean color, which is gray as well."""
-    image, heat = np.full((64, 64, 3), 100, np.uint8), np.ones((1, 1))
-    covered = cu.cover(image, heat, fraction, "road").astype(float)[: round(64 * fraction)]
-    assert abs(covered.mean() - 100) < 0.1
-    np.testing.assert_allclose(covered.std(), 2.55, rtol=0.05)
-    np.testing.assert_array_equal(cu.cover(image, heat, 0.5, "road")[32:], 100)
-
-
-def test_road_imputes():
-    """A missing column of a ramp is guessed to a level, but for the noise."""
-    image = np.empty((30, 50, 3), np.uint8)
-    image[:] = np.arange(0, 250, 5)[:, np.newaxis]
-    heat = np.zeros((30, 50))
-    heat[:, 20] = 1
-    covered = cu.cover(image, heat, 1 / 50, "road").astype(float)
-    np.testing.assert_array_equal(np.delete(covered, 20, axis=1), np.delete(image, 20, axis=1))
-    assert abs(covered[:, 20].mean() - 100) < 1
-
-
-def test_a_color_stays_in_its_range():
-    image = np.zeros((20, 20, 3), np.uint8)
-    assert cu.cover(image, np.ones((1, 1)), 0.5, "road").max() < 20
-    image[:] = 255
-    assert cu.cover(image, np.ones((1, 1)), 0.5, "road").min() > 235
-
-
-# The rest
-
-
-BAD_HEATMAPS = [
-    (np.zeros((8, 8, 3)), r"array of real numbers \(h, w\), not float64 \(8, 8, 3\)"),
-    (np.array([[0, np.nan]]), "NaN or infinite"),
-]
-
-
-@pytest.mark.parametrize("heatmap, words", BAD_HEATMAPS)
-def test_what_is_no_heatmap_is_refused(tiny, picture, heatmap, words):
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"heatmap": np.zeros((8, 8, 3))}, r"real numbers \(h, w\), not float64 \(8, 8, 3\)"),
+        ({"heatmap": np.array([[0, np.nan]])}, "heatmap is NaN or infinite"),
+        ({"fraction": 1.1}, r"fraction must be a number in \[0, 1\], not 1.1"),
+        ({"fraction": "0.5"}, "fraction must be .*, not '0.5'"),
+        ({"fill": "Blur"}, "one of blur, mean, black, road, not 'Blur'"),
+        ({"fill": ["blur"]}, r"one of blur, mean, black, road, not \['blur'\]"),
+    ],
+)
+def test_a_bad_argument_is_refused(picture, options, words):
+    usual = {"image": picture, "heatmap": np.ones((2, 2)), "fraction": 0.5}
     with pytest.raises(ValueError, match=words):
-        cu.deletion_curve(tiny, picture, heatmap)
-
-
-@pytest.mark.parametrize("bad", [-0.1, 1.1, float("nan"), "0.5"])
-def test_a_fraction_out_of_range_is_refused(picture, bad):
-    with pytest.raises(ValueError, match=r"fraction must be a number in \[0, 1\], not"):
-        cu.cover(picture, np.ones((2, 2)), bad)
-
-
-@pytest.mark.parametrize("bad", ["Blur", None, ["blur"]])
-def test_an_unknown_fill_is_answered_with_those_there_are(picture, bad):
-    with pytest.raises(ValueError, match="one of blur, mean, black, road, not") as caught:
-        cu.cover(picture, np.ones((2, 2)), 0.5, bad)
-    assert repr(bad) in str(caught.value)
+        cu.cover(**(usual | options))

@@ -1,6 +1,4 @@
 import numpy as np
-import pytest
-from small_networks import wrap
 
 import course_utils as cu
 from course_utils.backend import keras
@@ -41,23 +39,7 @@ def test_maps_by_hand(tiny, picture):
     assert (maps.shape, maps.dtype) == ((8, 8, 4), np.float32)
 
 
-@pytest.mark.parametrize("names", [("conv",), iter(["conv"]), {"conv": None}])
-def test_layer_names_can_be_any_iterable(tiny, picture, names):
-    assert list(cu.get_feature_maps(tiny, picture, names)) == ["conv"]
-
-
-def test_half_precision_gives_float32(picture):
-    conv = keras.layers.Conv2D(2, 3, name="conv", dtype="float16")
-    flat = [keras.layers.Flatten(dtype="float16"), keras.layers.Dense(2, dtype="float16")]
-    classifier = wrap(keras.Sequential([keras.Input((8, 8, 3)), conv, *flat]))
-    assert cu.get_feature_maps(classifier, picture)["conv"].dtype == np.float32
-
-
 def test_the_callers_arrays_do_not_change_each_other(tiny, picture):
     first = cu.get_feature_maps(tiny, picture)["conv"]
     first[:] = -1
     assert cu.get_feature_maps(tiny, picture)["conv"].min() >= 0
-
-
-def test_no_layer_gives_nothing(tiny, picture):
-    assert cu.get_feature_maps(tiny, picture, []) == {}

@@ -1,13 +1,10 @@
 """Feature visualization: what is climbed, through which preprocessing, and how it is asked for."""
 
-import random
-
 import numpy as np
 import pytest
 from small_networks import chain, layers, plain, wrap
 
 import course_utils as cu
-from course_utils.backend import tf
 
 GRAY_TO_1 = 127.5
 
@@ -22,39 +19,34 @@ def means(model, pictures, layer_name="conv"):
     return maps.numpy().mean(axis=(1, 2))
 
 
-def with_weights(conv, kernel, after=()):
-    """A model of one convolution (its kernel given, no bias) and what stands behind it."""
-    model = chain([conv, *after], (32, 32, 3))
+def with_weights(conv, kernel, side=32):
+    """A model of one convolution, its kernel given, no bias, on pictures of side x side pixels."""
+    model = chain([conv], (side, side, 3))
     conv.set_weights([np.asarray(kernel, np.float32)])
     return model
-
-
-def one_by_one(weights, **options):
-    """Maps that weigh the input's three channels, name "conv"."""
-    conv = layers.Conv2D(len(weights), 1, use_bias=False, name="conv", **options)
-    return with_weights(conv, np.transpose(weights)[None, None])
 
 
 # What is climbed
 
 
 def test_channels_and_classes_answer_more_than_to_any_noise(seeded):
-    model, generator = plain(), np.random.default_rng(0)
-    channels = [
-        cu.visualize_channel(model, "conv", i, 32, preprocess_input=centered) for i in range(4)
-    ]
+    conv = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")
+    steps = [conv, layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    model, generator = chain(steps, (32, 32, 3)), np.random.default_rng(0)
     noise = generator.integers(0, 256, (200, 32, 32, 3), dtype=np.uint8)
-    assert (np.diag(means(model, channels)) > 1.5 * means(model, noise).max(axis=0)).all()
+    pictures = [cu.visualize_channel(model, "conv", i, preprocess_input=centered) for i in range(4)]
+    assert (np.diag(means(model, pictures)) > 1.5 * means(model, noise).max(axis=0)).all()
     classifier = wrap(model, centered)
-    classes = [cu.visualize_class(classifier, i) for i in range(3)]
-    noise = generator.integers(0, 256, (200, 8, 8, 3), dtype=np.uint8)
-    assert (np.diag(classifier.logits(classes)) > classifier.logits(noise).max(axis=0) + 0.1).all()
+    pictures = [cu.visualize_class(classifier, i) for i in range(3)]
+    most = classifier.logits(noise).max(axis=0)
+    assert (np.diag(classifier.logits(pictures)) > most + 0.1).all()
 
 
 @pytest.mark.parametrize("color", range(3))
 def test_colors_go_through_the_preprocessing(color):
     """A network that sees blue, green, red; each channel likes one color and not the others."""
-    model = one_by_one(3 * np.eye(3) - 1)
+    conv = layers.Conv2D(3, 1, use_bias=False, name="conv")
+    model = with_weights(conv, 3 * np.eye(3)[None, None] - 1)
     picture = cu.visualize_channel(
         model, "conv", 2 - color, preprocess_input=lambda images: images[..., ::-1] / 255 - 0.5
     )
@@ -64,9 +56,10 @@ def test_colors_go_through_the_preprocessing(color):
 
 def test_the_start_is_waves_as_in_photographs():
     """Power falls as 1 / f^2, and the colors of a pixel go together; nothing has moved it."""
-    model = one_by_one([[0, 0, 0]], activation="relu")
+    wide = layers.Conv2D(1, (3, 3), dilation_rate=150, padding="same", use_bias=False, name="conv")
+    model = with_weights(wide, np.zeros((3, 3, 3, 1)), 256)
     with pytest.warns(UserWarning, match="Nothing has moved") as caught:
-        picture = cu.visualize_channel(model, "conv", 0, 256, 1, preprocess_input=centered)
+        picture = cu.visualize_channel(model, "conv", 0, num_steps=1, preprocess_input=centered)
     assert caught[0].filename == __file__
     colors = picture.reshape(-1, 3) - picture.mean(axis=(0, 1))
     assert np.corrcoef(colors.T).min() > 0.6
@@ -92,31 +85,15 @@ def test_what_must_stand_at_one_place_does_not_survive_the_shifts():
     assert np.abs(profile[9:17]).max() < 6.5
 
 
-def test_all_edges_are_seen_alike():
-    """The channel likes white; where windows come more often, the picture would be brighter."""
-    model = one_by_one([[1, 1, 1]])
-    pictures = [cu.visualize_channel(model, "conv", 0, 32, 16, i, centered) for i in range(4)]
-    brightness = np.mean(pictures, axis=(0, 3))
-    edges = [np.rot90(brightness, turns)[:5].mean() for turns in range(4)]
-    assert np.ptp(edges) < 15
-
-
 # What is asked for
 
 
-def test_a_seed_makes_a_picture_and_nothing_of_the_caller_changes(tiny):
-    before = [weights.copy() for weights in tiny.model.get_weights()]
-    random.seed(1), np.random.seed(1), tf.random.set_seed(1)
-    expected = random.random(), np.random.rand(), float(tf.random.uniform(()))
-    random.seed(1), np.random.seed(1), tf.random.set_seed(1)
+def test_a_seed_makes_a_picture(tiny):
     first, same, other = (
-        cu.visualize_channel(tiny, "conv", 1, 24, 5, seed=seed) for seed in (3, 3, 4)
+        cu.visualize_channel(tiny, "conv", 1, num_steps=5, seed=seed) for seed in (3, 3, 4)
     )
-    assert (random.random(), np.random.rand(), float(tf.random.uniform(()))) == expected
     np.testing.assert_array_equal(first, same)
     assert (first != other).mean() > 0.5
-    for weights, old in zip(tiny.model.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(weights, old)
 
 
 @pytest.mark.parametrize("dilation, side", [(1, 64), (65, 144), (200, 224)])
@@ -129,20 +106,21 @@ def test_a_channel_needs_no_more_than_it_sees_and_a_margin(dilation, side):
     assert picture.shape == (side, side, 3) and picture.dtype == np.uint8
 
 
+def test_a_size_that_is_asked_for(tiny):
+    assert cu.visualize_channel(tiny, "conv", 0, size=32, num_steps=1).shape == (32, 32, 3)
+    with pytest.raises(ValueError, match="size must be a whole number, 16 or more, not 8"):
+        cu.visualize_class(tiny, 0, size=8)
+
+
 def test_a_network_sees_two_thirds_of_a_picture(seeded):
-    """So a class's picture is larger than the input, which dense layers may insist on."""
-    classifier = wrap(chain([layers.Flatten(), layers.Dense(2)], (12, 20, 3)))
+    """So a class's picture is larger than the input, which dense layers may insist on.
+
+    So is a channel's, where each value sees everything.
+    """
+    steps = [layers.Flatten(), layers.Dense(15), layers.Reshape((3, 5, 1), name="maps")]
+    classifier = wrap(chain([*steps, layers.Flatten(), layers.Dense(2)], (12, 20, 3)))
     assert cu.visualize_class(classifier, 1, num_steps=1).shape == (18, 30, 3)
-    with pytest.raises(ValueError, match="can't take 20 x 20 pixels.* of 30 x 30"):
-        cu.visualize_class(classifier, 1, size=30)
-
-
-def test_an_edge_is_found():
-    """A kernel that sums to 0 has no mean to speak of: what counts is where it is positive."""
-    conv = layers.Conv2D(1, (1, 2), use_bias=False, activation="relu", name="conv")
-    model = with_weights(conv, np.reshape([[-1] * 3, [1] * 3], (1, 2, 3, 1)))
-    picture = cu.visualize_channel(model, "conv", 0, preprocess_input=centered)
-    assert means(model, picture[None])[0, 0] > 0.6
+    assert cu.visualize_channel(classifier, "maps", 0, num_steps=1).shape == (18, 30, 3)
 
 
 def test_a_silent_channel_is_woken():
@@ -160,13 +138,10 @@ def test_a_silent_channel_is_woken():
     "arguments, message",
     [
         ({"layer_name": "convv"}, "No layer with feature maps is called 'convv'.* 'conv'"),
-        ({"channel": 4}, "channel must be a whole number from 0 to 3 at layer 'conv', not 4"),
-        ({"channel": -1}, "channel must be .* not -1"),
-        ({"channel": None}, "channel must be .* not None"),
-        ({"size": 15}, "size must be a whole number of pixels from 16 to 1024, not 15"),
-        ({"size": (64, 64)}, r"size must be .* not \(64, 64\)"),
+        ({"channel": 4}, "channel of layer 'conv' must be a whole number from 0 to 3, not 4"),
         ({"num_steps": 0}, "num_steps must be a whole number, 1 or more, not 0"),
         ({"model": plain()}, "preprocess_input"),
+        ({"model": plain(), "preprocess_input": np.sqrt}, "preprocess_input must multiply and add"),
     ],
 )
 def test_bad_arguments_are_explained(tiny, arguments, message):
@@ -175,24 +150,10 @@ def test_bad_arguments_are_explained(tiny, arguments, message):
         cu.visualize_channel(**(usual | arguments))
 
 
-@pytest.mark.parametrize("class_index", [3, -1, None, "shark"])
+@pytest.mark.parametrize("class_index", [3, None])
 def test_a_class_that_is_not_there_is_refused(tiny, class_index):
-    with pytest.raises(ValueError, match="class_index"):
+    with pytest.raises(ValueError, match="class_index must be a whole number from 0 to 2, not"):
         cu.visualize_class(tiny, class_index)
-
-
-@pytest.mark.parametrize(
-    "preprocess_input",
-    [
-        lambda images: np.sqrt(images),
-        lambda images: images / images.max(),
-        lambda images: (images - images.mean()) / images.std(),
-        lambda images: images - images.mean(axis=(1, 2), keepdims=True),
-    ],
-)
-def test_preprocessing_without_a_gradient_is_refused(preprocess_input):
-    with pytest.raises(ValueError, match="preprocess_input must multiply and add"):
-        cu.visualize_channel(one_by_one(np.eye(3)), "conv", 0, preprocess_input=preprocess_input)
 
 
 def test_a_network_that_gives_nan_is_refused(tiny):

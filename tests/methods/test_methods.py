@@ -7,18 +7,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-from small_networks import layers, nested, plain, residual, wrap
+from small_networks import chain, layers, nested, wrap
 
 import course_utils as cu
 from course_utils.backend import keras, tf
-
-
-@pytest.fixture(scope="module")
-def small():
-    """A classifier that no test changes."""
-    keras.utils.set_random_seed(4)
-    return wrap(plain())
-
 
 EVERY_METHOD = pytest.mark.parametrize("key", cu.METHODS)
 HEAT = np.eye(2)
@@ -48,11 +40,6 @@ def test_a_row_of_the_table_is_whole(key):
     options = inspect.signature(method.compute).parameters
     counts = [option.default for name, option in options.items() if name.startswith("num_")]
     assert [method.num_gradients] == (counts or [1])
-
-
-def test_the_table_cannot_be_changed():
-    with pytest.raises(TypeError):
-        cu.METHODS["mine"] = None
 
 
 @EVERY_METHOD
@@ -86,21 +73,21 @@ def test_no_class_means_the_first_ranked(tiny, picture, key):
 
 
 @EVERY_METHOD
-def test_half_precision_gives_nearly_the_same_map(picture, key):
+@pytest.mark.parametrize(
+    "dtype, atol", [("float16", 5e-3), ("mixed_float16", 5e-3), ("mixed_bfloat16", 0.03)]
+)
+def test_half_precision_gives_nearly_the_same_map(picture, key, dtype, atol):
     def build(dtype):
-        steps = [
-            layers.Conv2D(4, 3, activation="tanh", dtype=dtype),
-            layers.GlobalAveragePooling2D(dtype=dtype),
-            layers.Dense(3, activation="softmax", dtype=dtype),
-        ]
-        model = keras.Sequential([keras.Input((8, 8, 3)), *steps])
+        conv = layers.Conv2D(4, 3, activation="tanh", dtype=dtype)
+        pool = layers.GlobalAveragePooling2D(dtype=dtype)
+        model = chain([conv, pool, layers.Dense(3, activation="softmax", dtype=dtype)])
         generator = np.random.default_rng(3)
         model.set_weights([generator.normal(0, 0.3, w.shape) for w in model.get_weights()])
         return wrap(model)
 
-    whole, half = (cu.METHODS[key].compute(build(d), picture, 2) for d in ("float32", "float16"))
+    whole, half = (cu.METHODS[key].compute(build(d), picture, 2) for d in ("float32", dtype))
     assert half.dtype == np.float32
-    np.testing.assert_allclose(half, whole, atol=5e-3)
+    np.testing.assert_allclose(half, whole, atol=atol)
 
 
 @EVERY_METHOD
@@ -110,12 +97,11 @@ def test_a_network_that_diverged_is_refused(tiny, picture, key):
         cu.METHODS[key].compute(tiny, picture, 1)
 
 
-@pytest.mark.parametrize("build", [plain, residual, nested])
-def test_nothing_that_belongs_to_the_caller_changes(seeded, picture, build):
+def test_nothing_that_belongs_to_the_caller_changes(seeded, picture):
     def random_states():
         return random.getstate(), np.random.get_state()[1].tobytes(), float(tf.random.uniform(()))
 
-    model, image = build(), picture.copy()
+    model, image = nested(), picture.copy()
     image.flags.writeable = False
     config, weights = model.get_config(), model.get_weights()
     keras.utils.set_random_seed(5)
@@ -134,73 +120,55 @@ def test_nothing_that_belongs_to_the_caller_changes(seeded, picture, build):
 # What none of them takes: (arguments, words of the message)
 
 BAD_IMAGES = [
-    (np.zeros((2, 9, 9, 3), np.uint8), r"not a batch \(2, 9, 9, 3\)"),
-    (np.zeros((1, 9, 9, 3), np.uint8), "One picture is expected"),
+    (np.zeros((1, 9, 9, 3), np.uint8), r"One picture is expected.* not a batch \(1, 9, 9, 3\)"),
     (np.zeros((9, 9, 3)), r"not float64 \(9, 9, 3\).*load_image"),
-    (np.zeros((9, 9), np.uint8), r"not uint8 \(9, 9\).*load_image"),
-    (np.zeros((9, 9, 4), np.uint8), r"not uint8 \(9, 9, 4\)"),
+    (np.zeros((9, 9), np.uint8), r"not uint8 \(9, 9\)"),
     (np.zeros((0, 9, 3), np.uint8), r"not uint8 \(0, 9, 3\)"),
     ("chelsea", "load_image"),
 ]
 BAD_OPTIONS = [
-    (cu.make_gradcam_heatmap, {"method": "gradcam"}, "one of grad_cam, .*, not 'gradcam'"),
-    (cu.make_gradcam_heatmap, {"method": "saliency"}, "not 'saliency'"),
+    (cu.make_gradcam_heatmap, {"method": "saliency"}, "one of grad_cam, .*, not 'saliency'"),
     (cu.make_gradcam_heatmap, {"method": ["grad_cam"]}, r"not \['grad_cam'\]"),
     (cu.make_gradcam_heatmap, {"layer_name": "cinv"}, "called 'cinv'.*'conv'"),
-    (cu.make_gradcam_heatmap, {"layer_name": ["conv"]}, r"called \['conv'\]"),
     (cu.make_gradcam_heatmap, {"layer_name": "pool"}, "'pool' has no height and width.*'conv'"),
     (cu.get_feature_maps, {"layer_names": "conv"}, r"a list of names: \['conv'\]"),
     (cu.get_feature_maps, {"layer_names": ["conv", "convv"]}, "called 'convv'.*'conv'"),
-    (cu.integrated_gradients, {"baseline": np.zeros((1, 2, 2, 3), np.uint8)}, "not a batch"),
     (cu.integrated_gradients, {"baseline": np.zeros((2, 2, 3))}, r"not float64 \(2, 2, 3\)"),
-    *[
-        (
-            cu.smooth_grad,
-            {"num_samples": bad},
-            "num_samples must be a whole number, 1 or more",
-        )
-        for bad in [0, 2.5, "20", None, True, np.array([1, 2])]
-    ],
     (cu.integrated_gradients, {"num_steps": 0}, "num_steps must be a whole number, 1 or more"),
+    (cu.smooth_grad, {"num_samples": 2.5}, "num_samples must be a whole number, 1 or more"),
+    (cu.smooth_grad, {"noise_level": float("nan")}, "noise_level must be a number, 0 or more, not"),
     (partial(cu.deletion_curve, heatmap=HEAT), {"num_steps": 0}, "num_steps must be a whole"),
-    *[
-        (cu.smooth_grad, {"noise_level": bad}, "noise_level must be a number, 0 or more, not")
-        for bad in [-0.1, float("nan"), "0.2"]
-    ],
     (cu.occlusion_map, {"fill": "Blur"}, "fill must be one of blur, mean, black, road, not 'Blur'"),
-    (partial(cu.insertion_curve, heatmap=HEAT), {"fill": None}, "fill must be one of"),
 ]
 
 
 @pytest.mark.parametrize("image, words", BAD_IMAGES)
-def test_what_is_no_picture_is_refused(small, image, words):
+def test_what_is_no_picture_is_refused(tiny, image, words):
     with pytest.raises(ValueError, match=words):
-        cu.make_gradcam_heatmap(small, image, 1)
+        cu.make_gradcam_heatmap(tiny, image, 1)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_refuses_a_batch_and_a_model_and_a_class_that_is_not_there(
-    small, picture, name
+    tiny, picture, name
 ):
     function = FUNCTIONS[name]
     with pytest.raises(ValueError, match="not a batch"):
-        function(small, picture[None], 1)
+        function(tiny, picture[None], 1)
     with pytest.raises(ValueError, match=r"not Functional.*cu.ImageClassifier\('mine', model"):
-        function(small.model, picture, 1)
+        function(tiny.model, picture, 1)
     if name != "get_feature_maps":
         with pytest.raises(ValueError, match="from 0 to 2.*great white shark"):
-            function(small, picture, 3)
+            function(tiny, picture, 3)
 
 
 @pytest.mark.parametrize("function, options, words", BAD_OPTIONS)
-def test_a_bad_option_is_refused(small, picture, function, options, words):
+def test_a_bad_option_is_refused(tiny, picture, function, options, words):
     with pytest.raises(ValueError, match=words):
-        function(small, picture, **options)
+        function(tiny, picture, **options)
 
 
 def test_a_network_without_convolutions_is_told_so(picture):
-    classifier = wrap(keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(3)]))
+    classifier = wrap(chain([layers.Flatten(), layers.Dense(3)]))
     with pytest.raises(ValueError, match="no feature maps"):
         cu.make_gradcam_heatmap(classifier, picture)
-    with pytest.raises(ValueError, match="no feature maps"):
-        cu.make_gradcam_heatmap(classifier, picture, layer_name="conv")

@@ -16,17 +16,9 @@ def interpolate(heatmap, size):
     return along(along(heatmap, size[0]).T, size[1]).T
 
 
-SIZES = [
-    ((7, 7), (224, 224)),
-    ((7, 7), (300, 451)),
-    ((5, 9), (37, 101)),
-    ((1, 1), (8, 6)),
-    ((1, 7), (5, 50)),
-    ((4, 4), (4, 4)),
-]
-
-
-@pytest.mark.parametrize("shape, size", SIZES)
+@pytest.mark.parametrize(
+    "shape, size", [((7, 7), (300, 451)), ((5, 9), (37, 101)), ((1, 7), (5, 50)), ((4, 4), (4, 4))]
+)
 def test_a_stretched_heatmap_is_interpolated_between_the_centers_of_its_cells(shape, size):
     heatmap = np.random.default_rng(0).random(shape)
     stretched = resize_heatmap(heatmap, size)

@@ -27,7 +27,7 @@ import tensorflow as tf
 # %% [markdown]
 # ## 4.1a Grad-CAM from memory (10 minutes)
 #
-# Close the chapter. Somebody has taken steps 1 and 2 for you, forward and backward: `maps` holds the feature maps
+# Close the chapter. Steps 1 and 2, forward and backward, have been done for you: `maps` holds the feature maps
 # $A^k$ of a layer, `gradients` the gradient of the class's logit at each of their values. Take steps 3 and 4: average,
 # weighted sum, ReLU. Divide by the maximum, so that the hottest cell is 1. Where nothing speaks for the class, all
 # cells are 0.
@@ -152,11 +152,11 @@ TASKS["4.1a"] = Task(
 # %% [markdown]
 # ## 4.1b HiResCAM from Grad-CAM (25 minutes)
 #
-# Grad-CAM's mean throws away *where* a gradient is large. HiResCAM skips it:
-# $S^c = \sum_k g^k \cdot A^k$. Keep what is positive, as in 4.1a. Now all four steps, with a network: it ends in a dense layer with
-# a softmax, and you want the logit, so stop before that layer and multiply with its weights yourself, as in the
-# chapter. Divide by the maximum; where nothing speaks for the class, all cells are 0, as in 4.1a. Leave the model as it
-# is: others use it, too.
+# Grad-CAM's mean throws away *where* a gradient is large. HiResCAM (chapter 4.3) skips it:
+# $S^c = \sum_k g^k \cdot A^k$. Keep what is positive, as in 4.1a. This time take all the steps, with a network: it ends in a dense layer with
+# a softmax, and you want the logit, so stop before that layer and multiply by its weights yourself, as in the
+# chapter. Divide by the maximum; where nothing speaks for the class, all cells are 0, as in 4.1a. Don't change the
+# model: others use it, too.
 
 
 # %%
@@ -226,7 +226,7 @@ def layer_cam(model, inputs, class_index, layer_name):
 
 
 def gradient_alone(model, inputs, class_index, layer_name):
-    """That is the gradient alone: what a change would do. Multiply it by the feature maps, which say
+    """That's the gradient alone: what a change would do. Multiply it by the feature maps, which say
     what is there.
     """
     _, gradients = gradient_at(model, inputs, class_index, layer_name)
@@ -234,7 +234,7 @@ def gradient_alone(model, inputs, class_index, layer_name):
 
 
 def of_the_first_ranked(model, inputs, class_index, layer_name):
-    """You explain the class that the network ranks first, not the one that is asked for."""
+    """You explain the class that the network ranks first, not `class_index`."""
     return hires_cam(model, inputs, int(np.argmax(model(inputs)[0])), layer_name)
 
 
@@ -250,7 +250,7 @@ def signed(model, inputs, class_index, layer_name):
 
 
 def without_softmax_for_everyone(model, inputs, class_index, layer_name):
-    """You have taken the softmax off the model that you were given. For everyone who uses it, its
+    """You took the softmax off the model that you were given. For everyone who uses it, its
     probabilities are logits now. Compute the logit beside the model.
     """
     model.layers[-1].activation = keras.activations.linear
@@ -287,7 +287,7 @@ TASKS["4.1b"] = Task(
 #
 # One number says more than a colored cloud: the heat's center of mass, the mean place with the heat as weight. Give it
 # in pixels of the photograph. Compute it from the cells; don't stretch the heatmap first. A cell stands for an *area*, its
-# value in the middle of it (chapter 4.1). Where there is no heat at all, return the middle of the photograph,
+# value in the middle of it. Where there is no heat at all, return the middle of the photograph,
 # (height / 2, width / 2).
 
 
@@ -352,14 +352,14 @@ def columns_first(heatmap, height, width):
 
 
 def hottest_cell(heatmap, height, width):
-    """That is the hottest cell. The center of mass weights all cells by their heat."""
+    """That's the hottest cell. The center of mass weights all cells by their heat."""
     h, w = heatmap.shape
     row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
     return (row + 0.5) * height / h, (column + 0.5) * width / w
 
 
 def in_cells(heatmap, height, width):
-    """That is in cells. The pixels of the photograph are asked for."""
+    """That's in cells. Give it in pixels of the photograph."""
     h, w = heatmap.shape
     if heatmap.sum() == 0:
         return h / 2, w / 2
@@ -381,12 +381,12 @@ def nowhere(heatmap, height, width):
 
 
 def upper_left_where_nothing_is(heatmap, height, width):
-    """Where there is no heat at all, the middle of the photograph is asked for."""
+    """Where there is no heat at all, return the middle of the photograph."""
     return center_of_heat(heatmap, height, width) if heatmap.any() else (0.0, 0.0)
 
 
 def stretched_first(heatmap, height, width):
-    """You have stretched the heatmap before: that smears the heat at the border. Work with the cells."""
+    """You stretched the heatmap first: that smears the heat at the border. Work with the cells."""
     large = tf.image.resize(heatmap[..., np.newaxis], (height, width))[..., 0].numpy()
     return center_of_heat(large, height, width)
 
@@ -437,3 +437,164 @@ TASKS["4.1c"] = Task(
         ),
     },
 )
+
+# %% [markdown]
+# ## 4.1d Grad-CAM for VGG16, in an empty notebook (25 minutes)
+#
+# This is what the chapter is about. Open an empty notebook and write all of it without looking: prepare the photograph, get maps
+# and logits in one run, take the gradient of the class's logit, average, sum, ReLU, maximum. Then paste your function here. It's
+# checked on a real network: the first four blocks of VGG16, trained, and a small dense layer with random weights. (The whole VGG16
+# would be a download of 553 MB.) Where nothing speaks for the class, all cells are 0.
+
+
+# %%
+def heatmap_of(model, prepare, photo, class_index, layer_name):
+    """Return Grad-CAM in [0, 1], (h, w), one value for each place of the layer's maps.
+
+    model: a Keras model that ends in logits, as `VGG16(classifier_activation=None)` does.
+    prepare: a function from a photograph to what the model reads, a float array (1, H, W, 3).
+    photo: uint8 (H, W, 3), RGB.
+    """
+    # solution
+    maps_and_logits = keras.Model(model.input, [model.get_layer(layer_name).output, model.output])
+    with tf.GradientTape() as tape:
+        maps, logits = maps_and_logits(prepare(photo))
+        logit = logits[0, class_index]
+    weights = tf.reduce_mean(tape.gradient(logit, maps), axis=(1, 2))
+    heatmap = tf.nn.relu(tf.reduce_sum(weights * maps[0], axis=-1)).numpy()
+    return heatmap / (heatmap.max() or 1)
+
+
+# %% tags=["catalog"]
+from functools import cache
+
+
+@cache  # each case gets a dense layer of its own, so no answer spoils it for another
+def trained_blocks():
+    vgg16 = keras.applications.VGG16(
+        weights=cu.weights_path("vgg16_no_top"), include_top=False, input_shape=(32, 48, 3)
+    )
+    return keras.Model(vgg16.input, vgg16.get_layer("block4_conv3").output)
+
+
+def prepare_for_vgg16(photo):
+    return keras.applications.vgg16.preprocess_input(np.float32(photo)[np.newaxis])
+
+
+def vgg16_and_photographs(generator):
+    shark = cu.load_image("great_white_shark")
+    for case, layer_name, sign in [
+        ("layer 'block3_conv3'", "block3_conv3", 1),
+        ("a class that nothing speaks for", "block4_conv3", -1),
+    ]:
+        blocks, dense = trained_blocks(), keras.layers.Dense(6, name="predictions")
+        model = keras.Model(blocks.input, dense(keras.layers.Flatten()(blocks.output)))
+        kernel = generator.normal(0, 0.01, dense.kernel.shape)
+        dense.set_weights([kernel if sign > 0 else -np.abs(kernel), np.zeros(6)])
+        row, column = generator.integers(100, 300), generator.integers(100, 500)
+        photo = shark[row : row + 128 : 4, column : column + 192 : 4].copy()
+        class_index = last_ranked(model, prepare_for_vgg16(photo))
+        yield case, model, prepare_for_vgg16, photo, class_index, layer_name
+
+
+def steps_1_and_2(model, inputs, class_index, layer_name, of_logit=True):
+    maps_and_logits = keras.Model(model.input, [model.get_layer(layer_name).output, model.output])
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        inputs = tf.constant(inputs)
+        tape.watch(inputs)
+        maps, logits = maps_and_logits(inputs)
+        score = (logits if of_logit else tf.nn.softmax(logits))[0, class_index]
+    return maps[0].numpy(), tape.gradient(score, maps)[0].numpy()
+
+
+def raw_pixels(model, prepare, photo, class_index, layer_name):
+    """You give the network raw pixels. Call `prepare(photo)`: the network was trained on prepared ones."""
+    return grad_cam(*steps_1_and_2(model, np.float32(photo)[np.newaxis], class_index, layer_name))
+
+
+def pixels_from_0_to_1(model, prepare, photo, class_index, layer_name):
+    """You divide the pixels by 255. Other networks want that; VGG16 doesn't. Call `prepare(photo)`."""
+    return grad_cam(*steps_1_and_2(model, np.float32(photo)[np.newaxis] / 255, class_index, layer_name))
+
+
+def softmax_of_the_logits(model, prepare, photo, class_index, layer_name):
+    """You put a softmax behind the logits. The probability's gradient answers another question, this class
+    against all others.
+    """
+    return grad_cam(*steps_1_and_2(model, prepare(photo), class_index, layer_name, of_logit=False))
+
+
+def its_first_answer(model, prepare, photo, class_index, layer_name):
+    """You explain the class that the network ranks first, not `class_index`."""
+    first = int(np.argmax(model(prepare(photo))[0]))
+    return grad_cam(*steps_1_and_2(model, prepare(photo), first, layer_name))
+
+
+def always_the_last(model, prepare, photo, class_index, layer_name):
+    """You always take the last convolution: use `layer_name`."""
+    return grad_cam(*steps_1_and_2(model, prepare(photo), class_index, "block4_conv3"))
+
+
+def without_step_3(model, prepare, photo, class_index, layer_name):
+    """Step 3 is missing: average the gradient over the places first. (What you have is HiResCAM.)"""
+    maps, gradients = steps_1_and_2(model, prepare(photo), class_index, layer_name)
+    return scaled(np.maximum((maps * gradients).sum(axis=-1), 0))
+
+
+def without_step_4s_relu(model, prepare, photo, class_index, layer_name):
+    """No ReLU: what is negative speaks against the class, and Grad-CAM shows what speaks for it."""
+    maps, gradients = steps_1_and_2(model, prepare(photo), class_index, layer_name)
+    return scaled(maps @ gradients.mean(axis=(0, 1)))
+
+
+def not_divided_at_all(model, prepare, photo, class_index, layer_name):
+    """Not divided by the maximum: the hottest cell should be 1."""
+    maps, gradients = steps_1_and_2(model, prepare(photo), class_index, layer_name)
+    return np.maximum(maps @ gradients.mean(axis=(0, 1)), 0)
+
+
+def divided_by_nothing(model, prepare, photo, class_index, layer_name):
+    """Where nothing speaks for the class, the maximum is 0, and you divide by it."""
+    heatmap = not_divided_at_all(model, prepare, photo, class_index, layer_name)
+    return heatmap / np.max(heatmap)
+
+
+TASKS["4.1d"] = Task(
+    heatmap_of,
+    vgg16_and_photographs,
+    [
+        raw_pixels,
+        pixels_from_0_to_1,
+        softmax_of_the_logits,
+        its_first_answer,
+        always_the_last,
+        without_step_3,
+        without_step_4s_relu,
+        not_divided_at_all,
+        divided_by_nothing,
+    ],
+    TASKS["4.1a"].properties,
+)
+
+# %% [markdown] tags=["picture"]
+# ## Your heatmap
+#
+# Now your own function on a whole network and a whole photograph: the same lines, another network. Where does *Egyptian cat* lie,
+# and where *espresso*? The dot is your center of heat. Put your own picture in.
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # Your Grad-CAM on the cat and the cup, and your center of heat
+    import matplotlib.pyplot as plt
+
+    classifier, photo = cu.load_classifier(), cu.load_image("cat_and_coffee")
+    figure, panels = plt.subplots(1, 2, figsize=(9.6, 2.8), layout="constrained")
+    for axes, name in zip(panels, ["Egyptian cat", "espresso"], strict=True):
+        class_index, layer_name = cu.class_index(name), classifier.last_conv_layer_name
+        heatmap = heatmap_of(classifier.logits_model, classifier.preprocess, photo, class_index, layer_name)
+        row, column = center_of_heat(heatmap, *photo.shape[:2])
+        axes.imshow(cu.overlay_heatmap(photo, heatmap))
+        axes.plot(column, row, "o", color="white", markeredgecolor="black")
+        axes.set_title(f"{name}: center in row {row:.0f}, column {column:.0f}")
+        axes.axis("off")
+    plt.show()

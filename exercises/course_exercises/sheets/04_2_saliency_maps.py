@@ -81,7 +81,7 @@ def magnitude_too_late(model, inputs, class_index):
 
 
 def summed_colors(model, inputs, class_index):
-    """You add up or average the three colors. The largest one is asked for."""
+    """You add up or average the three colors. Take the largest one."""
     total = np.abs(gradient_of(model, inputs, class_index)).sum(axis=-1)
     return total / total.max()
 
@@ -98,7 +98,7 @@ def times_input(model, inputs, class_index):
 
 
 def of_the_first_ranked(model, inputs, class_index):
-    """You explain the class that the network ranks first, not the one that is asked for."""
+    """You explain the class that the network ranks first, not `class_index`."""
     return saliency_map(model, inputs, int(np.argmax(model(inputs)[0])))
 
 
@@ -144,9 +144,9 @@ TASKS["4.2a"] = Task(
 # %% [markdown]
 # ## 4.2b SmoothGrad until two seeds agree (15 minutes)
 #
-# How many samples are enough? `smooth(num_samples, seed)` returns a SmoothGrad map. Try 1, 2, 4, 8, … samples. Compute
+# How many samples are enough? `smooth(num_samples, seed)` gives you a SmoothGrad map. Try 1, 2, 4, 8, … samples. Compute
 # the map with seed 0 and with seed 1, and return the first number of samples at which both agree: Pearson's
-# correlation of all their values is `least` or more. Each call is expensive, so don't go on when you have it.
+# correlation of all their values is `least` or more. Each call is expensive, so stop when you have it.
 
 
 # %%
@@ -225,7 +225,7 @@ def wastes_no_call(count, smooth, least):
 
 
 def the_correlation(smooth, least):
-    """You return the correlation. The number of samples is asked for."""
+    """You return the correlation. Return the number of samples."""
     return agreement(smooth, samples_needed(smooth, least))
 
 
@@ -240,7 +240,7 @@ def one_too_few(smooth, least):
 
 
 def counted_by_one(smooth, least):
-    """You try 1, 2, 3, 4, ... Doubling is asked for: it needs far fewer calls."""
+    """You try 1, 2, 3, 4, ... Double the number each time: that needs far fewer calls."""
     num_samples = 1
     while agreement(smooth, num_samples) < least:
         num_samples += 1
@@ -400,7 +400,7 @@ def both_ends(model, inputs, baseline, class_index, num_steps):
 
 
 def backward(model, inputs, baseline, class_index, num_steps):
-    """The sign is turned around: the way goes from the baseline to the picture, so picture less baseline."""
+    """The sign is turned around: the path goes from the baseline to the picture, so it's picture minus baseline."""
     return -integrated_gradients(model, inputs, baseline, class_index, num_steps)
 
 
@@ -460,3 +460,22 @@ TASKS["4.2c"] = Task(
         "with a baseline close by, they add up to the logit's gain": adds_up,
     },
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your maps
+#
+# Now your functions on the whole network and the shark: saliency, and Integrated Gradients from a white baseline instead of a black
+# one. Does the sum reach the gain? If not, what do you change? Then try another baseline, or your own picture.
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # Your saliency and your Integrated Gradients for tiger shark
+    classifier, shark = cu.load_classifier(), cu.load_image("great_white_shark")
+    model, tiger = classifier.logits_model, cu.class_index("tiger shark")
+    inputs = tf.constant(classifier.preprocess(shark))
+    white = tf.constant(classifier.preprocess(np.full_like(shark, 255)))
+    attributions = np.sum(integrated_gradients(model, inputs, white, tiger, 20), axis=-1)
+    maps = {"your saliency": saliency_map(model, inputs, tiger), "your Integrated Gradients": np.abs(attributions)}
+    gain = float((model(inputs) - model(white))[0, tiger])
+    print(f"sum of the attributions {attributions.sum():.1f}, gain of the logit {gain:.1f}")
+    cu.plot_heatmap(shark, {f"{name} (1.0: 99th percentile)": np.clip(m / np.percentile(m, 99), 0, 1) for name, m in maps.items()})

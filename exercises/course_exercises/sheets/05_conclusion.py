@@ -26,14 +26,14 @@ import numpy as np
 # ## 5a Why this name rather than that one? (10 minutes)
 #
 # Map the *difference* of two logits, with its sign. The network averages its last feature maps over their $Z$ places, and
-# a dense layer with weights $w^c_k$ makes the logits, so a class's signed map is
+# a dense layer with weights $w^c_k$ computes the logits, so a class's signed map is
 # $S^c_{ij} = \sum_k \frac{w^c_k}{Z} A^k_{ij}$ (chapter 4.1). The map that you return adds up to the lead of the one class
 # over the other, apart from the biases.
 
 
 # %%
 def lead_map(maps, W, class_index, other):
-    """Return the signed map of one class less that of the other, (h, w).
+    """Return the signed map of one class minus that of the other, (h, w).
 
     maps: float array (h, w, channels), the last feature maps; W: (channels, classes).
     """
@@ -73,7 +73,7 @@ def relu_of_each(maps, W, class_index, other):
 
 def scaled_each(maps, W, class_index, other):
     """You scale each map to its own maximum before the difference. Then both classes look equally strong,
-    and the sum is no lead any more.
+    and the sum is no longer the lead.
     """
     one, two = (signed(maps, W, index) for index in (class_index, other))
     return one / np.abs(one).max() - two / np.abs(two).max()
@@ -85,7 +85,7 @@ def not_divided(maps, W, class_index, other):
 
 
 def other_way_round(maps, W, class_index, other):
-    """The sign is turned around: the first class less the other."""
+    """The sign is turned around: it's the first class minus the other."""
     return lead_map(maps, W, other, class_index)
 
 
@@ -95,7 +95,7 @@ def magnitude(maps, W, class_index, other):
 
 
 def one_class_alone(maps, W, class_index, other):
-    """That is the map of the one class alone. Take away the other's."""
+    """That's the map of the one class alone. Subtract the other's."""
     return signed(maps, W, class_index)
 
 
@@ -121,7 +121,7 @@ TASKS["5a"] = Task(
 # %% [markdown]
 # ## 5b More heat than by chance? (10 minutes)
 #
-# 66% of the heat is on the shark. Is that much? If the box around it is 66% of the picture, it is nothing. Divide the
+# 66% of the heat is on the shark. Is that a lot? If the box around it is 66% of the picture, it's nothing. Divide the
 # share of the heat in a box by the share of the cells in it: 1 is chance, 2 is twice as much. What is negative is not
 # heat. The box holds the rows from `top` up to, but not including, `bottom`, as a slice does, and the columns from `left`
 # up to `right`. Where there is no heat at all, return 0.
@@ -166,13 +166,13 @@ def with_magnitude(heatmap, top, bottom, left, right):
 
 
 def the_share_alone(heatmap, top, bottom, left, right):
-    """That is the share of the heat. Divide it by the share of the cells, which chance would give."""
+    """That's the share of the heat. Divide it by the share of the cells, which is what chance would give."""
     heat = np.maximum(heatmap, 0)
     return heat[top:bottom, left:right].sum() / (heat.sum() or 1)
 
 
 def the_cells_alone(heatmap, top, bottom, left, right):
-    """That is the share of the cells. Divide the share of the heat by it."""
+    """That's the share of the cells. Divide the share of the heat by it."""
     return (bottom - top) * (right - left) / heatmap.size
 
 
@@ -225,7 +225,7 @@ TASKS["5b"] = Task(
 # %% [markdown]
 # ## 5c Ask for a second class (15 minutes)
 #
-# A map that stays the same when the class changes does not explain the class. How much do two maps share? Take the hottest
+# A map that stays the same when the class changes doesn't explain the class. How much do two maps share? Take the hottest
 # `count` cells of each, and divide the number of cells that both have by the number of cells that at least one has
 # (*intersection over union*): 1 is the same cells, 0 no cell in common.
 
@@ -301,7 +301,7 @@ def ranks_compared(one, other, count):
 
 
 def only_numbers(one, other, count):
-    """That is how many cells both have. Divide by the number of cells that at least one has."""
+    """That's how many cells both have. Divide by the number of cells that at least one has."""
     return len(hot(one, count) & hot(other, count))
 
 
@@ -320,3 +320,24 @@ TASKS["5c"] = Task(
     ],
     {"it is a share, from 0 to 1": lambda share, *_: 0 <= share <= 1},
 )
+
+# %% [markdown] tags=["picture"]
+# ## Your map
+#
+# Now your three functions on the network's last maps and a photograph with two names. Which part says *drilling platform*, and
+# which says *missile*? Is the heat in the outer columns, and do the two classes' own maps share their hottest cells? Then change
+# the picture and the names.
+
+# %% tags=["picture"]
+if __name__ == "__main__":
+    # Your lead map of the rocket: drilling platform rather than missile
+    classifier, rocket = cu.load_classifier(), cu.load_image("rocket")
+    one, other = cu.class_index("drilling platform"), cu.class_index("missile")
+    last = classifier.last_conv_layer_name
+    maps = cu.get_feature_maps(classifier, rocket, [last])[last]
+    W = classifier.model.layers[-1].get_weights()[0]
+    lead = lead_map(maps, W, one, other)
+    print(f"two columns at the left: {heat_in_box(lead, 0, 7, 0, 2):.1f} times as much heat as by chance")
+    shared = overlap(maps @ W[:, one], maps @ W[:, other], 10)
+    print(f"hottest ten cells of the two classes: overlap {shared:.2f}")
+    cu.plot_heatmap(rocket, {"drilling platform minus missile": lead})

@@ -353,7 +353,7 @@ if __name__ == "__main__":
     classifier, pineapple = cu.load_classifier(), cu.class_index("pineapple")
     gray = tf.constant(0.01 * np.random.default_rng(0).standard_normal((1, 224, 224, 3)), tf.float32)
     painted = climb(classifier.logits_model, gray, pineapple, 40, 0.02)
-    picture = np.uint8(np.clip(128 * painted[0] + 127, 0, 255))  # the network's numbers are (x - 127) / 128
+    picture = np.clip(128 * painted[0] + 127, 0, 255).astype(np.uint8)  # the network's numbers are (x - 127) / 128
     best = classifier.top_predictions(picture, k=1)[0]
     plt.imshow(picture)
     plt.axis("off")
