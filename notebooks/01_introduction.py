@@ -244,7 +244,7 @@ cu.plot_predictions(predictions, rocket)
 #
 # - 0.69 was the wrong shark. Only if a network is *calibrated* are 69% of its answers at 0.69 correct, and many aren't
 #   ([Guo et al., 2017](https://arxiv.org/abs/1706.04599)).
-# - The five best classes may be five names for one thing. Read them together.
+# - The five best classes may be five names for one thing.
 #
 # **Next:** chapter 2 takes a network apart.
 
