@@ -338,6 +338,6 @@ if __name__ == "__main__":
     W = classifier.model.layers[-1].get_weights()[0]
     lead = lead_map(maps, W, one, other)
     print(f"two columns at the left: {heat_in_box(lead, 0, 7, 0, 2):.1f} times as much heat as by chance")
-    own_maps = [maps @ W[:, index] for index in (one, other)]
-    print(f"hottest ten cells of the two classes: overlap {overlap(*own_maps, 10):.2f}")
+    shared = overlap(maps @ W[:, one], maps @ W[:, other], 10)
+    print(f"hottest ten cells of the two classes: overlap {shared:.2f}")
     cu.plot_heatmap(rocket, {"drilling platform minus missile": lead})
