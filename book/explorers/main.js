@@ -16,37 +16,13 @@ const MODULES = {
 };
 const MARGIN = "800px"; // below the window, where an explorer begins to load
 
-/** What an explorer reads and writes, with the names of anywidget's models. */
-class PageModel extends EventTarget {
-  #values;
-
-  constructor(values) {
-    super();
-    this.#values = values;
-  }
-
-  get(name) {
-    return this.#values[name];
-  }
-
-  set(name, value) {
-    this.#values[name] = value;
-    this.dispatchEvent(new Event(`change:${name}`));
-  }
-
-  on(name, listener) {
-    this.addEventListener(name, listener);
-  }
-
-  save_changes() {}
-}
-
 async function enliven(place) {
   const { kind, ...values } = place.dataset;
   const el = document.createElement("div");
   try {
     const { render } = await import(MODULES[kind]);
-    await render({ model: new PageModel(values), el });
+    const model = { get: (name) => values[name], set: (name, value) => (values[name] = value) };
+    await render({ model, el });
     place.replaceChildren(el);
     place.classList.add("live");
     if (place === linked) place.scrollIntoView(); // what stands above may have changed its height
