@@ -38,10 +38,15 @@ export class CameraRow {
     try {
       if (!isWanted()) return "";
       this.#show(camera);
-      await explorer.startNetwork();
-      if (isWanted()) explorer.say("");
       const picture = new LivePicture(explorer.index, explorer.networkName);
+      let isReady = false;
+      const begin = () => {
+        isReady = true;
+        if (isWanted()) explorer.say("");
+      };
+      explorer.startNetwork().then(begin, ({ message }) => camera.stop(message));
       return await camera.follow(async (frame) => {
+        if (!isReady) return frame.close();
         await picture.look(frame, explorer.wantOfFrame());
         if (isWanted()) requestAnimationFrame(() => isWanted() && this.#showFrame(picture));
         else camera.stop();
@@ -80,6 +85,8 @@ export class CameraRow {
   /** Take the frame that is on the screen as a picture. */
   async freeze() {
     const { explorer } = this;
+    if (this.freezer.disabled) return;
+    this.freezer.disabled = true;
     explorer.turn++; // no other frame is shown
     this.camera?.stop();
     explorer.wantedClass = explorer.held;

@@ -145,8 +145,10 @@ class ClassExplorer extends Explorer {
     this.preview = null;
     if (!this.methods.get(this.method).atLayer) this.method = "grad_cam";
     this.methodRow.set(this.method);
+    this.tell("method", this.method);
     this.layer = this.layers.length - 1;
     this.river.set(this.layer);
+    this.tell("layer", this.layers[this.layer].name);
   }
 
   // Classes
