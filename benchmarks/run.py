@@ -263,7 +263,8 @@ def feature_visualization_rows(embedded, _):
 
 def explorer_rows(embedded, pictures):
     """The explorers, from a control's new value to the finished bytes."""
-    layers, classes = (f(embedded, pictures[0]) for f in (cu.LayerExplorer, cu.ClassExplorer))
+    kinds = cu.LayerExplorer, cu.ConvolutionExplorer, cu.ClassExplorer
+    layers, kernels, classes = (kind(embedded, pictures[0]) for kind in kinds)
     maps = cu.get_feature_maps(embedded, pictures[0]).values()
     subplots = [timed(draw_subplots, m) for m in [m for m in maps if m.shape[-1] >= 64][:6]]
     by_layer = sweep(layers.layer, layers.layer.options)
@@ -272,6 +273,7 @@ def explorer_rows(embedded, pictures):
     return [
         Row("another layer (yardstick: 8 x 8 subplots)", by_layer, yardstick=subplots),
         Row("another channel", sweep(layers.channel, range(0, 1280, 7))),
+        Row("another place of a convolution", sweep(kernels.row, range(112))),
         Row("another class, Grad-CAM", by_class),
         Row("another picture, all layers at once", sweep(layers.picture, SAMPLES * 6)),
         Row("another picture, its classes", sweep(classes.picture, SAMPLES * 6)),

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: List of str; None takes the command line's.
 
     Returns:
-        The exit code: 0, 1 where something is to fix or could not be done, 130 if interrupted.
+        The exit code: 0; 1 if something has to be fixed, or failed; 130 if interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="python -m course_utils", description="Help for the course's set-up."
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         "survey", help="find the strongest examples of every channel in a folder of pictures"
     )
     surveyor.set_defaults(run=survey)
-    surveyor.add_argument("folder", help="where the pictures are, also in folders of it")
+    surveyor.add_argument("folder", help="where the pictures are, or folders of them")
     surveyor.add_argument("--network", default="auto", help="vgg16_no_top, embedded, ...")
     surveyor.add_argument("--layers", nargs="+", metavar="LAYER", help="default: all convolutions")
     surveyor.add_argument("--output", metavar="DIR", help="default: FOLDER-survey; goes on there")

@@ -6,16 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Printed before TF_CPP_MIN_LOG_LEVEL has an effect: that oneDNN is on, what the processor can do.
+# Of oneDNN and the processor, printed before TF_CPP_MIN_LOG_LEVEL has an effect.
 _NOTICES = ("WARNING: All log messages before absl", "I0000 ", "To enable the following")
 
 
 @contextmanager
 def _without_notices() -> Iterator[None]:
-    """Keep these notices off the error stream; everything else is printed at the end.
-
-    They come from C++, so what is redirected is the process's stream, not Python's.
-    """
+    """Drop the notices, which C++ writes to the process's error stream; print the rest later."""
     sys.stderr.flush()
     with tempfile.TemporaryFile("w+", errors="replace") as caught:
         saved = os.dup(2)
@@ -43,8 +40,7 @@ if keras.backend.backend() != "tensorflow":
         "environment variable KERAS_BACKEND to 'tensorflow' and start Python again."
     )
 
-# Where keras.json asks for channels_first: all of the course's networks and pictures have the
-# channels last, and TensorFlow's convolutions run no other way without a GPU.
+# Even if keras.json says channels_first: the course's networks and pictures have them last.
 keras.config.set_image_data_format("channels_last")
 
 __all__ = ["keras", "tf"]

@@ -12,13 +12,13 @@ from course_utils.io.downloads import OTHER_CACHE, cache_folder
 
 OK = "ok"
 NOTE = "note"  # the course works all the same
-FIX = "fix"  # something does not work, or a setting asks for what is not there
+FIX = "fix"  # something doesn't work, or a setting names what isn't there
 
 _LEAST_MEMORY, _VGG16_MEMORY = 1.2, 1.7  # GB
 
 
 class Row(NamedTuple):
-    """What was found out about a subject, and what to do."""
+    """What was found about a subject, and what to do."""
 
     mark: str
     subject: str
@@ -57,7 +57,7 @@ def check_packages() -> Row:
         advice += "  python -m pip install --editable ."
         return Row(FIX, "Packages", "\n".join(ours), advice)
     if faults:
-        advice = "If the course does not work, make a new environment for it alone."
+        advice = "If the course doesn't work, make a new environment for it alone."
         return Row(NOTE, "Packages", "\n".join(faults), advice)
     widgets = metadata.version("ipywidgets")
     return Row(OK, "Packages", f"all there, and they fit each other (ipywidgets {widgets})")

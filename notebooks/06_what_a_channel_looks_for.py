@@ -73,6 +73,14 @@ show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)}, sure=0.5)
 #
 # It paints several of each, and parts of them, wherever there's room: a class doesn't say how many, or where. Its logit
 # only asks that the evidence is there.
+
+# %% jupyter={"source_hidden": true}
+# @title Where this chapter looks
+cu.draw_network(classifier, ["block4a_expand_activation", "predictions_logits"])
+
+# %% [markdown]
+# *EfficientNet-Lite0 as a row of slabs. We ask a class at its end what it wants to see; later we switch off channels of a layer
+# in the middle.*
 #
 # ## Climb
 #
@@ -122,8 +130,17 @@ show(painted)
 #
 # **Waves instead of pixels.** Any picture is a sum of waves: slow ones, which go from light to dark once across the picture,
 # and fast ones, which change from pixel to pixel. In a photograph the slow ones are strong and the fast ones weak: strength
-# falls with frequency $f$, as $1/f$. In noise all are equally strong. So we let the climb change the strengths of waves, each
-# multiplied by $1/f$, and add them up to a picture.
+# falls with frequency $f$, about as $1/f$.
+
+# %% jupyter={"source_hidden": true}
+# @title The two strongest waves of the shark, and how strong the others are
+cu.draw_waves(cu.load_image("great_white_shark", (224, 224)))
+
+# %% [markdown]
+# *WAVES*
+#
+# In noise all waves are equally strong. So we let the climb change the strengths of waves, each multiplied by $1/f$, and add
+# them up to a picture.
 
 
 # %%
@@ -212,6 +229,7 @@ show(painted)
 weights = cu.weights_path("vgg16_no_top")
 model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 preprocess_input = keras.applications.vgg16.preprocess_input
+layers = ["block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv1"]
 
 
 def paint_channel(axes, name, channel):
@@ -224,7 +242,6 @@ def paint_channel(axes, name, channel):
 
 
 lots = np.random.default_rng(2026)
-layers = ["block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv1"]
 figure, grid = plt.subplots(5, 3, figsize=(7, 12), layout="constrained")
 for row, name in zip(grid, layers):
     drawn = lots.choice(model.get_layer(name).filters, 3, replace=False)

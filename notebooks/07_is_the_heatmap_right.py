@@ -134,21 +134,15 @@ print(f"area, deletion:  {np.trapezoid(deletion, fractions):.2f}")
 print(f"area, insertion: {np.trapezoid(insertion, fractions):.2f}")
 
 # %%
-# Both curves; cu.deletion_curve and cu.insertion_curve compute the same
+# Deletion as a strip of pictures; cu.deletion_curve computes the same
 by_library = cu.deletion_curve(classifier, chelsea, maps["Grad-CAM"], cat)
 assert np.allclose(by_library.probabilities, deletion, atol=0.02)
-figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-axes.plot(100 * fractions, deletion, color="#d06000", label="deletion: hottest covered")
-axes.plot(100 * fractions, insertion, color="#267ebe", label="insertion: only the hottest shown")
-axes.set_xlabel("pixels, hottest first, in percent")
-axes.set_ylim(0, 1)
-axes.set_title("Probability of Egyptian cat, by Grad-CAM", fontsize="medium")
-axes.legend()
-plt.show()
+strip = [np.where(is_hot[step], blurred, chelsea) for step in (0, 7, 14, 21, 28)]
+cu.draw_strip(strip, deletion, "Probability of Egyptian cat, the hottest pixels blurred")
 
 # %% [markdown]
-# *Deletion and insertion by Grad-CAM: the cat's probability stays near 0.8 until 30% are covered, and is near 0 at the half;
-# with only the hottest half shown it's 0.9, more than for the whole picture.*
+# *Chelsea with none, a quarter, half, three quarters and all of the pixels blurred, hottest first. Above: her probability stays
+# near 0.8 until more than a quarter is gone, and is near 0 at the half.*
 #
 # Deletion 0.30, insertion 0.61. Is that good? A number alone says little. It needs company: maps that know nothing.
 #

@@ -108,9 +108,16 @@ plt.show()
 # train a new dense layer. Only this *head* learns, so a minute is enough. A trained layer can be called
 # once more, on another input: that's how it gets onto the network.
 
+# %% jupyter={"source_hidden": true}
+# @title Where this chapter looks
+embedded = cu.load_classifier("embedded")
+cu.draw_network(embedded, ["avg_pool"])
+
+# %% [markdown]
+# *EfficientNet-Lite0 as a row of slabs: all up to the averages stays, only what comes after them is new.*
+
 # %% tags=["live"]
 # Turn each training picture into the 1280 averages before the last layer
-embedded = cu.load_classifier("embedded")
 last = embedded.last_conv_layer_name
 
 

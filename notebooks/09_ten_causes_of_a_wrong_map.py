@@ -78,10 +78,17 @@ right = positive(signed)
 answer = classifier.top_predictions(pair, k=1)[0]
 print(f"first answer: {answer.label}")
 
+# %% jupyter={"source_hidden": true}
+# @title Where this chapter looks
+early = classifier.key_layer_names[0]
+cu.draw_network(classifier, [early, last])
+
+# %% [markdown]
+# *EfficientNet-Lite0 as a row of slabs. The map belongs to the last lit layer; cause 3 takes it from the first.*
+
 # %%
 # The right map for espresso, and ten wrong ones
 raw = cu.load_image(pair, classifier.input_size)[np.newaxis].astype(np.float32)
-early = classifier.key_layer_names[0]
 cut_out = pair[75:225, 150:450]
 wrong = {
     "right": right,

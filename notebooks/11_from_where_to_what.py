@@ -166,6 +166,17 @@ for k, row in enumerate(speaks_for):
 # holds the pixels' range by a term of its own; here a sigmoid does.) We take VGG16, as in chapter 3.
 
 
+# %% jupyter={"source_hidden": true}
+# @title The four layers
+photo = cu.load_image("chelsea", size=(112, 112))
+vgg16 = VGG16(False, cu.weights_path("vgg16_no_top"), input_shape=photo.shape)
+layers = ["block1_conv2", "block3_conv3", "block4_conv3", "block5_conv3"]
+cu.draw_network(vgg16, layers)
+
+# %% [markdown]
+# *VGG16 as a row of slabs, and the four layers that we rebuild the cat from.*
+
+
 # %%
 def rebuild(network, layer_name, photo, steps=100):
     """Return a picture in [0, 1] whose maps at a layer are nearly those of a photograph."""
@@ -202,11 +213,8 @@ def rebuild(network, layer_name, photo, steps=100):
 
 # %% tags=["live"]
 # Rebuild the cat from four layers of VGG16, and from one of an untrained VGG16 (a minute)
-photo = cu.load_image("chelsea", size=(112, 112))
-vgg16 = VGG16(False, cu.weights_path("vgg16_no_top"), input_shape=photo.shape)
 keras.utils.set_random_seed(0)
 untrained = VGG16(False, None, input_shape=photo.shape)
-layers = ["block1_conv2", "block3_conv3", "block4_conv3", "block5_conv3"]
 rebuilt = {name: rebuild(vgg16, name, photo) for name in layers}
 rebuilt["block3_conv3, untrained"] = rebuild(untrained, "block3_conv3", photo)
 

@@ -1,5 +1,8 @@
 """Small networks on 8 x 8 pictures, for all tests; the fixture `seeded` fixes their weights."""
 
+import h5py
+import numpy as np
+
 import course_utils as cu
 from course_utils.backend import keras
 
@@ -19,6 +22,22 @@ def wrap(model, preprocess_input=lambda images: images / 255):
     return cu.ImageClassifier("net", model, preprocess_input)
 
 
+def write_legacy_weights(path, weights):
+    """Write {layer: arrays} as Keras 2 did: a group a layer, its attribute orders the arrays."""
+    with h5py.File(path, "w") as file:
+        for layer, arrays in weights.items():
+            names = [f"{layer}_{i}:0" for i in range(len(arrays))]
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = np.array(names, "S")
+            for name, array in zip(names, arrays, strict=True):
+                group[name] = array
+
+
+def flat_softmax():
+    """The end of a network of three classes."""
+    return [layers.Flatten(), layers.Dense(3, activation="softmax")]
+
+
 def plain(activation="softmax"):
     """A convolution, global average pooling and three classes: Grad-CAM is CAM here."""
     conv = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")
@@ -28,42 +47,23 @@ def plain(activation="softmax"):
 
 def sequential():
     """A `Sequential` whose ReLU is a layer of its own."""
-    return keras.Sequential(
-        [
-            keras.Input((8, 8, 3)),
-            layers.Conv2D(4, 3, name="a"),
-            layers.ReLU(name="b"),
-            layers.Flatten(),
-            layers.Dense(3, activation="softmax"),
-        ]
-    )
+    first, relu = layers.Conv2D(4, 3, name="a"), layers.ReLU(name="b")
+    return keras.Sequential([keras.Input((8, 8, 3)), first, relu, *flat_softmax()])
 
 
 def depthwise():
     """Depthwise and pointwise convolutions with batch normalization between them."""
-    return chain(
-        [
-            layers.DepthwiseConv2D(3, depth_multiplier=2, name="a"),
-            layers.BatchNormalization(beta_initializer="ones", name="b"),
-            layers.ReLU(6),
-            layers.Conv2D(4, 1, activation="tanh", name="c"),
-            layers.Flatten(),
-            layers.Dense(3, activation="softmax"),
-        ]
-    )
+    first = layers.DepthwiseConv2D(3, depth_multiplier=2, name="a")
+    normalization = layers.BatchNormalization(beta_initializer="ones", name="b")
+    last = layers.Conv2D(4, 1, activation="tanh", name="c")
+    return chain([first, normalization, layers.ReLU(6), last, *flat_softmax()])
 
 
 def separable():
     """Separable and transposed convolutions, and a softmax that is a layer of its own."""
-    return chain(
-        [
-            layers.SeparableConv2D(4, 3, activation="relu", name="a"),
-            layers.Conv2DTranspose(2, 3, activation="tanh", name="b"),
-            layers.GlobalMaxPooling2D(),
-            layers.Dense(3),
-            layers.Softmax(),
-        ]
-    )
+    first = layers.SeparableConv2D(4, 3, activation="relu", name="a")
+    last = layers.Conv2DTranspose(2, 3, activation="tanh", name="b")
+    return chain([first, last, layers.GlobalMaxPooling2D(), layers.Dense(3), layers.Softmax()])
 
 
 def residual():
@@ -98,19 +98,11 @@ def two_outputs():
 
 def nested():
     """A model used as a layer, as in transfer learning."""
-    base = chain(
-        [
-            layers.Conv2D(4, 3, name="conv"),
-            layers.BatchNormalization(name="bn"),
-            layers.ReLU(name="relu"),
-        ],
-        name="base",
-    )
-    head = [
-        layers.GlobalAveragePooling2D(),
-        layers.Dense(3, activation="softmax", name="predictions"),
-    ]
-    return keras.Sequential([keras.Input((8, 8, 3)), base, *head])
+    normalization, relu = layers.BatchNormalization(name="bn"), layers.ReLU(name="relu")
+    base = chain([layers.Conv2D(4, 3, name="conv"), normalization, relu], name="base")
+    dense = layers.Dense(3, activation="softmax", name="predictions")
+    pool = layers.GlobalAveragePooling2D()
+    return keras.Sequential([keras.Input((8, 8, 3)), base, pool, dense])
 
 
 def head_nested():
@@ -124,7 +116,7 @@ def applied_twice():
     """One layer at two places, in a model that is itself applied twice."""
     conv = layers.Conv2D(3, 3, padding="same", activation="tanh", name="conv")
     block = chain([conv, conv], name="block")
-    return chain([block, block, layers.Flatten(), layers.Dense(3, activation="softmax")])
+    return chain([block, block, *flat_softmax()])
 
 
 def shortcut_from_the_input():

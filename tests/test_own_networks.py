@@ -18,16 +18,8 @@ def head(units, activation):
     return [layers.GlobalAveragePooling2D(), layers.Dense(units, activation=activation)]
 
 
-def base(shape):
-    return chain([conv(), layers.BatchNormalization()], shape, name="base")
-
-
-def subclassed():
-    class Mine(keras.Model):
-        def call(self, inputs):
-            return inputs
-
-    return Mine()
+def ends(*steps):
+    return chain([conv(), *steps])
 
 
 def sequential():
@@ -35,7 +27,8 @@ def sequential():
 
 
 def nested():
-    return chain([base((8, 8, 3)), *head(3, "softmax")])
+    base = chain([conv(), layers.BatchNormalization()], name="base")
+    return chain([base, *head(3, "softmax")])
 
 
 def augmented():
@@ -44,23 +37,33 @@ def augmented():
 
 
 def one_sigmoid():
-    return chain([conv(), *head(1, "sigmoid")])
+    return ends(*head(1, "sigmoid"))
 
 
 def one_sigmoid_as_a_layer():
-    return chain([conv(), *head(1, None), layers.Activation("sigmoid")])
+    return ends(*head(1, None), layers.Activation("sigmoid"))
 
 
-def several_sigmoids():
-    return chain([conv(), *head(3, "sigmoid")])
+def open_size():
+    return chain([conv(), *head(3, "softmax")], (None, None, 3))
 
 
-def sigmoids_in_a_nested_head():
-    return chain([conv(), chain(head(3, "sigmoid"), (8, 8, 4), name="head")])
+def gray():
+    return chain([conv(), *head(3, "softmax")], (8, 8, 1))
 
 
-def sigmoids_without_a_layer():
-    return chain([conv(), *head(3, None), keras.ops.sigmoid])
+NETWORKS = {
+    "sequential": sequential,
+    "nested": nested,
+    "augmented": augmented,
+    "one sigmoid": one_sigmoid,
+    "one sigmoid as a layer": one_sigmoid_as_a_layer,
+    "several sigmoids": lambda: ends(*head(3, "sigmoid")),
+    "gray": gray,
+    "open size": open_size,
+    "many classes": lambda: ends(*head(20_000, "softmax")),
+}
+any_network = pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
 
 
 def two_bases():
@@ -70,6 +73,19 @@ def two_bases():
     joined = layers.Concatenate(name="both")([left(inputs), right(inputs)])
     pooled = layers.GlobalAveragePooling2D()(joined)
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(pooled))
+
+
+def two_outputs():
+    model = sequential()
+    return keras.Model(model.inputs, [model.outputs[0], model.layers[0].output])
+
+
+def subclassed():
+    class Mine(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    return Mine()
 
 
 def channels_first():
@@ -94,32 +110,16 @@ def standardized():
 
 
 def segmenting(activation="softmax"):
-    return chain([conv(), layers.Conv2D(3, 1, activation=activation, name="pixels")])
-
-
-def gray():
-    return chain([conv(), *head(3, "softmax")], (8, 8, 1))
-
-
-def open_size():
-    return chain([conv(), *head(3, "softmax")], (None, None, 3))
-
-
-def many_classes():
-    return chain([conv(), *head(20_000, "softmax")])
-
-
-NETWORKS = [sequential, nested, augmented, one_sigmoid, one_sigmoid_as_a_layer, several_sigmoids,
-            gray, open_size, many_classes]  # fmt: skip
+    return ends(layers.Conv2D(3, 1, activation=activation, name="pixels"))
 
 
 def wrap(make, preprocess_input=None, **options):
     keras.utils.set_random_seed(0)
-    size = {"input_size": (8, 8)} if make is open_size else {}
-    return cu.ImageClassifier("mine", make(), preprocess_input, **size, **options)
+    size = (8, 8) if make is open_size else None
+    return cu.ImageClassifier("mine", make(), preprocess_input, input_size=size, **options)
 
 
-@pytest.mark.parametrize("make", NETWORKS)
+@any_network
 @pytest.mark.parametrize("key", cu.METHODS)
 @pytest.mark.filterwarnings("ignore:.* finds nothing")
 def test_every_method_takes_it(make, key):
@@ -131,13 +131,6 @@ def test_every_method_takes_it(make, key):
         assert np.isfinite(heatmap).all() and 0 <= heatmap.min() <= heatmap.max() <= 1
 
 
-@pytest.mark.parametrize("make", NETWORKS)
-def test_integrated_gradients_are_complete(make):
-    classifier = wrap(make, lambda images: images / 255)
-    attributions = cu.integrated_gradients(classifier, IMAGE, 1, num_steps=200)
-    assert cu.completeness_gap(classifier, IMAGE, attributions, 1) < 0.05
-
-
 @pytest.mark.parametrize("make", [one_sigmoid, gray])
 def test_it_paints_a_class(make):
     classifier = wrap(make, lambda images: images / 255)
@@ -146,14 +139,7 @@ def test_it_paints_a_class(make):
     assert painted.ndim == 3 and painted.shape[2] == 3 and logits[1] > logits[0]
 
 
-def test_a_softmax_over_a_single_output_is_refused():
-    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
-    model.add(keras.layers.Dense(1, activation="softmax"))
-    with pytest.raises(ValueError, match="always 1.*activation='sigmoid'"):
-        cu.ImageClassifier("mine", model)
-
-
-@pytest.mark.parametrize("make", NETWORKS)
+@any_network
 @pytest.mark.parametrize("fill", ["blur", "mean", "black", "road"])
 def test_covering_takes_it(make, fill):
     """The whole picture, one of another size, has the logits and probabilities it always has."""
@@ -171,7 +157,7 @@ def test_covering_takes_it(make, fill):
         assert heatmap.shape == (2, 2) and np.isfinite(heatmap).all() and heatmap.any()
 
 
-@pytest.mark.parametrize("make", NETWORKS)
+@any_network
 def test_it_can_forget(make):
     classifier = wrap(make)
     *_, (name, copy) = cu.randomized_copies(classifier, images=[IMAGE])
@@ -179,7 +165,7 @@ def test_it_can_forget(make):
     assert np.abs(copy.logits(IMAGE) - classifier.logits(IMAGE)).max() > 0.1
 
 
-@pytest.mark.parametrize("make", NETWORKS)
+@any_network
 def test_both_explorers_take_it_and_name_its_classes(make):
     names = [f"thing {i}" for i in range(wrap(make).num_classes)]
     classifier = wrap(make, class_names=names)
@@ -187,7 +173,7 @@ def test_both_explorers_take_it_and_name_its_classes(make):
     explorer = cu.ClassExplorer(classifier, IMAGE)
     best = classifier.top_predictions(IMAGE, k=1)[0]
     assert best.label.startswith("thing ")
-    assert explorer.classes.label.startswith(f"1. {best.label} {best.probability:.1%}")
+    assert explorer.classes.label.startswith(f"1. {best.label} ")
 
 
 @pytest.mark.parametrize("make", [one_sigmoid, one_sigmoid_as_a_layer])
@@ -202,7 +188,12 @@ def test_one_sigmoid_is_two_classes(make):
 
 
 @pytest.mark.parametrize(
-    "make", [several_sigmoids, sigmoids_in_a_nested_head, sigmoids_without_a_layer]
+    "make",
+    [
+        NETWORKS["several sigmoids"],
+        lambda: ends(chain(head(3, "sigmoid"), (8, 8, 4), name="nested head")),
+        lambda: ends(*head(3, None), keras.ops.sigmoid),
+    ],
 )
 def test_several_sigmoids_judge_each_class_by_itself(make):
     classifier = wrap(make, lambda images: images / 255)
@@ -228,14 +219,13 @@ def test_a_size_left_open_is_filled_in():
 # What is computed is the user's network
 
 
-class Scaled(keras.Model):
+def scaled():
     """Functional, with a call() of its own."""
 
-    def call(self, inputs, training=None, mask=None):
-        return super().call(inputs / 255, training=training)
+    class Scaled(keras.Model):
+        def call(self, inputs, training=None, mask=None):
+            return super().call(inputs / 255, training=training)
 
-
-def scaled():
     model = sequential()
     return Scaled(model.inputs[0], model.outputs[0])
 
@@ -272,14 +262,11 @@ POOL = layers.GlobalAveragePooling2D
 @pytest.mark.parametrize(
     "make, words",
     [
-        (scaled, r"class Scaled, whose call\(\) is its own.*keras.Model\(inputs, model.call"),
-        (lambda: chain([conv(), POOL(), LessTheMean(), layers.Dense(3)]), "the whole batch"),
-        (lambda: chain([conv(), POOL(), Noisy(), layers.Dense(3)]), "differently each time"),
-        (
-            lambda: chain([conv(), POOL(), SaysAnother(3, "softmax", name="half")]),
-            r"call\(\) of your own: 'half' \(SaysAnother\)",
-        ),
-        (lambda: chain([conv(), POOL(), OwnSoftmax()]), "look like probabilities.*can't be found"),
+        (scaled, r"class Scaled, whose own call\(\) hides.*keras.Model\(inputs, model.call"),
+        (lambda: ends(POOL(), LessTheMean(), layers.Dense(3)), "a layer looks at all of it"),
+        (lambda: ends(POOL(), Noisy(), layers.Dense(3)), "differently each time"),
+        (lambda: ends(POOL(), SaysAnother(3, "softmax", name="half")), r"'half' \(SaysAnother\)"),
+        (lambda: ends(POOL(), OwnSoftmax()), "look like probabilities.*can't be found"),
         (segmenting, r"gives maps, \(None, 8, 8, 3\).*GlobalAveragePooling2D"),
     ],
 )
@@ -288,12 +275,14 @@ def test_a_network_that_is_not_the_sum_of_its_layers_is_refused_with_the_cause(m
         wrap(make, lambda images: images / 255)
 
 
-def test_preprocessing_that_looks_at_the_whole_batch_is_refused():
-    with pytest.raises(ValueError, match="preprocess_input.*whole batch"):
-        wrap(sequential, lambda images: images - images.mean())
+def test_random_preprocessing_and_that_of_a_whole_batch_are_refused():
+    for unfit in (
+        lambda images: images - images.mean(),
+        lambda images: images * np.random.default_rng().uniform(0.5, 1),
+    ):
+        with pytest.raises(ValueError, match="preprocess_input.*whole batch.*random"):
+            wrap(sequential, unfit)
     wrap(sequential, lambda images: images - images.mean(axis=(1, 2, 3), keepdims=True))
-    with pytest.raises(ValueError, match="other numbers each time.*at random"):
-        wrap(sequential, lambda images: images * np.random.default_rng().uniform(0.5, 1))
 
 
 def test_the_advice_for_a_call_of_its_own_works():
@@ -304,7 +293,7 @@ def test_the_advice_for_a_call_of_its_own_works():
 
 
 def test_one_name_makes_the_output_a_value():
-    classifier = wrap(lambda: chain([conv(), *head(1, None)]), class_names=["age"])
+    classifier = wrap(lambda: ends(*head(1, None)), class_names=["age"])
     expected = classifier.model(classifier.preprocess(IMAGE)).numpy()
     assert abs(expected[0, 0]) > 1 and not classifier.has_probabilities
     np.testing.assert_allclose(classifier.predict(IMAGE), expected, rtol=1e-5)
@@ -380,23 +369,26 @@ def test_names_mean_what_their_numbers_say(names):
     [
         (sequential, {"class_names": {"cat", "dog"}}, "in the order of the outputs, not {"),
         (sequential, {"class_names": {1: "cat", 2: "dog"}}, "number the classes 0, 1, 2"),
-        (subclassed, {}, "'mine' is of the class Mine.*model.call"),
+        (lambda: "vgg16", {}, "keras.Model, not 'vgg16'.*load_model"),
+        (lambda: keras.Sequential([layers.Dense(3)]), {}, r"model.build\(\(None, "),
+        (two_outputs, {}, "has 2 outputs. Choose one"),
+        (subclassed, {}, r"class Mine, .*keras.Model\(inputs, model.call\(inputs\)\)"),
+        (sequential, {"preprocess_input": ["cat", "dog"]}, "'cat', 'dog'.*class_names="),
+        (sequential, {"preprocess_input": lambda x: x[0]}, r"keep the shape.*\(8, 8, 3\)"),
+        (lambda: ends(*head(1, "softmax")), {}, "softmax is always 1"),
         (channels_first, {}, "'conv' takes the channels first.*channels_last"),
         (open_size, {}, "None, None.*input_size=.height, width"),
         (open_size, {"input_size": 224}, r"input_size must be \(height, width\), not 224"),
-        (open_size, {"input_size": (8, 8, 3)}, r"\(height, width\), not \(8, 8, 3\)"),
         (sequential, {"input_size": (9, 9)}, "input_size is .9, 9.*8, 8, 3.*Leave it out"),
         (sequential, {"class_names": ["one"]}, "2 names.*not 1: .'one'"),
-        (sequential, {"class_names": [*range(1000)]}, r"2 names.*not 1000: \['0', '1', .*\.\.\.\]"),
-        (sequential, {"class_names": 2}, "in the order.*not 2"),
+        (sequential, {"class_names": [*range(1000)]}, r"2 names.*not 1000: \[0, 1, .*\.\.\.\]"),
         (sequential, {"class_names": [("n1", "cat"), ("n2", "dog")]}, "in the order.*'n1', 'cat'"),
-        (sequential, {"class_names": "ab"}, "in the order.*'ab'"),
         (one_sigmoid, {"class_names": ["yes"]}, "2 names.*contrary"),
     ],
 )
 def test_what_cannot_be_served_is_said(model, options, words):
     with pytest.raises(ValueError, match=words):
-        cu.ImageClassifier("mine", model(), None, **options)
+        cu.ImageClassifier("mine", model(), **options)
 
 
 def test_layers_of_the_same_name_are_told_apart():
@@ -428,26 +420,11 @@ def test_a_channel_of_half_precision_is_painted(policy, layer):
     assert end.mean() > start.mean()
 
 
-@pytest.mark.parametrize(
-    "preprocess_input, words",
-    [
-        (lambda images: np.repeat(images, 2, axis=1), r"keep the shape.*8, 8, 3.*16, 8, 3"),
-        (lambda images: images[0], r"keep the shape.*2, 8, 8, 3.*\(8, 8, 3\)"),
-        (
-            lambda images: images / images.std(axis=(1, 2, 3), keepdims=True),
-            "NaN or infinite.*deviation",
-        ),
-    ],
-)
 @pytest.mark.filterwarnings("ignore:invalid value")
-def test_preprocessing_that_does_not_fit_is_refused(preprocess_input, words):
-    with pytest.raises(ValueError, match=words):
-        cu.integrated_gradients(wrap(sequential, preprocess_input), IMAGE)
-
-
-def test_names_in_the_place_of_the_preprocessing_are_sent_to_their_own():
-    with pytest.raises(ValueError, match="preprocess_input.*'cat', 'dog'.*class_names="):
-        cu.ImageClassifier("mine", sequential(), ["cat", "dog"])
+def test_preprocessing_that_divides_by_a_pictures_deviation_has_no_black_baseline():
+    classifier = wrap(sequential, lambda x: x / x.std(axis=(1, 2, 3), keepdims=True))
+    with pytest.raises(ValueError, match="NaN or infinite.*deviation"):
+        cu.integrated_gradients(classifier, IMAGE)
 
 
 def test_a_network_that_standardizes_each_picture_never_gives_nan():
@@ -461,10 +438,6 @@ def test_a_network_that_standardizes_each_picture_never_gives_nan():
         cu.completeness_gap(classifier, IMAGE, attributions, 1)
 
 
-@pytest.mark.parametrize(
-    "call",
-    [lambda m: cu.make_gradcam_heatmap(m, IMAGE), lambda m: cu.ClassExplorer(m, IMAGE)],
-)
-def test_a_model_in_place_of_a_classifier_is_answered_with_the_line_to_write(call):
+def test_a_model_in_place_of_a_classifier_is_answered_with_the_line_to_write():
     with pytest.raises(ValueError, match=r"cu\.ImageClassifier\('mine', model, preprocess_input\)"):
-        call(sequential())
+        cu.make_gradcam_heatmap(sequential(), IMAGE)

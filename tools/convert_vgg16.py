@@ -9,7 +9,7 @@ For maintainers; needs what nothing else in the project does:
 That package's network for brain scans stands on VGG16's convolutions, frozen: only the layers
 behind them were trained. Each layer's first weight and first bias are compared here with a public
 listing of the original weights. Writes course_utils/data/vgg16_no_top.weights.h5 and prints its
-SHA-256, which belongs into course_utils/networks/vgg.py. The same input gives the same bytes.
+SHA-256, which belongs into tests/networks/test_registry.py. The same input gives the same bytes.
 """
 
 import hashlib

@@ -2,15 +2,17 @@
 //
 //   <div class="explorer" data-kind="class" data-picture="chelsea">the still picture</div>
 //
-// data-kind is "layer", "class" or "faithfulness". The others are the settings of the explorer in the
-// notebook, each of which may be left out: data-network, "vgg16" for its convolutions; data-picture, a
-// sample's name; data-classes, a class's index; data-layer, -channel, -method, -map, -fill, -covered,
-// -alpha, -colors. The picture stays until the explorer is there. A link (see links.js) has others.
+// data-kind is "layer", "convolution", "class" or "faithfulness". The others are the settings of the
+// explorer in the notebook, each of which may be left out: data-network, "vgg16" for its convolutions;
+// data-picture, a sample's name; data-classes, a class's index; data-layer, -channel, -kernel, -row,
+// -column, -method, -map, -fill, -covered, -alpha, -colors. A link has others, see links.js. The
+// picture stays until the explorer is there.
 
 import { followLink } from "./links.js";
 
 const MODULES = {
   layer: "./layer_explorer.js",
+  convolution: "./convolution_explorer.js",
   class: "./class_explorer.js",
   faithfulness: "./faithfulness_explorer.js",
 };

@@ -40,6 +40,16 @@ function describePlace(position, height, width) {
   return `${percent0(down)} down and ${percent0(across)} across`;
 }
 
+/** Say how a convolution makes the number at one place of one of its maps. */
+export function describeProducts({ bias: biases, relu }, { products, total, bias }) {
+  const [add, by, end, after] = [total, bias, total + bias, Math.max(total + bias, 0)].map((number) =>
+    number.toFixed(Math.abs(number) >= 10 ? 1 : 2),
+  );
+  const words = `The ${products.length} products sum to ${add}`;
+  const sum = biases.some((value) => value !== 0) ? `; the bias, ${by}, makes it ${end}` : "";
+  return `${words}${sum}${relu ? `, and the ReLU ${after}` : ""}.`;
+}
+
 /** Say where a heatmap has its peak, and on how little area half of its heat. */
 export function describeHeatmap({ values, height, width }) {
   const total = values.reduce((sum, value) => sum + value, 0);

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -22,6 +23,7 @@ import course_utils as cu
 from course_utils.display import words as sentences
 from course_utils.display.tiles import scale_to_bytes, shrink_maps, to_gray
 from course_utils.explorers.faithfulness_explorer import FILLS, MAPS
+from course_utils.methods.convolution import first_convolution
 from tools.browser import chromium, console_errors, find_chromium
 
 ROOT = Path(__file__).parents[2]
@@ -38,11 +40,13 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorers<
 LAYERS = '<div class="explorer" data-kind="layer" data-picture="chelsea"><p>a still</p></div>'
 CLASSES = LAYERS.replace("layer", "class")
 COVERED = LAYERS.replace("layer", "faithfulness").replace("chelsea", "cat_and_coffee")
+KERNELS = LAYERS.replace("layer", "convolution").replace("><p", ' data-network="vgg16"><p')
 PAGES = {
     "both": LAYERS + CLASSES,
     "layers": LAYERS,
     "classes": CLASSES,
     "covered": COVERED,
+    "kernels": KERNELS,
     "vgg16": LAYERS.replace("><p", ' data-network="vgg16"><p'),
 }
 ASK = """
@@ -260,13 +264,18 @@ def test_files_hold_what_python_computes(page, site, embedded):
         assert difference(heat, heatmap) <= 0.004
 
 
-def vgg16_maps(sample, names):
-    """What VGG16's layers make of a sample: a list of (h, w, channels)."""
+def vgg16():
+    """VGG16's convolutions and their preprocess_input."""
     model = keras.applications.VGG16(
         include_top=False, weights=cu.weights_path("vgg16_no_top"), input_shape=(224, 224, 3)
     )
-    image = cu.load_image(sample, (224, 224))
-    inputs = keras.applications.vgg16.preprocess_input(np.float32(image[np.newaxis]))
+    return model, keras.applications.vgg16.preprocess_input
+
+
+def vgg16_maps(sample, names):
+    """What VGG16's layers make of a sample: a list of (h, w, channels)."""
+    model, preprocess = vgg16()
+    inputs = preprocess(np.float32(cu.load_image(sample, (224, 224))[np.newaxis]))
     outputs = {name: model.get_layer(name).output for name in names}
     found = keras.Model(model.input, outputs)(inputs)
     return [np.asarray(found[name])[0] for name in names]
@@ -338,6 +347,41 @@ def test_the_explorer_of_covered_pictures_says_what_python_says(page, site, embe
     assert not [path for path in site.hits if "/live/" in path]
     rows = covered.find_elements(By.CSS_SELECTOR, "[role=group]")
     assert [button.text for button in rows[2].find_elements(By.TAG_NAME, "button")] == list(FILLS)
+
+
+def numbers(explorer):
+    """What the tables of an explorer of kernels hold."""
+    return [
+        [cell.text for cell in table.find_elements(By.TAG_NAME, "td")]
+        for table in explorer.find_elements(By.TAG_NAME, "table")
+    ]
+
+
+def test_the_explorer_of_kernels_says_what_python_says(page, site, chelsea_file):
+    [shown] = open_page(page, site, "kernels")
+    model, preprocess = vgg16()
+    explorer = cu.ConvolutionExplorer(model, "chelsea", preprocess)
+    assert words(shown) == explorer._repr_mimebundle_()[0]["text/plain"]
+    kernel, row, _ = shown.find_elements(By.CSS_SELECTOR, "input[type=range]")
+    kernel.send_keys(Keys.END, Keys.ARROW_LEFT)
+    row.send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    explorer.kernel.value, explorer.row.value = 62, 1
+    assert words(shown) == explorer._repr_mimebundle_()[0]["text/plain"]
+    frame = shown.find_element(By.CSS_SELECTOR, ".cx-channel .cx-frame")
+    ActionChains(page).move_to_element(frame).click().perform()
+    place = int(words(shown).split("row ")[1].split(",")[0])
+    assert 111 <= place <= 113  # in the middle of 224
+    give(page, shown, chelsea_file, "cat.png")
+    until(lambda: shows(shown, "cat.png"))
+    explorer.row.value, explorer.column.value = map(
+        int, shown.get_attribute("data-shown").split()[-2:]
+    )
+    sentence = explorer._repr_mimebundle_()[0]["text/plain"]
+    assert words(shown) == sentence
+    found = first_convolution(model, cu.load_image("chelsea", (224, 224)), preprocess)
+    patch, kernel = found.patches[explorer.row.value, explorer.column.value], found.kernels[..., 62]
+    for table, values in zip(numbers(shown), (patch, kernel, patch * kernel), strict=True):
+        assert table == sentences.table_numbers(np.moveaxis(values, 2, 0))
 
 
 def pixels(data_url):

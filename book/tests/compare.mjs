@@ -3,9 +3,10 @@
 import { readFileSync } from "node:fs";
 
 import { backgroundOf, blindMaps, cover, rankPixels } from "../explorers/covering.js";
+import { Convolution, digitsOf } from "../explorers/convolution.js";
 import { activationMap } from "../explorers/methods.js";
 import { brighten, measureChannels, resizeBicubic, scaleToBytes, turnGray } from "../explorers/pixels.js";
-import { describeChannel, describeCovering, describeHeatmap, describeLayer, explainNoClass, pageNames, searchClasses } from "../explorers/words.js";
+import { describeChannel, describeCovering, describeHeatmap, describeLayer, describeProducts, explainNoClass, pageNames, searchClasses } from "../explorers/words.js";
 
 const tasks = {
   resize({ pixels, width, height, newWidth, newHeight }) {
@@ -27,6 +28,16 @@ const tasks = {
     const [height, width, channels] = layer.size;
     const numbers = measureChannels(Float32Array.from(maps), height * width, channels);
     return [describeLayer(layer, numbers), describeChannel(layer, numbers, channel)];
+  },
+  convolution({ about, weights, pixels, height, width, places }) {
+    const seen = { pixels: Uint8Array.from(pixels), height, width };
+    const found = new Convolution(about, Float32Array.from(weights), seen);
+    return places.map(([filter, row, column]) => {
+      const numbers = found.at(filter, row, column);
+      const [patch, products] = [numbers.patch, numbers.products].map((one) => Array.from(one));
+      const map = Array.from(found.map(filter));
+      return { patch, products, map, digits: digitsOf(products), words: describeProducts(found, numbers) };
+    });
   },
   heatmap: ({ values, height, width }) =>
     describeHeatmap({ values: Float32Array.from(values), height, width }),

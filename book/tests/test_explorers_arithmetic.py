@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from course_utils.backend import keras
 from course_utils.display import pictures, words
 from course_utils.display.tiles import scale_to_bytes, to_gray
 from course_utils.explorers.faithfulness_explorer import FILLS, FRACTIONS
 from course_utils.io.imagenet import imagenet_classes, search_classes
 from course_utils.methods.baselines import center_map, edge_map
+from course_utils.methods.convolution import first_convolution
 from course_utils.methods.faithfulness import FaithfulnessCurve, cover
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.methods.table import METHODS
@@ -75,6 +77,47 @@ def test_pictures_turn_gray_as_in_python(rng):
     [found] = ask(("gray", {"pixels": image}))
     wanted = to_gray(np.ascontiguousarray(image[:, :, :3]))
     np.testing.assert_array_equal(np.reshape(found, image.shape)[:, :, :3], wanted)
+
+
+@pytest.mark.parametrize(
+    "options, start, means",
+    [
+        ({"padding": "same", "activation": "relu"}, -1, (123.68, 116.779, 103.939)),
+        ({"strides": 2, "use_bias": False, "padding": "same"}, 0, (127, 127, 127)),
+    ],
+)
+def test_a_convolution_is_that_of_python(rng, options, start, means):
+    layer = keras.layers.Conv2D(4, 3, bias_initializer="random_normal", name="first", **options)
+    model = keras.Sequential([keras.Input((12, 10, 3)), layer])
+    image = rng.integers(0, 256, (12, 10, 3), dtype=np.uint8)
+
+    def prepare(images):
+        return images[..., ::-1] - np.float32(means[::-1])
+
+    found, kernels = first_convolution(model, image, prepare), layer.kernel.numpy()
+    about = {
+        "relu": found.relu,
+        "colors": found.colors,
+        "filters": 4,
+        "size": (3, 3),
+        "places": found.maps.shape[:2],
+        "start": start,
+        "step": layer.strides[0],
+        "means": means[::-1],
+        "deviation": 1,
+    }
+    weights = np.concatenate([np.moveaxis(kernels, 3, 0).ravel(), found.bias])
+    places = [(0, 0, 0), (1, 2, 3), (3, 5, 4), (2, *np.subtract(found.maps.shape[:2], 1).tolist())]
+    picture = {"pixels": image, "height": 12, "width": 10}
+    asked = {"about": about, "weights": weights, "places": places, **picture}
+    [answers] = ask(("convolution", asked))
+    for place, answer in zip(places, answers, strict=True):
+        filter_index, row, column = place
+        assert answer["words"] == words.describe_products(found, *place)
+        np.testing.assert_array_equal(answer["patch"], found.patches[row, column].ravel())
+        products = found.patches[row, column] * found.kernels[..., filter_index]
+        np.testing.assert_array_equal(answer["products"], products.ravel())
+        np.testing.assert_allclose(answer["map"], found.maps[..., filter_index].ravel(), atol=1e-3)
 
 
 def test_class_activation_maps_are_those_of_python(rng, maps):

@@ -40,6 +40,7 @@ from course_utils.io.imagenet import imagenet_classes
 from course_utils.io.images import SAMPLES
 from course_utils.methods.baselines import BASELINE_MAPS, random_map
 from course_utils.methods.class_activation import FORMULAS, make_gradcam_heatmap
+from course_utils.methods.convolution import first_convolution
 from course_utils.methods.gradients import path_nodes
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import runner_of, to_probabilities
@@ -178,7 +179,34 @@ def build_network(folder, network, samples):
         }
         for name in names
     ]
-    return {"layers": layers, "inputSize": list(runner.input_size), "samples": described}
+    return {
+        "layers": layers,
+        "inputSize": list(runner.input_size),
+        "samples": described,
+        "convolution": write_convolution(folder, classifier, preprocess),
+    }
+
+
+def write_convolution(folder, network, preprocess):
+    """Write `convolution.bin`, float32: the first convolution's kernels, and then their bias.
+
+    Returns:
+        What the index says of it.
+    """
+    found = first_convolution(network, cu.load_image("chelsea"), preprocess)
+    window, _ = runner_of(network, preprocess).receptive_windows[found.name]
+    kernels = np.moveaxis(found.kernels, 3, 0)  # (filters, height, width, channels)
+    write(folder / "convolution.bin", kernels.tobytes() + found.bias.tobytes())
+    return {
+        "name": found.name,
+        "relu": found.relu,
+        "colors": found.colors,
+        "filters": len(kernels),
+        "size": kernels.shape[1:3],
+        "places": found.maps.shape[:2],
+        "start": window.start,
+        "step": window.step,
+    }
 
 
 def write_picture(folder, image, input_size):

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from course_utils.arguments import did_you_mean
 from course_utils.backend import keras
 from course_utils.display import tiles
-from course_utils.display.words import describe_place
+from course_utils.display.words import describe_products, table_numbers
 from course_utils.engine.graph import trace_calls
 from course_utils.engine.runner import to_array
 from course_utils.io.images import load_image
@@ -32,9 +33,9 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
     heights of the maps in pixels. Raises ValueError where there is no such layer.
     """
     shapes, lit = _layer_shapes(network), list(layer_names)
-    if unknown := set(lit) - set(shapes):
-        raise ValueError(f"No layer is called {sorted(unknown)}. There are {', '.join(shapes)}.")
-
+    for name in lit:
+        if name not in shapes:
+            raise ValueError(f"No layer is called {name!r}. {did_you_mean(name, shapes)}".strip())
     half = len(shapes) / 2
     places = sorted((list(shapes).index(name) for name in lit), key=lambda i: abs(i - half))
 
@@ -70,7 +71,9 @@ def _draw_river(axes, shapes, lit):
     heights = 0.12 + 0.88 * np.sqrt(sides / sides.max())
     widths = 0.16 + 0.7 * np.sqrt(channels / channels.max())
     colors = [_LIT if name in lit else _PALE for name in shapes]
-    axes.bar(range(len(shapes)), heights, widths, -heights / 2, color=colors)
+    edges = [2 * (name in lit) for name in shapes]  # however thin, what is lit is seen
+    style = {"color": colors, "edgecolor": _LIT, "linewidth": edges}
+    axes.bar(range(len(shapes)), heights, widths, -heights / 2, **style)
     axes.margins(x=0.01)
 
 
@@ -114,7 +117,7 @@ def draw_convolution(
         [
             (2.6, "1. A patch of the picture", [("", view) for view in views]),
             (4, words, list(zip(titles, numbers, strict=True))),
-            (2.8, f"3. {describe_place(found, filter_index, row, column)}", list(maps.items())),
+            (2.8, f"3. {describe_products(found, filter_index, row, column)}", list(maps.items())),
         ]
     )
 
@@ -139,27 +142,28 @@ def numbers_picture(
     high, gap, font = int(0.62 * cell), cell // 3, ImageFont.load_default(0.36 * cell)
     low, top = found.limits
     tints = np.array([[color in (name, "gray") for color in COLORS] for name in found.colors])
-    colors = [
-        255 * ((patch - low) / np.maximum(top - low, 1e-9)).clip(0, 1)[..., np.newaxis] * tints
-    ]
+    shares = ((patch - low) / np.maximum(top - low, 1e-9)).clip(0, 1)
     tables = patch, kernel, patch * kernel
-    for table in tables[1:]:
-        shades = np.rint(127.5 + 127.5 * table / (np.abs(table).max() or 1)).astype(int)
-        colors.append(tiles.color_table(tiles.SIGNED_COLOR_MAP)[shades])
-    cells = np.stack(colors).transpose(3, 0, 1, 2, 4).reshape(-1, rows, columns, 3)
-    cells = np.pad(cells.astype(np.uint8), [(0, 0)] * 3 + [(0, 1)], constant_values=255)
+    colors = np.stack([shares[..., np.newaxis] * tints * 255, *map(_signed_colors, tables[1:])])
+    is_light = (colors / 255) ** 2.2 @ (0.2126, 0.7152, 0.0722) > 0.18  # its relative luminance
+    cells = colors.transpose(3, 0, 1, 2, 4).reshape(-1, rows, columns, 3).astype(np.uint8)
+    cells = np.pad(cells, [(0, 0)] * 3 + [(0, 1)], constant_values=255)
     cells = np.pad(cells.repeat(high, 1).repeat(cell, 2), [(0, 0), (0, gap), (0, gap), (0, 0)])
     picture = Image.fromarray(tiles.lay_out(cells, 3, 0, 0))
     draw = ImageDraw.Draw(picture)
-    for number, (table, shades) in enumerate(zip(tables, colors, strict=True)):
-        digits = 2 - int(np.clip(np.log10(np.abs(table).max() or 1), 0, 2))
-        for (i, j, c), value in np.ndenumerate(table):
+    for number, table in enumerate(tables):
+        for (i, j, c), text in zip(np.ndindex(table.shape), table_numbers(table), strict=True):
             x = number * (columns * cell + gap) + (j + 0.5) * cell
             y = c * (rows * high + gap) + (i + 0.5) * high
-            ink = "black" if shades[i, j, c] @ (0.3, 0.6, 0.1) > 110 else "white"
-            text = f"{round(float(value), digits) + 0.0:.{digits}f}"
+            ink = "black" if is_light[number, i, j, c] else "white"
             draw.text((x, y), text, ink, font, anchor="mm")
     return np.asarray(picture)
+
+
+def _signed_colors(values):
+    """Return the colors, uint8 (..., 3), of numbers with a sign: zero is white."""
+    scaled = np.rint(127.5 + 127.5 * values / (np.abs(values).max() or 1)).astype(int)
+    return tiles.color_table(tiles.SIGNED_COLOR_MAP)[scaled]
 
 
 def draw_grad_cam(
@@ -191,14 +195,10 @@ def draw_grad_cam(
         axes.text(1.02 * end, 0, f"{name}\n{logit:.1f}", va="center")
         axes.set(xlim=(0, 1.5 * end), ylim=(-1, 0.75))
 
-    def draw_sum(axes):
-        limit = np.abs(summed).max()
-        axes.imshow(stretch(summed), tiles.SIGNED_COLOR_MAP, vmin=-limit, vmax=limit)
-
     overlay = tiles.overlay_heatmap(tiles.to_gray(image), heatmap)
     run = [("", image), ("", draw_run)]
     chosen = [(f"x {weights[i]:.2g}", stretch(maps[..., i])) for i in (*order[:3], order[-1])]
-    total = f"3. Sum of all {len(weights)}", draw_sum
+    total = f"3. Sum of all {len(weights)}", stretch(_signed_colors(summed))
     rows = [
         (1.9, "1. Forward, to the logit", run),
         (1.9, "2. Back: a map's weight is the mean of the logit's gradient", chosen),

@@ -49,10 +49,16 @@ def describe_channel(maps: NDArray, channel: int) -> str:
     )
 
 
-def describe_place(found: Convolution, filter_index: int, row: int, column: int) -> str:
+def table_numbers(table: NDArray) -> list[str]:
+    """Write the numbers of a table: the larger they are, the fewer digits behind the point."""
+    digits = 2 - int(np.clip(np.log10(np.abs(table).max() or 1), 0, 2))
+    return [f"{round(float(value), digits) + 0.0:.{digits}f}" for value in table.flat]
+
+
+def describe_products(found: Convolution, filter_index: int, row: int, column: int) -> str:
     """Say how a convolution makes the number at one place of one of its maps."""
     products = found.patches[row, column] * found.kernels[..., filter_index]
-    total, bias = float(products.sum()), float(found.bias[filter_index])
+    total, bias = products.sum(dtype=float), float(found.bias[filter_index])
     sums = [total, bias, total + bias, max(total + bias, 0)]
     add, by, end, after = (f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}" for x in sums)
     words = f"The {products.size} products sum to {add}"

@@ -1,8 +1,7 @@
 """Batch normalization folded into the convolution before it: the same numbers in half the time.
 
 At inference, batch normalization multiplies each channel by a constant and adds another. A
-convolution with the kernel multiplied in advance, and with a bias, gives the same result, without
-two passes over all feature maps.
+convolution whose kernel is multiplied in advance, and that has a bias, does both in one pass.
 """
 
 from collections.abc import Iterable
@@ -13,21 +12,14 @@ from numpy.typing import NDArray
 from course_utils.backend import keras, tf
 from course_utils.engine.graph import Call, Graph, readers_of
 
-_FOLDABLE = {
+_CONVOLVE = {
     keras.layers.Conv2D: keras.ops.conv,
     keras.layers.DepthwiseConv2D: keras.ops.depthwise_conv,
 }
 
 
 def find_folds(graph: Graph) -> list[tuple[Call, Call, Call]]:
-    """List the pairs of calls that may run as one.
-
-    Args:
-        graph: `Graph`.
-
-    Returns:
-        List of triples (convolution's call, normalization's call, the call that does both).
-    """
+    """List the pairs of calls that may run as one: (convolution, normalization, both in one)."""
     readers, folds = readers_of(graph), []
     for call in graph.calls:
         following = readers.get(id(call.output), [])
@@ -51,7 +43,7 @@ def fold_calls(calls: list[Call], fetches: Iterable, folds: Iterable) -> list[Ca
 
 def _is_foldable(layer, following):
     return (
-        type(layer) in _FOLDABLE
+        type(layer) in _CONVOLVE
         and type(following) is keras.layers.BatchNormalization
         and layer.activation is keras.activations.linear
         and layer.data_format == "channels_last"
@@ -69,26 +61,23 @@ def _fold(layer, normalization):
         scale = scale.reshape(layer.kernel.shape[2:])
     kernel = tf.constant(layer.kernel.numpy() * scale, layer.compute_dtype)
     bias = tf.constant(bias, layer.compute_dtype)
-    convolve = _FOLDABLE[type(layer)]
     options = {"padding": layer.padding, "dilation_rate": layer.dilation_rate}
 
     def convolve_and_add(inputs):
         inputs = tf.cast(inputs, kernel.dtype)  # as a layer does
-        return tf.nn.bias_add(convolve(inputs, kernel, layer.strides, **options), bias)
+        outputs = _CONVOLVE[type(layer)](inputs, kernel, layer.strides, **options)
+        return tf.nn.bias_add(outputs, bias)
 
     return convolve_and_add
 
 
 def scale_and_bias(normalization: keras.layers.BatchNormalization) -> tuple[NDArray, NDArray]:
     """Return what an inference multiplies each channel by and adds to it, float64."""
-    mean, variance = (
-        np.float64(variable.numpy())
-        for variable in (normalization.moving_mean, normalization.moving_variance)
-    )
-    scale = 1 / np.sqrt(variance + normalization.epsilon)
+    mean, variance = normalization.moving_mean.numpy(), normalization.moving_variance.numpy()
+    scale = 1 / np.sqrt(np.float64(variance) + normalization.epsilon)
     if normalization.scale:
         scale = scale * normalization.gamma.numpy()
-    bias = -mean * scale
+    bias = -np.float64(mean) * scale
     if normalization.center:
         bias = bias + normalization.beta.numpy()
     return scale, bias

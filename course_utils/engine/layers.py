@@ -1,39 +1,22 @@
 """Which layers of a network can be looked at, by their names."""
 
-from difflib import get_close_matches
-
+from course_utils.arguments import nearest
 from course_utils.backend import keras
 from course_utils.engine.graph import Graph, needed_calls, pass_on, readers_of, split_calls
 
-_SHIFTING = (  # they keep the shape, and yet a place does not stay where it was
-    keras.layers.MaxPooling2D,
-    keras.layers.AveragePooling2D,
-    keras.layers.Permute,
-    keras.layers.Reshape,
-)
-_STEPPED_OVER = (
-    keras.layers.MaxPooling2D,
-    keras.layers.AveragePooling2D,
-    keras.layers.ZeroPadding2D,
-)
+layers = keras.layers
+_POOLINGS = layers.MaxPooling2D, layers.AveragePooling2D
+_STEPPED_OVER = *_POOLINGS, layers.ZeroPadding2D
+_MOVING = *_POOLINGS, layers.Permute, layers.Reshape  # places, even where the shape stays the same
 _IDENTITIES = (
-    keras.layers.Dropout,
-    keras.layers.SpatialDropout2D,
-    keras.layers.GaussianNoise,
-    keras.layers.GaussianDropout,
-    keras.layers.AlphaDropout,
-    keras.layers.ActivityRegularization,
-    keras.layers.Identity,
-)
+    layers.Dropout, layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout,
+    layers.AlphaDropout, layers.ActivityRegularization, layers.Identity,
+)  # fmt: skip
 
 
 def feature_map_shapes(graph: Graph) -> dict[str, tuple[int, int, int]]:
     """Return {name: (height, width, channels)} of the layers that give feature maps, in order."""
-    return {
-        call.name: tuple(call.output.shape[1:])
-        for call in graph.calls
-        if len(getattr(call.output, "shape", ())) == 4  # some operations have several outputs
-    }
+    return {call.name: tuple(call.output.shape[1:]) for call in graph.calls if _gives_maps(call)}
 
 
 def default_layer_name(graph: Graph) -> str:
@@ -50,16 +33,6 @@ def default_layer_name(graph: Graph) -> str:
         ValueError: No layer has height and width.
     """
     return _default_call(graph).name
-
-
-def layers_past_default(graph: Graph) -> list[str]:
-    """Name the last layers of the branches that lead to the logits past the default layer."""
-    choices, past = set(conv_layer_names(graph)), []
-    boundary, _ = split_calls(graph, default_layer_name(graph))
-    for tensor in boundary[1:]:
-        names = [call.name for call in needed_calls(graph.calls, [tensor]) if call.name in choices]
-        past += names[-1:]
-    return list(dict.fromkeys(past))
 
 
 def conv_layer_names(graph: Graph) -> list[str]:
@@ -84,7 +57,7 @@ def conv_layer_names(graph: Graph) -> list[str]:
 def key_layer_names(graph: Graph) -> list[str]:
     """Choose an early, a middle and a late layer of `conv_layer_names`.
 
-    They are the first, the last at the middle one of the network's resolutions, and the default.
+    They are the first, the last one at the middle resolution, and the default.
     """
     names, shapes = conv_layer_names(graph), feature_map_shapes(graph)
     names = names[: names.index(default_layer_name(graph)) + 1]
@@ -94,16 +67,42 @@ def key_layer_names(graph: Graph) -> list[str]:
     return [names[0], names[middle], names[-1]]
 
 
+def explain_limits(graph: Graph, layer_name: str) -> str:
+    """Say what a heatmap at a layer misses: the place, or a branch; "" if it misses nothing."""
+    if feature_map_shapes(graph)[layer_name][:2] == (1, 1):
+        return f"Layer {layer_name!r} has one place, so its heatmap can't say where."
+    if layer_name != default_layer_name(graph):
+        return ""  # whoever chooses another layer knows where it is
+    choices, past = conv_layer_names(graph), []
+    boundary, _ = split_calls(graph, layer_name)
+    for tensor in boundary[1:]:
+        before = [call.name for call in needed_calls(graph.calls, [tensor])]
+        past += [name for name in before if name in choices][-1:]
+    names = ", ".join(map(repr, dict.fromkeys(past)))
+    fault = f"The heatmap at {layer_name!r} leaves out what bypasses this layer by way of {names}."
+    return fault if past else ""
+
+
+def explain_no_layer(graph: Graph, layer_name: object) -> str:
+    """Say that no layer of that name gives feature maps, with the nearest names that do."""
+    names = feature_map_shapes(graph)
+    fault = f"No layer with feature maps is called {layer_name!r}."
+    if any(call.name == layer_name for call in graph.calls):
+        fault = f"Layer {layer_name!r} has no height and width, so it gives no feature maps."
+    near = ", ".join(map(repr, nearest(layer_name, names, cutoff=0)))
+    return f"{fault} The nearest names of those that have them: {near}."
+
+
 def _calls_with_places(graph):
     """List the calls whose maps have more than 1 x 1 places; if there are none, those with one.
 
-    Places come from the picture and end in a vector: what is reshaped from one has none.
+    Maps that are reshaped from a vector do not count: their places are not the picture's.
     """
     tensors, calls = {id(graph.input)}, []
     needed = needed_calls(graph.calls, [graph.output])
     for call in needed:
         if any(id(tensor) in tensors for tensor in call.inputs):
-            outputs = [t for t in keras.tree.flatten(call.output) if set(t.shape[1:-1]) - {1}]
+            outputs = [tensor for tensor in call.outputs if set(tensor.shape[1:-1]) - {1}]
             tensors.update(map(id, outputs))
             if outputs and _gives_maps(call):
                 calls.append(call)
@@ -119,23 +118,20 @@ def _gives_maps(call):
 
 def _default_call(graph):
     calls = _calls_with_places(graph)
-    makers = {id(call.output): call for call in calls}
     last = next((call for call in reversed(calls) if call.function is not pass_on), calls[-1])
+    makers = {id(call.output): call for call in calls}
     while (_is_identity(last) or isinstance(last.layer, _STEPPED_OVER)) and (
         before := makers.get(id(last.inputs[0]))
     ):
         last = before
     # Of a branch, part of the evidence would be missing: prefer what all paths run through.
-    index = max(i for i, call in enumerate(calls) if call is last)
-    for call in reversed(calls[: index + 1]):
-        if call.output.shape[1:3] == last.output.shape[1:3] and not _is_bypassed(call, graph):
+    up_to_last = calls[: [call is last for call in calls].index(True) + 1]
+    for call in reversed(up_to_last):
+        boundary, _ = split_calls(graph, call.name)
+        same_size = call.output.shape[1:3] == last.output.shape[1:3]
+        if same_size and len(boundary) == 1 and boundary[0] is call.output:
             return call
     return last
-
-
-def _is_bypassed(call, graph):
-    boundary, _ = split_calls(graph, call.name)
-    return boundary[0] is not call.output or len(boundary) > 1
 
 
 def _makes_maps(call, tensors):
@@ -157,7 +153,7 @@ def _as_read_later(call, readers, tensors):
         [reader] = following
         if not _gives_maps(reader) or reader.output.shape != call.output.shape:
             break
-        if isinstance(reader.layer, _SHIFTING) or _makes_maps(reader, tensors):
+        if isinstance(reader.layer, _MOVING) or _makes_maps(reader, tensors):
             break
         call = reader
         if not _is_identity(call):
@@ -170,18 +166,5 @@ def _is_identity(call):
     return (
         call.function is pass_on
         or isinstance(call.layer, _IDENTITIES)
-        or (isinstance(call.layer, keras.layers.Activation) and is_linear)
+        or (isinstance(call.layer, layers.Activation) and is_linear)
     )
-
-
-def explain_no_layer(graph: Graph, layer_name: object) -> str:
-    """Say that no layer of that name gives feature maps, with the nearest names that do."""
-    names = list(feature_map_shapes(graph))
-    if not names:
-        return "The network has no feature maps: no layer has height and width."
-    if any(call.name == layer_name for call in graph.calls):
-        fault = f"Layer {layer_name!r} has no height and width, so it gives no feature maps."
-    else:
-        fault = f"No layer with feature maps is called {layer_name!r}."
-    nearest = get_close_matches(str(layer_name), names, n=3, cutoff=0)
-    return f"{fault} The nearest names of those that have them: {', '.join(map(repr, nearest))}."

@@ -1,6 +1,6 @@
 """What has been computed is kept while there is room: one memory for the whole process.
 
-Moving a slider back, or asking for another class of the same picture, should cost nothing anew.
+Moving a slider back, or asking for another class of the same picture, should cost nothing again.
 """
 
 import math
@@ -9,17 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from course_utils.backend import keras
+from course_utils.backend import keras, tf
 
-# Bytes: feature maps and gradients of all layers of VGG16 (110 MB), and what is small.
-LIMIT = 150_000_000
+LIMIT = 150_000_000  # bytes: feature maps and gradients of all layers of VGG16, and some more
 
 _entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # (value, bytes), the oldest first
 _lock = threading.Lock()  # never held while something is computed
 
 
 def keep(key: Hashable, value: Any) -> Any:
-    """Keep a value, and return it. What has not been used for longest makes room, but never it."""
+    """Keep a value and return it. To make room, the entries unused for longest go, but never it."""
     with _lock:
         _entries[key] = value, sum(map(_num_bytes, keras.tree.flatten(value)))
         _entries.move_to_end(key)
@@ -38,13 +37,12 @@ def recall(key: Hashable) -> Any:
 
 
 def remember(key: Hashable, compute: Callable[[], Any]) -> Any:
-    """Return what was kept under `key`, or else `compute()`, which is kept from now on."""
+    """Return what was kept under `key`; if there is nothing, compute and keep it."""
     value = recall(key)
     return keep(key, compute()) if value is None else value
 
 
 def _num_bytes(leaf):
     """Return how large an array or a tensor is, and 0 for all else."""
-    if not hasattr(leaf, "dtype"):
-        return 0
-    return math.prod(leaf.shape) * getattr(leaf.dtype, "itemsize", getattr(leaf.dtype, "size", 0))
+    is_array = hasattr(leaf, "dtype")
+    return math.prod(leaf.shape) * tf.as_dtype(leaf.dtype).size if is_array else 0

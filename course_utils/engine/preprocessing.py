@@ -18,12 +18,10 @@ def fit_preprocessing(
 
     Returns:
         Tuple (matrix (3, channels), offset (channels,)), float32: colors in [0, 1], RGB, become
-        colors @ matrix + offset. The matrix holds the order of the channels, too, or the weights
-        that make gray of them.
+        colors @ matrix + offset. The matrix also sorts the channels, or makes gray of them.
 
     Raises:
-        ValueError: The preprocessing is not of this form: it looks at more than a pixel's color, or
-            bends it.
+        ValueError: It does something else: it looks at more than one pixel, or bends colors.
     """
     bright = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     pictures = [bright, bright // 2]  # one alone would fit a scale that depends on the picture

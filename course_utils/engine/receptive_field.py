@@ -5,33 +5,18 @@ from typing import Any, NamedTuple
 from course_utils.backend import keras
 from course_utils.engine.graph import Graph, has_call_of_keras, pass_on
 
-_WINDOWS = (
-    keras.layers.Conv2D,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.SeparableConv2D,
-    keras.layers.MaxPooling2D,
-    keras.layers.AveragePooling2D,
-)
+layers = keras.layers
+_SLIDING = (
+    layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.MaxPooling2D,
+    layers.AveragePooling2D,
+)  # fmt: skip
 _POINTWISE = (
-    keras.layers.Activation,
-    keras.layers.BatchNormalization,
-    keras.layers.Dropout,
-    keras.layers.ELU,
-    keras.layers.Identity,
-    keras.layers.LeakyReLU,
-    keras.layers.Normalization,
-    keras.layers.PReLU,
-    keras.layers.ReLU,
-    keras.layers.Rescaling,
-)
+    layers.Activation, layers.BatchNormalization, layers.Dropout, layers.ELU, layers.Identity,
+    layers.LeakyReLU, layers.Normalization, layers.PReLU, layers.ReLU, layers.Rescaling,
+)  # fmt: skip
 _MERGES = (
-    keras.layers.Add,
-    keras.layers.Average,
-    keras.layers.Maximum,
-    keras.layers.Minimum,
-    keras.layers.Multiply,
-    keras.layers.Subtract,
-)
+    layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply, layers.Subtract,
+)  # fmt: skip
 
 
 class Window(NamedTuple):
@@ -46,14 +31,9 @@ class Window(NamedTuple):
 
 
 def receptive_windows(graph: Graph) -> dict[str, tuple[Window, Window] | None]:
-    """Compute which pixels of the network's input the values of every layer see.
+    """Return {layer's name: (vertical, horizontal)}, the pixels of the input that its values see.
 
-    Args:
-        graph: `Graph`.
-
-    Returns:
-        dict from layer name to windows (vertical, horizontal). None stands for a layer that sees
-        the whole picture, as after global pooling, or of a kind not known here.
+    None stands for a layer that sees all, as after global pooling, or of a kind not known here.
     """
     windows: dict[int, Any] = {id(graph.input): (Window(0, 1, 1), Window(0, 1, 1))}
     seen = {}
@@ -73,25 +53,24 @@ def _see(call, inputs):
         return None
     if isinstance(layer, _POINTWISE):
         return inputs[0]
-    if isinstance(layer, _MERGES) or _joins_channels(layer):
+    joins_channels = isinstance(layer, layers.Concatenate) and layer.axis in (-1, 3)
+    if isinstance(layer, _MERGES) or joins_channels:
         return _merge(inputs)
     if getattr(layer, "data_format", None) != "channels_last":
         return None
-    if isinstance(layer, keras.layers.ZeroPadding2D):
-        return _shift(inputs[0], [-before for before, _ in layer.padding])
-    if isinstance(layer, keras.layers.Cropping2D):
-        return _shift(inputs[0], [before for before, _ in layer.cropping])
-    if isinstance(layer, _WINDOWS):
-        return _slide(layer, call.inputs[0].shape[1:3], inputs[0])
-    return None
-
-
-def _joins_channels(layer):
-    return isinstance(layer, keras.layers.Concatenate) and layer.axis in (-1, 3)
+    slides = _slides(layer, call.inputs[0].shape[1:3])
+    return slides and tuple(
+        Window(
+            window.start - padding * window.step,
+            window.size + reach * window.step,
+            window.step * stride,
+        )
+        for window, (padding, reach, stride) in zip(inputs[0], slides, strict=True)
+    )
 
 
 def _merge(inputs):
-    """The smallest windows that hold those of all inputs."""
+    """Return the smallest windows that hold those of all inputs; None if their steps differ."""
     axes = []
     for windows in zip(*inputs, strict=True):
         if len({window.step for window in windows}) > 1:
@@ -102,35 +81,27 @@ def _merge(inputs):
     return tuple(axes)
 
 
-def _shift(windows, positions):
-    return tuple(
-        window._replace(start=window.start + position * window.step)
-        for window, position in zip(windows, positions, strict=True)
-    )
+def _slides(layer, lengths):
+    """Tell how a layer slides along its input: for each axis (padding before it, reach, stride).
 
-
-def _slide(layer, lengths, windows):
-    """What a convolution or a pooling sees, by way of what its input has seen."""
+    The reach is how far the last position that a value reads is from the first. None stands for a
+    layer not known here, or padding that depends on a length left open.
+    """
+    if isinstance(layer, layers.ZeroPadding2D):
+        return [(before, 0, 1) for before, _ in layer.padding]
+    if isinstance(layer, layers.Cropping2D):
+        return [(-before, 0, 1) for before, _ in layer.cropping]
+    if not isinstance(layer, _SLIDING):
+        return None
     kernel = getattr(layer, "kernel_size", None) or layer.pool_size
     dilation = getattr(layer, "dilation_rate", (1, 1))
     axes = []
-    for window, length, size, stride, rate in zip(
-        windows, lengths, kernel, layer.strides, dilation, strict=True
-    ):
-        reach = (size - 1) * rate  # positions between the first and the last that it reads
-        padding = 0 if layer.padding == "valid" else _padding_before(length, reach, stride)
-        if padding is None:
-            return None
-        start = window.start - padding * window.step
-        axes.append(Window(start, window.size + reach * window.step, window.step * stride))
-    return tuple(axes)
-
-
-def _padding_before(length, reach, stride):
-    """Rows that padding "same" puts before the first; None where that depends on a free length."""
-    if stride == 1:
-        return reach // 2
-    if length is None:
-        return None
-    outputs = -(-length // stride)
-    return max((outputs - 1) * stride + reach + 1 - length, 0) // 2
+    for length, size, stride, rate in zip(lengths, kernel, layer.strides, dilation, strict=True):
+        reach, padding = (size - 1) * rate, 0
+        if layer.padding == "same":
+            if length is None and stride > 1:
+                return None
+            remaining = 1 if stride == 1 else (length - 1) % stride + 1  # for the last step
+            padding = max(reach + 1 - remaining, 0) // 2
+        axes.append((padding, reach, stride))
+    return axes

@@ -11,60 +11,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_utils.arguments import check_image, is_whole_number
-from course_utils.backend import keras, tf
-from course_utils.engine import memory
+from course_utils.backend import tf
+from course_utils.engine import layers, memory
 from course_utils.engine.folding import find_folds, fold_calls
-from course_utils.engine.graph import (
-    Call,
-    Graph,
-    needed_calls,
-    output_of,
-    run_calls,
-    split_calls,
-)
-from course_utils.engine.layers import (
-    conv_layer_names,
-    default_layer_name,
-    explain_no_layer,
-    feature_map_shapes,
-    layers_past_default,
-)
+from course_utils.engine.graph import Call, Graph, needed_calls, output_of, run_calls, split_calls
 from course_utils.engine.preprocessing import fit_preprocessing
 from course_utils.engine.receptive_field import receptive_windows
 
 Tensor = Any  # of TensorFlow, which brings no types
 
 _MAX_BATCH, _MAX_NUMBERS = 5, 6_100_000  # larger batches use more memory and are no faster
-_FIRST_RANKED = -1  # a tensor can't hold None
-_numbers = itertools.count()
-
-
-def _of_graph(function):
-    """Return a property of a runner: what a function says of its graph, asked once."""
-    return cached_property(lambda runner: function(runner.graph))
+_FIRST_RANKED = -1  # instead of None, which a tensor can't hold
+_runner_numbers = itertools.count()
 
 
 class Runner:
     """Runs parts of a network on pictures. Several threads may use it at once.
 
     The network's weights count as fixed, since results are remembered. Results are tensors: copying
-    all layers into arrays would take as long as computing them. `to_array` copies one.
+    all layers into arrays would take as long as computing them. `to_array` copies one. Batch
+    normalization is folded (see `folding`): this changes a value from its seventh digit on.
 
-    Batch normalization is folded into the convolution before it wherever nobody asks for what lies
-    between. That halves the time, and changes a value from its seventh digit on.
+    In all methods `image` is a picture, uint8 (H, W, 3); `batch` holds inputs of the network,
+    float32 (N, h, w, 3); a `layer_name` is one of `feature_map_shapes`; the `class_index` None
+    means the class that the network ranks first, of each picture; and `often` compiles at once what
+    will be asked for again and again, see `compiled`.
 
     Args:
         graph: The network up to its logits.
-        prepare: Function from a picture, uint8 (H, W, 3), to the network's input, float32
-            (1, h, w, 3).
+        prepare: Function from a picture, or several, to inputs of the network.
     """
 
     def __init__(self, graph: Graph, prepare: Callable):
         self.graph = graph
         self.prepare = prepare
+        self.explain_limits = cache(partial(layers.explain_limits, graph))
         self._split = cache(partial(split_calls, graph))
         self._functions: dict[Hashable, tuple] = {}
-        self._number = next(_numbers)  # tells runners apart in the memory; an id() may come again
+        self._number = next(
+            _runner_numbers
+        )  # tells runners apart in the memory; an id() may come again
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -74,8 +60,8 @@ class Runner:
     @cached_property
     def batch_size(self) -> int:
         """How many pictures go through at once: five, or fewer if a layer's output is large."""
-        outputs = [leaf for call in self.graph.calls for leaf in keras.tree.flatten(call.output)]
-        largest = max(math.prod(n or 1 for n in leaf.shape[1:]) for leaf in outputs)
+        outputs = [tensor for call in self.graph.calls for tensor in call.outputs]
+        largest = max(math.prod(n or 1 for n in tensor.shape[1:]) for tensor in outputs)
         return min(max(_MAX_NUMBERS // largest, 1), _MAX_BATCH)
 
     @cached_property
@@ -83,10 +69,19 @@ class Runner:
         """(matrix, offset): see `fit_preprocessing`."""
         return fit_preprocessing(self.prepare, self.input_size)
 
-    # One picture: what is computed for it is remembered
+    feature_map_shapes = cached_property(lambda self: layers.feature_map_shapes(self.graph))
+    conv_layer_names = cached_property(lambda self: layers.conv_layer_names(self.graph))
+    default_layer_name = cached_property(lambda self: layers.default_layer_name(self.graph))
+    receptive_windows: Any = cached_property(lambda self: receptive_windows(self.graph))
+
+    @cached_property
+    def receptive_fields(self) -> dict[str, tuple[int, int] | None]:
+        """{name: (height, width)} in pixels of the input, padding included; None as above."""
+        windows = self.receptive_windows.items()
+        return {name: axes and (axes[0].size, axes[1].size) for name, axes in windows}
 
     def picture_key(self, image: NDArray[np.uint8]) -> tuple:
-        """Return what tells this network and the pixels of this picture from others."""
+        """Return the key under which results of this network and picture are remembered."""
         digest = hashlib.blake2b(np.ascontiguousarray(image).data).digest()
         return self._number, image.shape, digest
 
@@ -97,7 +92,7 @@ class Runner:
 
     def first_ranked(self, image: NDArray[np.uint8]) -> int:
         """Return the index of the class that the network ranks first."""
-        return int(np.asarray(self.logits(self.inputs(image)))[0].argmax())
+        return int(to_array(self.logits(self.inputs(image))).argmax())
 
     def maps_and_gradients(
         self, image: NDArray[np.uint8], layer_name: str, class_index: int | None
@@ -105,30 +100,22 @@ class Runner:
         """Return a layer's feature maps, and a logit's gradients at them: two (1, h, w, channels).
 
         For another class of the same picture only what lies behind the layer runs.
-
-        Args:
-            image: uint8 (H, W, 3).
-            layer_name: A layer with feature maps.
-            class_index: None means the class that the network ranks first.
         """
         picture = self.picture_key(image)
         of_all_layers = memory.recall((*picture, "all layers", class_index)) or {}
         if layer_name in of_all_layers:
             return of_all_layers[layer_name]
-        tensors, head = self._split(layer_name)
-        boundary = memory.remember(
-            (*picture, "up to", layer_name), lambda: self._outputs(self.inputs(image), tensors)
+        boundary, head = self._split(layer_name)
+        values = memory.remember(
+            (*picture, "up to", layer_name), lambda: self._outputs(self.inputs(image), boundary)
         )
-        _, [maps], [gradients] = self._gradients(head, tensors, tensors[:1], boundary, class_index)
+        _, [maps], [gradients] = self._gradients(head, boundary, boundary[:1], values, class_index)
         return maps, gradients
 
     def all_maps_and_gradients(
         self, image: NDArray[np.uint8], class_index: int | None
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """Return what `maps_and_gradients` returns for each of `conv_layer_names`, in one run.
-
-        `maps_and_gradients` then finds it in the memory.
-        """
+        """Return {name: maps and gradients} of all `conv_layer_names`, in one run."""
 
         def compute():
             names, inputs = self.conv_layer_names, [self.inputs(image)]
@@ -145,7 +132,7 @@ class Runner:
 
         The default layer is computed on the way and remembered: a heatmap asks for it next.
         """
-        picture, last = self.picture_key(image), self.check_layer_name(None)
+        picture, last = self.picture_key(image), self.default_layer_name
 
         def compute():
             tensors = [self.graph.output, *self._split(last)[0]]
@@ -157,68 +144,33 @@ class Runner:
 
     def all_layers(self, image: NDArray[np.uint8]) -> dict[str, Tensor]:
         """Return the outputs (1, h, w, channels) of all layers with feature maps, in one run."""
-        key, names = (*self.picture_key(image), "layers"), list(self.feature_map_shapes)
+        names = list(self.feature_map_shapes)
 
         def compute():
-            return dict(zip(names, self.outputs(self.inputs(image), names, True), strict=True))
+            outputs = self.outputs(self.inputs(image), names, often=True)
+            return dict(zip(names, outputs, strict=True))
 
-        return memory.remember(key, compute)
-
-    # Batches
+        return memory.remember((*self.picture_key(image), "layers"), compute)
 
     def logits(self, batch: Tensor | NDArray) -> Tensor:
-        """Return the logits (N, classes) of a batch of the network's inputs."""
-        [logits] = self._outputs(batch, [self.graph.output])
-        return logits
-
-    def plain_logits(self, batch: Tensor | NDArray) -> Tensor:
-        """Return the same, without counting as a use that is worth compiling for."""
-        calls = needed_calls(self.graph.calls, [self.graph.output])
-        return self.run(calls, [(self.graph.input, tf.constant(batch))], [self.graph.output])[0]
+        """Return the logits (N, classes) of a batch."""
+        return self._outputs(batch, [self.graph.output])[0]
 
     def outputs(
         self, batch: Tensor | NDArray, layer_names: Sequence[str], often: bool = False
     ) -> list[Tensor]:
-        """Return layers' outputs (N, h, w, channels) for a batch of the network's inputs.
-
-        Args:
-            batch: float32 (N, h, w, 3).
-            layer_names: Layers with feature maps.
-            often: Whether the caller will ask for the same layers often: see `compiled`.
-        """
+        """Return layers' outputs (N, h, w, channels) for a batch."""
         return self._outputs(batch, [output_of(self.graph, name) for name in layer_names], often)
 
     def input_gradients(
         self, batch: Tensor | NDArray, class_index: int | None, often: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """Return logits (N, classes), and a logit's gradients (N, h, w, 3) at the network's input.
-
-        Args:
-            batch: float32 (N, h, w, 3).
-            class_index: None means, for each picture, the class that the network ranks first.
-            often: Whether the caller will ask often: see `compiled`.
-        """
+        """Return logits (N, classes), and a logit's gradients (N, h, w, 3) at the input."""
         at = [self.graph.input]
         logits, _, [gradients] = self._gradients(
             self.graph.calls, at, at, [tf.constant(batch)], class_index, often
         )
         return logits, gradients
-
-    # What the functions of the same names say of the graph
-
-    feature_map_shapes = _of_graph(feature_map_shapes)
-    receptive_windows = _of_graph(receptive_windows)
-    conv_layer_names = _of_graph(conv_layer_names)
-    default_layer_name = _of_graph(default_layer_name)
-    layers_past_default = _of_graph(layers_past_default)
-
-    @cached_property
-    def receptive_fields(self) -> dict[str, tuple[int, int] | None]:
-        """{name: (height, width)} in pixels of the input, padding included; None as above."""
-        windows = self.receptive_windows.items()
-        return {name: axes and (axes[0].size, axes[1].size) for name, axes in windows}
-
-    # Whether what is asked for is there
 
     def check_layer_name(self, layer_name: str | None) -> str:
         """Return `layer_name`, or for None the default layer.
@@ -226,29 +178,13 @@ class Runner:
         Raises:
             ValueError: No layer of that name gives feature maps.
         """
-        if layer_name is None:
-            return self.default_layer_name
-        if isinstance(layer_name, str) and layer_name in self.feature_map_shapes:
-            return layer_name
-        raise ValueError(explain_no_layer(self.graph, layer_name))
-
-    def explain_limits(self, layer_name: str) -> str:
-        """Say that a heatmap can't say where, or leaves branches out; "" where neither is so."""
-        height, width, _ = self.feature_map_shapes[layer_name]
-        if height * width == 1:
-            return (
-                f"Layer {layer_name!r} has one place for the whole picture, so its heatmap can't "
-                "say where."
-            )
-        if layer_name == self.default_layer_name and self.layers_past_default:
-            return (
-                f"The heatmap at {layer_name!r} leaves out what reaches the end of the network "
-                f"past it, by way of {', '.join(map(repr, self.layers_past_default))}."
-            )
-        return ""
+        name = self.default_layer_name if layer_name is None else layer_name
+        if not isinstance(name, str) or name not in self.feature_map_shapes:
+            raise ValueError(layers.explain_no_layer(self.graph, name))
+        return name
 
     def check_layer_names(self, layer_names: Any) -> list[str]:
-        """Return a list of layers' names as it is.
+        """Return layers' names as a list.
 
         Raises:
             ValueError: It is no list, or no layer of such a name gives feature maps.
@@ -266,24 +202,21 @@ class Runner:
         last = self.graph.output.shape[-1] - 1
         if class_index is not None and not is_whole_number(class_index, 0, last):
             raise ValueError(
-                f"class_index must be a whole number from 0 to {last}, or None for the "
-                f"first-ranked class, not {class_index!r}. class_index('great white shark') finds "
-                "the index of a name."
+                f"class_index must be a whole number from 0 to {last}, or None for the one ranked "
+                f"first, not {class_index!r}. class_index('great white shark') finds one by name."
             )
         return None if class_index is None else int(class_index)
 
     def check_request(
         self, image: NDArray[np.uint8], class_index: int | None
     ) -> tuple[NDArray[np.uint8], int | None]:
-        """Return one picture and a class's index, or None, as they are.
+        """Return one picture, and a class's index or None.
 
         Raises:
             ValueError: It is not one picture, or there is no such class.
         """
         class_index = self.check_class_index(class_index)
         return check_image(image), class_index
-
-    # How it runs
 
     def _outputs(self, batch, tensors, often=False):
         """Return the values of tensors of the graph for a batch."""
@@ -294,19 +227,15 @@ class Runner:
             def run(batch):
                 return self.run(calls, [(self.graph.input, batch)], tensors)
 
-            return run, [self._batch]
+            return run, [self._signature_of(self.graph.input)]
 
         return self.compiled(("outputs", *map(id, tensors)), build, often)(tf.constant(batch))
 
     def _gradients(self, calls, feeds, at, values, class_index, often=False):
-        """Return the logits, the values of tensors of the graph, and a logit's gradients at them.
+        """Return the logits, the values of the tensors `at`, and a logit's gradients at them.
 
-        Args:
-            calls: From the tensors `feeds` to the logits.
-            feeds: Tensors of the graph.
-            at: Tensors of the graph that depend on the first of `feeds`, or that one itself.
-            values: What to put in for `feeds`.
-            class_index, often: As in `input_gradients`.
+        `calls` lead from the tensors `feeds`, which get these `values`, to the logits. `at` depend
+        on the first of `feeds`, or are that one itself.
         """
 
         def build():
@@ -321,21 +250,16 @@ class Runner:
                     scores = _pick_logits(logits, class_index)
                 return logits, found, tape.gradient(scores, found, unconnected_gradients="zero")
 
-            specs = [
-                self._batch
-                if tensor is self.graph.input
-                else tf.TensorSpec(tensor.shape, tensor.dtype)
-                for tensor in feeds
-            ]
-            return run, [_INDEX, *specs]
+            return run, [tf.TensorSpec((), tf.int32), *map(self._signature_of, feeds)]
 
         key = "gradients", *map(id, feeds), *map(id, at)
         index = _FIRST_RANKED if class_index is None else class_index
         return self.compiled(key, build, often)(tf.constant(index, tf.int32), *values)
 
-    @property
-    def _batch(self):
-        return tf.TensorSpec((None, *self.graph.input.shape[1:]), tf.float32)
+    def _signature_of(self, tensor):
+        if tensor is self.graph.input:  # in batches of any size
+            return tf.TensorSpec((None, *tensor.shape[1:]), tf.float32)
+        return tf.TensorSpec(tensor.shape, tensor.dtype)
 
     @cached_property
     def _folds(self):
@@ -349,25 +273,17 @@ class Runner:
     def compiled(self, key: Hashable, build: Callable[[], tuple], often: bool) -> Callable:
         """Return a tensor function: plain at its first use, compiled from the second on.
 
-        Compiling takes longer than one plain run, so what is used once is not compiled.
-
-        Args:
-            key: The function's name.
-            build: Function without arguments that returns (function of tensors, its signature).
-            often: Whether to compile it at its first use already.
+        Compiling takes longer than one plain run, so what is used once is not compiled, unless it
+        will be used `often`. `build()` makes what `key` stands for: (function, its signature).
         """
         first_use = key not in self._functions
         if first_use:
             function, signature = build()
-            # Called through tf.function, the functions of several layers look like one that is
-            # traced again and again, and TensorFlow warns.
+            # tf.function itself would warn: those of several layers look like one traced again.
             trace = tf.function(function, input_signature=signature).get_concrete_function
             self._functions[key] = function, cache(trace)
         function, trace = self._functions[key]
         return function if first_use and not often else trace()
-
-
-_INDEX = tf.TensorSpec((), tf.int32)
 
 
 def _pick_logits(logits, class_index):

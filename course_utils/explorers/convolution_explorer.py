@@ -12,7 +12,7 @@ from course_utils.backend import keras
 from course_utils.display.drawings import numbers_picture
 from course_utils.display.pictures import encode_picture
 from course_utils.display.tiles import color_table, encode_palette, scale_to_bytes
-from course_utils.display.words import describe_place
+from course_utils.display.words import describe_products
 from course_utils.explorers.base import Explorer
 from course_utils.explorers.controls import control, frame, panel
 from course_utils.explorers.uploads import page_panel
@@ -102,7 +102,7 @@ class ConvolutionExplorer(Explorer):
             _mark(tile, center, (_TOP + 1, _TOP + 2)), np.concatenate([shades, _MARK])
         )
         where = f"{found.name}, kernel {kernel}, row {place[0]}, column {place[1]}."
-        self._describe(where, describe_place(found, kernel, *place))
+        self._describe(where, describe_products(found, kernel, *place))
 
 
 def _mark(picture, center, colors):

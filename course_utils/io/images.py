@@ -198,7 +198,7 @@ def _to_rgb(image, what):
         rgb = image.convert("RGBA")
         rgb = Image.alpha_composite(Image.new("RGBA", image.size, "white"), rgb)
     rgb = rgb.convert("RGB")
-    with contextlib.suppress(Exception):  # as in a browser, EXIF data that can't be read don't turn
+    with contextlib.suppress(Exception):  # unreadable EXIF data are ignored, as in a browser
         exif, orientation = Image.Exif(), ExifTags.Base.Orientation
         exif[orientation] = image.getexif().get(orientation, 1)
         rgb.info = {"exif": exif.tobytes()}  # no other tag: Pillow would stop at any odd one

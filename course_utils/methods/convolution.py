@@ -16,27 +16,16 @@ COLORS = "red", "green", "blue"
 
 
 class Convolution(NamedTuple):
-    """What a first convolution reads in a picture, and what Keras makes of it.
-
-    Attributes:
-        name: The layer's.
-        relu: Whether it ends in a ReLU.
-        colors: Of the channels that it reads: "blue", "green", "red" for VGG16, or "gray".
-        limits: float32 (2, channels), the least and the most that it reads.
-        kernels: float32 (height, width, channels, filters).
-        bias: float32 (filters,), zeros where the layer has none.
-        patches: float32 (rows, columns, height, width, channels), what each number is made of.
-        maps: float32 (rows, columns, filters), what Keras makes of it.
-    """
+    """What a first convolution reads in a picture, and what Keras makes of it; all float32."""
 
     name: str
-    relu: bool
-    colors: list[str]
-    limits: NDArray
-    kernels: NDArray
-    bias: NDArray
-    patches: NDArray
-    maps: NDArray
+    relu: bool  # whether the layer ends in a ReLU
+    colors: list[str]  # of its channels: "blue", "green", "red" for VGG16, or "gray"
+    limits: NDArray  # (2, channels), the least and the most that it reads
+    kernels: NDArray  # (height, width, channels, filters)
+    bias: NDArray  # (filters,), zeros where there is none
+    patches: NDArray  # (rows, columns, height, width, channels): what each number is made of
+    maps: NDArray  # (rows, columns, filters)
 
 
 def first_convolution(

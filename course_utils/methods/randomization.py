@@ -22,7 +22,6 @@ from course_utils.engine.graph import (
 )
 from course_utils.io.images import load_image, sample_image_names
 from course_utils.networks.classifier import ImageClassifier, runner_of
-from course_utils.networks.registry import random_state_kept
 
 
 def randomized_copies(
@@ -98,9 +97,12 @@ def _randomized_from(layer_name, classifier, inputs, seed):
     gc.collect()  # networks refer to themselves in circles: the copies before would stay
     calls = trace_calls(classifier.model).calls
     start = [call.name for call in calls].index(layer_name)
-    with random_state_kept():
+    state = random.getstate()  # from which Keras draws the seeds of its initializers
+    try:
         fresh = _draw_anew(calls, calls[start:], seed)
         copy = _rebuilt(classifier.model, fresh)
+    finally:
+        random.setstate(state)
     graph = trace_calls(copy)
     calls = [*graph.calls[:start], *map(_measuring, graph.calls[start:])]
     # Compiled, also what a layer computes on its way is let go at once: 0.1 GB less.

@@ -7,7 +7,6 @@ import numpy as np
 
 from course_utils.backend import keras
 
-INPUT_SIZE = (224, 224)
 EMBEDDED_FILE = files("course_utils") / "data" / "efficientnet_lite0.npz"
 _SHA256 = "d3a07b33fb1e80de6aaeccf8e3152185b3a02a6b5d52db668df0738c0a11e4bb"
 
@@ -29,23 +28,13 @@ def preprocess_input(images: np.ndarray) -> np.ndarray:
 
 
 def embedded_file_is_whole() -> bool:
-    """Tell whether the weights in this package are there, to the last bit."""
-    if not EMBEDDED_FILE.is_file():
-        return False
-    return hashlib.sha256(EMBEDDED_FILE.read_bytes()).hexdigest() == _SHA256
+    """Tell whether the file of weights in this package is complete and undamaged."""
+    is_there = EMBEDDED_FILE.is_file()
+    return is_there and hashlib.sha256(EMBEDDED_FILE.read_bytes()).hexdigest() == _SHA256
 
 
 def load_embedded() -> keras.Model:
-    """Build EfficientNet-Lite0 with the ImageNet weights in this package.
-
-    Raises:
-        ValueError: Their file is damaged.
-    """
-    if not embedded_file_is_whole():
-        raise ValueError(
-            f"{EMBEDDED_FILE.name}, the embedded network's weights, is damaged. Get the course's "
-            "files again; 'python -m course_utils doctor' says how."
-        )
+    """Build EfficientNet-Lite0 with the ImageNet weights in this package."""
     model = build_efficientnet_lite0()
     with as_file(EMBEDDED_FILE) as path, np.load(path, allow_pickle=False) as arrays:
         for layer in model.layers:
@@ -54,25 +43,21 @@ def load_embedded() -> keras.Model:
     return model
 
 
-def build_efficientnet_lite0(num_classes: int = 1000) -> keras.Model:
+def build_efficientnet_lite0() -> keras.Model:
     """Build EfficientNet-Lite0 without trained weights.
 
     A chain of mobile inverted bottleneck blocks: a 1x1 convolution expands the channels, a
     depthwise convolution filters each of them, a 1x1 convolution projects them back. "Lite"
     means ReLU6 instead of swish, and no squeeze-and-excite branch.
 
-    Args:
-        num_classes: Number of outputs.
-
     Returns:
-        `keras.Model` from float32 (N, 224, 224, 3), preprocessed with `preprocess_input`, to
-        probabilities (N, num_classes).
+        `keras.Model` from preprocessed pictures (N, 224, 224, 3) to probabilities (N, 1000).
 
     Source:
         Tan and Le, EfficientNet, https://arxiv.org/abs/1905.11946; the Lite variants are described
         in TensorFlow's TPU repository, models/official/efficientnet/lite.
     """
-    inputs = keras.Input((*INPUT_SIZE, 3), name="image")
+    inputs = keras.Input((224, 224, 3), name="image")
     x = _conv(inputs, "stem_", 32, kernel_size=3, strides=2, activation="stem_activation")
     for stage, (expand, kernel_size, strides, filters, repeats) in enumerate(_BLOCKS, start=1):
         for repeat in range(repeats):
@@ -80,7 +65,7 @@ def build_efficientnet_lite0(num_classes: int = 1000) -> keras.Model:
             x = _block(x, name, expand, kernel_size, strides if repeat == 0 else 1, filters)
     x = _conv(x, "top_", 1280, activation="top_activation")
     x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    outputs = keras.layers.Dense(num_classes, activation="softmax", name="predictions")(x)
+    outputs = keras.layers.Dense(1000, activation="softmax", name="predictions")(x)
     return keras.Model(inputs, outputs, name="efficientnet_lite0")
 
 

@@ -113,10 +113,7 @@ def test_brightening():
     shown = pictures.brighten(values)
     assert (shown == 1).sum() == 10 and shown.min() == 0
     np.testing.assert_allclose(shown[495], 495 / np.percentile(values, 99), rtol=1e-6)
-
-
-def test_brightening_few_hot_pixels_or_none():
-    values = np.zeros((20, 20), np.float32)
-    np.testing.assert_array_equal(pictures.brighten(values), values)
-    values[3, 3] = 4
-    np.testing.assert_array_equal(pictures.brighten(values), values / 4)
+    few = np.zeros((20, 20), np.float32)
+    few[3, 3] = 4
+    np.testing.assert_array_equal(pictures.brighten(few), few / 4)
+    np.testing.assert_array_equal(pictures.brighten(0 * few), 0 * few)

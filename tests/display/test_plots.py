@@ -93,17 +93,17 @@ def bad(function, *arguments):
     ("draw", "words"),
     [
         (bad(plot_predictions, [], PHOTO), "Predictions are what top_predictions.. returns"),
-        (bad(plot_predictions, [0.1, 0.9], PHOTO), "Predictions are what top_predictions.. returns"),
+        (
+            bad(plot_predictions, [0.1, 0.9], PHOTO),
+            "Predictions are what top_predictions.. returns",
+        ),
         (bad(plot_kernels, np.zeros((3, 3, 64, 64))), "Kernels.*3, 3, 64, 64"),
         (bad(plot_kernels, np.full((3, 3, 3, 1), np.nan)), "kernels.*NaN"),
         (bad(plot_feature_maps, {}), "1 to 6 layers, not for 0"),
         (bad(plot_feature_maps, MAPS[None]), r"real numbers.*1, 2, 3, 5.*maps\[0\]"),
         (bad(plot_feature_maps, MAPS + np.nan), "NaN or infinite"),
         (bad(plot_feature_maps, MAPS, 0), "columns.*0"),
-        (
-            bad(plot_feature_maps, dict.fromkeys("abcdefg", MAPS)),
-            "not for 7.*classifier.key_layer_names",
-        ),
+        (bad(plot_feature_maps, dict.fromkeys("abcdefg", MAPS)), "not for 7.*key_layer_names"),
         (bad(plot_heatmap, PHOTO, {}), "no heatmaps.*empty"),
         (bad(plot_heatmap, PHOTO, 2 * HEATMAP), "heatmap.*1.5"),
         (bad(plot_heatmap, PHOTO, {"cat": HEATMAP, "cup": HEATMAP[0]}), "heatmap.*2,"),

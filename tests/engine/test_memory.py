@@ -26,9 +26,3 @@ def test_a_value_larger_than_the_memory_stays_until_another_comes():
     assert memory.recall("large") is not None
     memory.keep("small", True)
     assert memory.recall("large") is None and memory.recall("small") is True
-
-
-def test_what_is_kept_is_not_computed_again():
-    runs = []
-    values = [memory.remember("key", lambda: runs.append(1) or "value") for _ in range(3)]
-    assert values == ["value"] * 3 and runs == [1]

@@ -1,11 +1,11 @@
-"""A runner computes what TensorFlow does, compiled or not, and does no work twice."""
+"""A runner computes what TensorFlow does, compiled or not, and mixes up no pictures."""
 
-import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from small_networks import NETWORKS, chain, layers, nested, plain, wrap
+from small_networks import NETWORKS, chain, layers, nested, wrap
 
 import course_utils as cu
 from course_utils.backend import keras, tf
@@ -141,148 +141,46 @@ def test_each_picture_of_a_batch_has_its_own_first_ranked_class():
     np.testing.assert_allclose(gradients, batch / 64)
 
 
-@pytest.mark.parametrize("index, expected", [(None, None), (0, 0), (2.0, 2), (np.int64(1), 1)])
-def test_a_class_index_becomes_an_int(tiny, index, expected):
-    found = runner_of(tiny).check_class_index(index)
-    assert found == expected and type(found) is type(expected)
+def test_a_class_index_becomes_an_int_or_is_refused(tiny):
+    check = runner_of(tiny).check_class_index
+    found = [check(index) for index in (None, 2.0, np.int64(1))]
+    assert found == [None, 2, 1] and type(found[1]) is type(found[2]) is int
+    for bad in (-1, 3, 1.5, "1"):
+        with pytest.raises(ValueError, match="class_index must be.* 0 to 2, or None.*great white"):
+            check(bad)
 
 
-@pytest.mark.parametrize("bad", [-1, 3, 1.5, "1", True, [1]])
-def test_a_class_that_is_not_there_is_refused(tiny, bad):
-    with pytest.raises(ValueError, match="class_index must be.* 0 to 2, or None.*great white"):
-        runner_of(tiny).check_class_index(bad)
+# What is remembered
 
 
-# What is remembered, and what is compiled
-
-
-class CountRuns(layers.Layer):
-    """Hands its input on, and counts how often it really runs, and how often Python calls it."""
-
-    runs = calls = 0
-
-    def call(self, inputs):
-        self.calls += 1
-        tf.py_function(self.count, [], [])
-        return inputs
-
-    def count(self):
-        self.runs += 1
-
-
-@pytest.fixture
-def counted(seeded):
-    """A network that counts how often its convolutions run, and how often what is behind them."""
-    trunk, head = CountRuns(name="trunk"), CountRuns(name="head")
-    conv = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")
-    late = layers.Conv2D(4, 3, activation="relu", name="late")
-    steps = [trunk, conv, head, late, layers.GlobalAveragePooling2D(), layers.Dense(3)]
-    classifier = wrap(chain(steps))
-    trunk.runs = head.runs = 0  # wrapping has run it, to compare
-    classifier.runs = lambda: (trunk.runs, head.runs)
-    classifier.calls = lambda: trunk.calls
-    return classifier
-
-
-def test_another_class_runs_only_the_head(counted, picture):
-    for count, class_index in enumerate([0, 1, 2, 0, None], start=1):
-        at_layer(counted, picture, class_index, "conv")
-        assert counted.runs() == (1, count)
-
-
-def test_another_picture_and_another_layer_run_everything(counted, picture):
-    for count in range(1, 5):
-        at_layer(counted, picture + np.uint8(count), 0, "conv")
-        assert counted.runs() == (count, count)
-    at_layer(counted, picture + np.uint8(4), 0, "late")
-    assert counted.runs() == (5, 5)
-
-
-def test_the_logits_of_a_picture_leave_its_default_layer_computed(counted, picture):
-    runner_of(counted).logits_of(picture)
-    assert counted.runs() == (1, 1)
-    at_layer(counted, picture, 0, "late")
-    assert counted.runs() == (1, 1)
-
-
-def test_all_layers_of_a_class_are_found_one_by_one(counted, picture):
-    runner_of(counted).all_maps_and_gradients(picture, 1)
-    assert len(counted.conv_layer_names) == 2
-    for name in counted.conv_layer_names:
-        at_layer(counted, picture, 1, name)
-    assert counted.runs() == (1, 1)
-
-
-def test_a_picture_counts_by_its_content(counted, picture):
-    before, _ = at_layer(counted, picture, 0, "conv")
-    at_layer(counted, np.asfortranarray(picture), 0, "conv")
-    assert counted.runs()[0] == 1
+def test_a_picture_counts_by_its_content_and_its_shape(tiny, picture):
+    before, _ = at_layer(tiny, picture, 0, "conv")
+    np.testing.assert_array_equal(at_layer(tiny, np.asfortranarray(picture), 0, "conv")[0], before)
     picture[0, 0] = 255 - picture[0, 0]
-    after, _ = at_layer(counted, picture, 0, "conv")
-    assert counted.runs()[0] == 2 and np.abs(before - after).max() > 1e-3
-
-
-def test_pictures_of_equal_bytes_and_another_shape_are_two(counted):
+    assert np.abs(at_layer(tiny, picture, 0, "conv")[0] - before).max() > 1e-3
     flat = np.arange(2 * 6 * 3, dtype=np.uint8)
     wide, tall = flat.reshape(2, 6, 3), flat.reshape(6, 2, 3)
-    first, second = (at_layer(counted, image, 0, "conv")[0] for image in (wide, tall))
+    first, second = (at_layer(tiny, image, 0, "conv")[0] for image in (wide, tall))
     assert np.abs(first - second).max() > 1e-3
 
 
-def test_a_result_cannot_spoil_what_is_remembered(tiny, picture):
-    expected = at_layer(tiny, picture, 0, "conv")[0].copy()
-    for array in at_layer(tiny, picture, 0, "conv"):
-        if array.flags.writeable:
-            array[:] = -1
-    np.testing.assert_array_equal(at_layer(tiny, picture, 0, "conv")[0], expected)
+def test_threads_may_share_a_fresh_classifier(seeded):
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), dtype=np.uint8)
+    model = nested()
+    classifier, alone = wrap(model), wrap(model)
 
-
-@pytest.mark.parametrize("often, calls", [(False, [1, 1, 0, 0]), (True, [1, 0, 0, 0])])
-def test_what_is_used_again_is_compiled_and_for_many_runs_at_once(counted, picture, often, calls):
-    """TensorFlow calls the layers of a compiled function once, while it traces them."""
-    batch, found = counted.preprocess(picture), []
-    for size in (1, 2, 3, 4):  # a batch of another size is not compiled anew
-        before = counted.calls()
-        runner_of(counted).input_gradients(np.repeat(batch, size, axis=0), 0, often)
-        found.append(counted.calls() - before)
-    assert found == calls and counted.runs()[0] == 4
-
-
-@pytest.mark.parametrize("build", [plain, nested])
-def test_threads_may_share_a_fresh_classifier(seeded, build):
-    generator = np.random.default_rng(0)
-    pictures = generator.integers(0, 256, (8, 8, 8, 3), dtype=np.uint8)
-    model = build()
-    classifier, alone, results, errors = wrap(model), wrap(model), {}, []
-
-    def work(number):
-        try:
-            for _ in range(3):
-                results[number] = cu.make_gradcam_heatmap(classifier, pictures[number], number % 3)
-        except Exception as error:
-            errors.append(error)
+    def work(number, classifier=classifier):
+        return cu.make_gradcam_heatmap(classifier, pictures[number], number % 3)
 
     with warnings.catch_warnings(action="ignore"):
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert errors == [] and len(results) == 8
-        for number, heatmap in results.items():
-            expected = cu.make_gradcam_heatmap(alone, pictures[number], number % 3)
-            np.testing.assert_allclose(heatmap, expected, atol=1e-5)
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(work, [*range(8)] * 3))
+        expected = [work(number, alone) for number in range(8)] * 3
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_large_layers_go_through_one_picture_at_a_time():
+@pytest.mark.parametrize("side, size", [(8, 5), (224, 1)])
+def test_large_layers_go_through_one_picture_at_a_time(side, size):
     """Five pictures in VGG16's first layers take 64 MB each, and are no faster than one by one."""
-    sizes = {}
-    for side in (8, 224):
-        inputs = keras.Input((side, side, 3))
-        outputs = keras.layers.Dense(2)(
-            keras.layers.GlobalAveragePooling2D()(
-                keras.layers.Conv2D(64, 3, padding="same")(inputs)
-            )
-        )
-        sizes[side] = wrap(keras.Model(inputs, outputs))._runner.batch_size
-    assert sizes == {8: 5, 224: 1}
+    steps = [layers.Conv2D(64, 3, padding="same"), layers.GlobalAveragePooling2D(), layers.Dense(2)]
+    assert runner_of(wrap(chain(steps, (side, side, 3)))).batch_size == size

@@ -9,7 +9,7 @@ from test_explorers import png_file, text, upload
 
 import course_utils as cu
 from course_utils.display.drawings import numbers_picture
-from course_utils.display.words import describe_place
+from course_utils.display.words import describe_products
 from course_utils.methods.convolution import first_convolution
 
 
@@ -27,7 +27,7 @@ def assert_place_is_shown(explorer, image):
     place = explorer.kernel.value, explorer.row.value, explorer.column.value
     found = first_convolution(explorer.classifier, cu.load_image(image, (224, 224)))
     where = "stem_conv, kernel {}, row {}, column {}. ".format(*place)
-    assert text(explorer.words) == where + describe_place(found, *place)
+    assert text(explorer.words) == where + describe_products(found, *place)
     assert np.array_equal(
         decode(explorer.panels["numbers"]), numbers_picture(found, *place, width=420)
     )

@@ -80,12 +80,12 @@ def upload(explorer, name, content):
     explorer.upload.set_trait("value", value)
 
 
-def assert_layer_is_shown(explorer, image, outputs=None):
+def assert_layer_is_shown(explorer, image):
     """All that a LayerExplorer shows, computed once more from its controls alone."""
     name, channel, cmap = explorer.layer.value, explorer.channel.value, explorer.colors.value
     runner, shown = runner_of(explorer.classifier), explorer.panels
     small = cu.load_image(image, explorer.classifier.input_size)
-    maps = to_array((outputs or runner.all_layers(small))[name])
+    maps = to_array(runner.all_layers(small)[name])
     cells, screen = pictures.page_cells(maps, explorer.page.value), pictures.screen_picture(image)
     assert explorer.page.value == channel // 64
     assert shown["input"].value == pictures.encode_picture(screen)
@@ -124,11 +124,10 @@ def test_every_layer(layers_of_chelsea, embedded, chelsea):
     options = layers_of_chelsea.layer.options
     assert layers_of_chelsea.layer.value == "stem_activation"
     assert list(options) == list(cu.get_feature_maps(embedded, chelsea))
-    outputs = runner_of(embedded).all_layers(cu.load_image(chelsea, embedded.input_size))
     pages = set()
     for name in options:
         layers_of_chelsea.layer.value = name
-        assert_layer_is_shown(layers_of_chelsea, chelsea, outputs)
+        assert_layer_is_shown(layers_of_chelsea, chelsea)
         pages.add(layers_of_chelsea.panels["page"].value)
     # Normalization scales each map, and so does its picture: the two look the same.
     assert len(pages) > 0.7 * len(options)
@@ -203,12 +202,11 @@ def test_every_class_of_the_slider_at_once(classes_of_both, embedded, no_threads
     assert (explorer.classes.value, explorer.layer.value) == (ranked[0], "top_activation")
     for index in ranked:
         explorer.classes.value = index
-        assert_class_is_shown(explorer, image, cu.make_gradcam_heatmap(embedded, small, index))
+        heatmap = cu.make_gradcam_heatmap(embedded, small, index)
+        assert_class_is_shown(explorer, image, heatmap)
     for explorer.alpha.value in (0, 0.3, 1):
         for explorer.colors.value in ("magma", "gray"):
-            assert_class_is_shown(
-                explorer, image, cu.make_gradcam_heatmap(embedded, small, ranked[-1])
-            )
+            assert_class_is_shown(explorer, image, heatmap)
 
 
 @pytest.mark.parametrize("method", AT_LAYER)
@@ -474,24 +472,16 @@ def test_colab_has_a_plain_upload_and_a_hint(small, picture, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"no picture at all", "not a picture"), (png_file()[:60], "damaged"), (b"", "empty")],
-    ids=["text", "cut short", "empty"],
 )
 def test_a_broken_upload_is_one_sentence(explorer, content, message):
     before = explorer.panels["input"].value, explorer.picture.value, explorer.words.value
     upload(explorer, "<b>broken</b>.png", content)
     assert message in text(explorer.status) and "&lt;b&gt;broken" in explorer.status.value
     assert (explorer.panels["input"].value, explorer.picture.value, explorer.words.value) == before
-    upload(explorer, "good.png", png_file())
-    assert explorer.picture.value == "good.png" and text(explorer.status) == ""
-
-
-def test_what_the_browser_could_not_read_and_long_names(small_explorer):
-    problem = {"name": "i.heic", "number": 1, "problem": "This browser cannot."}
-    small_explorer.upload.value = [problem]
-    assert text(small_explorer.status) == "i.heic: This browser cannot."
-    upload(small_explorer, "x" * 200 + ".png", png_file())
-    name = small_explorer.picture.value
-    assert len(name) == 40 and name.endswith(".png") and text(small_explorer.status) == ""
+    explorer.upload.value = [{"name": "i.heic", "number": 1, "problem": "This browser cannot."}]
+    assert text(explorer.status) == "i.heic: This browser cannot."
+    upload(explorer, "x" * 200 + ".png", png_file())
+    assert explorer.picture.value == "x" * 31 + "…xxxx.png" and not text(explorer.status)
 
 
 def test_the_unexpected_is_told_and_raised(explorer, monkeypatch):

@@ -78,7 +78,6 @@ UNREACHABLE = {
     "another kind": ("ftp://host/a", {}, "ftp://host/a'. Check the address"),
     "no host": ("http://", {}, "No host supplied. Check the address"),
     "no proxy": ("https://a.invalid", {"https_proxy": NOBODY}, "ProxyError.*HTTPS_PROXY must"),
-    "SOCKS": ("http://a.invalid", {"http_proxy": "socks5://a"}, "for SOCKS.*HTTP_PROXY.*must"),
     "offline": (NOBODY, {"COURSE_OFFLINE": "1"}, "COURSE_OFFLINE is set, so the network is not"),
 }
 

@@ -81,9 +81,9 @@ def test_color(source, color):
 
 
 def test_a_photograph_is_turned_upright_and_unreadable_exif_ignored():
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6  # stored lying on its left side
-    exif[ExifTags.Base.MakerNote] = b"garbage"
+    lying = struct.pack("<HHIHH", ExifTags.Base.Orientation, 3, 1, 6, 0)  # on its left side
+    odd = struct.pack("<HHI4s", ExifTags.Base.ImageWidth, 2, 4, b"abc\0")  # text, not a number
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + odd + lying + bytes(4)
     stored = np.rot90(PICTURE)
     np.testing.assert_array_equal(load_image(encode(stored, "PNG", exif=exif)), PICTURE)
     data = encode(PICTURE, "PNG", exif=b"Exif\0\0garbage")

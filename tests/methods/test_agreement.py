@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import course_utils as cu
+from course_utils.backend import keras
 from course_utils.engine.runner import to_array
 from course_utils.networks.classifier import runner_of
 
@@ -31,7 +32,8 @@ LAST_CONV = "top_conv"  # the one that tf-keras-vis takes unless told otherwise
 
 @pytest.fixture(scope="module")
 def vgg16():
-    yield cu.load_classifier("vgg16", weights="random")
+    model = keras.applications.VGG16(weights=None)
+    yield cu.ImageClassifier("vgg16", model, keras.applications.vgg16.preprocess_input)
     gc.collect()  # its 550 MB, before the tests that follow
 
 

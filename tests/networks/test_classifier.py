@@ -1,14 +1,11 @@
 """What a student asks of a classifier: preprocessing, answers, and what it refuses."""
 
-import re
-
 import numpy as np
 import pytest
 from small_networks import chain, layers, wrap
 
 import course_utils as cu
-from course_utils.arguments import check_image
-from course_utils.backend import keras, tf
+from course_utils.backend import keras
 
 
 def noise(*shape):
@@ -20,10 +17,6 @@ def with_input(*shape):
     return keras.Sequential([keras.Input(shape), pool, layers.Dense(2)])
 
 
-def test_a_students_tab_shows_at_most_15_names(tiny):
-    assert len([name for name in dir(tiny) if not name.startswith("_")]) <= 15
-
-
 @pytest.mark.parametrize(
     "model, words",
     [
@@ -32,8 +25,6 @@ def test_a_students_tab_shows_at_most_15_names(tiny):
         (with_input(3, 8, 8), "3, 8, 8.*channels_last"),
         (with_input(None, 8, 3), "None, 8.*input_size"),
         (with_input(8, None, 3), "8, None.*input_size"),
-        (keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3)]), "maps, .* no classes"),
-        ("vgg16", "keras.Model, not 'vgg16'"),
     ],
 )
 def test_a_network_of_another_kind_is_refused_at_once(model, words):
@@ -69,51 +60,23 @@ def test_height_and_width_are_not_exchanged():
     np.testing.assert_array_equal(classifier.preprocess(image)[0], image)
 
 
-def test_a_view_with_any_strides_will_do(tiny, picture):
-    turned = picture[::-1, ::-1].transpose(1, 0, 2)
-    np.testing.assert_array_equal(tiny.preprocess(turned), tiny.preprocess(turned.copy()))
-    np.testing.assert_array_equal(tiny.logits(turned), tiny.logits(turned.copy()))
-
-
 def test_preprocessing_in_place_does_not_reach_the_callers_picture(picture):
     copy = picture.copy()
     wrap(with_input(8, 8, 3), keras.applications.vgg16.preprocess_input).predict(picture)
     np.testing.assert_array_equal(picture, copy)
 
 
-@pytest.mark.parametrize("convert", [np.float64, tf.constant], ids=["float64", "tensor"])
-def test_what_preprocessing_returns_becomes_a_float32_array(tiny, picture, convert):
-    classifier = wrap(tiny.model, lambda images: convert(images / 255))
-    inputs = classifier.preprocess(picture)
-    assert (type(inputs), inputs.dtype) == (np.ndarray, np.float32)
-    for _ in range(3):  # plain, then compiled
-        np.testing.assert_array_equal(classifier.logits(picture), tiny.logits(picture))
-
-
-BAD_PICTURES = [
-    (np.zeros((8, 8, 3), np.float32), "float32"),
-    (np.zeros((8, 8, 3), bool), "bool"),
-    (np.zeros((8, 8), np.uint8), "8, 8"),
-    (np.zeros((8, 8, 4), np.uint8), "8, 8, 4"),
-    (np.zeros((1, 1, 8, 8, 3), np.uint8), "1, 1, 8, 8, 3"),
-    (np.zeros((8, 0, 3), np.uint8), "8, 0, 3"),
-    (None, "object"),
-    ("chelsea", "<U7"),
-]
-
-
-@pytest.mark.parametrize("bad, words", BAD_PICTURES)
+@pytest.mark.parametrize(
+    "bad, words",
+    [
+        (np.zeros((8, 8, 3), np.float32), "float32"),
+        (np.zeros((8, 8, 4), np.uint8), "8, 8, 4"),
+        ("chelsea", "<U7"),
+    ],
+)
 def test_what_is_no_picture_is_refused(tiny, bad, words):
-    for function in (tiny.preprocess, tiny.predict, tiny.logits, check_image):
-        with pytest.raises(ValueError, match=f"uint8.*{words}.*load_image"):
-            function(bad)
-
-
-def test_no_pictures_and_pictures_of_several_sizes_are_refused(tiny):
-    with pytest.raises(ValueError, match="0, 8, 8, 3"):
-        tiny.predict(np.zeros((0, 8, 8, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"Resize them first: load_image\(..., size="):
-        tiny.predict([noise(8, 8, 3), noise(6, 8, 3)])
+    with pytest.raises(ValueError, match=f"uint8.*{words}.*load_image"):
+        tiny.predict(bad)
 
 
 # Answers
@@ -129,25 +92,14 @@ def test_probabilities_are_the_models_and_logits_what_stands_before_the_softmax(
     np.testing.assert_allclose(tiny.logits(picture), pooled @ kernel + bias, atol=1e-6)
 
 
-@pytest.mark.parametrize("count", [4, 5, 6, 11])
+@pytest.mark.parametrize("count", [5, 6, 11])
 def test_a_batch_gives_what_its_pictures_give(tiny, count):
-    pictures = noise(count, 8, 8, 3)
-    expected = np.concatenate([tiny.predict(one) for one in pictures])
-    np.testing.assert_allclose(tiny.predict(pictures), expected, atol=1e-6)
-
-
-def test_no_more_pictures_at_once_than_memory_allows():
-    sizes = []
-
-    class Spy(layers.Layer):
-        def call(self, inputs):
-            tf.py_function(lambda x: sizes.append(len(x)), [inputs], [])
-            return inputs
-
-    classifier = wrap(chain([Spy(), layers.Flatten(), layers.Dense(2)]))
-    sizes.clear()  # wrapping has run it, to compare
-    classifier.predict(noise(12, 8, 8, 3))
-    assert sizes == [5, 5, 2]
+    other_size = [*noise(count, 8, 8, 3), noise(16, 9, 3)]
+    for pictures in (noise(count, 8, 8, 3), other_size):
+        expected = np.concatenate([tiny.predict(one) for one in pictures])
+        np.testing.assert_allclose(tiny.predict(pictures), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="no picture"):
+        tiny.predict([])
 
 
 def test_large_logits_do_not_overflow(picture):
@@ -194,17 +146,9 @@ def test_top_predictions_are_the_most_probable_classes_first(thousand, picture):
     assert type(found[0].probability) is float
 
 
-@pytest.mark.parametrize("k", [1, 1000, 5.0, np.int64(4)])
-def test_top_predictions_are_as_many_as_asked_for(thousand, picture, k):
-    assert len(thousand.top_predictions(picture, k)) == k
-
-
-@pytest.mark.parametrize("k", [0, 2.5, "5", None, True, np.array([1, 2]), [1]])
-def test_another_number_of_predictions_is_refused(thousand, picture, k):
-    with pytest.raises(ValueError, match=f"k must be.*1 or more, not {re.escape(repr(k))}"):
-        thousand.top_predictions(picture, k)
-
-
-def test_top_predictions_are_refused_for_a_batch(thousand):
+def test_top_predictions_refuse_another_number_and_a_batch(thousand, picture):
+    assert len(thousand.top_predictions(picture, 1000)) == 1000
+    with pytest.raises(ValueError, match="k must be.*1 or more, not 2.5"):
+        thousand.top_predictions(picture, 2.5)
     with pytest.raises(ValueError, match="One picture.*batch"):
         thousand.top_predictions(noise(2, 8, 8, 3))

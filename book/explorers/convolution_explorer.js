@@ -1,0 +1,190 @@
+// Choose a kernel and a place, and see how a network's first convolution computes a number.
+
+import { loadBuffer } from "./assets.js";
+import { Explorer } from "./base.js";
+import { make, paint, panel, slider } from "./controls.js";
+import { Convolution, digitsOf } from "./convolution.js";
+import { loadIndex } from "./pictures.js";
+import { drawMap, scaleToBytes } from "./pixels.js";
+import { describeProducts } from "./words.js";
+
+const TABLES = { patch: "patch", kernel: "× kernel", products: "= products" };
+
+class ConvolutionExplorer extends Explorer {
+  constructor(model, el, index) {
+    super(model, el, index);
+    const { convolution, live } = index.networks[this.networkName];
+    const means = convolution.colors.map((color) => live.mean[["red", "green", "blue"].indexOf(color)]);
+    this.about = { ...convolution, means, deviation: live.deviation };
+    this.place = {};
+    this.isPlaced = model.get("row") !== undefined;
+    const ends = { kernel: this.about.filters, row: this.about.places[0], column: this.about.places[1] };
+    this.sliders = {};
+    for (const [name, count] of Object.entries(ends)) {
+      this.place[name] = this.numberSetting(name, count - 1, 0);
+      const change = (value) => this.choose({ [name]: value });
+      const title = name[0].toUpperCase() + name.slice(1);
+      this.sliders[name] = slider(title, { max: count - 1, value: this.place[name], change });
+    }
+    this.input = make("div", { class: "cx-frame" });
+    this.map = make("canvas", { role: "img" });
+    this.marks = [0, 1].map(() => make("div", { class: "cx-cell" }));
+    this.mapBox = make("div", { class: "cx-frame" }, this.map, this.marks[1]);
+    this.credit = make("p", { class: "cx-hint" });
+    const hint = make("p", { class: "cx-hint" }, "Click or drag on a picture: another place.");
+    el.append(
+      this.pictureRow.element,
+      make(
+        "div",
+        { class: "cx-convolution" },
+        panel("input", "Input", this.input, this.credit),
+        panel("channel", "Feature map", this.mapBox, hint),
+        make("div", { class: "cx-sliders" }, ...Object.values(this.sliders).map((s) => s.element)),
+        this.#makeTables(),
+      ),
+      this.colorRow.element,
+      this.words,
+      this.bar,
+      this.status,
+    );
+    for (const box of [this.input, this.mapBox]) this.#followPointer(box);
+  }
+
+  #makeTables() {
+    const [rows, columns] = this.about.size;
+    this.cells = {};
+    const tables = Object.entries(TABLES).map(([name, title]) => {
+      this.cells[name] = [];
+      const bodies = this.about.colors.map((color, c) =>
+        make(
+          "tbody",
+          { "aria-label": color },
+          ...Array.from({ length: rows }, (_, y) =>
+            make(
+              "tr",
+              {},
+              ...Array.from({ length: columns }, (_, x) => {
+                const cell = make("td", {});
+                this.cells[name][(y * columns + x) * this.about.colors.length + c] = cell;
+                return cell;
+              }),
+            ),
+          ),
+        ),
+      );
+      return make("table", {}, make("caption", {}, title), ...bodies);
+    });
+    return make("div", { class: "cx-tables" }, ...tables);
+  }
+
+  async preparePicture(picture) {
+    const weights = new Float32Array(await loadBuffer(`${this.networkName}/convolution.bin`));
+    picture.convolution ??= new Convolution(this.about, weights, await picture.seen());
+  }
+
+  async showPicture() {
+    this.input.replaceChildren(this.makePicture(), this.marks[0]);
+    this.fitFrames(this.input, this.mapBox);
+    this.credit.textContent = this.creditLine();
+    this.shown = null;
+    if (!this.isPlaced) this.#placeAtBrightest();
+    this.isPlaced = true;
+    for (const [name, value] of Object.entries(this.place)) this.tell(name, value);
+    this.draw();
+  }
+
+  #placeAtBrightest() {
+    const values = this.picture.convolution.map(this.place.kernel);
+    let best = 0;
+    for (let i = 0; i < values.length; i++) if (values[i] > values[best]) best = i;
+    const columns = this.about.places[1];
+    Object.assign(this.place, { row: Math.floor(best / columns), column: best % columns });
+  }
+
+  choose(part) {
+    Object.assign(this.place, part);
+    for (const [name, value] of Object.entries(part)) this.tell(name, value);
+    this.draw();
+  }
+
+  chooseColors(name) {
+    this.shown = null;
+    super.chooseColors(name);
+  }
+
+  draw() {
+    if (!this.picture?.convolution) return;
+    const { convolution } = this.picture;
+    const { kernel, row, column } = this.place;
+    const [rows, columns] = this.about.places;
+    const sentence = `${this.about.name}, kernel ${kernel}, row ${row}, column ${column}.`;
+    for (const [name, { set }] of Object.entries(this.sliders)) set(this.place[name]);
+    if (this.shown !== kernel) {
+      this.shown = kernel;
+      const bytes = scaleToBytes(convolution.map(kernel), rows * columns, 0, 1);
+      paint(this.map, drawMap(bytes, this.tables[this.colors]), columns, rows);
+      this.map.setAttribute("aria-label", `Feature map of kernel ${kernel}`);
+    }
+    const numbers = convolution.at(kernel, row, column);
+    this.#fillTables(convolution, numbers);
+    for (const mark of this.marks) {
+      mark.style.left = `${(100 * (column + 0.5)) / columns}%`;
+      mark.style.top = `${(100 * (row + 0.5)) / rows}%`;
+    }
+    this.words.textContent = `${sentence} ${describeProducts(convolution, numbers)}`;
+    this.el.dataset.shown = `${this.picture.name} ${kernel} ${row} ${column}`;
+  }
+
+  #fillTables({ low, high, colors }, numbers) {
+    const signed = this.tables.RdBu_r;
+    for (const [name, cells] of Object.entries(this.cells)) {
+      const values = numbers[name];
+      const digits = digitsOf(values);
+      const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+      values.forEach((value, i) => {
+        const c = i % colors.length;
+        const share = (value - low[c]) / Math.max(high[c] - low[c], 1e-9);
+        const color =
+          name === "patch"
+            ? tint(colors[c], Math.min(Math.max(share, 0), 1))
+            : split(signed[Math.round(127.5 + (127.5 * value) / largest)]);
+        cells[i].textContent = (Number(value.toFixed(digits)) + 0).toFixed(digits);
+        const [red, green, blue] = color.map((part) => (part / 255) ** 2.2);
+        const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+        cells[i].style.cssText = `background: rgb(${color}); color: ${light > 0.18 ? "#000" : "#fff"}`;
+      });
+    }
+  }
+
+  #followPointer(box) {
+    const point = (event) => {
+      const { left, top, width, height } = box.getBoundingClientRect();
+      const [rows, columns] = this.about.places;
+      const at = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
+      const row = at((event.clientY - top) / height, rows);
+      const column = at((event.clientX - left) / width, columns);
+      if (row !== this.place.row || column !== this.place.column) this.choose({ row, column });
+    };
+    box.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      box.setPointerCapture(event.pointerId);
+      point(event);
+    });
+    box.addEventListener("pointermove", (event) => {
+      if (box.hasPointerCapture(event.pointerId)) point(event);
+    });
+  }
+}
+
+function tint(color, share) {
+  return ["red", "green", "blue"].map((name) => (color === name ? Math.trunc(255 * share) : 0));
+}
+
+function split(color) {
+  return [color & 255, (color >> 8) & 255, (color >> 16) & 255];
+}
+
+export async function render({ model, el }) {
+  const explorer = new ConvolutionExplorer(model, el, await loadIndex());
+  await explorer.begin();
+}
