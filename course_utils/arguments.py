@@ -65,7 +65,7 @@ def check_finite(values: Any, what: str, hint: str = "Did its training diverge?"
 
 
 def check_image(image: Any) -> NDArray[np.uint8]:
-    """Return one picture, uint8 (H, W, 3), unchanged, or raise ValueError if it is none."""
+    """Return one picture, uint8 (H, W, 3), unchanged, or raise ValueError if it isn't one."""
     array = np.asarray(image)
     if array.ndim == 4:
         raise ValueError(f"One picture is expected, uint8 (H, W, 3), not a batch {array.shape}.")

@@ -382,7 +382,7 @@ def test_names_mean_what_their_numbers_say(names):
         (sequential, {"class_names": ["one"]}, "2 names.*not 1: .'one'"),
         (sequential, {"class_names": [*range(1000)]}, r"2 names.*not 1000: \[0, 1, .*\.\.\.\]"),
         (sequential, {"class_names": [("n1", "cat"), ("n2", "dog")]}, "in the order.*'n1', 'cat'"),
-        (one_sigmoid, {"class_names": ["yes"]}, "2 names.*contrary"),
+        (one_sigmoid, {"class_names": ["yes"]}, "2 names.*opposite"),
     ],
 )
 def test_what_cannot_be_served_is_said(model, options, words):

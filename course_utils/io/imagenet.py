@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from course_utils.arguments import is_whole_number, nearest
+from course_utils.arguments import check_count, nearest
 
 
 class ImageNetClass(NamedTuple):
@@ -73,11 +73,7 @@ def class_label(class_index: int) -> str:
         ValueError: There is no class with that index.
     """
     classes = imagenet_classes()
-    if not is_whole_number(class_index, 0, len(classes) - 1):
-        raise ValueError(
-            f"A class index is a whole number from 0 to {len(classes) - 1}, not {class_index!r}."
-        )
-    return classes[int(class_index)].label
+    return classes[check_count("class_index", class_index, 0, len(classes) - 1)].label
 
 
 def search_classes(text: str) -> list[ImageNetClass]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_utils.arguments import nearest
-from course_utils.backend import keras, tf
+from course_utils.backend import keras, random_state_kept, tf
 from course_utils.engine.graph import (
     as_functional,
     has_call_of_keras,
@@ -84,12 +84,8 @@ def _randomized_from(layer_name, classifier, inputs, seed):
     gc.collect()  # networks refer to themselves in circles: the copies before would stay
     calls = trace_calls(classifier.model).calls
     start = [call.name for call in calls].index(layer_name)
-    state = random.getstate()  # from which Keras draws the seeds of its initializers
-    try:
-        fresh = _draw_anew(calls, calls[start:], seed)
-        copy = _rebuilt(classifier.model, fresh)
-    finally:
-        random.setstate(state)
+    with random_state_kept():
+        copy = _rebuilt(classifier.model, _draw_anew(calls, calls[start:], seed))
     graph = trace_calls(copy)
     calls = [*graph.calls[:start], *map(_measuring, graph.calls[start:])]
     # Compiled, also what a layer computes on its way is let go at once: 0.1 GB less.

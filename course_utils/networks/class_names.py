@@ -14,7 +14,7 @@ def name_classes(names: Sequence | Mapping | None, num_classes: int) -> tuple[st
     """Return the names of `num_classes` classes: those given, or for None those by default.
 
     Raises:
-        ValueError: They are no list of so many names, and no dict that numbers them 0, 1, 2, ...
+        ValueError: They are neither a list of that many names nor a dict that numbers them from 0.
     """
     if names is None:
         labels = tuple(c.label for c in imagenet_classes())
@@ -23,16 +23,13 @@ def name_classes(names: Sequence | Mapping | None, num_classes: int) -> tuple[st
     if isinstance(names, dict):
         names = _by_number(names)
     is_list = hasattr(names, "__len__") and not isinstance(names, str | set | frozenset)
-    if not is_list or not all(isinstance(name, _NAMES) for name in names):
-        raise ValueError(
-            "class_names must list the names of the classes, in the order of the outputs, not "
-            f"{shortened(names)}."
-        )
-    if len(names) != num_classes:
-        hint = " A single output has two: its contrary and itself." if num_classes == 2 else ""
+    is_list = is_list and all(isinstance(name, _NAMES) for name in names)
+    if not is_list or len(names) != num_classes:
+        count = f"{len(names)}: " if is_list else ""
+        hint = " A single output has two: its opposite, then itself." if num_classes == 2 else ""
         raise ValueError(
             f"class_names must list {num_classes} names, in the order of the outputs, not "
-            f"{len(names)}: {shortened(names)}.{hint}"
+            f"{count}{shortened(names)}.{hint}"
         )
     return tuple(n.decode(errors="replace") if isinstance(n, bytes) else str(n) for n in names)
 
