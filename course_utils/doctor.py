@@ -8,7 +8,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.io.downloads import OTHER_CACHE, cache_folder
+from course_utils.io.downloads import OTHER_CACHE, cache_folder, cached_file
 
 OK = "ok"
 NOTE = "note"  # the course works all the same
@@ -121,12 +121,13 @@ def check_weights() -> Row:
 
 def check_model() -> Row:
     """Say which network load_classifier() takes, and why."""
-    from course_utils.networks.registry import EMBEDDED, cached_weights, resolve_name
+    from course_utils.networks.registry import EMBEDDED, published_weights, resolve_name
 
     asked = os.environ.get("COURSE_MODEL") or "auto"
     try:
         name = resolve_name("auto")
-        here = name == EMBEDDED or cached_weights(name)
+        published = None if name == EMBEDDED else published_weights(name)
+        here = not published or cached_file(published.known_hash, published.file_name)
     except ValueError as error:  # DownloadError is one
         return Row(FIX, "Model", f"COURSE_MODEL is {asked!r}", str(error))
     finding = f"{name}, because COURSE_MODEL is {asked!r}"

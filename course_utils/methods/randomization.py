@@ -126,9 +126,10 @@ def _like(layer):
     try:
         with warnings.catch_warnings(action="ignore"):  # Keras's: a lambda can't be saved
             config = _reseeded(layer.get_config())
-        # Keras would look for the user's own activations and initializers by their names.
-        functions = {key: getattr(layer, key, None) for key in config}
-        config |= {key: _function_like(f) for key, f in functions.items() if _is_own_function(f)}
+        for key in config:
+            value = getattr(layer, key, None)
+            if callable(value) and not isinstance(value, keras.layers.Layer):
+                config[key] = _function_like(value, config[key])
         return type(layer).from_config(config)
     except (NotImplementedError, TypeError) as error:
         raise ValueError(
@@ -137,12 +138,10 @@ def _like(layer):
         ) from error
 
 
-def _is_own_function(value):
-    is_kerass = getattr(value, "__module__", "").startswith("keras.")
-    return callable(value) and not isinstance(value, keras.layers.Layer) and not is_kerass
-
-
-def _function_like(function):
+def _function_like(function, config):
+    """Return a user's own activation or initializer, which Keras would look for by its name."""
+    if getattr(function, "__module__", "").startswith("keras."):
+        return config
     if hasattr(function, "get_config"):
         return type(function).from_config(_reseeded(function.get_config()))
     return function

@@ -1,10 +1,10 @@
 """What the classes of a network are called."""
 
 from collections.abc import Mapping, Sequence
-from reprlib import repr as shortened
 
 import numpy as np
 
+from course_utils.arguments import quote
 from course_utils.io.imagenet import imagenet_classes
 
 _NAMES = str, bytes, int, float, np.generic  # what may stand for the name of a class
@@ -29,7 +29,7 @@ def name_classes(names: Sequence | Mapping | None, num_classes: int) -> tuple[st
         hint = " A single output has two: its opposite, then itself." if num_classes == 2 else ""
         raise ValueError(
             f"class_names must list {num_classes} names, in the order of the outputs, not "
-            f"{count}{shortened(names)}.{hint}"
+            f"{count}{quote(names)}.{hint}"
         )
     return tuple(n.decode(errors="replace") if isinstance(n, bytes) else str(n) for n in names)
 
@@ -42,5 +42,5 @@ def _by_number(names):
             return [by_number[number] for number in order]
     raise ValueError(
         "class_names as a dict must number the classes 0, 1, 2, ...: {0: 'cat'} or {'cat': 0}, not "
-        f"{shortened(names)}."
+        f"{quote(names)}."
     )

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from course_utils.arguments import did_you_mean
 from course_utils.backend import keras, random_state_kept
-from course_utils.io.downloads import cached_file, fetch_file
+from course_utils.io.downloads import fetch_file
 from course_utils.networks.classifier import ImageClassifier, runner_of
 from course_utils.networks.efficientnet_lite import (
     build_efficientnet_lite0,
@@ -134,16 +134,6 @@ def resolve_name(name: str) -> str:
         names = ", ".join(["auto", "embedded", *_CONSTRUCTORS])
         raise ValueError(f"No network is called {name!r}. {hint}There are: {names}.")
     return _ALIASES.get(key, key)
-
-
-def cached_weights(name: str) -> Path | None:
-    """Return the path of a network's verified ImageNet weights if they are in the cache, else None.
-
-    Raises:
-        DownloadError: The cache cannot be read.
-    """
-    published = published_weights(name)
-    return cached_file(published.known_hash, published.file_name)
 
 
 def _fetch(published):
