@@ -69,8 +69,8 @@ cu.draw_network(model, ["block1_conv1"])
 model.summary()
 
 # %% [markdown]
-# Read from top to bottom, it tells a story. A picture of 224 x 224 pixels with 3 colors comes in. A
-# *convolution* slides 64 small filters over it, and that makes 64 channels. A second one follows. A *pooling* layer halves
+# Read it from top to bottom, and it tells a story. A picture of 224 x 224 pixels with 3 colors comes in. A
+# *convolution* slides 64 small filters over it, which makes 64 channels. A second one follows. A *pooling* layer halves
 # height and width: of every 2 x 2 values it keeps the largest. Four more such blocks, and 7 x 7 places with 512 channels are
 # left. Space shrinks, depth grows.
 #
@@ -244,7 +244,7 @@ print(f"patterns with an opposite, below -0.9: {has_opposite.sum()} of {(~is_pla
 # Nobody asked for edge detectors. Training found them, as it does in most networks that learn from
 # photographs ([Yosinski et al., 2014](https://arxiv.org/abs/1411.1792)).
 #
-# Does every kernel find something in the shark? If not, does it in *coffee*?
+# Does every kernel find something in the shark? Do the others find something in *coffee*?
 
 # %%
 coffee = cu.load_image("coffee", size=(224, 224))

@@ -342,7 +342,8 @@ for title, maps_of in {"trained": feature_maps, "untrained": untrained_maps}.ite
     share = spots[-4:].sum() / spots.sum()
     print(f"{title:9s} likeness to the photograph: {', '.join(like)}")
     print(
-        f"{'':9s} zeros: block1_conv1 {zeros[0]:.0f}%, block5_conv3 {zeros[-2]:.0f}%; "
+        f"{'':9s} zeros: {min(zeros):.0f} to {max(zeros):.0f}%, "
+        f"block1_conv1 {zeros[0]:.0f}%, block5_conv3 {zeros[-2]:.0f}%; "
         f"the brightest 4 of 196 places of block5_conv3 hold {share:.0%}"
     )
 axes.set_title("zeros, in percent", fontsize="medium")
@@ -354,7 +355,7 @@ del untrained, untrained_maps  # memory
 
 # %% [markdown]
 # *The share of zeros in each layer. Trained, it goes up and down, from 45% in the first layer to 91% in block5_conv3;
-# untrained, it stays near 50%.*
+# untrained, it stays between 39 and 54%.*
 #
 # *Early maps look like the picture, late ones hardly*: that's the architecture, because it holds with random weights too.
 # *Late maps are silent almost everywhere and bright in one spot*: that's learned. (Zeros drop at each pooling, because a
@@ -402,7 +403,7 @@ plt.show()
 # *Channel 1 of block1_conv1, four times. With the order wrong, as in the raw picture, it is black; with the mean missing
 # it looks right.*
 #
-# On this blue picture the wrong *order* does more harm: it silences the blue kernel. (On a dark picture it's the mean.) Edges
+# On this blue picture the wrong *order* does more harm: it silences the blue kernel. Edges
 # hardly mind the order. The missing *mean* spoils channel 45 only in a frame of one pixel. Beyond the edge of the picture a
 # convolution reads zeros; with the mean subtracted, zero is an average color, and without it zero is black, so there's an
 # edge. Many maps look fine, and they are wrong.

@@ -71,13 +71,14 @@ plt.show()
 cu.draw_network(classifier.model, ["predictions"])
 
 # %% [markdown]
-# *EfficientNet-Lite0, a thin slab for each layer. The very last is lit, predictions.*
+# *EfficientNet-Lite0, a thin slab for each layer. Lit is the very last, predictions.*
 #
 # ## Where the names come from
 #
 # ImageNet has grown to more than 14 million photographs from the internet, in more than 20,000 categories.
 # Search engines found them, and people on Amazon's Mechanical Turk checked whether each shows what it should
-# ([Deng et al., 2009](https://doi.org/10.1109/CVPR.2009.5206848)). The categories are nouns from WordNet, a dictionary of meanings. A yearly competition picked 1000 of them
+# ([Deng et al., 2009](https://doi.org/10.1109/CVPR.2009.5206848)). The categories are meanings of nouns, from the
+# dictionary WordNet. A yearly competition picked 1000 of them
 # ([Russakovsky et al., 2014](https://arxiv.org/abs/1409.0575)), and our networks were trained on these.
 #
 # Keras keeps the list in a small JSON file: index, WordNet ID, label.

@@ -204,7 +204,7 @@ def signed_map(model, layer_name, inputs, class_index):
 
 
 # At home: path, weights, side = "shark.jpg", "imagenet", 224
-path, weights, side = files("course_utils") / "data/great_white_shark.jpg", None, 96
+path, weights, side = files("course_utils") / "data/great_white_shark.jpg", None, 48
 keras.utils.set_random_seed(0)
 vgg16 = VGG16(weights=weights, input_shape=(side, side, 3), classifier_activation=None)
 picture = keras.utils.load_img(path, target_size=(side, side))
@@ -221,8 +221,8 @@ plt.axis("off")
 plt.show()
 
 # %% [markdown]
-# *Grad-CAM for great white shark from a VGG16 that has learned nothing: the heat lies in the water above the shark, and means
-# nothing either.*
+# *Grad-CAM for great white shark from a VGG16 that has learned nothing, on a tiny picture: the heat lies in the upper right, and
+# means nothing.*
 #
 # Do the same lines work for this course's network, `classifier.logits_model`? (`cu.make_gradcam_heatmap` is the same
 # computation, compiled.)

@@ -25,19 +25,15 @@ export class Convolution {
     const from = this.colors.map((color) => ["red", "green", "blue"].indexOf(color));
     this.inputs = new Float32Array(rows * columns * channels);
     this.width = columns;
-    this.low = Array(channels).fill(Infinity);
-    this.high = Array(channels).fill(-Infinity);
+    const prepare = (level, c) => Math.fround((level - Math.fround(this.means[c])) / this.deviation);
+    [this.low, this.high] = [0, 255].map((level) => this.colors.map((_, c) => prepare(level, c)));
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         for (let c = 0; c < channels; c++) {
-          const level = pixels[(y * width + x) * 3 + from[c]];
-          const value = Math.fround((level - Math.fround(this.means[c])) / this.deviation);
-          this.low[c] = Math.min(this.low[c], value);
-          this.high[c] = Math.max(this.high[c], value);
           const [row, column] = [y - start, x - start];
-          if (row < rows && column < columns) {
-            this.inputs[(row * columns + column) * channels + c] = value;
-          }
+          if (row >= rows || column >= columns) continue;
+          const level = pixels[(y * width + x) * 3 + from[c]];
+          this.inputs[(row * columns + column) * channels + c] = prepare(level, c);
         }
       }
     }

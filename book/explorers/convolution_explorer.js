@@ -155,7 +155,7 @@ class ConvolutionExplorer extends Explorer {
       const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
       values.forEach((value, i) => {
         const c = i % colors.length;
-        const share = (value - low[c]) / Math.max(high[c] - low[c], 1e-9);
+        const share = (value - low[c]) / (high[c] - low[c]);
         const color =
           name === "patch"
             ? tint(colors[c], Math.min(Math.max(share, 0), 1))

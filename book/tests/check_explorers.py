@@ -632,6 +632,16 @@ def test_feature_maps_follow_a_camera_and_go_on_when_it_is_frozen(filmed, site):
     until(lambda: shows(layers, "camera 1.png top_activation"))
 
 
+def test_a_kernel_follows_a_camera(filmed, site):
+    [kernels] = open_page(filmed, site, "kernels")
+    kernels.find_element(By.XPATH, ".//button[b='Camera']").click()
+    until(lambda: shows(kernels, "camera"))
+    first = words(kernels)
+    until(lambda: words(kernels) != first, 20)
+    camera_button(kernels, "Freeze").click()
+    until(lambda: shows(kernels, "camera 1.png"))
+
+
 def test_a_camera_that_is_refused_or_ends_is_a_sentence_and_the_page_goes_on(filmed, site, axe):
     [classes] = open_page(filmed, site, "classes")
     camera = classes.find_element(By.XPATH, ".//button[b='Camera']")

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from course_utils.arguments import did_you_mean
+from course_utils.arguments import did_you_mean, is_whole_number
 from course_utils.backend import keras
 from course_utils.display import tiles
 from course_utils.display.words import describe_products, table_numbers
@@ -29,8 +30,15 @@ _ARROW = {"arrowstyle": "-|>", "linewidth": 2}
 def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[str]) -> Figure:
     """Draw a network as a river of slabs, with the layers named lit: you are here.
 
-    A slab is as high as its layer's feature maps and as thick as their number. Above stand the
-    heights of the maps in pixels. Raises ValueError where there is no such layer.
+    A slab is as high as its layer's feature maps and as thick as their number. Above it stands the
+    height of the maps, in their own pixels.
+
+    Args:
+        network: `ImageClassifier`, or a functional or `Sequential` `keras.Model`.
+        layer_names: Those that are lit and named, four at most.
+
+    Raises:
+        ValueError: There is no such layer.
     """
     shapes, lit = _layer_shapes(network), list(layer_names)
     for name in lit:
@@ -42,9 +50,10 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
     def draw(axes):
         _draw_river(axes, shapes, lit)
         sides = [shape[0] if len(shape) == 3 else "" for shape in shapes.values()]
-        for i, side in enumerate(sides):
-            if i == 0 or side != sides[i - 1]:
-                axes.text(i - 0.4, 0.56, side)
+        starts = [i for i in range(len(sides)) if i == 0 or sides[i] != sides[i - 1]]
+        for start, end in pairwise([*starts, len(sides)]):
+            if end - start > len(sides) / 25:  # or else its number stands on the next one's
+                axes.text(start - 0.4, 0.56, sides[start])
         for row, i in enumerate(places):  # the outermost is the lowest, so no line meets a name
             y = -0.76 - 0.2 * row
             axes.plot((i, i), (-0.5, y + 0.1), color=_LIT)
@@ -94,9 +103,14 @@ def draw_convolution(
         row, column: The place on the feature map.
 
     Raises:
-        ValueError: The network does not begin with a convolution over colors.
+        ValueError: The network does not begin with a convolution over colors, or there is no such
+            kernel or place.
     """
     found = first_convolution(network, image, preprocess_input)
+    asked = {"row": row, "column": column, "filter_index": filter_index}
+    for (name, value), count in zip(asked.items(), found.maps.shape, strict=True):
+        if not is_whole_number(value, 0, count - 1):
+            raise ValueError(f"{name} must be a whole number from 0 to {count - 1}, not {value!r}.")
     runner = runner_of(network, preprocess_input)
     photo, windows = load_image(image, runner.input_size), runner.receptive_windows[found.name]
     values = found.maps[..., filter_index]
@@ -116,7 +130,7 @@ def draw_convolution(
     return _draw(
         [
             (2.6, "1. A patch of the picture", [("", view) for view in views]),
-            (4, words, list(zip(titles, numbers, strict=True))),
+            (1 + len(found.colors), words, list(zip(titles, numbers, strict=True))),
             (2.8, f"3. {describe_products(found, filter_index, row, column)}", list(maps.items())),
         ]
     )
@@ -126,7 +140,9 @@ def _draw_place(values, box, margin=None, axes=None):
     """Draw a box (left, top, width, height) on a picture or map, zoomed if there is a margin."""
     (left, top), (width, height) = np.subtract(box[:2], 0.5), box[2:]
     axes.imshow(values)
-    axes.add_patch(plt.Rectangle((left, top), width, height, fill=False, ec=_LIT, linewidth=2))
+    rim = 0 if margin else len(values) / 45  # or else a box would be a dot
+    size = width + 2 * rim, height + 2 * rim
+    axes.add_patch(plt.Rectangle((left - rim, top - rim), *size, fill=False, ec=_LIT, linewidth=2))
     if margin:
         axes.set_xlim(left - margin, left + width + margin)
         axes.set_ylim(top + height + margin, top - margin)
@@ -141,8 +157,8 @@ def numbers_picture(
     cell = width // (3 * columns + 1)
     high, gap, font = int(0.62 * cell), cell // 3, ImageFont.load_default(0.36 * cell)
     low, top = found.limits
-    tints = np.array([[color in (name, "gray") for color in COLORS] for name in found.colors])
-    shares = ((patch - low) / np.maximum(top - low, 1e-9)).clip(0, 1)
+    tints = np.array([[name in (color, "gray") for color in COLORS] for name in found.colors])
+    shares = ((patch - low) / (top - low)).clip(0, 1)
     tables = patch, kernel, patch * kernel
     colors = np.stack([shares[..., np.newaxis] * tints * 255, *map(_signed_colors, tables[1:])])
     is_light = (colors / 255) ** 2.2 @ (0.2126, 0.7152, 0.0722) > 0.18  # its relative luminance
@@ -172,7 +188,11 @@ def draw_grad_cam(
     class_index: int,
     layer_name: str | None = None,
 ) -> Figure:
-    """Draw Grad-CAM's four steps with a picture's real maps: see `make_gradcam_heatmap`."""
+    """Draw Grad-CAM's four steps with a picture's real maps.
+
+    Args:
+        classifier, image, class_index, layer_name: As in `make_gradcam_heatmap`.
+    """
     runner = runner_of(classifier)
     heatmap = make_gradcam_heatmap(classifier, image, class_index, layer_name)
     layer_name, shapes = runner.check_layer_name(layer_name), _layer_shapes(classifier)
@@ -233,9 +253,12 @@ def draw_strip(
 
 
 def draw_waves(image: NDArray[np.uint8]) -> Figure:
-    """Draw a picture, uint8 (H, W, 3), as a sum of waves, and how strong those of each length are.
+    """Draw a picture as a sum of waves, and how strong those of each length are.
 
     The waves are those of the gray picture's Fourier transform, the strongest first.
+
+    Args:
+        image: uint8 (H, W, 3).
     """
     gray = tiles.to_gray(image)[..., 0].astype(float)
     waves = np.fft.fft2(gray - gray.mean())

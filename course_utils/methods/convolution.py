@@ -21,7 +21,7 @@ class Convolution(NamedTuple):
     name: str
     relu: bool  # whether the layer ends in a ReLU
     colors: list[str]  # of its channels: "blue", "green", "red" for VGG16, or "gray"
-    limits: NDArray  # (2, channels), the least and the most that it reads
+    limits: NDArray  # (2, channels), what it reads where a picture is black, and white
     kernels: NDArray  # (height, width, channels, filters)
     bias: NDArray  # (filters,), zeros where there is none
     patches: NDArray  # (rows, columns, height, width, channels): what each number is made of
@@ -45,15 +45,20 @@ def first_convolution(
     if not field or calls[0].layer.kernel.shape[:3] != (*field, mixing.shape[1]):
         raise ValueError("The network does not begin with a convolution over a picture's colors.")
     call = calls[0]
-    layer, tensors = call.layer, [call.inputs[0], call.output]
-    kernels, feeds = layer.kernel.numpy(), [(graph.input, runner.inputs(image))]
+    layer, kernels = call.layer, call.layer.kernel.numpy()
     size, steps = kernels.shape[:2], {"strides": layer.strides, "padding": layer.padding}
 
+    def run(picture, *tensors):
+        feeds = [(graph.input, runner.inputs(picture))]
+        return runner.run(needed_calls(graph.calls, tensors), feeds, tensors)
+
     def compute():
-        read, maps = runner.run(needed_calls(graph.calls, tensors), feeds, tensors)
-        limits = [keras.ops.amin(read, (1, 2)), keras.ops.amax(read, (1, 2))]
+        read, maps = run(image, call.inputs[0], call.output)
+        ends = [np.full((*runner.input_size, 3), level, np.uint8) for level in (0, 255)]
+        height, width = (length // 2 for length in read.shape[1:3])
+        limits = [run(end, call.inputs[0])[0][:, height, width] for end in ends]
         patches = keras.ops.image.extract_patches(read, size, **steps)
-        return [np.concatenate(limits)[np.newaxis], patches, maps]
+        return [np.stack(limits, axis=1), patches, maps]
 
     values = memory.remember((*runner.picture_key(image), "first convolution"), compute)
     limits, patches, maps = map(to_array, values)

@@ -47,9 +47,9 @@ def visualize_channel(
         model: `ImageClassifier`, or any `keras.Model` that is functional or `Sequential`.
         layer_name: A layer with feature maps.
         channel: Which of them, from 0.
-        size: The picture's height and width in pixels, 16 or more. None: what one value of the layer
-            sees, and a margin, but 64 at least and the network's input at most; where a value sees
-            everything, as for `visualize_class`.
+        size: The picture's height and width in pixels, 16 or more. None: what one value of the
+            layer sees, and a margin, but 64 at least and the network's input at most; where a value
+            sees everything, as for `visualize_class`.
         num_steps: How many steps, 1 or more. 128 give a clear picture, 30 a first idea.
         seed: int; the same seed gives the same picture, a different seed a different one.
         preprocess_input: For a `keras.Model`: function from float32 RGB (N, h, w, 3) in [0, 255] to

@@ -28,8 +28,10 @@ NO_FENCE = missing_fence()
 def code_cells(kind):
     """The code of a built notebook, without its setup."""
     notebook = json.loads((EXERCISES / kind / f"{SHEET}.ipynb").read_text(encoding="utf-8"))
-    sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    return sources[1:]
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    tags = [cell["metadata"].get("tags", []) for cell in code]
+    sources = ["".join(cell["source"]) for cell in code]
+    return [source for source, tag in zip(sources, tags, strict=True) if "picture" not in tag][1:]
 
 
 RIGHT, OPEN = code_cells("solutions"), code_cells("student")

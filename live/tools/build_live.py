@@ -17,6 +17,7 @@ from pathlib import Path
 
 from course_exercises.task import read_tasks
 from live.tools.lessons import (
+    ALONE,
     PLANS,
     LiveError,
     check_plans,
@@ -150,7 +151,7 @@ def plan_lines(lessons, plan, tasks):
             start += task.minutes
     yield "\n".join(rows)
     gone = [lesson.chapter.title for lesson in lessons if not total(lesson.steps, plan)]
-    if gone:
+    if gone and plan != ALONE:
         yield f"**Left out:** {', '.join(gone)}."
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
+from small_networks import chain, layers
 
 import course_utils as cu
 from course_utils.display.drawings import numbers_picture
@@ -67,7 +68,10 @@ def test_a_convolution_is_computed_by_hand(embedded, chelsea):
     so_far = shown["row by row"].ravel()
     assert np.array_equal(np.isnan(so_far), np.arange(112 * 112) > 40 * 112 + 50)
     frames = [p for axes in figure.findobj(matplotlib.axes.Axes) for p in axes.patches]
-    assert {frame.get_xy() for frame in frames} == {(99.5, 79.5), (49.5, 39.5)}
+    assert {frame.get_xy() for frame in frames} > {(99.5, 79.5), (49.5, 39.5)}
+    assert {(101, 81), (50, 40)} == {tuple(frame.get_center()) for frame in frames}
+    with pytest.raises(ValueError, match="column must be a whole number from 0 to 111, not -1"):
+        cu.draw_convolution(embedded, chelsea, 5, 40, -1)
 
 
 def test_the_tables_have_the_colors_of_their_numbers(tiny, picture):
@@ -79,6 +83,10 @@ def test_the_tables_have_the_colors_of_their_numbers(tiny, picture):
     assert not blue[:2].any()
     negative = kernel[1, 1, 2] > kernel[1, 1, 0]  # blue rather than red
     assert negative == (found.kernels[0, 0, 0, 1] < 0)
+    gray = chain([layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()], (8, 8, 1))
+    found = first_convolution(gray, picture, lambda images: images / 255)
+    corner = numbers_picture(found, 1, 2, 2, width=330)[1, 1]
+    assert corner[:3] == pytest.approx([255 * found.patches[2, 2, 0, 0, 0]] * 3, abs=1)
 
 
 def test_grad_cam_in_four_steps(embedded, chelsea):

@@ -59,7 +59,7 @@ def test_the_start_is_waves_as_in_photographs():
     wide = layers.Conv2D(1, (3, 3), dilation_rate=150, padding="same", use_bias=False, name="conv")
     model = with_weights(wide, np.zeros((3, 3, 3, 1)), 256)
     with pytest.warns(UserWarning, match="Nothing has moved") as caught:
-        picture = cu.visualize_channel(model, "conv", 0, 1, preprocess_input=centered)
+        picture = cu.visualize_channel(model, "conv", 0, num_steps=1, preprocess_input=centered)
     assert caught[0].filename == __file__
     colors = picture.reshape(-1, 3) - picture.mean(axis=(0, 1))
     assert np.corrcoef(colors.T).min() > 0.6
@@ -89,7 +89,9 @@ def test_what_must_stand_at_one_place_does_not_survive_the_shifts():
 
 
 def test_a_seed_makes_a_picture(tiny):
-    first, same, other = (cu.visualize_channel(tiny, "conv", 1, 5, seed=seed) for seed in (3, 3, 4))
+    first, same, other = (
+        cu.visualize_channel(tiny, "conv", 1, num_steps=5, seed=seed) for seed in (3, 3, 4)
+    )
     np.testing.assert_array_equal(first, same)
     assert (first != other).mean() > 0.5
 

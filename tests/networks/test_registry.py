@@ -1,6 +1,7 @@
 """Which network a name loads, and where its weights come from."""
 
 import hashlib
+import random
 import sys
 
 import numpy as np
@@ -158,3 +159,24 @@ def test_vgg16_is_filled_from_the_file_of_keras_applications(tmp_path, monkeypat
     assert all(map(np.array_equal, model.get_weights(), expected.get_weights()))
     configs = [[layer.get_config() for layer in m.layers[3:]] for m in (model, expected)]
     assert configs[0] == configs[1]
+
+
+@pytest.mark.parametrize("name", ["embedded", "mobilenetv2"])
+def test_random_weights_are_the_same_each_time_and_leave_the_callers_generator_alone(name):
+    state = random.getstate()
+    first, second = (cu.load_classifier(name, "random").model.get_weights()[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert random.getstate() == state
+
+
+def test_weights_come_from_a_file(tmp_path):
+    trained = cu.load_classifier("embedded")
+    path = tmp_path / "my.weights.h5"
+    trained.model.save_weights(path)
+    found = cu.load_classifier("embedded", path).model.get_weights()
+    for mine, expected in zip(found, trained.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, expected)
+    with pytest.raises(
+        ValueError, match="weights: 'imagenet', 'random' or a file's path, not 'no'"
+    ):
+        cu.load_classifier("embedded", "no")
