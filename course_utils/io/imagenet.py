@@ -84,8 +84,6 @@ def search_classes(text: str) -> list[ImageNetClass]:
         List of `ImageNetClass` (class_index, wnid, label). Whole words come first: "cat" finds
         *tiger_cat* before *catamaran*. Empty if nothing matches.
     """
-    if not isinstance(text, str):
-        raise ValueError(f"Search for a text such as 'shark', not {text!r}.")
     classes = imagenet_classes()
     return [classes[index] for index in search_names(text, [c.label for c in classes])]
 
