@@ -65,13 +65,11 @@ def check_finite(values: Any, what: str, hint: str = "Did its training diverge?"
 
 
 def check_image(image: Any) -> NDArray[np.uint8]:
-    """Return one picture, uint8 (H, W, 3), unchanged, or raise ValueError if it is none."""
+    """Return one picture, uint8 (H, W, 3), unchanged, or raise ValueError if it isn't one."""
     array = np.asarray(image)
-    if array.ndim == 4:
-        raise ValueError(f"One picture is expected, uint8 (H, W, 3), not a batch {array.shape}.")
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3 or array.size == 0:
         raise ValueError(
-            f"A picture is a uint8 array (H, W, 3), not {array.dtype} {array.shape}. "
-            "load_image() turns most things into a picture."
+            f"One picture is expected, a uint8 array (H, W, 3), not {array.dtype} {array.shape}. "
+            "load_image() turns most things into a picture; of a batch, take images[0]."
         )
     return array

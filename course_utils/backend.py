@@ -1,6 +1,7 @@
 """TensorFlow and Keras, imported without the notices that TensorFlow prints when it starts."""
 
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -43,4 +44,15 @@ if keras.backend.backend() != "tensorflow":
 # Even if keras.json says channels_first: the course's networks and pictures have them last.
 keras.config.set_image_data_format("channels_last")
 
-__all__ = ["keras", "tf"]
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Leave Python's generator as it is: Keras draws the seeds of its initializers from it."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+__all__ = ["keras", "random_state_kept", "tf"]

@@ -8,7 +8,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.io.downloads import OTHER_CACHE, cache_folder
+from course_utils.io.downloads import OTHER_CACHE, cache_folder, cached_file
 
 OK = "ok"
 NOTE = "note"  # the course works all the same
@@ -53,7 +53,7 @@ def check_packages() -> Row:
     # No slider shows if ipywidgets and its other half in JupyterLab don't fit each other.
     ours = [line for line in faults if line.startswith(("course-utils ", "ipywidgets "))]
     if ours:
-        advice = "In the course's folder, then start JupyterLab anew:\n"
+        advice = "In the course's folder, then restart JupyterLab:\n"
         advice += "  python -m pip install --editable ."
         return Row(FIX, "Packages", "\n".join(ours), advice)
     if faults:
@@ -64,16 +64,11 @@ def check_packages() -> Row:
 
 
 def check_keras() -> Row:
-    """Keras must run on TensorFlow, and should lay pictures out as (height, width, channels)."""
+    """Say whether Keras runs on TensorFlow, as it must."""
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         advice = "Unset the environment variable KERAS_BACKEND, then restart the notebook."
         return Row(FIX, "Keras", f"KERAS_BACKEND is {backend!r}, not 'tensorflow'", advice)
-    file = Path(os.environ.get("KERAS_HOME") or "~/.keras", "keras.json").expanduser()
-    if file.exists() and "channels_first" in file.read_text():
-        finding = f"{file} asks for channels_first; the course sets channels_last all the same"
-        advice = f'Write "image_data_format": "channels_last" into {file}.'
-        return Row(NOTE, "Keras", finding, advice)
     return Row(OK, "Keras", "runs on TensorFlow")
 
 
@@ -109,27 +104,30 @@ def check_tensorflow() -> Row:
 
 
 def check_weights() -> Row:
-    """Say whether the embedded network's file is whole."""
-    from course_utils.networks.efficientnet_lite import EMBEDDED_FILE, embedded_file_is_whole
+    """Load the embedded network; the archive with its weights has checksums."""
+    from course_utils.networks.efficientnet_lite import EMBEDDED_FILE, load_embedded
 
-    if embedded_file_is_whole():
-        return Row(OK, "Weights", f"the embedded {EMBEDDED_FILE.name} is whole")
-    advice = (
-        "Get the course's files again: in a clone, 'git restore course_utils/data'. If the "
-        "course isn't installed as editable, then, in its folder:\n"
-        "  python -m pip install --force-reinstall --no-deps ."
-    )
-    return Row(FIX, "Weights", f"the embedded {EMBEDDED_FILE} is missing or damaged", advice)
+    try:
+        load_embedded()
+    except Exception as error:  # a damaged file raises almost anything
+        advice = (
+            "Get the course's files again: in a clone, 'git restore course_utils/data'. If the "
+            "course isn't installed as editable, then, in its folder:\n"
+            "  python -m pip install --force-reinstall --no-deps ."
+        )
+        return Row(FIX, "Weights", f"{EMBEDDED_FILE} cannot be loaded: {error}"[:300], advice)
+    return Row(OK, "Weights", f"the embedded {EMBEDDED_FILE.name} can be loaded")
 
 
 def check_model() -> Row:
     """Say which network load_classifier() takes, and why."""
-    from course_utils.networks.registry import EMBEDDED, cached_weights, resolve_name
+    from course_utils.networks.registry import EMBEDDED, published_weights, resolve_name
 
     asked = os.environ.get("COURSE_MODEL") or "auto"
     try:
         name = resolve_name("auto")
-        here = name == EMBEDDED or cached_weights(name)
+        published = None if name == EMBEDDED else published_weights(name)
+        here = not published or cached_file(published.known_hash, published.file_name)
     except ValueError as error:  # DownloadError is one
         return Row(FIX, "Model", f"COURSE_MODEL is {asked!r}", str(error))
     finding = f"{name}, because COURSE_MODEL is {asked!r}"
@@ -145,5 +143,5 @@ def check_cache() -> Row:
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK):
         return Row(OK, "Cache", str(folder))
-    advice = f"What is in it is used. To add to it, ask for the right to, {OTHER_CACHE}"
+    advice = f"What is in it is used. To add to it, ask for permission, {OTHER_CACHE}"
     return Row(NOTE, "Cache", f"{folder} cannot be written", advice)

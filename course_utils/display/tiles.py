@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from course_utils.arguments import check_count, check_image, is_number
+from course_utils.arguments import check_count, check_finite, check_image, is_number
 from course_utils.methods.scaling import check_heatmap, resize_heatmap
 
 COLOR_MAPS = ("viridis", "magma", "cividis", "gray", "jet")  # that an explorer offers
@@ -143,8 +143,7 @@ def scale_to_bytes(maps: NDArray) -> NDArray[np.uint8]:
     """Scale each channel of (height, width, channels) to [0, 255]; return channels first."""
     maps = np.ascontiguousarray(maps.transpose(2, 0, 1), np.float32)
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
-        raise ValueError("The feature maps hold NaN or infinite values.")
+    check_finite((low, high), "One of the feature maps")
     ranges = np.where(high > low, high - low, 1)
     return np.rint((maps - low) / ranges * 255).astype(np.uint8)
 

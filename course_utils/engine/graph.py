@@ -3,9 +3,9 @@
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable
-from reprlib import repr as shortened
 from typing import Any, NamedTuple
 
+from course_utils.arguments import quote
 from course_utils.backend import keras
 
 
@@ -221,7 +221,7 @@ def as_functional(model: keras.Model, single: bool = False) -> keras.Model:
     """
     if not isinstance(model, keras.Model):
         raise ValueError(
-            f"The network must be a keras.Model, not {shortened(model)}; "
+            f"The network must be a keras.Model, not {quote(model)}; "
             "keras.saving.load_model(path) reads one from a file."
         )
     fault = f"The network {model.name!r}"

@@ -2,7 +2,6 @@
 
 import math
 from enum import Enum
-from typing import Any
 
 import numpy as np
 from scipy.special import logit
@@ -33,15 +32,6 @@ class End(Enum):
     VALUE = "the value of a regression"
 
 
-@keras.saving.register_keras_serializable("course_utils")
-class TwoClasses(keras.layers.Layer):
-    """Turns one logit z into those of two classes, (-z, z): class 1 is what the output is for."""
-
-    def call(self, inputs: Any) -> Any:
-        """Return logits (N, 2) of (N, 1)."""
-        return keras.ops.concatenate([-inputs, inputs], axis=-1)
-
-
 def build_logits_model(model: keras.Model, is_value: bool = False) -> tuple[keras.Model, End]:
     """Build the network up to its logits, on the same weights.
 
@@ -69,7 +59,8 @@ def build_logits_model(model: keras.Model, is_value: bool = False) -> tuple[kera
     if end in (End.SOFTMAX, End.SIGMOIDS):
         functional = _replace(functional, last.layer, _without_activation(last.layer, factor))
     if shape[-1] == 1:
-        outputs = TwoClasses()(functional.outputs[0])
+        logit_of_1 = functional.outputs[0]
+        outputs = keras.ops.concatenate([-logit_of_1, logit_of_1], axis=-1)
         functional = keras.Model(functional.inputs[0], outputs, name=model.name)
     return functional, end
 

@@ -18,7 +18,7 @@ _lock = threading.Lock()  # never held while something is computed
 
 
 def keep(key: Hashable, value: Any) -> Any:
-    """Keep a value and return it. To make room, the entries unused for longest go, but never it."""
+    """Keep a value and return it; to make room, what has not been used for longest goes."""
     with _lock:
         _entries[key] = value, sum(map(_num_bytes, keras.tree.flatten(value)))
         _entries.move_to_end(key)

@@ -48,9 +48,7 @@ class Runner:
         self.explain_limits = cache(partial(layers.explain_limits, graph))
         self._split = cache(partial(split_calls, graph))
         self._functions: dict[Hashable, tuple] = {}
-        self._number = next(
-            _runner_numbers
-        )  # tells runners apart in the memory; an id() may come again
+        self._number = next(_runner_numbers)  # for the memory: an id() may come again
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -163,12 +161,12 @@ class Runner:
         return self._outputs(batch, [output_of(self.graph, name) for name in layer_names], often)
 
     def input_gradients(
-        self, batch: Tensor | NDArray, class_index: int | None, often: bool = False
+        self, batch: Tensor | NDArray, class_index: int | None
     ) -> tuple[Tensor, Tensor]:
         """Return logits (N, classes), and a logit's gradients (N, h, w, 3) at the input."""
         at = [self.graph.input]
         logits, _, [gradients] = self._gradients(
-            self.graph.calls, at, at, [tf.constant(batch)], class_index, often
+            self.graph.calls, at, at, [tf.constant(batch)], class_index
         )
         return logits, gradients
 
@@ -188,7 +186,7 @@ class Runner:
         """Return layers' names as a list.
 
         Raises:
-            ValueError: It is no list, or no layer of such a name gives feature maps.
+            ValueError: It is not a list, or a name is not that of a layer with feature maps.
         """
         if isinstance(layer_names, str) or not isinstance(layer_names, Iterable):
             raise ValueError(f"layer_names is a list of names: [{layer_names!r}].")

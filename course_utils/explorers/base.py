@@ -159,17 +159,12 @@ class Explorer:
         settings = {name: control.value for name, control in controls.items()}
         settings["network"] = self.classifier.name
         settings["picture"] = self._chosen if self._chosen in sample_image_names() else None
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        files = {self._captions[name]: panel.value for name, panel in self.panels.items()}
+        states = [control_state(control) for control in controls.values()]
         data = {
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.widget.model_id,
-            },
-            "image/png": still_picture(
-                {self._captions[name]: panel.value for name, panel in self.panels.items()},
-                self._sentence,
-                [control_state(control) for control in controls.values()],
-            ),
+            "application/vnd.jupyter.widget-view+json": view,
+            "image/png": still_picture(files, self._sentence, states),
             "text/plain": self._sentence,
         }
         return data, {type(self).__name__: settings}

@@ -14,18 +14,16 @@ from course_utils.io.images import SAMPLES, Sample, load_image, sample_file
 
 # More of scikit-image's pictures; no drawings, no scans, none of unclear rights.
 _PHOTOGRAPHS = {name: SAMPLES[name] for name in SAMPLES if name != "cat_and_coffee"} | {
-    "brick": Sample("skimage", "brick.png", "CC0"),
-    "camera": Sample("skimage", "camera.png", "CC0, photograph by Lav Varshney"),
-    "clock": Sample(
-        "skimage", "clock_motion.png", "public domain, photograph by Stéfan van der Walt"
-    ),
-    "coins": Sample("skimage", "coins.png", "no known restrictions, Brooklyn Museum Collection"),
-    "grass": Sample("skimage", "grass.png", "CC0"),
-    "gravel": Sample("skimage", "gravel.png", "CC0"),
-    "hubble": Sample("skimage", "hubble_deep_field.jpg", "public domain, NASA"),
-    "retina": Sample("skimage", "retina.jpg", "CC0, photograph by Mikael Häggström"),
+    "brick": Sample("brick.png", "CC0"),
+    "camera": Sample("camera.png", "CC0, photograph by Lav Varshney"),
+    "clock": Sample("clock_motion.png", "public domain, photograph by Stéfan van der Walt"),
+    "coins": Sample("coins.png", "no known restrictions, Brooklyn Museum Collection"),
+    "grass": Sample("grass.png", "CC0"),
+    "gravel": Sample("gravel.png", "CC0"),
+    "hubble": Sample("hubble_deep_field.jpg", "public domain, NASA"),
+    "retina": Sample("retina.jpg", "CC0, photograph by Mikael Häggström"),
     "tissue": Sample(
-        "skimage", "ihc.png", "no known restrictions, Center for Microscopy and Molecular Imaging"
+        "ihc.png", "no known restrictions, Center for Microscopy and Molecular Imaging"
     ),
 }
 _SHORTER_SIDE = 512  # of a photograph before it is cut, so that none gives many more than others

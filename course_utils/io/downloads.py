@@ -40,14 +40,9 @@ def cache_folder() -> Path:
 
 
 def cached_file(known_hash: str | None, file_name: str) -> Path | None:
-    """Look a file up in the cache, with no network and nothing written.
+    """Return the path of a file if it is in the cache with the right hash, else None.
 
-    Args:
-        known_hash: As for `fetch_file`.
-        file_name: As for `fetch_file`.
-
-    Returns:
-        Path of the file if it is in the cache and has the right hash, else None.
+    It uses no network and writes nothing. The arguments are those of `fetch_file`.
 
     Raises:
         DownloadError: The file is there and cannot be read.
@@ -93,14 +88,7 @@ def fetch_file(url: str, known_hash: str | None, file_name: str, progress: bool 
 
 
 def fetch_bytes(url: str, max_bytes: int) -> bytes:
-    """Download a small file into memory.
-
-    Args:
-        url: Address of the file, http or https.
-        max_bytes: Where to stop.
-
-    Returns:
-        The file; if it has more than `max_bytes`, just enough of it to show that.
+    """Download a small file, or just enough of it to show that it has more than `max_bytes`.
 
     Raises:
         DownloadError: No network, no answer in time, an error from the server.
@@ -125,7 +113,7 @@ def disk_faults_in_words() -> Iterator[None]:
     except OSError as error:
         raise DownloadError(
             f"The cache folder '{cache_folder()}' cannot be used ({error.strerror or error}). "
-            f"Make room, ask for the right to write there, {OTHER_CACHE}"
+            f"Make room, ask for permission to write there, {OTHER_CACHE}"
         ) from error
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from course_utils.arguments import is_whole_number, nearest
+from course_utils.arguments import check_count, did_you_mean
 
 
 class ImageNetClass(NamedTuple):
@@ -41,8 +41,8 @@ def class_index(name: str) -> int:
         int in [0, 999].
 
     Raises:
-        ValueError: No class has that name (the message lists the nearest ones), or two classes
-            share it: *crane* is a bird and a machine, *maillot* is two kinds of swimsuit.
+        ValueError: No class has that name (the message lists similar ones), or two classes share
+            it: *crane* is a bird and a machine, *maillot* is two kinds of swimsuit.
     """
     if not isinstance(name, str):
         raise ValueError(f"A class name is a string such as 'great white shark', not {name!r}.")
@@ -56,11 +56,9 @@ def class_index(name: str) -> int:
     if matches:
         choices = " or ".join(f"'{c.wnid}' (index {c.class_index})" for c in matches)
         raise ValueError(f"{name!r} is the label of {len(matches)} classes. Ask for {choices}.")
-    near = nearest(name.strip().replace(" ", "_"), [c.label for c in classes])
-    hint = f"The nearest labels are {', '.join(map(repr, near))}."
-    if not near:
-        hint = "search_classes('part of a name') lists the labels that contain a text."
-    raise ValueError(f"No ImageNet class is called {name!r}. {hint}")
+    hint = did_you_mean(name.strip().replace(" ", "_"), [c.label for c in classes])
+    advice = "search_classes('part of a name') lists the labels that contain a text."
+    raise ValueError(f"No ImageNet class is called {name!r}. {hint}{advice}")
 
 
 def class_label(class_index: int) -> str:
@@ -73,11 +71,7 @@ def class_label(class_index: int) -> str:
         ValueError: There is no class with that index.
     """
     classes = imagenet_classes()
-    if not is_whole_number(class_index, 0, len(classes) - 1):
-        raise ValueError(
-            f"A class index is a whole number from 0 to {len(classes) - 1}, not {class_index!r}."
-        )
-    return classes[int(class_index)].label
+    return classes[check_count("class_index", class_index, 0, len(classes) - 1)].label
 
 
 def search_classes(text: str) -> list[ImageNetClass]:
@@ -90,22 +84,12 @@ def search_classes(text: str) -> list[ImageNetClass]:
         List of `ImageNetClass` (class_index, wnid, label). Whole words come first: "cat" finds
         *tiger_cat* before *catamaran*. Empty if nothing matches.
     """
-    if not isinstance(text, str):
-        raise ValueError(f"Search for a text such as 'shark', not {text!r}.")
     classes = imagenet_classes()
     return [classes[index] for index in search_names(text, [c.label for c in classes])]
 
 
 def search_names(text: str, names: Sequence[str]) -> list[int]:
-    """Find the names that contain `text`, in any spelling.
-
-    Args:
-        text: Part of a name.
-        names: The names to look through.
-
-    Returns:
-        Indices into `names`; those with `text` as whole words come first.
-    """
+    """Return the indices of the names that contain `text`, first those with it as whole words."""
     wanted = _simplify(text)
     found = [i for i in range(len(names)) if wanted and wanted in _simplify(names[i])]
     letter, part = r"[^\W\d_]", re.escape(text.strip().lower().replace(" ", "_"))

@@ -26,29 +26,23 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "PPM")
 class Sample(NamedTuple):
     """A picture that needs no network."""
 
-    package: str  # whose data folder has it
     file_name: str
     license: str
+    package: str = "skimage"  # whose data folder has it
 
 
 SAMPLES = {
-    "chelsea": Sample("skimage", "chelsea.png", "CC0, photograph by Stéfan van der Walt"),
+    "chelsea": Sample("chelsea.png", "CC0, photograph by Stéfan van der Walt"),
     "coffee": Sample(
-        "skimage",
-        "coffee.png",
-        "CC0, photograph by Rachel Michetti, courtesy of Pikolo Espresso Bar",
+        "coffee.png", "CC0, photograph by Rachel Michetti, courtesy of Pikolo Espresso Bar"
     ),
     "astronaut": Sample(
-        "skimage", "astronaut.png", "public domain, Eileen Collins, NASA Great Images database"
+        "astronaut.png", "public domain, Eileen Collins, NASA Great Images database"
     ),
-    "rocket": Sample(
-        "skimage", "rocket.jpg", "public domain, launch of DSCOVR, photograph by SpaceX"
-    ),
-    "cat_and_coffee": Sample(
-        "skimage", "chelsea.png and coffee.png", "CC0, composed of chelsea and coffee"
-    ),
+    "rocket": Sample("rocket.jpg", "public domain, launch of DSCOVR, photograph by SpaceX"),
+    "cat_and_coffee": Sample("chelsea.png and coffee.png", "CC0, composed of chelsea and coffee"),
     "great_white_shark": Sample(
-        "course_utils", "great_white_shark.jpg", "CC BY 2.5, photograph by Terry Goss, scaled"
+        "great_white_shark.jpg", "CC BY 2.5, photograph by Terry Goss, scaled", "course_utils"
     ),
 }
 

@@ -43,13 +43,9 @@ def painter(picture: NDArray[np.uint8], fill: str) -> Callable[[Mask], NDArray[n
     """
     if fill not in FILLS:
         raise ValueError(f"fill must be one of {', '.join(FILLS)}, not {fill!r}.")
-    if fill == "road":
-        return _imputer(picture)
-    background = _BACKGROUNDS[fill](picture)
-    return lambda mask: np.where(mask[..., np.newaxis], background, picture)
-
-
-def _imputer(picture):
+    if fill != "road":
+        background = _BACKGROUNDS[fill](picture)
+        return lambda mask: np.where(mask[..., np.newaxis], background, picture)
     noise = np.random.default_rng(0).normal(0, 255 * _NOISE, picture.shape)
 
     def paint(mask):

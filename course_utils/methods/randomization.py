@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_utils.arguments import nearest
-from course_utils.backend import keras, tf
+from course_utils.backend import keras, random_state_kept, tf
 from course_utils.engine.graph import (
     as_functional,
     has_call_of_keras,
@@ -84,12 +84,8 @@ def _randomized_from(layer_name, classifier, inputs, seed):
     gc.collect()  # networks refer to themselves in circles: the copies before would stay
     calls = trace_calls(classifier.model).calls
     start = [call.name for call in calls].index(layer_name)
-    state = random.getstate()  # from which Keras draws the seeds of its initializers
-    try:
-        fresh = _draw_anew(calls, calls[start:], seed)
-        copy = _rebuilt(classifier.model, fresh)
-    finally:
-        random.setstate(state)
+    with random_state_kept():
+        copy = _rebuilt(classifier.model, _draw_anew(calls, calls[start:], seed))
     graph = trace_calls(copy)
     calls = [*graph.calls[:start], *map(_measuring, graph.calls[start:])]
     # Compiled, also what a layer computes on its way is let go at once: 0.1 GB less.
@@ -130,9 +126,10 @@ def _like(layer):
     try:
         with warnings.catch_warnings(action="ignore"):  # Keras's: a lambda can't be saved
             config = _reseeded(layer.get_config())
-        # Keras would look for the user's own activations and initializers by their names.
-        functions = {key: getattr(layer, key, None) for key in config}
-        config |= {key: _function_like(f) for key, f in functions.items() if _is_own_function(f)}
+        for key in config:
+            value = getattr(layer, key, None)
+            if callable(value) and not isinstance(value, keras.layers.Layer):
+                config[key] = _function_like(value, config[key])
         return type(layer).from_config(config)
     except (NotImplementedError, TypeError) as error:
         raise ValueError(
@@ -141,12 +138,10 @@ def _like(layer):
         ) from error
 
 
-def _is_own_function(value):
-    is_kerass = getattr(value, "__module__", "").startswith("keras.")
-    return callable(value) and not isinstance(value, keras.layers.Layer) and not is_kerass
-
-
-def _function_like(function):
+def _function_like(function, config):
+    """Return a user's own activation or initializer, which Keras would look for by its name."""
+    if getattr(function, "__module__", "").startswith("keras."):
+        return config
     if hasattr(function, "get_config"):
         return type(function).from_config(_reseeded(function.get_config()))
     return function

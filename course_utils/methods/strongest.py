@@ -93,7 +93,7 @@ def example_patches(examples: Examples, images: Sequence, channel: int) -> NDArr
         lies beyond its border is white; a field larger than the picture is cut to the picture.
 
     Raises:
-        ValueError: There is no such channel, or `images` are others.
+        ValueError: There is no such channel, or `images` are not those pictures.
     """
     if not isinstance(examples, Examples):
         raise ValueError("examples are those of one layer: strongest_examples(...)['its name'].")

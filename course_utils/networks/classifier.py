@@ -1,7 +1,6 @@
 """A Keras network that names what is in a picture."""
 
 from collections.abc import Callable, Sequence, Sized
-from reprlib import repr as shortened
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from course_utils.arguments import check_count, check_image
+from course_utils.arguments import check_count, check_image, quote
 from course_utils.backend import keras
 from course_utils.engine.graph import as_functional, trace_calls
 from course_utils.engine.layers import key_layer_names
@@ -73,7 +72,7 @@ class ImageClassifier:
         if preprocess_input is not None and not callable(preprocess_input):
             raise ValueError(
                 "preprocess_input must be None or a function, as in keras.applications.vgg16, not "
-                f"{shortened(preprocess_input)}. Names of classes go to class_names=[...]."
+                f"{quote(preprocess_input)}. Names of classes go to class_names=[...]."
             )
         functional = with_size(as_functional(model, single=True), input_size)
         is_value = isinstance(class_names, Sized) and len(class_names) == 1

@@ -15,7 +15,7 @@ _ACTIVATIONS: dict[End, Any] = {End.SOFTMAX: partial(softmax, axis=-1), End.SIGM
 
 
 def compare_with_model(model: keras.Model, runner: Runner, end: End) -> None:
-    """Compare a model's answers to two made pictures, in one batch, with a runner's to each.
+    """Compare a model's answers to two synthetic pictures, in one batch, with a runner's to each.
 
     Raises:
         ValueError: They differ, or would beside other pictures; the message names the likely cause.
@@ -44,8 +44,8 @@ def compare_with_model(model: keras.Model, runner: Runner, end: End) -> None:
     tolerance = 0.1 if dtypes & {"float16", "bfloat16"} else 0.01
     if _differ(answers, own, tolerance):
         raise ValueError(
-            "For two made pictures the network and its layers one by one give different answers, "
-            f"so no heatmap would explain it. {_cause(model, graph, batch, tolerance)}"
+            "For two synthetic pictures the network and its layers run one by one give different "
+            f"answers, so no heatmap would explain it. {_cause(model, graph, batch, tolerance)}"
         )
 
 
@@ -65,9 +65,7 @@ def _cause(model, graph, batch, tolerance):
     if _differ(answers, _run(model, batch), tolerance):
         return "It answers differently each time: is a layer random, or does it keep a state?"
     if _differ(answers, np.concatenate([_run(model, one[None]) for one in batch]), tolerance):
-        return (
-            "It answers differently for one picture than for a batch: a layer looks at all of it."
-        )
+        return "A picture in a batch gets another answer than alone: a layer looks at all of it."
     layers = [call.layer for call in graph.calls if not has_call_of_keras(call.layer)]
     if layers:
         named = (f"{x.name.removesuffix('_logits')!r} ({type(x).__name__})" for x in layers)

@@ -16,12 +16,11 @@ def with_size(model: keras.Model, input_size: tuple[int, int] | None) -> keras.M
     """Return a functional model whose input has this (height, width), on the same layers.
 
     Raises:
-        ValueError: The size is no pair of numbers, or the model has another one.
+        ValueError: The size is not a pair of whole numbers, or the model has a size of its own.
     """
     if input_size is None:
         return model
-    is_pair = isinstance(input_size, list | tuple) and len(input_size) == 2
-    if not is_pair or not all(is_whole_number(length, 1) for length in input_size):
+    if np.shape(input_size) != (2,) or not all(is_whole_number(n, 1) for n in input_size):
         raise ValueError(f"input_size must be (height, width), not {input_size!r}.")
     shape = model.input_shape
     if shape[1:3] == tuple(input_size):
@@ -34,23 +33,20 @@ def with_size(model: keras.Model, input_size: tuple[int, int] | None) -> keras.M
 
 
 def check_pictures(graph: Graph) -> None:
-    """Check that a network takes (N, height, width, 3 or 1), and never puts the channels first.
+    """Check that a network takes (N, height, width, 3 or 1), and puts the channels last throughout.
 
     Raises:
-        ValueError: It is another shape, or leaves its size open; or a layer has channels first.
+        ValueError: It takes another shape, or leaves its size open; or a layer has channels first.
     """
     shape = graph.input.shape
     for call in graph.calls:
         if getattr(call.layer, "data_format", "") == "channels_first":
             raise ValueError(
-                f"Layer {call.name!r} takes the channels first. Build the network anew with "
+                f"Layer {call.name!r} takes the channels first. Rebuild the network with "
                 "data_format='channels_last', and new.set_weights(old.get_weights())."
             )
     if len(shape) != 4 or shape[-1] not in (1, 3):
-        raise ValueError(
-            f"The network's input must be (N, height, width, 3 or 1), not {shape}. With the "
-            "channels first, build it anew with data_format='channels_last'."
-        )
+        raise ValueError(f"The network's input must be (N, height, width, 3 or 1), not {shape}.")
     if None in shape[1:3]:
         raise ValueError(
             f"The network's input, {shape}, leaves its size open: ImageClassifier(..., "
@@ -80,7 +76,7 @@ def prepare_images(
     if prepared.shape != inputs.shape:
         raise ValueError(
             f"preprocess_input must keep the shape: given {inputs.shape}, it returned "
-            f"{prepared.shape}. Leave out what resizes: the course does that before."
+            f"{prepared.shape}. Leave out any resizing: the picture has been resized already."
         )
     return check_finite(
         prepared,

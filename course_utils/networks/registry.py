@@ -5,15 +5,14 @@ import os
 import random
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
 from course_utils.arguments import did_you_mean
-from course_utils.backend import keras
-from course_utils.io.downloads import cached_file, fetch_file
+from course_utils.backend import keras, random_state_kept
+from course_utils.io.downloads import fetch_file
 from course_utils.networks.classifier import ImageClassifier, runner_of
 from course_utils.networks.efficientnet_lite import (
     build_efficientnet_lite0,
@@ -88,7 +87,7 @@ def load_classifier(
 def _model(name, weights):
     if weights == "imagenet":
         if name in (EMBEDDED, VGG16):
-            return load_embedded() if name == EMBEDDED else load_vgg16(download_weights(name))
+            return load_embedded() if name == EMBEDDED else load_vgg16(_fetch(PUBLISHED[name]))
         return _build(name, _fetch)
     random.seed(0)
     is_own = name == EMBEDDED
@@ -98,16 +97,6 @@ def _model(name, weights):
             raise ValueError(f"weights: 'imagenet', 'random' or a file's path, not {weights!r}.")
         model.load_weights(weights)
     return model
-
-
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Leave Python's generator as it is: Keras draws the seeds of its initializers from it."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def weights_path(name: str) -> Path:
@@ -128,7 +117,7 @@ def weights_path(name: str) -> Path:
     name = resolve_name(name)
     if name == EMBEDDED:
         raise ValueError(f"{name!r} has no file that Keras loads. Use load_classifier({name!r}).")
-    return download_weights(name)
+    return _fetch(published_weights(name))
 
 
 def resolve_name(name: str) -> str:
@@ -145,25 +134,6 @@ def resolve_name(name: str) -> str:
         names = ", ".join(["auto", "embedded", *_CONSTRUCTORS])
         raise ValueError(f"No network is called {name!r}. {hint}There are: {names}.")
     return _ALIASES.get(key, key)
-
-
-def cached_weights(name: str) -> Path | None:
-    """Return the path of a network's verified ImageNet weights if they are in the cache, else None.
-
-    Raises:
-        DownloadError: The cache has no place, or cannot be read.
-    """
-    published = published_weights(name)
-    return cached_file(published.known_hash, published.file_name)
-
-
-def download_weights(name: str) -> Path:
-    """Return the path of a network's verified ImageNet weights; download them if need be.
-
-    Raises:
-        DownloadError: The weights are not in the cache and cannot be fetched.
-    """
-    return _fetch(published_weights(name))
 
 
 def _fetch(published):

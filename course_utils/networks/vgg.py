@@ -10,7 +10,7 @@ from course_utils.backend import keras, tf
 
 NO_TOP_FILE = Path(str(files("course_utils") / "data" / "vgg16_no_top.weights.h5"))  # float16
 _DENSE = {"fc1": (4096, "relu"), "fc2": (4096, "relu"), "predictions": (1000, "softmax")}
-_ALIGNMENT = 64  # a tensor's address is a multiple of so many bytes
+_ALIGNMENT = 64  # a tensor's address is a multiple of this many bytes
 
 
 def load_vgg16(path: Path) -> keras.Model:

@@ -37,7 +37,7 @@ def test_any_spelling_of_a_label_will_do():
     "name, words",
     [
         ("crane", r"2 classes\. Ask for 'n02012849' \(index 134\) or 'n03126707' \(index 517\)"),
-        ("great white shrak", "nearest.*'great_white_shark'"),
+        ("great white shrak", "Did you mean 'great_white_shark'"),
         ("xqzwvk", "search_classes"),
         ("", "search_classes"),
         (5, "a string such as 'great white shark'"),
@@ -59,8 +59,6 @@ def test_search_takes_any_spelling():
     [found] = search_classes(" Great_white ")
     assert found == (2, "n01484850", "great_white_shark")
     assert [search_classes(text) for text in ("", "  ", "_", "no such thing")] == [[]] * 4
-    with pytest.raises(ValueError, match="Search for a text such as 'shark', not 5"):
-        search_classes(5)
 
 
 def test_search_puts_whole_words_first_and_keeps_the_order_of_the_classes():
