@@ -16,14 +16,14 @@
 # ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) → · 30 minutes
 #
 # We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
-# **Would you ship it?** Below are six of its training pictures. One look at a heatmap shows that it has learned something
-# else. Then it's your turn: everything in this course works on your own Keras model.
+# **Would you ship it?** Below are six of its training pictures. One look at a heatmap raises a suspicion, and two
+# experiments prove it. Then it's your turn: everything in this course works on your own Keras model.
 #
 # **What you will learn**
 #
 # - how to put a new head on a trained network, in a minute;
 # - how a heatmap finds a cheat that the test set does not, how to prove it, and how to repair it;
-# - which networks this course takes, and what to write.
+# - which networks this course accepts, and what to write.
 #
 # **You need:** chapters 4.1 and 5.
 
@@ -105,8 +105,8 @@ plt.show()
 # ## A new head in a minute
 #
 # The embedded network averages its 1280 last feature maps, and a dense layer reads these numbers. We keep the maps, and
-# train a new dense layer. Only this *head* learns, so a minute is enough. A trained layer can be called
-# once more, on another input: that's how it gets onto the network.
+# train a new dense layer. Only this *head* learns, so a minute is enough. Then we call the trained layer on the network's
+# own averages, and the two are one.
 
 # %% jupyter={"source_hidden": true}
 # @title Where this chapter looks
