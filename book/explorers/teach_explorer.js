@@ -7,7 +7,7 @@ import { averagesOf, coverPart, evidence, farPart, hottestPart, logitsOf } from 
 import { scaleToUnit, softmax } from "./methods.js";
 import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
 import { loadIndex } from "./pictures.js";
-import { colorTable, drawHeat, opaque, stretch } from "./pixels.js";
+import { colorTable, opaque, stretch } from "./pixels.js";
 import * as shelf from "./shelf.js";
 import { megabytes, percent } from "./words.js";
 
@@ -17,6 +17,10 @@ const FEWEST = 3; // pictures of a name: every third is for the test
 const PACE = 200; // milliseconds between two pictures of the camera
 const COURSE = "texture"; // where a picture of the course comes from
 const [LABELED, LINES] = [[172, 216], [[182, 176, 212], [194, 176, 206]]]; // pixels, as in chapter 8
+const HINT =
+  "Click a picture for a closer look; Camera, above, shows the heat live. One hot place in all pictures of a name may " +
+  "be a cheat: the label, the table, your hand, the light. To find out, cover it here; or put one thing in the other's " +
+  "place, and point the camera at it.";
 const VIEWS = [
   { value: "heat", title: "Heat" },
   { value: "signed", title: "For and against" },
@@ -33,8 +37,7 @@ class TeachExplorer {
   turn = 0; // "Start over" makes what is still on its way stale
 
   constructor(el, index) {
-    this.el = el;
-    this.index = index;
+    Object.assign(this, { el, index });
     const { layers, inputSize, live } = index.networks[EMBEDDED];
     [this.side] = layers.at(-1).size;
     [this.size] = inputSize;
@@ -70,6 +73,9 @@ class TeachExplorer {
     const forget = () => this.attempt(() => this.keepOrForget());
     this.keeping = make("input", { type: "checkbox", onchange: forget });
     this.results = make("div", { class: "cx-results", hidden: true });
+    this.words = make("p", { role: "status" });
+    this.grid = make("div", { class: "cx-results" });
+    this.saver = button("Download", () => this.download());
     el.append(
       make("h3", {}, "1. Collect"),
       make("p", {}, "A name for each thing, and ten pictures or more of each. The network is loaded " +
@@ -145,7 +151,7 @@ class TeachExplorer {
     name.title = title.trim();
     name.holder.textContent = `Hold: ${name.title}`;
     if (this.keeping.checked) this.attempt(() => shelf.keep(name.key, { key: name.key, title }));
-    if (this.head) this.#showResults();
+    if (this.head) this.#showTest();
   }
 
   #removeName(name) {
@@ -335,7 +341,7 @@ class TeachExplorer {
     this.head = null;
     this.results.hidden = true;
     for (const { thumb } of this.pictures) thumb.classList.remove("cx-wrong");
-    if (!this.camera) this.closeStage();
+    if (this.shown) this.closeStage();
     this.bars.replaceChildren();
   }
 
@@ -367,15 +373,15 @@ class TeachExplorer {
     const start = performance.now();
     const head = await network.ask(job).answer;
     if (turn !== this.turn) return;
+    const seconds = ((performance.now() - start) / 1000).toFixed(2);
     this.head = head;
-    this.seconds = (performance.now() - start) / 1000;
     this.view = "heat";
     for (const picture of this.pictures) {
       picture.views = { heat: this.#judge(picture.averages) };
       picture.thumb.classList.toggle("cx-wrong", !this.#isRight(picture));
     }
-    this.#showResults();
-    this.results.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    this.#showTraining(this.pictures.filter(({ maps }) => maps), seconds);
+    this.results.scrollIntoView({ behavior: "smooth" });
   }
 
   /** Return what the head says of a picture: {logits, probabilities, best}. */
@@ -395,26 +401,31 @@ class TeachExplorer {
 
   // Results
 
-  #showResults() {
-    const tests = this.pictures.filter(({ maps }) => maps);
+  /** Show what came out, and the ways to look at the test. */
+  #showTraining(tests, seconds) {
     const learn = this.pictures.filter(({ maps }) => !maps);
     const options = VIEWS.filter(({ value }) => value !== "unlabeled" || tests.some((one) => one.unlabeled));
     const change = (view) => this.attempt(() => this.#showView(view));
-    const views = choices("Show", options, { value: this.view, kind: "cx-views", change });
-    const download = make("button", { type: "button", onclick: () => this.attempt(() => this.download()) }, "Download");
+    this.views = choices("Show", options, { value: this.view, kind: "cx-views", change });
+    const rates = [learn, tests].map((pictures) => make("b", {}, this.#rate(pictures)));
+    const score = ["Right in training: ", rates[0], ", in the test: ", rates[1], `. Trained in ${seconds} seconds.`];
     this.results.replaceChildren(
-      make("p", { class: "cx-score" }, "Right in training: ", make("b", {}, this.#rate(learn)), ", in the test: ",
-        make("b", {}, this.#rate(tests)), `. ${this.seconds.toFixed(1)} seconds.`),
+      make("p", { class: "cx-score" }, ...score),
       make("h3", {}, "3. Look inside"),
-      views.element,
-      make("p", {}, this.#wordsOf(tests)),
-      ...this.names.map((name) => this.#makeGroup(name)),
-      make("p", { class: "cx-hint" }, "Click a picture for a closer look; Camera, above, shows the heat live. One hot " +
-        "place in all pictures of a name may be a cheat: the label, the table, your hand, the light. To find out, cover " +
-        "it here; or put one thing on the other's table, and point the camera at it."),
-      make("div", { class: "cx-row" }, download, "your network, for the notebook of chapter 8."),
+      this.views.element,
+      this.words,
+      this.grid,
+      make("p", { class: "cx-hint" }, HINT),
+      make("div", { class: "cx-row" }, this.saver, "your network, for the notebook of chapter 8."),
     );
     this.results.hidden = false;
+    this.#showTest();
+  }
+
+  #showTest() {
+    this.words.textContent = this.#wordsOf(this.pictures.filter(({ maps }) => maps));
+    this.grid.replaceChildren(...this.names.map((name) => this.#makeGroup(name)));
+    this.views.set(this.view);
     this.el.dataset.shown = this.view;
   }
 
@@ -443,7 +454,7 @@ class TeachExplorer {
       );
     });
     const head = make("b", { dir: "auto" }, name.title);
-    return make("div", {}, head, make("div", { class: "cx-grid" }, ...cells));
+    return make("div", { class: "cx-group" }, head, make("div", { class: "cx-grid" }, ...cells));
   }
 
   #wordsOf(tests) {
@@ -470,8 +481,8 @@ class TeachExplorer {
     }
     if (this.head !== head) return;
     this.view = view;
-    this.#showResults();
-    if (!this.live.hidden && this.shown) this.#openPicture(this.shown);
+    this.#showTest();
+    if (this.shown) this.#openPicture(this.shown);
   }
 
   #changed({ pixels, unlabeled, maps, views }, view) {
@@ -496,18 +507,14 @@ class TeachExplorer {
   #drawLook({ picture, heat }, pixels, maps, index) {
     if (pixels) paint(picture, opaque(pixels), this.size, this.size);
     picture.classList.toggle("cx-gray", Boolean(maps));
-    const { side, view, tables } = this;
-    const signed = maps ? this.#evidence(maps, index) : new Float64Array(side ** 2);
-    const isSigned = view === "signed";
+    const signed = maps ? this.#evidence(maps, index) : new Float64Array(this.side ** 2);
+    const isSigned = this.view === "signed";
     const found = scaleToUnit(signed.map(isSigned ? Math.abs : (value) => Math.max(value, 0)));
-    const smooth = stretch({ values: found, height: side, width: side }, 8);
-    let colored = drawHeat(smooth.values, tables.heat);
-    if (isSigned) {
-      const signs = stretch({ values: found.map((v, i) => v * Math.sign(signed[i])), height: side, width: side }, 8);
-      colored = Uint32Array.from(signs.values, (v) => {
-        return (tables.signed[Math.round(127.5 * (1 + v))] & 0xffffff) | (Math.round(255 * Math.abs(v)) << 24);
-      });
-    }
+    const values = found.map((value, i) => (signed[i] < 0 ? -value : value));
+    const smooth = stretch({ values, height: this.side, width: this.side }, 8);
+    const table = this.tables[isSigned ? "signed" : "heat"];
+    const color = (value) => table[Math.round(isSigned ? 127.5 * (1 + value) : 255 * value)] & 0xffffff;
+    const colored = Uint32Array.from(smooth.values, (v) => color(v) | (Math.round(255 * Math.abs(v)) << 24));
     paint(heat, colored, smooth.width, smooth.height);
   }
 
@@ -515,6 +522,7 @@ class TeachExplorer {
     this.camera?.stop();
     this.shown = picture;
     this.live.hidden = false;
+    this.grid.before(this.live);
     this.stage.element.style.aspectRatio = 1;
     this.holders.hidden = this.which.hidden = true;
     this.#showSeen({ pixels: picture.pixels, maps: picture.maps, ...picture.views.heat });
@@ -566,6 +574,7 @@ class TeachExplorer {
       ),
     );
     this.which.hidden = camera.cameras.length < 2;
+    this.cards.before(this.live);
     this.holders.hidden = this.live.hidden = false;
     try {
       await this.#start();
