@@ -97,15 +97,15 @@ def _wait_for_server(server, address, log):
 
 
 @contextmanager
-def chromium(profile, width=1280, height=1400, network_log=False):
-    """Start Chromium with a profile of its own; yields selenium's driver.
+def chromium(profile, width=1280, height=1400, network_log=False, flags=()):
+    """Start Chromium with a profile of its own and further flags; yields selenium's driver.
 
     With `network_log`, `get_log("performance")` has an entry for each request.
     """
     browser, driver = find_chromium()
     options = webdriver.ChromeOptions()
     options.binary_location = browser
-    for option in [*CHROMIUM_OPTIONS, f"--user-data-dir={profile}"]:
+    for option in [*CHROMIUM_OPTIONS, *flags, f"--user-data-dir={profile}"]:
         options.add_argument(option)
     options.add_argument(f"--window-size={width},{height}")
     logs = {"browser": "ALL", "performance": "ALL"} if network_log else {"browser": "ALL"}

@@ -55,6 +55,34 @@ function searchTheText() {
   };
 }
 
+/** What a search finds leads to the section that says most of it, not to the page's head. */
+function searchThePlace() {
+  if (typeof Search === "undefined") return;
+  const summarize = Search.makeSearchSummary;
+  Search.makeSearchSummary = (html, terms, anchor) => {
+    const place = anchor || placeOf(html, [...terms]);
+    const summary = summarize(html, terms, place);
+    queueMicrotask(() => { // by then it stands beside its link
+      const link = summary?.parentElement?.querySelector("a");
+      if (link) link.hash = place;
+    });
+    return summary;
+  };
+}
+
+function placeOf(html, terms) {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const sections = [...page.querySelectorAll("[role=main] section[id]")].reverse(); // the inner ones first
+  const scores = sections.map(section => {
+    const text = section.textContent.toLowerCase();
+    section.remove();
+    const counts = terms.map(term => text.split(term).length - 1);
+    return 1000 * counts.filter(Boolean).length + counts.reduce((sum, count) => sum + count, 0);
+  });
+  const best = sections[scores.lastIndexOf(Math.max(...scores))];
+  return best ? `#${best.id}` : "";
+}
+
 /** The drawer with the page's headings, which a phone has, closes once one is chosen. */
 function closeAtAHeading({ target }) {
   target.closest('dialog a[href*="#"]')?.closest("dialog").close();
@@ -65,4 +93,5 @@ document.addEventListener("DOMContentLoaded", () => {
   letEnlarge();
   NARROW.addEventListener("change", letEnlarge);
   searchTheText();
+  searchThePlace();
 });

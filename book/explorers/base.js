@@ -3,6 +3,7 @@
 
 import { CameraRow } from "./camera_row.js";
 import { choices, gradient, make } from "./controls.js";
+import { linkTo, nearest } from "./links.js";
 import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
 import { colorTable, turnGray } from "./pixels.js";
 import { LivePicture, OwnPicture, SamplePicture } from "./pictures.js";
@@ -14,7 +15,7 @@ const NAME_LENGTH = 28; // characters of a picture's name on its button
 
 export class Explorer {
   /**
-   * @param {object} model With get, set, on and save_changes, as anywidget's.
+   * @param {object} model With get(name) and set(name, value) of its settings.
    * @param {HTMLElement} el Where to show it.
    * @param {object} index What assets/index.json holds.
    */
@@ -25,7 +26,8 @@ export class Explorer {
     this.tables = Object.fromEntries(
       Object.entries(index.colors).map(([name, text]) => [name, colorTable(text)]),
     );
-    this.colors = model.get("colors") ?? index.colorNames[0];
+    this.misfits = []; // what a link asks for and is not here
+    this.colors = this.setting("colors", index.colorNames);
     this.pictures = new Map();
     this.turn = 0; // a newer one makes what an older one computes stale
     this.live = index.networks[this.networkName].live;
@@ -45,14 +47,44 @@ export class Explorer {
       })),
       { value: this.colors, kind: "cx-colors", change: (name) => this.chooseColors(name) },
     );
+    const link = { type: "button", class: "cx-link", onclick: () => this.#copyLink() };
+    this.colorRow.element.append(make("button", link, "Link to this view"));
     this.#takeDrops();
   }
 
   /** Show the first picture: resolves when it is there. */
   async begin() {
-    const { samples } = this.index.networks[this.networkName];
-    const wanted = this.model.get("picture") ?? DEFAULT;
-    await this.choosePicture(wanted in samples ? wanted : Object.keys(samples)[0]);
+    await this.choosePicture(this.setting("picture", [...this.pictures.keys()], DEFAULT));
+    const misfits = this.misfits.join(" and ");
+    if (misfits) this.say(`The link asks for ${misfits}: not here. What you see is the nearest.`, true);
+  }
+
+  // Settings: a link may ask for what is not here
+
+  /** Return a setting that is one of some options, or the nearest of them. */
+  setting(name, options, otherwise = options[0]) {
+    const wanted = this.model.get(name) ?? otherwise;
+    if (!options.includes(wanted)) this.misfits.push(`${name} ${wanted}`);
+    this.tell(name, nearest(wanted, [otherwise, ...options]));
+    return this.model.get(name);
+  }
+
+  /** Return a setting that is a whole number from 0 to `most`, or the nearest one. */
+  numberSetting(name, most, otherwise) {
+    const wanted = this.model.get(name) ?? otherwise;
+    if (wanted === undefined) return wanted;
+    const number = Math.min(Math.max(Math.round(wanted), 0), most);
+    if (number !== Number(wanted)) this.misfits.push(`${name} ${wanted}`);
+    this.tell(name, number >= 0 ? number : otherwise);
+    return this.model.get(name);
+  }
+
+  async #copyLink() {
+    const isOwn = !(this.model.get("picture") in this.index.networks[this.networkName].samples);
+    history.replaceState(null, "", linkTo(this.el.parentElement, this.model, isOwn && "picture"));
+    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    const own = isOwn ? " It leaves your own picture out: that stays with you." : "";
+    this.say(`The link is ${copied ? "copied" : "in the address bar"}.${own}`);
   }
 
   // For subclasses: preparePicture(picture), showPicture(), showFrame() of a camera, draw();
@@ -82,7 +114,7 @@ export class Explorer {
     const row = choices("Picture", options, {
       value: null,
       kind: "cx-pictures",
-      change: (name) => this.#attempt(() => this.choosePicture(name)),
+      change: (name) => this.attempt(() => this.choosePicture(name)),
     });
     row.element.append(this.#makeOwn());
     return row;
@@ -113,17 +145,18 @@ export class Explorer {
     };
     button.addEventListener("click", () => {
       input.click();
-      this.#attempt(() => this.startNetwork());
+      this.attempt(() => this.startNetwork());
     });
     input.addEventListener("change", () => {
-      if (input.files[0]) this.#attempt(() => this.takeFile(input.files[0]));
+      if (input.files[0]) this.attempt(() => this.takeFile(input.files[0]));
       input.value = ""; // the same file once more is a change again
     });
     network.addEventListener("change", () => {
       if (this.waits || network.state !== "loading") show();
     });
     show();
-    return make("div", { class: "cx-take" }, button, input, this.cameraRow.button);
+    const camera = this.showFrame ? [this.cameraRow.button] : [];
+    return make("div", { class: "cx-take" }, button, input, ...camera);
   }
 
   /** Load the network, with a bar; resolves when it can be asked. */
@@ -143,7 +176,7 @@ export class Explorer {
   /** Make a place that offers the network where something has to be computed: see `offerText`. */
   makeOffer() {
     this.offerText = make("p", {});
-    const start = () => this.#attempt(() => this.startNetwork());
+    const start = () => this.attempt(() => this.startNetwork());
     const offer = make(
       "div",
       { class: "cx-offer", hidden: true },
@@ -186,7 +219,7 @@ export class Explorer {
 
   #take(transfer) {
     const [file] = transfer.files;
-    if (file) this.#attempt(() => this.takeFile(file));
+    if (file) this.attempt(() => this.takeFile(file));
     else this.say("That is not a file. Save the picture first, then drop the file.", true);
   }
 
@@ -251,10 +284,10 @@ export class Explorer {
   }
 
   /** Give frames the picture's proportions, within reason. */
-  fitFrames() {
+  fitFrames(...frames) {
     const { width, height } = this.picture;
     const ratio = Math.min(Math.max(width / height, 0.4), 3);
-    for (const frame of this.frames) frame.style.aspectRatio = ratio;
+    for (const frame of frames) frame.style.aspectRatio = ratio;
   }
 
   creditLine() {
@@ -283,20 +316,15 @@ export class Explorer {
 
   tell(name, value) {
     this.model.set(name, value);
-    this.model.save_changes();
   }
 
   /** Do something; what goes wrong ends in the status line, and the page goes on. */
-  async #attempt(action) {
+  async attempt(action) {
     try {
       await action();
     } catch (error) {
       this.report(error);
     }
-  }
-
-  attempt(action) {
-    return this.#attempt(action);
   }
 
   report(error) {

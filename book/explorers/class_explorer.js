@@ -25,10 +25,9 @@ class ClassExplorer extends Explorer {
     super(model, el, index);
     this.methods = new Map(index.methods.map((method) => [method.key, method]));
     const names = this.layers.map(({ name }) => name);
-    const layer = names.indexOf(model.get("layer"));
-    this.layer = layer < 0 ? names.length - 1 : layer;
-    this.method = this.methods.has(model.get("method")) ? model.get("method") : "grad_cam";
-    this.wantedClass = model.get("classes");
+    this.layer = names.indexOf(this.setting("layer", names, names.at(-1)));
+    this.method = this.setting("method", [...this.methods.keys()], "grad_cam");
+    this.wantedClass = this.numberSetting("classes", index.classes.length - 1);
     this.preview = null; // the class under the pointer
     this.heatmaps = new Map();
     this.methodRow = choices(
@@ -46,7 +45,7 @@ class ClassExplorer extends Explorer {
     this.opacity = slider("Opacity", {
       max: 1,
       step: 0.05,
-      value: Number(model.get("alpha") ?? 0.5),
+      value: model.get("alpha") ?? 0.5,
       say: (value) => `${Math.round(100 * value)}%`,
       change: () => this.#setOpacity(),
     });
@@ -75,13 +74,15 @@ class ClassExplorer extends Explorer {
     this.title = make("figcaption", {}, "Overlay");
     this.credit = make("p", { class: "cx-hint" });
     this.offer = this.makeOffer();
+    const inside = [this.title, this.overlayBox, this.offer];
+    const overlay = make("figure", { class: "cx-panel cx-overlay" }, ...inside);
     el.append(
       this.pictureRow.element,
       this.methodRow.element,
       make(
         "div",
         { class: "cx-classes" },
-        make("figure", { class: "cx-panel cx-overlay" }, this.title, this.overlayBox, this.offer),
+        make("div", {}, overlay, this.opacity.element),
         make("div", { class: "cx-choose" }, this.search, this.list, this.classSlider.element),
       ),
       make(
@@ -89,7 +90,7 @@ class ClassExplorer extends Explorer {
         { class: "cx-below" },
         panel("input", "Input", this.inputBox, this.credit),
         panel("heatmap", "Heatmap", this.mapBox),
-        make("div", { class: "cx-side" }, this.river.element, this.opacity.element),
+        make("div", { class: "cx-side" }, this.river.element),
       ),
       this.colorRow.element,
       this.words,
@@ -107,12 +108,12 @@ class ClassExplorer extends Explorer {
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture());
     this.overlayBox.replaceChildren(this.picture.gray, this.heat);
-    this.fitFrames();
+    this.fitFrames(...this.frames);
     this.credit.textContent = this.creditLine();
     this.preview = null;
     this.search.value = "";
-    const wanted = this.wantedClass;
-    this.chosen = wanted === undefined ? this.picture.ranking[0] : Number(wanted);
+    this.chosen = this.wantedClass ?? this.picture.ranking[0];
+    this.tell("classes", this.chosen);
     this.wantedClass = this.held = undefined; // of the first picture only
     this.classSlider.element.hidden = false;
     this.#list(this.#ranked());
@@ -139,14 +140,15 @@ class ClassExplorer extends Explorer {
 
   #beginLive() {
     this.overlayBox.replaceChildren(this.frame, this.heat);
-    this.credit.textContent = this.creditLine();
     this.classSlider.element.hidden = true; // the ranks change with each frame
     this.search.value = "";
     this.preview = null;
     if (!this.methods.get(this.method).atLayer) this.method = "grad_cam";
     this.methodRow.set(this.method);
+    this.tell("method", this.method);
     this.layer = this.layers.length - 1;
     this.river.set(this.layer);
+    this.tell("layer", this.layers[this.layer].name);
   }
 
   // Classes
@@ -414,7 +416,8 @@ class ClassExplorer extends Explorer {
       const where = wanted.layer === null ? "" : ` at ${this.layers[wanted.layer].name}`;
       heatmap.words ??= describeHeatmap(heatmap);
       words.push(`${title}${where}: ${heatmap.words}`);
-      this.title.textContent = `Overlay: ${className(label)}, ${title}`;
+      const kind = this.preview === null ? "Overlay" : "Preview";
+      this.title.textContent = `${kind}: ${className(label)}, ${title}`;
       this.heat.setAttribute("aria-label", `${className(label)}, ${title}: ${heatmap.words}`);
       this.map.setAttribute("aria-label", `Heatmap of ${className(label)}: ${heatmap.words}`);
     }
@@ -435,5 +438,3 @@ export async function render({ model, el }) {
   const explorer = new ClassExplorer(model, el, await loadIndex());
   await explorer.begin();
 }
-
-export default { render };

@@ -17,16 +17,15 @@ class ConvolutionExplorer extends Explorer {
     const means = convolution.colors.map((color) => live.mean[["red", "green", "blue"].indexOf(color)]);
     this.about = { ...convolution, means, deviation: live.deviation };
     this.place = {};
+    this.isPlaced = model.get("row") !== undefined;
     const ends = { kernel: this.about.filters, row: this.about.places[0], column: this.about.places[1] };
     this.sliders = {};
     for (const [name, count] of Object.entries(ends)) {
-      const wanted = model.get(name);
-      this.place[name] = Number(wanted ?? 0);
+      this.place[name] = this.numberSetting(name, count - 1, 0);
       const change = (value) => this.choose({ [name]: value });
       const title = name[0].toUpperCase() + name.slice(1);
       this.sliders[name] = slider(title, { max: count - 1, value: this.place[name], change });
     }
-    this.isPlaced = model.get("row") !== undefined;
     this.input = make("div", { class: "cx-frame" });
     this.map = make("canvas", { role: "img" });
     this.marks = [0, 1].map(() => make("div", { class: "cx-cell" }));
@@ -90,6 +89,7 @@ class ConvolutionExplorer extends Explorer {
     this.shown = null;
     if (!this.isPlaced) this.#placeAtBrightest();
     this.isPlaced = true;
+    for (const [name, value] of Object.entries(this.place)) this.tell(name, value);
     this.draw();
   }
 
@@ -188,5 +188,3 @@ export async function render({ model, el }) {
   const explorer = new ConvolutionExplorer(model, el, await loadIndex());
   await explorer.begin();
 }
-
-export default { render };

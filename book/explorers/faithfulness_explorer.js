@@ -22,10 +22,10 @@ class FaithfulnessExplorer extends Explorer {
     this.methods = new Map(index.methods.map((method) => [method.key, method]));
     this.titles = new Map(maps.map(({ value, title }) => [value, title]));
     this.blind = blindMaps({ values: Float32Array.from(random.flat()), height: 7, width: 7 });
-    this.map = this.titles.has(model.get("map")) ? model.get("map") : maps[0].value;
-    this.fill = fills.includes(model.get("fill")) ? model.get("fill") : fills[0];
-    this.covered = Number(model.get("covered") ?? start);
-    this.wantedClass = model.get("classes");
+    this.map = this.setting("map", [...this.titles.keys()]);
+    this.fill = this.setting("fill", fills);
+    this.covered = this.numberSetting("covered", steps, start);
+    this.wantedClass = this.numberSetting("classes", index.classes.length - 1);
     this.results = new Map();
     const change = (name) => (value) => this.#choose(name, value);
     const row = (label, options, name) =>
@@ -55,6 +55,14 @@ class FaithfulnessExplorer extends Explorer {
     this.boxes = Object.values(this.canvases).map((one) => make("div", { class: "cx-frame" }, one));
     this.chart = chart("pixels, hottest first");
     this.offer = this.makeOffer();
+    this.table = make("tbody", {});
+    const heads = ["Map", "Deletion: small is good", "Insertion: large is good"];
+    const head = make("tr", {}, ...heads.map((title) => make("th", { scope: "col" }, title)));
+    const rest = { type: "button", onclick: () => this.attempt(() => this.#measureAll()) };
+    this.rest = make("button", rest, "Measure the rest");
+    const caption = make("caption", { class: "cx-label" }, "Areas of all maps: who wins?");
+    const table = make("table", {}, caption, make("thead", {}, head), this.table);
+    this.comparison = make("div", { class: "cx-table" }, table, this.rest);
     this.credit = make("p", { class: "cx-hint" });
     this.inputBox = this.mapBox;
     this.frames = [this.mapBox, ...this.boxes];
@@ -72,6 +80,7 @@ class FaithfulnessExplorer extends Explorer {
         panel("insertion", "Only the hottest shown", this.boxes[1]),
         panel("curves", "Probability", this.chart.element, this.offer),
       ),
+      this.comparison,
       this.credit,
       this.colorRow.element,
       this.words,
@@ -87,10 +96,10 @@ class FaithfulnessExplorer extends Explorer {
 
   async showPicture() {
     this.mapBox.replaceChildren(this.picture.gray, this.heat);
-    this.fitFrames();
+    this.fitFrames(...this.frames);
     this.credit.textContent = this.creditLine();
-    const wanted = this.wantedClass;
-    this.chosen = wanted === undefined ? this.picture.ranking[0] : Number(wanted);
+    this.chosen = this.wantedClass ?? this.picture.ranking[0];
+    this.tell("classes", this.chosen);
     this.wantedClass = undefined; // of the first picture only
     const first = this.picture.ranking.slice(0, NUM_CLASSES);
     this.options = first.includes(this.chosen) ? first : [...first, this.chosen];
@@ -98,9 +107,10 @@ class FaithfulnessExplorer extends Explorer {
     this.draw();
   }
 
-  /** Of a camera there is nothing but the video: curves of a frame take seconds. */
+  /** Of a camera there is the video and the first name: curves of a frame take seconds. */
   showFrame() {
     this.heat.remove();
+    this.#show({ picture: this.picture, index: this.picture.ranking[0] });
   }
 
   #choose(name, value) {
@@ -119,12 +129,12 @@ class FaithfulnessExplorer extends Explorer {
   draw() {
     if (!this.picture || this.isLive) return;
     const { picture, map, fill, chosen: index } = this;
-    const key = `${picture.key} ${map} ${fill} ${index}`;
+    const key = keyOf({ picture, map, fill, index });
     if (this.working && this.working.key !== key) this.#stop();
     this.wanted = key;
     const result = this.results.get(key) ?? { key, picture, map, fill, index };
     this.#show(result);
-    if (!result.curves && !result.busy) this.attempt(() => this.#find(result));
+    if (!result.curves && !result.busy) this.finding = this.attempt(() => this.#find(result));
   }
 
   #stop() {
@@ -225,6 +235,8 @@ class FaithfulnessExplorer extends Explorer {
     this.#showCovered(result);
     this.#describe(result);
     const { picture, map, fill, index, curves } = result;
+    this.comparison.hidden = this.isLive;
+    if (!this.isLive) this.attempt(() => this.#compare(result));
     if (curves) this.el.dataset.shown = `${picture.name} ${map} ${fill} ${index} ${this.covered}`;
   }
 
@@ -263,6 +275,39 @@ class FaithfulnessExplorer extends Explorer {
     }
   }
 
+  /** List the areas of all maps, as far as they are measured. */
+  async #compare({ picture, fill, index }) {
+    const key = (map) => keyOf({ picture, map, fill, index });
+    const maps = [...this.titles.keys()];
+    const curves = (map) => this.results.get(key(map))?.curves ?? picture.curves(map, index, fill);
+    const found = await Promise.allSettled(maps.map(async (map) => curves(map)));
+    if (this.wanted !== key(this.map)) return;
+    const areas = found.map(({ value }) => value && [value.deletion, value.insertion].map(areaUnder));
+    const known = areas.filter(Boolean);
+    const best = [Math.min, Math.max].map((pick, i) => pick(...known.map((area) => area[i])));
+    const say = (area, i) => area.toFixed(2) + (area === best[i] ? ", the best" : "");
+    const rows = maps.map((map, row) => {
+      const cells = areas[row]?.map(say) ?? ["not measured", ""];
+      const title = make("th", { scope: "row" }, this.titles.get(map));
+      const tr = { "aria-current": map === this.map && "true" };
+      return make("tr", tr, title, ...cells.map((text) => make("td", {}, text)));
+    });
+    this.table.replaceChildren(...rows);
+    this.missing = maps.filter((_, row) => !areas[row]);
+    this.rest.hidden = !this.missing.length;
+  }
+
+  /** Measure one map after the other, as long as nothing else is chosen. */
+  async #measureAll() {
+    await this.startNetwork();
+    for (const map of this.missing) {
+      this.#choose("map", map);
+      const { wanted } = this;
+      await this.finding;
+      if (this.wanted !== wanted) return;
+    }
+  }
+
   #describe({ picture, map, index, curves }) {
     const { probabilities, ranks, logits } = picture;
     const label = this.index.classes[index];
@@ -283,9 +328,11 @@ class FaithfulnessExplorer extends Explorer {
   }
 }
 
+function keyOf({ picture, map, fill, index }) {
+  return `${picture.key} ${map} ${fill} ${index}`;
+}
+
 export async function render({ model, el }) {
   const explorer = new FaithfulnessExplorer(model, el, await loadIndex());
   await explorer.begin();
 }
-
-export default { render };

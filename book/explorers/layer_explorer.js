@@ -13,8 +13,8 @@ class LayerExplorer extends Explorer {
   constructor(model, el, index) {
     super(model, el, index);
     const names = this.layers.map(({ name }) => name);
-    this.layer = Math.max(names.indexOf(model.get("layer")), 0);
-    this.channel = Number(model.get("channel") ?? 0);
+    this.layer = names.indexOf(this.setting("layer", names));
+    this.channel = this.numberSetting("channel", this.layers[this.layer].size[2] - 1, 0);
     this.onPage = index.pages.channels;
     this.river = river(this.layers, { value: this.layer, change: (n) => this.chooseLayer(n) });
     this.pageSlider = slider("Channels", {
@@ -70,7 +70,7 @@ class LayerExplorer extends Explorer {
 
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture(), this.field);
-    this.fitFrames();
+    this.fitFrames(...this.frames);
     this.credit.textContent = this.creditLine();
     this.shown = null; // nothing of the picture before stands beside the new one
     await this.show();
@@ -82,7 +82,6 @@ class LayerExplorer extends Explorer {
   }
 
   showFrame() {
-    this.credit.textContent = this.creditLine();
     this.attempt(() => this.show());
   }
 
@@ -90,6 +89,7 @@ class LayerExplorer extends Explorer {
     this.layer = layer;
     this.channel = Math.min(this.channel, this.layers[layer].size[2] - 1);
     this.tell("layer", this.layers[layer].name);
+    this.tell("channel", this.channel);
     this.attempt(() => this.show());
   }
 
@@ -276,5 +276,3 @@ export async function render({ model, el }) {
   const explorer = new LayerExplorer(model, el, await loadIndex());
   await explorer.begin();
 }
-
-export default { render };

@@ -98,8 +98,10 @@ export function searchClasses(text, labels) {
   const wanted = simplify(text);
   if (!wanted) return [];
   const found = [...labels.keys()].filter((i) => simplify(labels[i]).includes(wanted));
-  const whole = ` ${plain(text)} `;
-  const isWhole = (i) => ` ${plain(labels[i])} `.includes(whole);
+  const join = (name) => name.toLowerCase().replaceAll(" ", "_");
+  const part = join(text.trim()).replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
+  const word = new RegExp(`(?<!\\p{L})${part}(?!\\p{L})`, "u");
+  const isWhole = (i) => word.test(join(labels[i]));
   return [...found.filter(isWhole), ...found.filter((i) => !isWhole(i))];
 }
 
@@ -108,11 +110,7 @@ export function explainNoClass(text, labels) {
 }
 
 function simplify(text) {
-  return text.toLowerCase().replace(/[^a-z0-9]/g, "");
-}
-
-function plain(text) {
-  return text.trim().toLowerCase().replace(/[^a-z]+/g, " ");
+  return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 }
 
 // Numbers

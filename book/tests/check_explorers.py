@@ -6,6 +6,7 @@ minutes. `make test-book` runs it.
 
 import base64
 import io
+import json
 import shutil
 import time
 from pathlib import Path
@@ -500,6 +501,233 @@ def test_curves_of_another_class_and_of_an_own_picture_need_the_network(page, si
     until(lambda: status(covered).startswith("Covering by Grad-CAM for 1. Egyptian cat 77.1%"))
     press(covered, "Edges")
     until(lambda: shows(covered, "cat.png edges"))
+
+
+# The camera: Chromium's own, which plays a film
+
+FILM = {"chelsea": "Egyptian cat", "coffee": "espresso", "great_white_shark": "tiger shark"}
+SPY = """
+window.tracks = []; window.seen = []; window.long = [];
+const {getUserMedia} = MediaDevices.prototype;
+MediaDevices.prototype.getUserMedia = async function (wanted) {
+  const stream = await getUserMedia.call(this, wanted);
+  tracks.push(...stream.getTracks());
+  return stream;
+};
+const listen = Worker.prototype.addEventListener;
+Worker.prototype.addEventListener = function (kind, listener) {
+  listen.call(this, kind, listener);
+  listen.call(this, kind, ({data}) => {
+    if (data.result?.milliseconds) seen.push([performance.now(), data.result.milliseconds]);
+  });
+};
+new PerformanceObserver(list => long.push(...list.getEntries().map(entry => entry.duration)))
+  .observe({type: "longtask"});
+"""
+AXE = """
+axe.run(".course-explorer").then(({violations}) => arguments[0](
+  violations.filter(one => ["serious", "critical"].includes(one.impact)).map(one => one.help)));
+"""
+
+
+def film_of(names):
+    """A film, three seconds for each of the course's pictures: JPEGs one after the other."""
+    pictures = [Image.fromarray(cu.load_image(name)).resize((640, 480)) for name in names]
+    return b"".join(90 * encode(picture, "JPEG", quality=95) for picture in pictures)
+
+
+@pytest.fixture
+def filmed(tmp_path):
+    """A page whose camera plays a film; its own requests and the network's times are noted."""
+    path = tmp_path / "film.mjpeg"
+    path.write_bytes(film_of(FILM))
+    flags = ["device-for-media-stream", "ui-for-media-stream"]
+    flags = [f"--use-fake-{flag}" for flag in flags] + [f"--use-file-for-fake-video-capture={path}"]
+    with chromium(tmp_path / "filmed", height=1600, network_log=True, flags=flags) as page:
+        page.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SPY})
+        yield page
+        assert console_errors(page) == []
+
+
+def start_camera(page, explorer):
+    page.execute_script("seen.length = long.length = 0")
+    explorer.find_element(By.XPATH, ".//button[b='Camera']").click()
+    until(lambda: page.execute_script("return seen.length") > 3)
+
+
+def camera_button(explorer, title):
+    return explorer.find_element(By.XPATH, f".//div[@class='cx-camera']/button[.='{title}']")
+
+
+def is_dark(page):
+    return page.execute_script("return tracks.every(track => track.readyState === 'ended')")
+
+
+def test_names_and_heat_follow_a_camera_and_nothing_leaves_the_site(filmed, site):
+    [classes] = open_page(filmed, site, "classes")
+    start_camera(filmed, classes)
+    for name in FILM.values():
+        until(lambda name=name: words(classes).startswith(f"{name} (class"), 20)
+    title = classes.find_element(By.CSS_SELECTOR, ".cx-overlay figcaption")
+    first = classes.find_element(By.CSS_SELECTOR, ".cx-list button")
+    first.click()
+    until(lambda: "The heat stays with" in classes.text)
+    held = classes.text.split("The heat stays with ")[1].split(". Click it again")[0]
+    until(lambda: not first.text.startswith(f"1. {held}\n"), 20)
+    assert title.text == f"Overlay: {held}, Grad-CAM"
+    times = np.array(filmed.execute_script("return seen"))[3:]
+    pace, alone = 1000 / np.diff(times[:, 0]).mean(), 1000 / times[:, 1].mean()
+    longest = max(filmed.execute_script("return long"), default=0)
+    print(
+        f"\ncamera: {pace:.1f} frames a second, the network alone {alone:.1f}: {pace / alone:.2f}"
+    )
+    print(f"longest task of the page: {longest or 'under 50'} ms")
+    camera_button(classes, "Stop").click()
+    until(lambda: shows(classes, "chelsea") and words(classes).startswith("Egyptian cat"))
+    assert is_dark(filmed) and status(classes) == ""
+    messages = [json.loads(entry["message"])["message"] for entry in filmed.get_log("performance")]
+    asked = [m["params"]["request"]["url"] for m in messages if m["method"].endswith("willBeSent")]
+    assert all(url.startswith((site.url, "data:", "blob:")) for url in asked)
+
+
+@pytest.mark.parametrize("facing", ["environment", "user"])
+def test_a_frozen_frame_is_the_same_picture_as_its_file(filmed, site, embedded, facing):
+    script = f"MediaStreamTrack.prototype.getSettings = () => ({{facingMode: '{facing}'}})"
+    filmed.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    [classes] = open_page(filmed, site, "classes")
+    start_camera(filmed, classes)
+    camera_button(classes, "Freeze").click()
+    until(lambda: shows(classes, "camera 1.png"))
+    assert is_dark(filmed)
+    canvas = classes.find_element(By.CSS_SELECTOR, ".cx-input canvas")
+    content = filmed.execute_script("return arguments[0].toDataURL()", canvas)
+    file = base64.b64decode(content.partition(",")[2])
+    image, frozen = cu.load_image(file), words(classes)
+    best = int(embedded.logits(image)[0].argmax())
+    share = 100 * embedded.predict(image)[0, best]
+    assert abs(float(frozen.split("probability ")[1].split("%")[0]) - share) <= 1
+    assert f"(class {best})" in frozen
+    size = image.shape[1::-1]
+    frames = [np.asarray(Image.fromarray(cu.load_image(name)).resize(size)) for name in FILM]
+    frames += [frame[:, ::-1] for frame in frames]
+    apart = [np.abs(image - np.float32(frame)).mean() for frame in frames]
+    assert min(apart) < 12 and (np.argmin(apart) >= 3) == (facing == "user")
+    give(filmed, classes, file, "same.png")
+    until(lambda: shows(classes, "same.png"))
+    assert words(classes) == frozen
+    press(classes, "Saliency")
+    until(lambda: "Saliency: peak" in words(classes))
+
+
+def test_feature_maps_follow_a_camera_and_go_on_when_it_is_frozen(filmed, site):
+    [layers] = open_page(filmed, site, "layers")
+    start_camera(filmed, layers)
+    move(filmed, layers, ".cx-river input", 20)
+    until(lambda: "camera block4b" in layers.get_attribute("data-shown"))
+    before = words(layers)
+    until(lambda: words(layers) != before)
+    camera_button(layers, "Freeze").click()
+    until(lambda: shows(layers, "camera 1.png block4b"))
+    move(filmed, layers, ".cx-river input", 48)
+    until(lambda: shows(layers, "camera 1.png top_activation"))
+
+
+def test_a_camera_that_is_refused_or_ends_is_a_sentence_and_the_page_goes_on(filmed, site, axe):
+    [classes] = open_page(filmed, site, "classes")
+    camera = classes.find_element(By.XPATH, ".//button[b='Camera']")
+    for name, sentence in {
+        "NotAllowedError": "The camera is not allowed on this page. Allow it",
+        "NotFoundError": "No camera was found. Plug one in",
+        "NotReadableError": "another program may be using it",
+    }.items():
+        filmed.execute_script(
+            "navigator.mediaDevices.getUserMedia ="
+            f"() => Promise.reject(new DOMException('', '{name}'))"
+        )
+        camera.click()
+        until(lambda sentence=sentence: sentence in status(classes))
+    filmed.execute_script("delete navigator.mediaDevices.getUserMedia")
+    for event, sentence in {
+        "tracks.at(-1).dispatchEvent(new Event('ended'))": "The camera is gone: it was unplugged",
+        "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange')); delete document.hidden": "went off",
+        "arguments[0].style.marginTop = '9000px'": "The camera went off when it was out of sight",
+    }.items():
+        start_camera(filmed, classes)
+        assert not is_dark(filmed)
+        filmed.execute_script(event, classes)
+        until(lambda sentence=sentence: sentence in status(classes))
+        assert is_dark(filmed) and words(classes).startswith(
+            "Egyptian cat (class 285): probability 77"
+        )
+    filmed.execute_script("arguments[0].style.marginTop = 0", classes)
+    start_camera(filmed, classes)
+    filmed.execute_script(axe)
+    for theme, width in (("light", 1280), ("dark", 1280), ("dark", 390)):
+        filmed.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
+        phone = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+        filmed.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+        time.sleep(0.3)
+        assert filmed.execute_async_script(AXE) == [], (theme, width)
+    filmed.execute_script("Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
+    camera_button(classes, "Stop").click()
+    camera.click()
+    until(lambda: "whose address begins with https://" in status(classes))
+
+
+# Links and the table
+
+
+def test_a_link_opens_the_same_view_and_one_that_does_not_fit_the_nearest(page, site):
+    for name, selector, value in (
+        ("classes", "input[type=range][max='1']", 0.7),
+        ("layers", ".cx-river input", 30),
+        ("covered", "input[max='28']", 9),
+    ):
+        [explorer] = open_page(page, site, name)
+        explorer.find_element(By.CSS_SELECTOR, "button[title='a cat and coffee']").click()
+        move(page, explorer, selector, value)
+        until(lambda explorer=explorer: shows(explorer, "cat_and_coffee"))
+        explorer.find_element(By.CLASS_NAME, "cx-link").click()
+        until(lambda explorer=explorer: status(explorer).startswith("The link is "))
+        link, shown = page.current_url, explorer.get_attribute("data-shown")
+        page.get("about:blank")
+        page.get(link)
+        until(lambda: page.find_elements(By.CSS_SELECTOR, "[data-shown]"))
+        explorer = page.find_element(By.CLASS_NAME, "course-explorer")
+        assert explorer.get_attribute("data-shown") == shown
+        assert (
+            float(explorer.find_element(By.CSS_SELECTOR, selector).get_attribute("value")) == value
+        )
+    asked = "explorer=class.2&picture=coffeepot&classes=9000&layer=top_conv&method=grad_cam%2B%2B"
+    page.get(f"{site.url}/classes.html#{asked}")
+    until(lambda: page.find_elements(By.CSS_SELECTOR, "[data-shown]"))
+    explorer = page.find_element(By.CLASS_NAME, "course-explorer")
+    assert explorer.get_attribute("data-shown") == "coffee grad_cam++ 48 999"
+    said = "The link asks for layer top_conv and classes 9000 and picture coffeepot: not here."
+    assert said in status(explorer)
+
+
+def test_the_table_of_all_maps_has_the_areas_and_says_who_wins(page, site):
+    [covered] = open_page(page, site, "covered")
+    table = {
+        row.find_element(By.TAG_NAME, "th").text: [
+            cell.text for cell in row.find_elements(By.TAG_NAME, "td")
+        ]
+        for row in covered.find_elements(By.CSS_SELECTOR, "tbody:last-child tr")
+    }
+    assert list(table) == list(MAPS)
+    best = {0: [], 1: []}
+    for title, cells in table.items():
+        press(covered, title)
+        deletion, insertion = (cell.partition(",")[0] for cell in cells)
+        areas = f"deletion {deletion} (small is good), insertion {insertion} (large is good)"
+        until(lambda areas=areas: areas in words(covered))
+        for column in best:
+            best[column] += [title] * cells[column].endswith(", the best")
+    assert best == {0: ["Grad-CAM", "HiResCAM"], 1: ["Edges"]}
+    press(covered, "black")
+    until(lambda: covered.text.count("not measured") == len(MAPS))
 
 
 # Faults: each ends in a sentence, and the page goes on

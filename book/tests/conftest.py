@@ -2,16 +2,25 @@
 
 import http.server
 import threading
+from pathlib import Path
 
 import pytest
 
 import course_utils as cu
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
 def embedded():
     """The embedded EfficientNet-Lite0 with its ImageNet weights."""
     return cu.load_classifier("embedded")
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """The script that finds what some readers cannot use."""
+    return (ROOT / "build/npm/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):

@@ -211,6 +211,8 @@ def test_a_sentence_about_curves_is_that_of_python(rng):
 
 def test_a_search_finds_what_python_finds_in_the_same_order():
     labels = [c.label for c in imagenet_classes()]
-    texts = ["cat", "shark", "Great White", "dog", "ox", "no such thing", "crane"]
+    texts = ["cat", "shark", "Great White", "dog", "ox", "no such thing", "crane", "tiger-cat"]
+    texts += [" Tiger cat ", "tigercat", "hen-of", "'", "(", "o'c", "\u00e9", "7", "s_b", ""]
+    texts += sorted({word for label in labels for word in label.split("_")})[::20]
     found = ask(*(("search", {"text": text, "labels": labels}) for text in texts))
     assert found == [[c.class_index for c in search_classes(text)] for text in texts]
