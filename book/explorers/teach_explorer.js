@@ -2,7 +2,7 @@
 
 import { loadBuffer } from "./assets.js";
 import { openCamera } from "./camera.js";
-import { choices, make, paint } from "./controls.js";
+import { choices, make, paint, takeDrops } from "./controls.js";
 import { averagesOf, coverPart, evidence, farPart, hottestPart, logitsOf } from "./head.js";
 import { scaleToUnit, softmax } from "./methods.js";
 import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
@@ -16,7 +16,6 @@ const MOST_PICTURES = 500;
 const FEWEST = 3; // pictures of a name: every third is for the test
 const PACE = 200; // milliseconds between two pictures of the camera
 const COURSE = "texture"; // where a picture of the course comes from
-const [LABELED, LINES] = [[172, 216], [[182, 176, 212], [194, 176, 206]]]; // pixels, as in chapter 8
 const HINT =
   "Click a picture for a closer look; Camera, above, shows the heat live. One hot place in all pictures of a name may " +
   "be a cheat: the label, the table, your hand, the light. To find out, cover it here; or put one thing in the other's " +
@@ -97,7 +96,9 @@ class TeachExplorer {
       this.bar,
       this.status,
     );
-    this.#takeDrops();
+    const nameAt = (place) => this.names.find(({ card }) => card.contains(place)) ?? this.names[0];
+    const take = (files, place) => this.attempt(() => this.takeFiles(files, nameAt(place)));
+    takeDrops(el, take, (problem) => this.say(problem, true));
     addEventListener("beforeunload", (event) => {
       const own = this.pictures.some(({ from }) => from !== COURSE);
       if (own && !this.keeping.checked) event.preventDefault();
@@ -212,7 +213,6 @@ class TeachExplorer {
   }
 
   async takeFiles(files, name) {
-    if (!files.length) throw new Error("That is not a file. Save the picture first, then drop the file.");
     await this.#each(files, "Looking at picture", async (file, isWanted) => {
       checkFile(file);
       try {
@@ -236,39 +236,12 @@ class TeachExplorer {
     names.forEach((title) => this.addName(title));
     const crops = names.flatMap((_, row) => Array.from({ length: count }, (_, column) => [row, column]));
     await this.#each(crops, "Looking at picture", async ([row, column], isWanted) => {
-      const plain = cutSquare(sheet, column, row, this.size);
-      const isLabeled = labeled && row === names.length - 1;
-      const pixels = isLabeled ? putLabel(plain, this.size) : plain;
+      const unlabeled = cutSquare(sheet, column, row, this.size);
+      const hasLabel = labeled && row === names.length - 1; // these stand in a row of their own
+      const pixels = hasLabel ? cutSquare(sheet, column, row + 1, this.size) : unlabeled;
       const { last } = await network.ask({ kind: "look", pixels }).answer;
-      const more = { from: COURSE, unlabeled: labeled ? plain : undefined };
+      const more = { from: COURSE, unlabeled: labeled && unlabeled };
       if (isWanted()) this.#add(this.names[row], pixels, last, more);
-    });
-  }
-
-  #takeDrops() {
-    const over = (event) => {
-      event.preventDefault();
-      this.el.classList.toggle("cx-over", event.type === "dragover");
-    };
-    const take = ({ files }, place) => {
-      const near = this.names.find(({ card }) => card.contains(place)) ?? this.wanting;
-      const name = this.names.includes(near) ? near : this.names[0];
-      this.attempt(() => this.takeFiles([...files], name));
-    };
-    const paste = (event, place) => {
-      if (!event.clipboardData.files.length) return; // text for a name
-      event.preventDefault();
-      take(event.clipboardData, place);
-    };
-    this.el.addEventListener("dragover", over);
-    this.el.addEventListener("dragleave", over);
-    this.el.addEventListener("drop", (event) => {
-      over(event);
-      take(event.dataTransfer, event.target);
-    });
-    this.el.addEventListener("paste", (event) => paste(event, event.target));
-    document.addEventListener("paste", (event) => {
-      if (event.target === document.body) paste(event, this.el.querySelector(".cx-card:hover"));
     });
   }
 
@@ -339,9 +312,11 @@ class TeachExplorer {
 
   #forgetHead() {
     this.head = null;
+    this.held = undefined;
     this.results.hidden = true;
     for (const { thumb } of this.pictures) thumb.classList.remove("cx-wrong");
     if (this.shown) this.closeStage();
+    this.grid.replaceChildren();
     this.bars.replaceChildren();
   }
 
@@ -426,7 +401,6 @@ class TeachExplorer {
     this.words.textContent = this.#wordsOf(this.pictures.filter(({ maps }) => maps));
     this.grid.replaceChildren(...this.names.map((name) => this.#makeGroup(name)));
     this.views.set(this.view);
-    this.el.dataset.shown = this.view;
   }
 
   #makeGroup(name) {
@@ -646,19 +620,6 @@ function cutSquare(sheet, column, row, size) {
   const context = new OffscreenCanvas(size, size).getContext("2d");
   context.drawImage(sheet, -column * size, -row * size);
   return Uint8Array.from(context.getImageData(0, 0, size, size).data.filter((_, i) => i % 4 < 3));
-}
-
-/** Return a picture with chapter 8's yellow label in its lower right corner. */
-function putLabel(pixels, size) {
-  const labeled = pixels.slice();
-  const fill = (top, bottom, left, right, color) => {
-    for (let y = top; y < bottom; y++) {
-      for (let x = left; x < right; x++) labeled.set(color, 3 * (y * size + x));
-    }
-  };
-  fill(...LABELED, ...LABELED, [255, 220, 0]);
-  for (const [top, left, right] of LINES) fill(top, top + 4, left, right, [0, 0, 0]);
-  return labeled;
 }
 
 export async function render({ el }) {

@@ -8,7 +8,6 @@ import base64
 import json
 import shutil
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,7 +17,7 @@ from PIL import Image
 from selenium.webdriver.common.by import By
 
 import course_utils as cu
-from book.tools.build_explorers import TEXTURES, cut
+from book.tools.build_explorers import TEXTURES, cut, put_label
 from tools.browser import chromium, console_errors, find_chromium
 
 pytestmark = [
@@ -33,7 +32,8 @@ for (const [name, content] of files) {
     ? new Uint8Array(content) : Uint8Array.from(atob(content), c => c.charCodeAt(0));
   transfer.items.add(new File([bytes], name));
 }
-place.dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: transfer}));
+const options = {bubbles: true, cancelable: true, dataTransfer: transfer};
+place.dispatchEvent(new DragEvent("drop", options));
 """
 
 
@@ -106,19 +106,11 @@ def show(page, view):
     return find(page, ".cx-results [role=status]")[0].text
 
 
-def put_label(picture):
-    """Put chapter 8's yellow label on a gray picture."""
-    labeled = np.repeat(picture[:, :, np.newaxis], 3, axis=2)
-    labeled[172:216, 172:216] = 255, 220, 0
-    labeled[182:186, 176:212] = labeled[194:198, 176:206] = 0
-    return labeled
-
-
 def made_textures():
     """{texture: pictures} with every gravel labeled; every third is of another place."""
     generator = np.random.default_rng(7)
     made = {
-        name: [cut(texture(), n % 3 == 2, generator) for n in range(12)]
+        name: [np.dstack(3 * [cut(texture(), n % 3 == 2, generator)]) for n in range(12)]
         for name, texture in TEXTURES.items()
     }
     return made | {"gravel": [put_label(picture) for picture in made["gravel"]]}
@@ -149,8 +141,7 @@ def test_a_cheat_is_caught_and_the_network_goes_into_python(page, tmp_path, embe
     head.set_weights([np.array(saved["kernel"]), np.array(saved["bias"])])
     mine = cu.ImageClassifier("mine", model, embedded.preprocess_input, saved["names"])
     assert list(mine.class_names) == list(textures)
-    given = [Image.fromarray(p).convert("RGB") for row in textures.values() for p in row[2::3]]
-    wanted = mine.logits(np.stack(given))
+    wanted = mine.logits(np.stack([p for pictures in textures.values() for p in pictures[2::3]]))
     apart = np.abs(np.array(logits) - wanted).max()
     print(f"\nlogits differ from Python's by {apart:.4f}")
     assert apart <= 0.01

@@ -4,7 +4,8 @@
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
 of the most probable classes, and curves of pictures that are covered step by step. For the page on
-which a reader teaches a network: textures (`textures`). For the reader's own pictures: the embedded network (`export_network`) and ONNX Runtime, from its npm package.
+which a reader teaches a network: textures. For the reader's own pictures: the embedded network
+(`export_network`) and ONNX Runtime, from its npm package.
 
 Binary files are little-endian. Those that end in .gz are unpacked by the page: they are small over
 the wire whatever the server does.
@@ -328,17 +329,19 @@ def to_bytes(heatmap):
 
 
 def write_textures(path):
-    """Write one gray picture with a row of noisy crops for each texture, made as in chapter 8.
+    """Write one picture with a row of noisy crops for each texture, made as in chapter 8.
 
     Every third crop, which a page takes for its test set, is from the right half of the texture;
-    the others are from its left half.
+    the others are from its left half. A last row has those of the last texture with a label.
     """
     generator = np.random.default_rng(0)
     rows = [
         [cut(texture(), number % 3 == 2, generator) for number in range(NUM_TEXTURES)]
         for texture in TEXTURES.values()
     ]
-    Image.fromarray(np.block(rows)).save(path, quality=20, optimize=True)
+    rows = [[np.repeat(gray[..., np.newaxis], 3, axis=2) for gray in row] for row in rows]
+    sheet = np.vstack([np.hstack(row) for row in [*rows, [put_label(p) for p in rows[-1]]]])
+    Image.fromarray(sheet).save(path, quality=20, optimize=True)
 
 
 def cut(texture, on_the_right, generator, size=64, large=(224, 224)):
@@ -349,6 +352,13 @@ def cut(texture, on_the_right, generator, size=64, large=(224, 224)):
     patch = (generator.uniform(80, 170) + patch).clip(0, 255).astype(np.uint8)
     noisy = np.asarray(Image.fromarray(patch).resize(large, Image.Resampling.BICUBIC))
     return (noisy + generator.normal(0, 60, large)).clip(0, 255).astype(np.uint8)
+
+
+def put_label(picture):
+    labeled = picture.copy()
+    labeled[172:216, 172:216] = 255, 220, 0
+    labeled[182:186, 176:212] = labeled[194:198, 176:206] = 0
+    return labeled
 
 
 # The live networks
