@@ -187,7 +187,11 @@ def course(tmp_path):
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    for name in ("pyproject.toml", "NOTICE.md", "book/index.md", "book/exercises.md"):
+    for name in (
+        "pyproject.toml",
+        "NOTICE.md",
+        *(f"book/{n}.md" for n in ("index", "exercises", "teach")),
+    ):
         shutil.copy(ROOT / name, tmp_path / name)
     address = stamp.read_address(tmp_path)
     for number, row in enumerate(CONTENTS):
