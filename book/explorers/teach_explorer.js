@@ -16,6 +16,8 @@ const MOST_PICTURES = 500;
 const FEWEST = 3; // pictures of a name: every third is for the test
 const PACE = 200; // milliseconds between two pictures of the camera
 const COURSE = "texture"; // where a picture of the course comes from
+const COLLECT =
+  "A name for each thing, and ten pictures or more of each: move it, turn it. The network is loaded with the first";
 const HINT =
   "Click a picture for a closer look; Camera, above, shows the heat live. One hot place in all pictures of a name may " +
   "be a cheat: the label, the table, your hand, the light. To find out, cover it here; or put one thing in the other's " +
@@ -43,8 +45,7 @@ class TeachExplorer {
     const [heat] = index.colorNames;
     this.tables = { heat: colorTable(index.colors[heat]), signed: colorTable(index.colors.RdBu_r) };
     el.classList.add("course-explorer", "cx-teach");
-    const button = (title, act, kind = "") =>
-      make("button", { type: "button", class: kind, onclick: () => this.attempt(act) }, title);
+    const row = (...inside) => make("div", { class: "cx-row" }, ...inside);
     this.status = make("div", { class: "cx-status", role: "status" });
     this.bar = make("progress", { max: 1, value: 0, "aria-label": "Progress", hidden: true });
     this.input = make("input", { type: "file", accept: "image/*", multiple: true, hidden: true });
@@ -60,37 +61,30 @@ class TeachExplorer {
       "aria-label": "Which camera",
       onchange: () => this.attempt(() => this.startCamera(this.which.value)),
     });
-    this.live = make(
-      "div",
-      { class: "cx-live", hidden: true },
-      make("div", { class: "cx-classes" }, this.stage.element, this.bars),
-      this.holders,
-      make("div", { class: "cx-row" }, button("Close", () => this.closeStage()), this.which),
-    );
+    const seen = make("div", { class: "cx-classes" }, this.stage.element, this.bars);
+    const close = this.#button("Close", () => this.closeStage());
+    this.live = make("div", { class: "cx-live", hidden: true }, seen, this.holders, row(close, this.which));
     this.cards = make("div", { class: "cx-cards" });
-    this.more = button("Another name", () => this.addName());
+    this.more = this.#button("Another name", () => this.addName());
     const forget = () => this.attempt(() => this.keepOrForget());
     this.keeping = make("input", { type: "checkbox", onchange: forget });
     this.results = make("div", { class: "cx-results", hidden: true });
     this.words = make("p", { role: "status" });
     this.grid = make("div", { class: "cx-results" });
-    this.saver = button("Download", () => this.download());
+    this.saver = this.#button("Download", () => this.download());
+    const withLabel = this.#button("with a yellow label on gravel", () => this.takeTextures(true));
+    const without = this.#button("without", () => this.takeTextures(false));
+    const over = this.#button("Start over", () => this.startOver());
     el.append(
       make("h3", {}, "1. Collect"),
-      make("p", {}, "A name for each thing, and ten pictures or more of each. The network is loaded " +
-        `with the first (${megabytes(sizeOf(live))}); no picture leaves your device.`),
-      make("div", { class: "cx-row" }, button("Camera", () => this.startCamera(), "cx-own"), this.more),
+      make("p", {}, `${COLLECT} (${megabytes(sizeOf(live))}); no picture leaves your device.`),
+      row(this.#button("Camera", () => this.startCamera(), "cx-own"), this.more),
       this.live,
       this.cards,
-      make("div", { class: "cx-row" }, "Nothing at hand? Take the course's own pictures of textures:",
-        button("with a yellow label on gravel", () => this.takeTextures(true)),
-        button("without", () => this.takeTextures(false))),
-      make("div", { class: "cx-row" },
-        make("label", {}, this.keeping, " Keep my pictures in this browser"),
-        button("Start over", () => this.startOver())),
+      row("Nothing at hand? Take the course's textures:", withLabel, without),
+      row(make("label", {}, this.keeping, " Keep my pictures in this browser"), over),
       make("h3", {}, "2. Train"),
-      make("div", { class: "cx-row" }, button("Train", () => this.train(), "cx-own cx-train"),
-        "Only the last layer learns, from the pictures that are not in the test."),
+      row(this.#button("Train", () => this.train(), "cx-own"), "Only the last layer learns, not from the test."),
       this.results,
       this.input,
       this.bar,
@@ -117,6 +111,11 @@ class TeachExplorer {
     while (this.names.length < 2) this.addName();
   }
 
+  #button(inside, act, kind = "", label = null) {
+    const about = { type: "button", class: kind, title: label, "aria-label": label };
+    return make("button", { ...about, onclick: () => this.attempt(act) }, inside);
+  }
+
   // Names
 
   addName(title, key = ++this.lastKey) {
@@ -124,9 +123,11 @@ class TeachExplorer {
     const name = { key, title: title ?? `thing ${this.names.length + 1}` };
     const about = { value: name.title, maxlength: 40, dir: "auto", "aria-label": "Name" };
     const field = make("input", { type: "text", ...about, oninput: () => this.#rename(name, field.value) });
-    const files = make("button", { type: "button", onclick: () => this.#choose(name) }, "Files");
-    const remove = { type: "button", title: "Take this name away", "aria-label": "Take this name away" };
-    const away = make("button", { ...remove, onclick: () => this.#removeName(name) }, "×");
+    const files = this.#button("Files", () => {
+      this.wanting = name;
+      this.input.click();
+    });
+    const away = this.#button("×", () => this.#removeName(name), "", "Take this name away");
     const set = (title) => ({ count: make("small", {}, title), row: make("div", { class: "cx-thumbs" }) });
     name.sets = { learn: set("No pictures yet: camera, files, drag or paste."), test: set("") };
     const { learn, test } = name.sets;
@@ -145,7 +146,7 @@ class TeachExplorer {
     this.cards.append(name.card);
     this.holders.append(name.holder);
     this.#rename(name, name.title);
-    this.#showNames();
+    this.#forgetHead();
   }
 
   #rename(name, title) {
@@ -161,18 +162,7 @@ class TeachExplorer {
     name.card.remove();
     name.holder.remove();
     if (this.keeping.checked) this.attempt(() => shelf.drop(name.key));
-    this.#showNames();
-  }
-
-  #showNames() {
-    this.more.disabled = this.names.length >= MOST_NAMES;
-    this.el.classList.toggle("cx-few", this.names.length <= 2);
     this.#forgetHead();
-  }
-
-  #choose(name) {
-    this.wanting = name;
-    this.input.click();
   }
 
   // Pictures
@@ -195,13 +185,13 @@ class TeachExplorer {
   }
 
   /** Do something with each of many, in turn; what goes wrong with one is said in the end. */
-  async #each(things, what, act) {
+  async #each(things, act) {
     const turn = this.turn;
     await this.#start();
     const faults = [];
     for (const [i, thing] of things.entries()) {
       if (turn !== this.turn) return;
-      this.say(`${what} ${i + 1} of ${things.length} ...`);
+      this.say(`Looking at picture ${i + 1} of ${things.length} ...`);
       this.bar.hidden = things.length < 2;
       this.bar.value = i / things.length;
       await act(thing, () => turn === this.turn).catch((error) => faults.push(error.message));
@@ -213,7 +203,7 @@ class TeachExplorer {
   }
 
   async takeFiles(files, name) {
-    await this.#each(files, "Looking at picture", async (file, isWanted) => {
+    await this.#each(files, async (file, isWanted) => {
       checkFile(file);
       try {
         const { seen, last } = await network.ask({ kind: "picture", file }).answer;
@@ -235,7 +225,7 @@ class TeachExplorer {
     [...this.names].forEach((name) => this.#removeName(name));
     names.forEach((title) => this.addName(title));
     const crops = names.flatMap((_, row) => Array.from({ length: count }, (_, column) => [row, column]));
-    await this.#each(crops, "Looking at picture", async ([row, column], isWanted) => {
+    await this.#each(crops, async ([row, column], isWanted) => {
       const unlabeled = cutSquare(sheet, column, row, this.size);
       const hasLabel = labeled && row === names.length - 1; // these stand in a row of their own
       const pixels = hasLabel ? cutSquare(sheet, column, row + 1, this.size) : unlabeled;
@@ -265,8 +255,7 @@ class TeachExplorer {
     this.lastKey = Math.max(this.lastKey, picture.key);
     const canvas = make("canvas", { "aria-hidden": "true" });
     paint(canvas, opaque(picture.pixels), this.size, this.size);
-    const about = { type: "button", title: "Throw it out", "aria-label": "Throw this picture out" };
-    picture.thumb = make("button", { ...about, onclick: () => this.#throwOut(picture) }, canvas);
+    picture.thumb = this.#button(canvas, () => this.#throwOut(picture), "", "Throw this picture out");
     picture.name.sets[picture.maps ? "test" : "learn"].row.append(picture.thumb);
     this.pictures.push(picture);
     this.#count(picture.name);
@@ -310,8 +299,11 @@ class TeachExplorer {
 
   // Training
 
+  /** The collection is another one now: what was learned is no longer about it. */
   #forgetHead() {
-    this.head = null;
+    this.more.disabled = this.names.length >= MOST_NAMES;
+    this.el.classList.toggle("cx-few", this.names.length <= 2);
+    this.head = this.training = null;
     this.held = undefined;
     this.results.hidden = true;
     for (const { thumb } of this.pictures) thumb.classList.remove("cx-wrong");
@@ -338,16 +330,12 @@ class TeachExplorer {
     this.#check();
     await this.#start();
     const learn = this.pictures.filter(({ maps }) => !maps);
-    const job = {
-      kind: "train",
-      averages: learn.map(({ averages }) => averages),
-      classes: learn.map(({ name }) => this.names.indexOf(name)),
-      count: this.names.length,
-    };
-    const turn = this.turn;
+    const averages = learn.map((picture) => picture.averages);
+    const classes = learn.map(({ name }) => this.names.indexOf(name));
     const start = performance.now();
-    const head = await network.ask(job).answer;
-    if (turn !== this.turn) return;
+    const training = (this.training = {});
+    const head = await network.ask({ kind: "train", averages, classes, count: this.names.length }).answer;
+    if (this.training !== training) return; // something was added meanwhile
     const seconds = ((performance.now() - start) / 1000).toFixed(2);
     this.head = head;
     this.view = "heat";
@@ -447,7 +435,7 @@ class TeachExplorer {
     const { done } = VIEWS.find(({ value }) => value === view);
     const { head } = this;
     if (done) {
-      await this.#each(tests, "Looking at picture", async (picture) => {
+      await this.#each(tests, async (picture) => {
         const pixels = this.#changed(picture, view);
         const { last } = await network.ask({ kind: "look", pixels }).answer;
         if (this.head === head) picture.views[view] = { pixels, ...this.#judge(averagesOf(last, this.side ** 2)) };
