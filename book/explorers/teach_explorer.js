@@ -2,18 +2,15 @@
 
 import { loadBuffer } from "./assets.js";
 import { openCamera } from "./camera.js";
+import { Collection } from "./collection.js";
 import { choices, make, paint, takeDrops } from "./controls.js";
 import { averagesOf, coverPart, evidence, farPart, hottestPart, logitsOf } from "./head.js";
 import { scaleToUnit, softmax } from "./methods.js";
 import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
 import { loadIndex } from "./pictures.js";
 import { colorTable, opaque, stretch } from "./pixels.js";
-import * as shelf from "./shelf.js";
 import { megabytes, percent } from "./words.js";
 
-const MOST_NAMES = 5;
-const MOST_PICTURES = 500;
-const FEWEST = 3; // pictures of a name: every third is for the test
 const PACE = 200; // milliseconds between two pictures of the camera
 const COURSE = "texture"; // where a picture of the course comes from
 const COLLECT =
@@ -31,10 +28,7 @@ const VIEWS = [
 ];
 
 class TeachExplorer {
-  names = []; // {key, title, card, holder, sets: {learn, test}}
-  pictures = []; // {key, name, pixels, averages, maps of a test picture, from, unlabeled}
   view = "heat";
-  lastKey = 0;
   turn = 0; // "Start over" makes what is still on its way stale
 
   constructor(el, index) {
@@ -64,10 +58,18 @@ class TeachExplorer {
     const seen = make("div", { class: "cx-classes" }, this.stage.element, this.bars);
     const close = this.#button("Close", () => this.closeStage());
     this.live = make("div", { class: "cx-live", hidden: true }, seen, this.holders, row(close, this.which));
-    this.cards = make("div", { class: "cx-cards" });
-    this.more = this.#button("Another name", () => this.addName());
-    const forget = () => this.attempt(() => this.keepOrForget());
-    this.keeping = make("input", { type: "checkbox", onchange: forget });
+    const choose = (name) => {
+      this.wanting = name;
+      this.input.click();
+    };
+    this.collection = new Collection({
+      side: this.side,
+      size: this.size,
+      choose,
+      attempt: (action) => this.attempt(action),
+      changed: () => this.#forgetHead(),
+      renamed: () => this.#showNames(),
+    });
     this.results = make("div", { class: "cx-results", hidden: true });
     this.words = make("p", { role: "status" });
     this.grid = make("div", { class: "cx-results" });
@@ -78,11 +80,11 @@ class TeachExplorer {
     el.append(
       make("h3", {}, "1. Collect"),
       make("p", {}, `${COLLECT} (${megabytes(sizeOf(live))}); no picture leaves your device.`),
-      row(this.#button("Camera", () => this.startCamera(), "cx-own"), this.more),
+      row(this.#button("Camera", () => this.startCamera(), "cx-own"), this.collection.more),
       this.live,
-      this.cards,
+      this.collection.element,
       row("Nothing at hand? Take the course's textures:", withLabel, without),
-      row(make("label", {}, this.keeping, " Keep my pictures in this browser"), over),
+      row(make("label", {}, this.collection.keeping, " Keep my pictures in this browser"), over),
       make("h3", {}, "2. Train"),
       row(this.#button("Train", () => this.train(), "cx-own"), "Only the last layer learns, not from the test."),
       this.results,
@@ -90,86 +92,26 @@ class TeachExplorer {
       this.bar,
       this.status,
     );
-    const nameAt = (place) => this.names.find(({ card }) => card.contains(place)) ?? this.names[0];
-    const take = (files, place) => this.attempt(() => this.takeFiles(files, nameAt(place)));
+    const take = (files, place) => this.attempt(() => this.takeFiles(files, this.collection.nameAt(place)));
     takeDrops(el, take, (problem) => this.say(problem, true));
     addEventListener("beforeunload", (event) => {
-      const own = this.pictures.some(({ from }) => from !== COURSE);
-      if (own && !this.keeping.checked) event.preventDefault();
+      if (this.#hasOwn() && !this.collection.keeping.checked) event.preventDefault();
     });
   }
 
-  /** Bring back what the reader has kept. */
-  async begin() {
-    const kept = await shelf.readAll().catch(() => []);
-    const names = kept.filter(({ title }) => title !== undefined);
-    for (const { key, title } of names) this.addName(title, key);
-    for (const { of, ...picture } of kept.filter(({ pixels }) => pixels)) {
-      this.#place({ ...picture, name: this.names.find(({ key }) => key === of) });
-    }
-    this.keeping.checked = kept.length > 0;
-    while (this.names.length < 2) this.addName();
+  get names() {
+    return this.collection.names;
   }
 
-  #button(inside, act, kind = "", label = null) {
-    const about = { type: "button", class: kind, title: label, "aria-label": label };
-    return make("button", { ...about, onclick: () => this.attempt(act) }, inside);
+  #hasOwn() {
+    return this.collection.pictures.some(({ from }) => from !== COURSE);
   }
 
-  // Names
-
-  addName(title, key = ++this.lastKey) {
-    this.lastKey = Math.max(this.lastKey, key);
-    const name = { key, title: title ?? `thing ${this.names.length + 1}` };
-    const about = { value: name.title, maxlength: 40, dir: "auto", "aria-label": "Name" };
-    const field = make("input", { type: "text", ...about, oninput: () => this.#rename(name, field.value) });
-    const files = this.#button("Files", () => {
-      this.wanting = name;
-      this.input.click();
-    });
-    const away = this.#button("×", () => this.#removeName(name), "", "Take this name away");
-    const set = (title) => ({ count: make("small", {}, title), row: make("div", { class: "cx-thumbs" }) });
-    name.sets = { learn: set("No pictures yet: camera, files, drag or paste."), test: set("") };
-    const { learn, test } = name.sets;
-    const inside = [make("div", { class: "cx-row" }, field, files, away), learn.count, learn.row, test.count, test.row];
-    name.card = make("section", { class: "cx-card" }, ...inside);
-    const hold = {
-      onpointerdown: () => (this.holding = { name, isHeld: true, count: 0 }),
-      oncontextmenu: (event) => event.preventDefault(), // a long press on a phone
-      onclick: ({ detail }) => detail || (this.holding = { name, count: 0 }), // by keyboard
-    };
-    name.holder = make("button", { type: "button", class: "cx-own cx-hold", ...hold });
-    for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
-      name.holder.addEventListener(end, () => this.holding && (this.holding.isHeld = false));
-    }
-    this.names.push(name);
-    this.cards.append(name.card);
-    this.holders.append(name.holder);
-    this.#rename(name, name.title);
-    this.#forgetHead();
-  }
-
-  #rename(name, title) {
-    name.title = title.trim();
-    name.holder.textContent = `Hold: ${name.title}`;
-    if (this.keeping.checked) this.attempt(() => shelf.keep(name.key, { key: name.key, title }));
-    if (this.head) this.#showTest();
-  }
-
-  #removeName(name) {
-    for (const picture of this.#of(name)) this.#throwOut(picture);
-    this.names.splice(this.names.indexOf(name), 1);
-    name.card.remove();
-    name.holder.remove();
-    if (this.keeping.checked) this.attempt(() => shelf.drop(name.key));
-    this.#forgetHead();
+  #button(title, act, kind = "") {
+    return make("button", { type: "button", class: kind, onclick: () => this.attempt(act) }, title);
   }
 
   // Pictures
-
-  #of(name) {
-    return this.pictures.filter((picture) => picture.name === name);
-  }
 
   async #start() {
     if (network.state === "ready") return;
@@ -207,7 +149,7 @@ class TeachExplorer {
       checkFile(file);
       try {
         const { seen, last } = await network.ask({ kind: "picture", file }).answer;
-        if (isWanted()) this.#add(name, seen, last);
+        if (isWanted()) await this.collection.add(name, seen, last);
       } catch (error) {
         throw new Error(`${file.name}: ${error.message}`);
       }
@@ -215,15 +157,15 @@ class TeachExplorer {
   }
 
   async takeTextures(labeled) {
-    if (this.pictures.some(({ from }) => from !== COURSE)) {
+    if (this.#hasOwn()) {
       throw new Error("Textures do not go with pictures of yours: click Start over first.");
     }
     const { names, count } = this.index.textures;
     const file = new Blob([await loadBuffer("textures.jpg")]);
     const sheet = await createImageBitmap(file, { colorSpaceConversion: "none" });
     this.startOver();
-    [...this.names].forEach((name) => this.#removeName(name));
-    names.forEach((title) => this.addName(title));
+    [...this.names].forEach((name) => this.collection.removeName(name));
+    names.forEach((title) => this.collection.addName(title));
     const crops = names.flatMap((_, row) => Array.from({ length: count }, (_, column) => [row, column]));
     await this.#each(crops, async ([row, column], isWanted) => {
       const unlabeled = cutSquare(sheet, column, row, this.size);
@@ -231,47 +173,8 @@ class TeachExplorer {
       const pixels = hasLabel ? cutSquare(sheet, column, row + 1, this.size) : unlabeled;
       const { last } = await network.ask({ kind: "look", pixels }).answer;
       const more = { from: COURSE, unlabeled: labeled && unlabeled };
-      if (isWanted()) this.#add(this.names[row], pixels, last, more);
+      if (isWanted()) await this.collection.add(this.names[row], pixels, last, more);
     });
-  }
-
-  /** Add a picture; every third of a name is for the test. */
-  #add(name, pixels, maps, more = {}) {
-    if (!this.names.includes(name)) return;
-    if (this.pictures.length >= MOST_PICTURES) {
-      throw new Error(`There are ${MOST_PICTURES} pictures, and no more are taken: throw some out first.`);
-    }
-    const twin = this.pictures.find((one) => one.pixels.every((value, i) => value === pixels[i]));
-    if (twin) throw new Error(`This picture is there already, as ${twin.name.title}.`);
-    const tests = this.#of(name).filter((picture) => picture.maps).length;
-    const isTest = this.#of(name).length - tests >= (FEWEST - 1) * (tests + 1);
-    const averages = averagesOf(maps, this.side ** 2);
-    const picture = { key: ++this.lastKey, name, pixels, averages, maps: isTest && maps, ...more };
-    this.#place(picture);
-    if (this.keeping.checked) return this.#keep(picture);
-  }
-
-  #place(picture) {
-    this.lastKey = Math.max(this.lastKey, picture.key);
-    const canvas = make("canvas", { "aria-hidden": "true" });
-    paint(canvas, opaque(picture.pixels), this.size, this.size);
-    picture.thumb = this.#button(canvas, () => this.#throwOut(picture), "", "Throw this picture out");
-    picture.name.sets[picture.maps ? "test" : "learn"].row.append(picture.thumb);
-    this.pictures.push(picture);
-    this.#count(picture.name);
-  }
-
-  #throwOut(picture) {
-    this.pictures.splice(this.pictures.indexOf(picture), 1);
-    picture.thumb.remove();
-    if (this.keeping.checked) this.attempt(() => shelf.drop(picture.key));
-    this.#count(picture.name);
-  }
-
-  #count({ sets: { learn, test } }) {
-    learn.count.textContent = `${learn.row.children.length} to learn from`;
-    test.count.textContent = test.row.children.length ? `${test.row.children.length} for the test` : "";
-    this.#forgetHead();
   }
 
   /** Throw everything out, also what is kept. */
@@ -279,57 +182,26 @@ class TeachExplorer {
     this.turn++;
     this.bar.hidden = true;
     this.say("");
-    for (const picture of [...this.pictures]) this.#throwOut(picture);
-  }
-
-  async keepOrForget() {
-    if (!this.keeping.checked) return shelf.clear();
-    try {
-      for (const { key, title } of this.names) await shelf.keep(key, { key, title });
-      for (const picture of this.pictures) await this.#keep(picture);
-    } catch (error) {
-      this.keeping.checked = false;
-      throw error;
-    }
-  }
-
-  #keep({ name, thumb, views, ...picture }) {
-    return shelf.keep(picture.key, { ...picture, of: name.key });
+    this.collection.clear();
   }
 
   // Training
 
   /** The collection is another one now: what was learned is no longer about it. */
   #forgetHead() {
-    this.more.disabled = this.names.length >= MOST_NAMES;
-    this.el.classList.toggle("cx-few", this.names.length <= 2);
     this.head = this.training = null;
     this.held = undefined;
     this.results.hidden = true;
-    for (const { thumb } of this.pictures) thumb.classList.remove("cx-wrong");
+    for (const { thumb } of this.collection.pictures) thumb.classList.remove("cx-wrong");
     if (this.shown) this.closeStage();
     this.grid.replaceChildren();
     this.bars.replaceChildren();
   }
 
-  #check() {
-    const titles = this.names.map(({ title }) => title.normalize("NFKC").toLowerCase());
-    const twin = titles.findIndex((title, i) => titles.indexOf(title) !== i);
-    if (titles.includes("")) throw new Error("A name is empty. Write one.");
-    if (twin >= 0) throw new Error(`Two names are alike: ${this.names[twin].title}. Change one of them.`);
-    const few = this.names.find((name) => this.#of(name).length < FEWEST);
-    const count = few && this.#of(few).length;
-    if (!few) return;
-    throw new Error(
-      `${few.title} has ${count || "no"} picture${count === 1 ? "" : "s"}. Each name needs ${FEWEST} at least: two to ` +
-        "learn from, one for the test. Ten or more are better.",
-    );
-  }
-
   async train() {
-    this.#check();
+    this.collection.check();
     await this.#start();
-    const learn = this.pictures.filter(({ maps }) => !maps);
+    const learn = this.collection.part(false);
     const averages = learn.map((picture) => picture.averages);
     const classes = learn.map(({ name }) => this.names.indexOf(name));
     const start = performance.now();
@@ -339,11 +211,11 @@ class TeachExplorer {
     const seconds = ((performance.now() - start) / 1000).toFixed(2);
     this.head = head;
     this.view = "heat";
-    for (const picture of this.pictures) {
+    for (const picture of this.collection.pictures) {
       picture.views = { heat: this.#judge(picture.averages) };
       picture.thumb.classList.toggle("cx-wrong", !this.#isRight(picture));
     }
-    this.#showTraining(this.pictures.filter(({ maps }) => maps), seconds);
+    this.#showTraining(seconds);
     this.results.scrollIntoView({ behavior: "smooth" });
   }
 
@@ -365,8 +237,8 @@ class TeachExplorer {
   // Results
 
   /** Show what came out, and the ways to look at the test. */
-  #showTraining(tests, seconds) {
-    const learn = this.pictures.filter(({ maps }) => !maps);
+  #showTraining(seconds) {
+    const [learn, tests] = [this.collection.part(false), this.collection.part(true)];
     const options = VIEWS.filter(({ value }) => value !== "unlabeled" || tests.some((one) => one.unlabeled));
     const change = (view) => this.attempt(() => this.#showView(view));
     this.views = choices("Show", options, { value: this.view, kind: "cx-views", change });
@@ -386,13 +258,13 @@ class TeachExplorer {
   }
 
   #showTest() {
-    this.words.textContent = this.#wordsOf(this.pictures.filter(({ maps }) => maps));
+    this.words.textContent = this.#wordsOf(this.collection.part(true));
     this.grid.replaceChildren(...this.names.map((name) => this.#makeGroup(name)));
     this.views.set(this.view);
   }
 
   #makeGroup(name) {
-    const tests = this.#of(name).filter(({ maps }) => maps);
+    const tests = this.collection.of(name).filter(({ maps }) => maps);
     const { title, done } = VIEWS.find(({ value }) => value === this.view);
     const cells = tests.map((picture) => {
       const shown = picture.views[this.view] ?? picture.views.heat;
@@ -431,7 +303,7 @@ class TeachExplorer {
 
   /** Show the test in another way; covered pictures are looked at when they are first asked for. */
   async #showView(view) {
-    const tests = this.pictures.filter(({ maps, views }) => maps && !views[view]);
+    const tests = this.collection.part(true).filter(({ views }) => !views[view]);
     const { done } = VIEWS.find(({ value }) => value === view);
     const { head } = this;
     if (done) {
@@ -536,7 +408,7 @@ class TeachExplorer {
       ),
     );
     this.which.hidden = camera.cameras.length < 2;
-    this.cards.before(this.live);
+    this.collection.element.before(this.live);
     this.holders.hidden = this.live.hidden = false;
     try {
       await this.#start();
@@ -562,6 +434,21 @@ class TeachExplorer {
     }
   }
 
+  /** Make a button for each name that takes pictures as long as it is held. */
+  #showNames() {
+    const end = () => this.holding && (this.holding.isHeld = false);
+    const holders = this.names.map((name) => {
+      const holder = this.#button(`Hold: ${name.title}`, () => {}, "cx-own cx-hold");
+      holder.addEventListener("pointerdown", () => (this.holding = { name, isHeld: true, count: 0 }));
+      for (const kind of ["pointerup", "pointercancel", "pointerleave"]) holder.addEventListener(kind, end);
+      holder.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press on a phone
+      holder.addEventListener("click", ({ detail }) => detail || (this.holding = { name, count: 0 })); // by keyboard
+      return holder;
+    });
+    this.holders.replaceChildren(...holders);
+    if (this.head) this.#showTest();
+  }
+
   #takeFrame(pixels, last) {
     const { holding } = this;
     if (!holding || performance.now() - (this.tookAt ?? 0) < PACE) return;
@@ -569,14 +456,14 @@ class TeachExplorer {
     if (!holding.isHeld && holding.count) return;
     holding.count++;
     this.tookAt = performance.now();
-    this.attempt(() => this.#add(holding.name, pixels, last));
+    this.attempt(() => this.collection.add(holding.name, pixels, last));
   }
 
   // Words
 
   /** Save the names and the last layer as a file. */
   download() {
-    this.#check();
+    this.collection.check();
     const digits = (values) => Array.from(values, (value) => Number(value.toPrecision(7)));
     const { kernel, bias } = this.head;
     const columns = Array.from(kernel[0], (_, channel) => digits(kernel.map((row) => row[channel])));
@@ -612,7 +499,7 @@ function cutSquare(sheet, column, row, size) {
 
 export async function render({ el }) {
   const explorer = new TeachExplorer(el, await loadIndex());
-  await explorer.begin();
+  await explorer.collection.restore();
 }
 
 export default { render };

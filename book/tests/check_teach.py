@@ -174,7 +174,7 @@ def plain(*colors):
 
 def test_what_goes_wrong_is_a_sentence_and_the_page_goes_on(page, site):
     press(page, "Train")
-    until(lambda: "thing 1 has no pictures. Each name needs 3" in status_of(page))
+    until(lambda: "thing 1 has no pictures. Each name needs three" in status_of(page))
     give(page, 0, plain("red", "green", "blue"))
     until(lambda: count(page) == 3 and status_of(page) == "")
     press(page, "Train")

@@ -217,7 +217,10 @@ def test_the_front_page_has_the_first_explorer_and_every_chapter_in_order(course
         ("Part I", "01_first"),
         ("Part II", "02_second"),
     ]
-    assert front.endswith(":hidden:\n\nteach\nexercises/index\nlive/index\n```\n") and "<!--" not in front
+    assert (
+        front.endswith(":hidden:\n\nteach\nexercises/index\nlive/index\n```\n")
+        and "<!--" not in front
+    )
     assert Image.open(course / "site/pictures/02_second-card.webp").size == (30, 40)
     original = (course / "notebooks/01_first.ipynb").read_bytes()
     assert (course / "site/notebooks/01_first.ipynb").read_bytes() == original
