@@ -357,7 +357,7 @@ class TeachExplorer {
     this.shown = picture;
     this.live.hidden = false;
     this.grid.before(this.live);
-    this.stage.element.style.aspectRatio = 1;
+    this.stage.element.style.setProperty("--ratio", 1);
     this.holders.hidden = this.which.hidden = true;
     this.#showSeen({ pixels: picture.pixels, maps: picture.maps, ...picture.views.heat });
     this.live.scrollIntoView({ behavior: "smooth", block: "nearest" });
@@ -415,7 +415,7 @@ class TeachExplorer {
       const why = await camera.follow(async (frame) => {
         const { answer } = network.ask({ kind: "frame", bitmap: frame }, undefined, [frame]);
         const { bitmap, pixels, last } = await answer;
-        element.style.aspectRatio = bitmap.width / bitmap.height;
+        element.style.setProperty("--ratio", bitmap.width / bitmap.height);
         bitmap.close();
         if (camera.stopped) return;
         camera.video.classList.toggle("cx-gray", Boolean(this.head));
