@@ -282,10 +282,11 @@ class FaithfulnessExplorer extends Explorer {
     const curves = (map) => this.results.get(key(map))?.curves ?? picture.curves(map, index, fill);
     const found = await Promise.allSettled(maps.map(async (map) => curves(map)));
     if (this.wanted !== key(this.map)) return;
-    const areas = found.map(({ value }) => value && [value.deletion, value.insertion].map(areaUnder));
+    const round = (curve) => areaUnder(curve).toFixed(2);
+    const areas = found.map(({ value }) => value && [value.deletion, value.insertion].map(round));
     const known = areas.filter(Boolean);
     const best = [Math.min, Math.max].map((pick, i) => pick(...known.map((area) => area[i])));
-    const say = (area, i) => area.toFixed(2) + (area === best[i] ? ", the best" : "");
+    const say = (area, i) => area + (Number(area) === best[i] ? ", the best" : "");
     const rows = maps.map((map, row) => {
       const cells = areas[row]?.map(say) ?? ["not measured", ""];
       const title = make("th", { scope: "row" }, this.titles.get(map));
