@@ -16,9 +16,9 @@ const COURSE = "texture"; // where a picture of the course comes from
 const COLLECT =
   "A name for each thing, and ten pictures or more of each: move it, turn it. The network is loaded with the first";
 const HINT =
-  "Click a picture for a closer look; Camera, above, shows the heat live. One hot place in all pictures of a name may " +
-  "be a cheat: the label, the table, your hand, the light. To find out, cover it here; or put one thing in the other's " +
-  "place, and point the camera at it.";
+  "Click a picture for a closer look; Camera, above, shows the heat live. One hot place in all pictures of " +
+  "a name may be a cheat: the label, the table, your hand, the light. To find out, cover it here; or put " +
+  "one thing in the other's place, and point the camera at it.";
 const VIEWS = [
   { value: "heat", title: "Heat" },
   { value: "signed", title: "For and against" },
@@ -296,9 +296,9 @@ class TeachExplorer {
       const changed = tests.filter(({ views }) => views[value].best !== views.heat.best).length;
       return `${done}: ${changed} of ${tests.length} answers change, right ${this.#rate(tests, value)}.`;
     });
-    if (words.length) return words.join(" ");
     if (this.view === "signed") return "Red speaks for the answer, blue against it.";
-    return "Each picture of the test, and where the network finds evidence for its answer. Do the hot places lie on the things?";
+    if (words.length) return words.join(" ");
+    return "Where the network finds evidence for its answer. Do the hot places lie on the things?";
   }
 
   /** Show the test in another way; covered pictures are looked at when they are first asked for. */
