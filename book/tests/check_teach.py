@@ -59,7 +59,8 @@ def page(tmp_path, site):
         sent = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
         sent = [m["params"] for m in sent if m["method"] == "Network.requestWillBeSent"]
         urls = [about["request"]["url"] for about in sent]
-        assert urls and all(url.startswith((site.url, "data:", "blob:", "about:")) for url in urls)
+        ours = (site.url, "data:", "blob:", "about:", "chrome:")
+        assert urls and [url for url in urls if not url.startswith(ours)] == []
 
 
 def open_page(page, site):
@@ -162,7 +163,7 @@ def test_the_courses_textures_with_the_label_without_it_and_repaired(page, axe):
     page.execute_script(axe)
     for theme, width, height in [("light", 1280, 800), ("dark", 390, 844), ("dark", 844, 390)]:
         page.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
-        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 900}
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         time.sleep(0.3)
         assert page.execute_async_script(AXE) == [], (theme, width)
