@@ -8,8 +8,6 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.io.downloads import OTHER_CACHE, cache_folder, cached_file
-
 OK = "ok"
 NOTE = "note"  # the course works all the same
 FIX = "fix"  # something doesn't work, or a setting names what isn't there
@@ -27,18 +25,16 @@ class Row(NamedTuple):
 
 
 def examine() -> Iterator[Row]:
-    """Yield one `Row` for each subject; TensorFlow comes once what it needs is in order."""
+    """Yield one `Row` for each subject, up to the first that has to be fixed: the rest needs it."""
     yield Row(OK, "Python", f"{'{}.{}.{}'.format(*sys.version_info)}, {sys.executable}")
-    needed = [check_packages(), check_keras(), check_memory()]
-    yield from needed
-    if broken := ", ".join(row.subject for row in needed if row.mark == FIX):
-        yield Row(NOTE, "TensorFlow", "not looked at", f"First fix {broken}, then run this again.")
-    else:
-        tensorflow = check_tensorflow()
-        yield tensorflow
-        if tensorflow.mark == OK:
-            yield from (check_weights(), check_model())
-    yield check_cache()
+    checks = (check_packages, check_keras, check_memory, check_tensorflow, check_weights)
+    for check in (*checks, check_model, check_cache):
+        row = check()
+        yield row
+        if row.mark == FIX:
+            advice = f"First fix {row.subject}, then run this again."
+            yield Row(NOTE, "The rest", "not looked at", advice)
+            return
 
 
 def check_packages() -> Row:
@@ -121,6 +117,7 @@ def check_weights() -> Row:
 
 def check_model() -> Row:
     """Say which network load_classifier() takes, and why."""
+    from course_utils.io.downloads import cached_file
     from course_utils.networks.registry import EMBEDDED, published_weights, resolve_name
 
     asked = os.environ.get("COURSE_MODEL") or "auto"
@@ -139,6 +136,8 @@ def check_model() -> Row:
 
 def check_cache() -> Row:
     """Say where downloads are kept."""
+    from course_utils.io.downloads import OTHER_CACHE, cache_folder
+
     folder = cache_folder()
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK):

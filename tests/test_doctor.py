@@ -41,6 +41,17 @@ def test_what_is_to_fix_is_counted_and_tensorflow_waits_for_it(monkeypatch, caps
     assert "First fix Keras, then" in out and out.endswith("\nTo fix: 1.\n")
 
 
+def test_a_package_that_is_missing_does_not_stop_the_doctor(monkeypatch, capsys):
+    code = "import sys; sys.modules['numpy'] = None; import course_utils.__main__"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    said = "course-utils 0.1.0 requires psutil, which is not installed."
+    run = SimpleNamespace(returncode=1, stdout=said, stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: run)
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    assert commands.main(["doctor"]) == 1
+    assert "requires psutil" in (out := capsys.readouterr().out) and "First fix Packages" in out
+
+
 @pytest.mark.parametrize(
     "said, mark",
     [

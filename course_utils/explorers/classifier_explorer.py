@@ -71,7 +71,7 @@ class ClassifierExplorer(Explorer):
         self._draw()
 
     def _show_nothing(self):
-        """Let nothing of what was asked before stand beside what is asked now."""
+        """Blank the panels, so that no old result stands beside what is asked now."""
         for panel in self.panels.values():
             panel.value = pictures.encode_picture(np.full_like(self._screen_image, 128))
         self.panels["input"].value = pictures.encode_picture(self._screen_image)
@@ -91,7 +91,7 @@ class ClassifierExplorer(Explorer):
         self._work = work
         self.progress.value = 0
         self.progress.layout.visibility = "visible"
-        # Python waits for it at its end: TensorFlow aborts where a daemon's thread is cut off.
+        # No daemon, so Python waits for it at exit: TensorFlow aborts if a thread is cut off.
         self._thread = threading.Thread(target=self._run, args=(work, compute, self._thread))
         if on_colab():  # its page learns nothing from a thread: colabtools #3373
             self._thread.run()
