@@ -27,8 +27,8 @@ class Row(NamedTuple):
 def examine() -> Iterator[Row]:
     """Yield one `Row` for each subject, up to the first that has to be fixed: the rest needs it."""
     yield Row(OK, "Python", f"{'{}.{}.{}'.format(*sys.version_info)}, {sys.executable}")
-    checks = (check_packages, check_keras, check_memory, check_tensorflow, check_weights)
-    for check in (*checks, check_model, check_cache):
+    checks = (check_packages, check_memory, check_tensorflow, check_weights, check_model)
+    for check in (*checks, check_cache):
         row = check()
         yield row
         if row.mark == FIX:
@@ -59,15 +59,6 @@ def check_packages() -> Row:
     return Row(OK, "Packages", f"all there, and they fit each other (ipywidgets {widgets})")
 
 
-def check_keras() -> Row:
-    """Say whether Keras runs on TensorFlow, as it must."""
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    if backend != "tensorflow":
-        advice = "Unset the environment variable KERAS_BACKEND, then restart the notebook."
-        return Row(FIX, "Keras", f"KERAS_BACKEND is {backend!r}, not 'tensorflow'", advice)
-    return Row(OK, "Keras", "runs on TensorFlow")
-
-
 def check_memory() -> Row:
     """Say how much memory this computer has, or the container around it."""
     import psutil
@@ -88,6 +79,10 @@ def check_memory() -> Row:
 
 def check_tensorflow() -> Row:
     """Import TensorFlow and Keras as the course does."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":
+        advice = "Unset the environment variable KERAS_BACKEND, then restart the notebook."
+        return Row(FIX, "TensorFlow", f"KERAS_BACKEND is {backend!r}, not 'tensorflow'", advice)
     try:
         from course_utils.backend import keras, tf
     except Exception as error:  # a broken installation raises almost anything

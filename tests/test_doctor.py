@@ -28,17 +28,17 @@ def cache(tmp_path, monkeypatch):
 def test_a_screen_says_that_all_is_well(capsys):
     assert commands.main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    subjects = "Python Packages Keras Memory TensorFlow Weights Model Cache"
+    subjects = "Python Packages Memory TensorFlow Weights Model Cache"
     assert [line.split()[1] for line in lines[2:-2] if line[0] != " "] == subjects.split()
     assert lines[-1] == "The course works here."
 
 
-def test_what_is_to_fix_is_counted_and_tensorflow_waits_for_it(monkeypatch, capsys):
+def test_what_is_to_fix_is_counted_and_the_rest_waits_for_it(monkeypatch, capsys):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert commands.main(["doctor"]) == 1
     out = capsys.readouterr().out
-    assert "fix   Keras       KERAS_BACKEND is 'jax', not 'tensorflow'" in out
-    assert "First fix Keras, then" in out and out.endswith("\nTo fix: 1.\n")
+    assert "fix   TensorFlow  KERAS_BACKEND is 'jax', not 'tensorflow'" in out
+    assert "First fix TensorFlow, then" in out and out.endswith("\nTo fix: 1.\n")
 
 
 def test_a_package_that_is_missing_does_not_stop_the_doctor(monkeypatch, capsys):

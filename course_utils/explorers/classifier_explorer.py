@@ -8,6 +8,7 @@ import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
+from course_utils.arguments import check_count
 from course_utils.display import pictures, words
 from course_utils.engine import memory
 from course_utils.engine.runner import to_array
@@ -61,7 +62,8 @@ class ClassifierExplorer(Explorer):
         Raises:
             ValueError: There is no such class.
         """
-        self._set_class(runner_of(self.classifier).check_class_index(class_index))
+        last = self.classifier.num_classes - 1
+        self._set_class(check_count("class_index", class_index, 0, last))
 
     def _set_class(self, index):
         shown = dict.fromkeys([*self._ranking.order[:_NUM_CLASSES], index])
