@@ -118,8 +118,7 @@ def check_model() -> Row:
     asked = os.environ.get("COURSE_MODEL") or "auto"
     try:
         name = resolve_name("auto")
-        published = None if name == EMBEDDED else published_weights(name)
-        here = not published or cached_file(published.known_hash, published.file_name)
+        here = name == EMBEDDED or cached_file(*published_weights(name))
     except ValueError as error:  # DownloadError is one
         return Row(FIX, "Model", f"COURSE_MODEL is {asked!r}", str(error))
     finding = f"{name}, because COURSE_MODEL is {asked!r}"
