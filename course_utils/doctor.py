@@ -25,16 +25,10 @@ class Row(NamedTuple):
 
 
 def examine() -> Iterator[Row]:
-    """Yield one `Row` for each subject, up to the first that has to be fixed: the rest needs it."""
+    """Yield one `Row` for each subject; what comes later may need what comes before."""
     yield Row(OK, "Python", f"{'{}.{}.{}'.format(*sys.version_info)}, {sys.executable}")
     checks = (check_packages, check_memory, check_tensorflow, check_weights, check_model)
-    for check in (*checks, check_cache):
-        row = check()
-        yield row
-        if row.mark == FIX:
-            advice = f"First fix {row.subject}, then run this again."
-            yield Row(NOTE, "The rest", "not looked at", advice)
-            return
+    yield from (check() for check in (*checks, check_cache))
 
 
 def check_packages() -> Row:

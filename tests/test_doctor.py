@@ -33,12 +33,12 @@ def test_a_screen_says_that_all_is_well(capsys):
     assert lines[-1] == "The course works here."
 
 
-def test_what_is_to_fix_is_counted_and_the_rest_waits_for_it(monkeypatch, capsys):
+def test_what_is_to_fix_comes_first_and_the_rest_waits(monkeypatch, capsys):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert commands.main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "fix   TensorFlow  KERAS_BACKEND is 'jax', not 'tensorflow'" in out
-    assert "First fix TensorFlow, then" in out and out.endswith("\nTo fix: 1.\n")
+    assert out.endswith("\nFix this first, then run the doctor again.\n") and "Weights" not in out
 
 
 def test_a_package_that_is_missing_does_not_stop_the_doctor(monkeypatch, capsys):
@@ -49,7 +49,7 @@ def test_a_package_that_is_missing_does_not_stop_the_doctor(monkeypatch, capsys)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: run)
     monkeypatch.setitem(sys.modules, "psutil", None)
     assert commands.main(["doctor"]) == 1
-    assert "requires psutil" in (out := capsys.readouterr().out) and "First fix Packages" in out
+    assert "requires psutil" in (out := capsys.readouterr().out) and "Fix this first" in out
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,7 @@ class _Stopped(Exception):
 
 
 class ClassifierExplorer(Explorer):
-    """A subclass has `_draw`: it shows what the memory holds, or calls `_compute`.
-
-    Args:
-        classifier: `ImageClassifier`.
-        image: The first picture, anything that `load_image` takes.
-    """
+    """A subclass has `_draw`: it shows what the memory holds, or calls `_compute`."""
 
     def __init__(self, classifier: ImageClassifier, image: Any):
         super().__init__(runner_of(classifier).input_size, image)
