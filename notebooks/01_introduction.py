@@ -22,7 +22,7 @@
 # **What you will learn**
 #
 # - what a network's answer tells you, and what it leaves out;
-# - how a trained network turns a picture, yours too, into 1000 probabilities;
+# - how a network turns a picture, yours too, into 1000 probabilities;
 # - which question each chapter of this course asks.
 #
 # **You need:** some Python and NumPy.
@@ -57,14 +57,12 @@ print(shark.shape, shark.dtype, shark.min(), "to", shark.max())
 print("the pixel at the top left:", shark[0, 0])
 
 # %% [markdown]
-# To Python the photograph is an array of whole numbers from 0 to 255: 501 rows, 720 columns, and three
-# colors, red, green and blue.
+# To Python the photograph is an array: 501 rows, 720 columns, three colors, whole numbers from 0 to 255.
 #
 # ## Ask a network
 #
 # The network of this course, EfficientNet-Lite0, turns such an array into 1000 probabilities, one for each
-# kind of thing that it can name. It's a convolutional neural network (CNN); chapter 2 shows what a
-# *convolution* is.
+# kind of thing that it can name. It's a convolutional neural network (CNN); chapter 2 explains that word.
 
 # %% tags=["live"]
 # Load the network and see how large it is, what goes in and what comes out
@@ -92,7 +90,7 @@ for index in np.argsort(-probabilities)[:5]:
     print(f"{probabilities[index]:.2f} {cu.class_label(index)}")
 
 # %% [markdown]
-# That's a prediction. `top_predictions` makes one in a single line, and `plot_predictions` draws it.
+# That's a prediction. The course makes one in a single line.
 
 # %% tags=["live"]
 # Do the same in one line, and draw it
@@ -128,7 +126,7 @@ cu.plot_predictions(classifier.top_predictions(mine, k=5), mine)
 #
 # <details><summary>Answer</summary>
 #
-# Hardly. Both cover the same part of it, and their correlation is 0.97.
+# Hardly: their correlation is 0.97.
 #
 # </details>
 
@@ -156,7 +154,7 @@ print(f"correlation of the two maps: {np.corrcoef(both)[0, 1]:.2f}")
 # for *tiger*. But the maps are nearly the same. So do we have an answer? *Not yet.* To see what
 # speaks for *tiger* **rather than** for *great white*, chapter 4.1 takes a difference.
 #
-# Try other classes: drag *Class*, or in a running notebook type part of a name into *Search*. For your own picture, write
+# Try other classes: drag *Class*, or type part of a name into *Search*. For your own picture, write
 # `mine` instead of `shark`.
 
 # %% tags=["live"]
@@ -164,8 +162,8 @@ print(f"correlation of the two maps: {np.corrcoef(both)[0, 1]:.2f}")
 cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
-# *The class explorer with the heatmap for tiger shark. The sentence below names the layer that it comes from, its hottest
-# place (the peak), and the area that holds half of it.*
+# *The class explorer with the heatmap for tiger shark. Below: its layer, its hottest place (the peak), and the area that
+# holds half of the heat.*
 
 # %% [markdown] tags=["still"]
 # This is a picture of the explorer: in a running notebook its controls move.
@@ -173,7 +171,7 @@ cu.ClassExplorer(classifier, shark)
 # %% [markdown]
 # ## A network must answer
 #
-# Here is a rocket on its launch pad. The 1000 classes have a *missile* and a *space shuttle*, but no rocket.
+# Here is a rocket. The 1000 classes have a *missile* and a *space shuttle*, but no rocket.
 #
 # **Predict, then run.** What will the network say, and how sure will it be?
 #
@@ -196,16 +194,14 @@ cu.plot_predictions(predictions, rocket)
 # *The rocket's five most probable classes: drilling platform 0.56, then missile, crane, projectile and
 # space shuttle with 0.06 or less each.*
 #
-# The network has no way to say "none of these". Its probabilities always sum to 1, so the nearest name
+# The network can't say "none of these". Its probabilities always sum to 1, so the nearest name
 # gets them. Nearest in what sense? Chapter 5 finds out.
-#
-# And 0.69 was the wrong shark. Only if a network is *calibrated* are 69% of its answers at 0.69 correct.
 #
 # ## Why it matters
 #
-# A classifier that recognized horses scored well on a well-known test set. A heatmap showed why: it had been looking at a
+# A classifier recognized horses well. A heatmap showed why: it had been looking at a
 # photographer's copyright tag in the corner of many horse pictures
-# ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). That wasn't a CNN but an older kind
+# ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). That was an older kind
 # of model; chapter 8 catches a CNN at the same thing. The accuracy didn't show it. Looking inside did.
 #
 # ## What each chapter answers
@@ -235,11 +231,7 @@ cu.plot_predictions(predictions, rocket)
 #
 # <!-- end -->
 #
-# ## Where this course runs
-#
-# On Google Colab, on Binder, and on your computer with `make lab`. A cell uses what the cells above it have made; run too
-# early, it ends in `NameError` and says which cell comes first. After a restart of the kernel, choose *Run > Run All Above
-# Selected Cell* (on Colab: *Runtime > Run before*).
+# A cell uses what the cells above it have made. Run too early, it ends in `NameError` and says which cell comes first.
 
 # %% [markdown]
 # ## What to remember
@@ -247,13 +239,12 @@ cu.plot_predictions(predictions, rocket)
 # - A classifier turns a picture into 1000 probabilities that sum to 1. It must answer, even when no class
 #   fits.
 # - The answer alone shows neither what the network has learned nor what it looked at.
-# - Heatmaps for two names can be nearly the same.
 #
 # ## Where a prediction misleads
 #
-# - Many networks are right less often than their probabilities say ([Guo et al.,
-#   2017](https://arxiv.org/abs/1706.04599)).
-# - The five best classes may be five names for one thing. Read them together.
+# - 0.69 was the wrong shark. Only if a network is *calibrated* are 69% of its answers at 0.69 correct, and many aren't
+#   ([Guo et al., 2017](https://arxiv.org/abs/1706.04599)).
+# - The five best classes may be five names for one thing.
 #
 # **Next:** chapter 2 takes a network apart.
 

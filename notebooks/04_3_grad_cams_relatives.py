@@ -271,13 +271,13 @@ cu.plot_heatmap(pair, {name: heatmap[::4, ::4] for name, heatmap in stretched.it
 # ## What to remember
 #
 # - Where all gradients of a map are equal, HiResCAM *is* Grad-CAM. Elsewhere the mean loses *where* a map counts.
-# - If the network flattens its last maps, only HiResCAM adds up to the logit.
+# - If one dense layer reads the flattened maps, HiResCAM adds up to the logit, apart from the bias. Grad-CAM doesn't.
 # - Two programs that both say *Grad-CAM* may take different layers and stretch differently. Compare them cell by cell.
 #
 # ## Where the relatives mislead
 #
-# - Grad-CAM++ and LayerCAM leave out what speaks against the class, so nearly everything lights up.
-# - At an early or middle layer a sharper map isn't a truer one.
+# - Grad-CAM++ and LayerCAM leave out what speaks against the class. Here Grad-CAM++ lit up nearly everything.
+# - A sharper map needn't be a truer one.
 #
 # **Next:** chapter 5 answers what the first chapters left open.
 

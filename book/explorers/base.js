@@ -15,7 +15,7 @@ const NAME_LENGTH = 28; // characters of a picture's name on its button
 
 export class Explorer {
   /**
-   * @param {object} model With get, set, on and save_changes, as anywidget's.
+   * @param {object} model With get(name) and set(name, value) of its settings.
    * @param {HTMLElement} el Where to show it.
    * @param {object} index What assets/index.json holds.
    */
@@ -155,7 +155,8 @@ export class Explorer {
       if (this.waits || network.state !== "loading") show();
     });
     show();
-    return make("div", { class: "cx-take" }, button, input, this.cameraRow.button);
+    const camera = this.showFrame ? [this.cameraRow.button] : [];
+    return make("div", { class: "cx-take" }, button, input, ...camera);
   }
 
   /** Load the network, with a bar; resolves when it can be asked. */
@@ -283,10 +284,10 @@ export class Explorer {
   }
 
   /** Give frames the picture's proportions, within reason. */
-  fitFrames() {
+  fitFrames(...frames) {
     const { width, height } = this.picture;
     const ratio = Math.min(Math.max(width / height, 0.4), 3);
-    for (const frame of this.frames) frame.style.aspectRatio = ratio;
+    for (const frame of frames) frame.style.aspectRatio = ratio;
   }
 
   creditLine() {
@@ -315,7 +316,6 @@ export class Explorer {
 
   tell(name, value) {
     this.model.set(name, value);
-    this.model.save_changes();
   }
 
   /** Do something; what goes wrong ends in the status line, and the page goes on. */

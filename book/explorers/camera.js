@@ -8,26 +8,24 @@ import { make } from "./controls.js";
 const SIDE = 448; // pixels of a frame's longer side: twice what the network sees
 const SIZE = { width: { ideal: 640 }, height: { ideal: 480 } };
 const FRONT = /front|facetime|integrated|built-?in/i; // names of cameras that do not say where they face
-const RECENT = 0.1; // weight of the newest frame in the mean time between two
-const FILES = "Pictures from files work all the same.";
+const AGAIN = "then click Camera again. Pictures from files work all the same.";
 const MISSING =
-  "Browsers open a camera only for a page whose address begins with https://, and this one does not, " +
-  `or the browser is too old. ${FILES}`;
+  "A browser opens a camera only for a page whose address begins with https://, and an old one for " +
+  "none. Pictures from files work all the same.";
+const UNALLOWED =
+  "The camera is not allowed on this page. Allow it beside the page's address, or in the settings of " +
+  `your device; ${AGAIN}`;
+const ABSENT = `No camera was found. Plug one in, ${AGAIN}`;
+const TAKEN = `The camera does not start: another program may be using it. Close that one, ${AGAIN}`;
 const REFUSALS = {
-  NotAllowedError:
-    "The camera is not allowed on this page. Allow it beside the address of the page, or in the " +
-    `settings of your device; then click Camera again. ${FILES}`,
-  NotFoundError: `No camera was found. Plug one in, then click Camera again. ${FILES}`,
-  NotReadableError:
-    "The camera does not start: another program may be using it. Close that one, then click Camera " +
-    `again. ${FILES}`,
+  NotAllowedError: UNALLOWED,
+  SecurityError: UNALLOWED,
+  NotFoundError: ABSENT,
+  OverconstrainedError: ABSENT, // the one that was chosen is gone
+  NotReadableError: TAKEN,
+  AbortError: TAKEN,
 };
-REFUSALS.SecurityError = REFUSALS.NotAllowedError;
-REFUSALS.OverconstrainedError = REFUSALS.NotFoundError; // the one that was chosen is gone
-REFUSALS.AbortError = REFUSALS.NotReadableError;
-const LOST =
-  "The camera is gone: it was unplugged, or another program has taken it. Once it is back, click " +
-  "Camera again.";
+const LOST = `The camera is gone: it was unplugged, or another program has taken it. Get it back, ${AGAIN}`;
 const UNSEEN = "The camera went off when it was out of sight. Click Camera to go on.";
 
 let running; // one camera a page
@@ -46,7 +44,7 @@ export async function openCamera(place, id) {
   const which = id ? { deviceId: { exact: id } } : { facingMode: "environment" };
   const asked = navigator.mediaDevices.getUserMedia({ video: { ...SIZE, ...which } });
   const stream = await asked.catch(({ name }) => {
-    throw new Error(REFUSALS[name] ?? `The camera did not start (${name}). ${FILES}`);
+    throw new Error(REFUSALS[name] ?? `The camera did not start (${name}). Try again, or use a file.`);
   });
   running?.stop(); // another click may have opened one meanwhile
   const camera = (running = new Camera(stream, place));
@@ -55,9 +53,8 @@ export async function openCamera(place, id) {
   return camera;
 }
 
+/** Has `video` to show; `id` and `cameras` [{deviceId, label}] to choose from; `mirrored`. */
 class Camera {
-  cameras = []; // [{deviceId, label}]: those to choose from
-  rate = 0; // frames that `follow` has handed on in a second
   #off = new AbortController();
   #canvas = new OffscreenCanvas(1, 1);
   #isFresh = false;
@@ -69,14 +66,13 @@ class Camera {
     this.id = deviceId;
     this.mirrored = facingMode ? facingMode === "user" : FRONT.test(this.track.label);
     this.video = make("video", { playsinline: true, "aria-label": "What the camera sees" });
-    this.video.muted = true;
-    this.video.srcObject = stream;
+    Object.assign(this.video, { muted: true, srcObject: stream });
     this.video.style.transform = this.mirrored ? "scaleX(-1)" : "";
     this.video.play().catch(() => {}); // stopped before it began
     const { signal } = this.#off;
-    this.track.addEventListener("ended", () => this.stop(LOST), { signal });
     const look = () => document.hidden && this.stop(UNSEEN);
     document.addEventListener("visibilitychange", look, { signal });
+    this.track.addEventListener("ended", () => this.stop(LOST), { signal });
     const observer = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting || this.stop(UNSEEN));
     observer.observe(place);
     signal.addEventListener("abort", () => observer.disconnect());
@@ -86,15 +82,12 @@ class Camera {
 
   /** Notice each new frame: none is kept. */
   #watch() {
-    const { video } = this;
-    const notice = () => {
-      if (this.stopped) return;
-      this.#isFresh = video.videoWidth > 0;
-      if (this.#isFresh) this.#wake();
-      this.#watch();
-    };
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(notice);
-    else requestAnimationFrame(notice);
+    if (this.stopped) return;
+    this.#isFresh = this.video.videoWidth > 0;
+    if (this.#isFresh) this.#wake();
+    const again = () => this.#watch();
+    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(again);
+    else requestAnimationFrame(again);
   }
 
   /**
@@ -105,17 +98,11 @@ class Camera {
    * @returns {Promise<string>} Why the camera stopped, for the reader; "" after `stop()`.
    */
   async follow(use) {
-    let before;
-    let interval;
     try {
       for (;;) {
         if (!this.#isFresh && !this.stopped) await new Promise((go) => (this.#wake = go));
         if (this.stopped) return this.why;
         this.#isFresh = false;
-        const now = performance.now();
-        if (before) interval = interval ? interval + RECENT * (now - before - interval) : now - before;
-        this.rate = interval ? 1000 / interval : 0;
-        before = now;
         await use(this.#grab());
       }
     } finally {
@@ -138,8 +125,7 @@ class Camera {
   /** Switch the camera off: its light goes out. */
   stop(why = "") {
     if (this.stopped) return;
-    this.stopped = true;
-    this.why = why;
+    Object.assign(this, { stopped: true, why });
     this.#off.abort();
     this.track.stop();
     this.#wake();

@@ -5,22 +5,18 @@ import { make } from "./controls.js";
 import { LivePicture } from "./pictures.js";
 
 export class CameraRow {
-  /** @param {Explorer} explorer Has showFrame(), wantOfFrame(), and `inputBox` for the video. */
+  /** @param {Explorer} explorer Has showFrame(), `frames`, `credit`, and `inputBox` for the video. */
   constructor(explorer) {
     this.explorer = explorer;
     const button = (kind, action, ...inside) =>
       make("button", { type: "button", class: kind, onclick: () => explorer.attempt(action) }, ...inside);
-    const titles = [make("b", {}, "Camera"), make("small", {}, "live; nothing leaves your computer")];
+    const titles = [make("b", {}, "Camera"), make("small", {}, "live")];
     this.button = button("cx-own", () => this.start(), ...titles);
-    this.freezer = button("cx-own", () => this.freeze(), make("b", {}, "Freeze"));
-    this.which = make("select", {
-      "aria-label": "Which camera",
-      onchange: () => this.start(this.which.value),
-    });
-    this.pace = make("small", {});
+    this.freezer = button("cx-own", () => this.freeze(), "Freeze");
     const stop = button("", () => this.camera?.stop(), "Stop");
-    const inside = [this.freezer, stop, this.which, this.pace];
-    this.element = make("div", { class: "cx-camera", hidden: true }, ...inside);
+    const choose = () => this.start(this.which.value);
+    this.which = make("select", { "aria-label": "Which camera", onchange: choose });
+    this.element = make("div", { class: "cx-camera", hidden: true }, this.freezer, stop, this.which);
   }
 
   /** Show what the camera sees until it stops or another picture is chosen; say why it stopped. */
@@ -30,24 +26,27 @@ export class CameraRow {
     this.camera = null;
     const why = await this.#follow(turn, which).catch(({ message }) => message);
     if (turn !== explorer.turn) return;
-    if (!explorer.pictures.has(explorer.picture.key) || this.camera) {
-      await explorer.choosePicture(this.before);
-    }
+    if (explorer.isLive || this.camera) await explorer.choosePicture(this.before);
     explorer.showProgress(null);
     explorer.say(why, Boolean(why));
   }
 
   async #follow(turn, which) {
     const { explorer } = this;
+    const isWanted = () => turn === explorer.turn;
     const camera = await openCamera(explorer.el, which);
     try {
-      const isWanted = () => turn === explorer.turn;
       if (!isWanted()) return "";
       this.#show(camera);
-      await explorer.startNetwork();
-      if (isWanted()) explorer.say("");
       const picture = new LivePicture(explorer.index, explorer.networkName);
+      let isReady = false;
+      const begin = () => {
+        isReady = true;
+        if (isWanted()) explorer.say("");
+      };
+      explorer.startNetwork().then(begin, ({ message }) => camera.stop(message));
       return await camera.follow(async (frame) => {
+        if (!isReady) return frame.close();
         await picture.look(frame, explorer.wantOfFrame());
         if (isWanted()) requestAnimationFrame(() => isWanted() && this.#showFrame(picture));
         else camera.stop();
@@ -60,8 +59,7 @@ export class CameraRow {
 
   #show(camera) {
     const { explorer } = this;
-    const { key } = explorer.picture;
-    if (explorer.pictures.has(key)) this.before = key;
+    if (!explorer.isLive) this.before = explorer.picture.key;
     this.camera = camera;
     explorer.inputBox.firstElementChild.replaceWith(camera.video);
     const options = camera.cameras.map(({ deviceId, label }, i) =>
@@ -74,19 +72,21 @@ export class CameraRow {
   }
 
   #showFrame(picture) {
-    const { explorer, camera } = this;
+    const { explorer } = this;
     explorer.picture = picture;
     explorer.pictureRow.set(null);
     explorer.tell("picture", picture.name);
-    explorer.fitFrames();
+    explorer.fitFrames(...explorer.frames);
+    explorer.credit.textContent = explorer.creditLine();
     this.freezer.disabled = false;
-    this.pace.textContent = `${Math.round(camera.rate)} frames a second`;
     explorer.showFrame();
   }
 
   /** Take the frame that is on the screen as a picture. */
   async freeze() {
     const { explorer } = this;
+    if (this.freezer.disabled) return;
+    this.freezer.disabled = true;
     explorer.turn++; // no other frame is shown
     this.camera?.stop();
     explorer.wantedClass = explorer.held;

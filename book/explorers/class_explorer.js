@@ -108,7 +108,7 @@ class ClassExplorer extends Explorer {
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture());
     this.overlayBox.replaceChildren(this.picture.gray, this.heat);
-    this.fitFrames();
+    this.fitFrames(...this.frames);
     this.credit.textContent = this.creditLine();
     this.preview = null;
     this.search.value = "";
@@ -140,14 +140,15 @@ class ClassExplorer extends Explorer {
 
   #beginLive() {
     this.overlayBox.replaceChildren(this.frame, this.heat);
-    this.credit.textContent = this.creditLine();
     this.classSlider.element.hidden = true; // the ranks change with each frame
     this.search.value = "";
     this.preview = null;
     if (!this.methods.get(this.method).atLayer) this.method = "grad_cam";
     this.methodRow.set(this.method);
+    this.tell("method", this.method);
     this.layer = this.layers.length - 1;
     this.river.set(this.layer);
+    this.tell("layer", this.layers[this.layer].name);
   }
 
   // Classes
@@ -437,5 +438,3 @@ export async function render({ model, el }) {
   const explorer = new ClassExplorer(model, el, await loadIndex());
   await explorer.begin();
 }
-
-export default { render };

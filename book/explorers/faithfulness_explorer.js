@@ -56,17 +56,13 @@ class FaithfulnessExplorer extends Explorer {
     this.chart = chart("pixels, hottest first");
     this.offer = this.makeOffer();
     this.table = make("tbody", {});
-    this.winner = make("p", {});
-    const heads = ["Map", "Deletion", "Insertion"].map((title) => make("th", { scope: "col" }, title));
+    const heads = ["Map", "Deletion: small is good", "Insertion: large is good"];
+    const head = make("tr", {}, ...heads.map((title) => make("th", { scope: "col" }, title)));
     const rest = { type: "button", onclick: () => this.attempt(() => this.#measureAll()) };
     this.rest = make("button", rest, "Measure the rest");
-    this.comparison = make(
-      "div",
-      { class: "cx-table" },
-      make("table", {}, make("caption", {}, "All maps: who wins?"), make("tr", {}, ...heads), this.table),
-      this.winner,
-      this.rest,
-    );
+    const caption = make("caption", { class: "cx-label" }, "Areas of all maps: who wins?");
+    const table = make("table", {}, caption, make("thead", {}, head), this.table);
+    this.comparison = make("div", { class: "cx-table" }, table, this.rest);
     this.credit = make("p", { class: "cx-hint" });
     this.inputBox = this.mapBox;
     this.frames = [this.mapBox, ...this.boxes];
@@ -100,7 +96,7 @@ class FaithfulnessExplorer extends Explorer {
 
   async showPicture() {
     this.mapBox.replaceChildren(this.picture.gray, this.heat);
-    this.fitFrames();
+    this.fitFrames(...this.frames);
     this.credit.textContent = this.creditLine();
     this.chosen = this.wantedClass ?? this.picture.ranking[0];
     this.tell("classes", this.chosen);
@@ -279,34 +275,27 @@ class FaithfulnessExplorer extends Explorer {
     }
   }
 
-  /** List the areas of all maps that are measured. */
+  /** List the areas of all maps, as far as they are measured. */
   async #compare({ picture, fill, index }) {
-    const found = [...this.titles.keys()].map(async (map) => {
-      const kept = this.results.get(keyOf({ picture, map, fill, index }))?.curves;
-      const curves = kept ?? (await picture.curves(map, index, fill).catch(() => null)); // not measured
-      return [map, curves && [curves.deletion, curves.insertion].map(areaUnder)];
+    const key = (map) => keyOf({ picture, map, fill, index });
+    const maps = [...this.titles.keys()];
+    const curves = (map) => this.results.get(key(map))?.curves ?? picture.curves(map, index, fill);
+    const found = await Promise.allSettled(maps.map(async (map) => curves(map)));
+    if (this.wanted !== key(this.map)) return;
+    const round = (curve) => areaUnder(curve).toFixed(2);
+    const areas = found.map(({ value }) => value && [value.deletion, value.insertion].map(round));
+    const known = areas.filter(Boolean);
+    const best = [Math.min, Math.max].map((pick, i) => pick(...known.map((area) => area[i])));
+    const say = (area, i) => area + (Number(area) === best[i] ? ", the best" : "");
+    const rows = maps.map((map, row) => {
+      const cells = areas[row]?.map(say) ?? ["not measured", ""];
+      const title = make("th", { scope: "row" }, this.titles.get(map));
+      const tr = { "aria-current": map === this.map && "true" };
+      return make("tr", tr, title, ...cells.map((text) => make("td", {}, text)));
     });
-    const areas = new Map(await Promise.all(found));
-    if (this.wanted !== keyOf({ picture, map: this.map, fill, index })) return;
-    const measured = [...areas].filter(([, area]) => area);
-    const best = [Math.min, Math.max].map((pick, i) => pick(...measured.map(([, area]) => area[i])));
-    const cell = (area, i) => make("td", {}, area === best[i] ? make("b", {}, area.toFixed(2)) : area.toFixed(2));
-    const rows = [...areas].map(([map, area]) =>
-      make(
-        "tr",
-        { "aria-current": map === this.map && "true" },
-        make("th", { scope: "row" }, this.titles.get(map)),
-        ...(area?.map(cell) ?? [make("td", { colspan: 2 }, "not measured")]),
-      ),
-    );
     this.table.replaceChildren(...rows);
-    const [least, most] = best.map((value, i) => measured.find(([, area]) => area[i] === value)?.[0]);
-    this.missing = [...areas.keys()].filter((map) => !areas.get(map));
+    this.missing = maps.filter((_, row) => !areas[row]);
     this.rest.hidden = !this.missing.length;
-    this.winner.textContent = least
-      ? `${this.missing.length ? "So far" : "Of all maps"}, ${this.titles.get(least)} has the smallest ` +
-        `area of deletion, ${this.titles.get(most)} the largest of insertion: these two are best.`
-      : "";
   }
 
   /** Measure one map after the other, as long as nothing else is chosen. */
@@ -348,5 +337,3 @@ export async function render({ model, el }) {
   const explorer = new FaithfulnessExplorer(model, el, await loadIndex());
   await explorer.begin();
 }
-
-export default { render };

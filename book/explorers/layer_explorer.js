@@ -70,7 +70,7 @@ class LayerExplorer extends Explorer {
 
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture(), this.field);
-    this.fitFrames();
+    this.fitFrames(...this.frames);
     this.credit.textContent = this.creditLine();
     this.shown = null; // nothing of the picture before stands beside the new one
     await this.show();
@@ -82,7 +82,6 @@ class LayerExplorer extends Explorer {
   }
 
   showFrame() {
-    this.credit.textContent = this.creditLine();
     this.attempt(() => this.show());
   }
 
@@ -277,5 +276,3 @@ export async function render({ model, el }) {
   const explorer = new LayerExplorer(model, el, await loadIndex());
   await explorer.begin();
 }
-
-export default { render };

@@ -1,9 +1,7 @@
 // Links to what an explorer shows: page.html#explorer=class.1&picture=coffee&classes=967.
 
-const NAMES = [
-  ...["picture", "classes", "method", "layer", "channel", "kernel", "row", "column"],
-  ...["map", "fill", "covered", "alpha", "colors"],
-];
+const NAMES =
+  "picture classes method layer channel kernel row column map fill covered alpha colors".split(" ");
 
 const places = [...document.querySelectorAll(".explorer[data-kind]")];
 const ofKind = (kind) => places.filter(({ dataset }) => dataset.kind === kind);

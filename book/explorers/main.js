@@ -3,10 +3,10 @@
 //   <div class="explorer" data-kind="class" data-picture="chelsea">the still picture</div>
 //
 // data-kind is "layer", "convolution", "class" or "faithfulness". The others are the settings of the
-// explorer in the notebook, each of which may be left out: data-network, "vgg16" for its convolutions; data-picture, a
-// sample's name; data-classes, a class's index; data-layer, -channel, -kernel, -row, -column, -method,
-// -map, -fill, -covered, -alpha, -colors. The picture stays until the explorer is there. A link (see
-// links.js) has others.
+// explorer in the notebook, each of which may be left out: data-network, "vgg16" for its convolutions;
+// data-picture, a sample's name; data-classes, a class's index; data-layer, -channel, -kernel, -row,
+// -column, -method, -map, -fill, -covered, -alpha, -colors. A link has others, see links.js. The
+// picture stays until the explorer is there.
 
 import { followLink } from "./links.js";
 
@@ -18,37 +18,13 @@ const MODULES = {
 };
 const MARGIN = "800px"; // below the window, where an explorer begins to load
 
-/** What an explorer reads and writes, with the names of anywidget's models. */
-class PageModel extends EventTarget {
-  #values;
-
-  constructor(values) {
-    super();
-    this.#values = values;
-  }
-
-  get(name) {
-    return this.#values[name];
-  }
-
-  set(name, value) {
-    this.#values[name] = value;
-    this.dispatchEvent(new Event(`change:${name}`));
-  }
-
-  on(name, listener) {
-    this.addEventListener(name, listener);
-  }
-
-  save_changes() {}
-}
-
 async function enliven(place) {
   const { kind, ...values } = place.dataset;
   const el = document.createElement("div");
   try {
     const { render } = await import(MODULES[kind]);
-    await render({ model: new PageModel(values), el });
+    const model = { get: (name) => values[name], set: (name, value) => (values[name] = value) };
+    await render({ model, el });
     place.replaceChildren(el);
     place.classList.add("live");
     if (place === linked) place.scrollIntoView(); // what stands above may have changed its height

@@ -250,15 +250,13 @@ export class LivePicture extends OwnPicture {
    */
   async look(bitmap, want) {
     const { answer, id } = this.network.ask({ kind: "frame", bitmap, ...want }, undefined, [bitmap]);
-    const { logits, last, ...seen } = await answer;
+    const { bitmap: screen, logits, last, ...shown } = await answer;
     this.screen?.close();
-    this.screen = seen.bitmap;
-    Object.assign(this, { id, last, width: this.screen.width, height: this.screen.height });
-    this.shown = { ...want, ...seen };
+    const { width, height } = screen;
+    Object.assign(this, { id, screen, width, height, last, shown: { ...want, ...shown } });
     if (!logits) return;
-    this.#recent = [logits, ...this.#recent].slice(0, NUM_AVERAGED);
-    const { length } = this.#recent;
-    this.setLogits(logits.map((_, i) => this.#recent.reduce((sum, one) => sum + one[i] / length, 0)));
+    const recent = (this.#recent = [logits, ...this.#recent].slice(0, NUM_AVERAGED));
+    this.setLogits(logits.map((_, i) => recent.reduce((sum, one) => sum + one[i] / recent.length, 0)));
   }
 
   /** Return the page of the newest frame; one that it has not got comes with the next. */
@@ -269,8 +267,7 @@ export class LivePicture extends OwnPicture {
 
   /** Return the newest frame as a file, its colors as they are. */
   async file() {
-    const { width, height } = this.screen;
-    const canvas = new OffscreenCanvas(width, height);
+    const canvas = new OffscreenCanvas(this.width, this.height);
     canvas.getContext("2d").drawImage(this.screen, 0, 0);
     return new File([await canvas.convertToBlob()], `camera ${++LivePicture.files}.png`);
   }

@@ -219,6 +219,12 @@ def test_search_opens_by_keyboard_and_finds(page, address):
     wait_until(page, "return !!document.querySelector('#search-results .context')")
     found = page.find_element(By.ID, "search-results").text
     assert "System Settings" not in found and "On this page" not in found
+    links = page.find_elements(By.CSS_SELECTOR, "#search-results li a")
+    assert all("#" in link.get_attribute("href") for link in links)
+    links[0].click()
+    wait_until(page, "return location.hash && document.querySelector(location.hash)")
+    script = "return document.querySelector(location.hash).textContent.toLowerCase()"
+    assert "saliency" in page.execute_script(script)
     assert faults_of_requests(page, address) == []
 
 
