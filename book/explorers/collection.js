@@ -7,6 +7,7 @@ import * as shelf from "./shelf.js";
 
 const MOST_NAMES = 5;
 const MOST_PICTURES = 500;
+const SMALL = 92; // pixels of a picture on its card: a phone has little memory for canvases
 
 export class Collection {
   names = []; // {key, title, card, sets: {learn, test}}
@@ -124,8 +125,10 @@ export class Collection {
 
   #place(picture) {
     this.#lastKey = Math.max(this.#lastKey, picture.key);
-    const canvas = make("canvas", { "aria-hidden": "true" });
-    paint(canvas, opaque(picture.pixels), this.size, this.size);
+    const whole = new OffscreenCanvas(this.size, this.size);
+    paint(whole, opaque(picture.pixels), this.size, this.size);
+    const canvas = make("canvas", { width: SMALL, height: SMALL, "aria-hidden": "true" });
+    canvas.getContext("2d").drawImage(whole, 0, 0, SMALL, SMALL);
     picture.thumb = this.#button(canvas, () => this.#throwOut(picture), "Throw this picture out");
     picture.name.sets[picture.maps ? "test" : "learn"].row.append(picture.thumb);
     this.pictures.push(picture);

@@ -180,13 +180,17 @@ def copy_packages(root, site):
 def mend_theme(site):
     """Mend what the theme has no setting for.
 
-    A script of 1.5 MB draws the icons that its style sheet draws, too; the arrows that open a part
-    in the side bar have no name for a screen reader.
+    A script of 1.5 MB draws the icons that its style sheet draws, too; every page loads what only
+    the page of a search needs; the arrows that open a part in the side bar have no name for a
+    screen reader.
     """
+    search = r'<script src="[^"]*(searchtools|language_data|searchindex)\.js"></script>\s*'
     part = r'(<a [^>]+>([^<]+)</a><details[^>]*><summary)(?=><span class="toctree-toggle")'
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         text = re.sub(r"<script [^>]*scripts/fontawesome\.js[^>]*></script>", "", text)
+        if page.name != "search.html":
+            text = re.sub(search, "", text)
         text = re.sub(part, r'\1 aria-label="Pages of \2"', text)
         page.write_text(text, encoding="utf-8")
     for file in (site / "_static/scripts").glob("fontawesome.js*"):
