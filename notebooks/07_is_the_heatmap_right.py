@@ -183,7 +183,7 @@ areas(chelsea, cat, fill="black", dots=np.random.default_rng(0).random((224, 224
 
 # %% [markdown]
 # The fill changes who wins. With black, saliency has 0.03 at deletion, and so do the dots: black dots ruin this picture,
-# wherever they are. (*Random* isn't as fine: it covers whole cells of 32 pixels.)
+# wherever they are.
 #
 # ## Two objects
 #
@@ -211,7 +211,7 @@ for fill in ["blur", "black"]:
 # %% [markdown]
 # Deletion is near zero for all: the espresso has only 0.08 to lose. At insertion with blur, Grad-CAM has 0.22 and the center
 # 0.03, so Grad-CAM knows the network! Then look at the last line: the blob has 0.22 too, and with black 0.56 to Grad-CAM's
-# 0.38. It knows only left from right, and on this picture that's all it takes.
+# 0.38. Left from right is all it takes.
 #
 # ## Many pictures
 #
