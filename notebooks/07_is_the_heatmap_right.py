@@ -211,7 +211,7 @@ for fill in ["blur", "black"]:
 # %% [markdown]
 # Deletion is near zero for all: the espresso has only 0.08 to lose. At insertion with blur, Grad-CAM has 0.22 and the center
 # 0.03, so Grad-CAM knows the network! Then look at the last line: the blob has 0.22 too, and with black 0.56 to Grad-CAM's
-# 0.38. Left from right is all it takes.
+# 0.38. Telling left from right is all it takes.
 #
 # ## Many pictures
 #
