@@ -55,7 +55,7 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 cu.draw_network(classifier, [classifier.last_conv_layer_name])
 
 # %% [markdown]
-# *The network from left to right: its maps shrink from 112 pixels to 7, and there are more and more of them.
+# *The network from left to right: its maps shrink from 112 pixels to 7, and multiply.
 # Highlighted, near the end: top_activation, whose 7 x 7 cells Grad-CAM will weigh.*
 #
 # ## The idea
@@ -76,8 +76,8 @@ cu.draw_network(classifier, [classifier.last_conv_layer_name])
 #    *Why?* It says how much the logit would rise if this map were a little larger at this place.
 # 3. **Average.** Take the mean over all places:
 #    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
-#    *Why?* Each map gets one weight: how much it counts, on average over the picture. (And if the gradients differ
-#    from place to place? See chapter 4.3.)
+#    *Why?* Each map gets one weight: how much it counts, on average over the picture. (Where gradients differ from place to place:
+#    chapter 4.3.)
 # 4. **Sum.** Add the maps with these weights and keep what is positive:
 #    $\displaystyle L^c = \text{ReLU}\Big( \sum_k \alpha^c_k A^k \Big)$ .
 #    *Why the ReLU?* Negative values speak against the class. Grad-CAM shows what speaks for it; we'll look at both.
@@ -160,7 +160,6 @@ cu.plot_heatmap(shark, {"tiger shark": by_hand})
 #
 # Less: 4%. Together with its eight neighbors, 30%. In principle the cell depends on every pixel: its receptive field
 # (chapter 3) is wider than the picture. So heat in a cell doesn't prove that the pixels beneath it matter.
-# Keep that in mind for every overlay in this course.
 #
 # </details>
 
@@ -243,7 +242,7 @@ print(f"three times the same map; logit {logit:.2f}")
 #
 # Leave out the ReLU, and the map has a sign. This network averages its maps,
 # $f_k = \frac{1}{Z} \sum_{i,j} A^k_{ij}$, and a dense layer with weights $w^c_k$ and bias $b^c$ turns them into the
-# logit. In three lines:
+# logit:
 #
 # $$ y^c = \sum_k w^c_k f_k + b^c = \sum_k \frac{w^c_k}{Z} \sum_{i,j} A^k_{ij} + b^c , $$
 #
@@ -253,7 +252,7 @@ print(f"three times the same map; logit {logit:.2f}")
 # $$ S^c_{ij} = \sum_k \alpha^c_k A^k_{ij} \quad\text{ and }\quad \sum_{i,j} S^c_{ij} = y^c - b^c . $$
 #
 # So the signed map splits the logit among the cells, and nothing is lost: Grad-CAM here is the older CAM
-# ([Zhou et al., 2015](https://arxiv.org/abs/1512.04150)). Let's see whether the sum comes out.
+# ([Zhou et al., 2015](https://arxiv.org/abs/1512.04150)).
 
 # %% tags=["live"]
 # Add up what speaks for the cat and against it, and what the cup's side says about it

@@ -194,8 +194,8 @@ cu.plot_heatmap(shark, {f"n = {n} (1.0: 99th percentile)": brighten(maps[n]) for
 # *SmoothGrad with 1, 20 and 80 samples: the dots gather on the shark; with 80 its body, the dorsal fin and the root of the
 # tail stand out from the water.*
 #
-# With 20 samples two runs agree at 0.7: part of such a map is chance. With 80 they agree at 0.9, and that map is worth
-# looking at. The flank is bright in it. But its stripes? We can't tell them from dots.
+# With 20 samples two runs agree at 0.7: part of such a map is chance. With 80 they agree at 0.9. The flank is
+# bright in that map. But its stripes? We can't tell them from dots.
 #
 # ## Integrated Gradients
 #
@@ -208,7 +208,7 @@ cu.plot_heatmap(shark, {f"n = {n} (1.0: 99th percentile)": brighten(maps[n]) for
 # $$ \text{IG}_i = (x_i - x'_i) \int_0^1 \frac{\partial F}{\partial x_i}
 # \big( x' + t \, (x - x') \big) \, dt . $$
 #
-# (The paper's $F$ is a score in [0, 1].) The attributions have a sign, and they're *complete*: they sum to
+# The attributions have a sign, and they're *complete*: they sum to
 # $F(x) - F(x')$, what the picture has gained over the baseline. We can check that.
 #
 # **Predict, then run.** We take ten steps from black to the photograph. How close does the sum of the attributions come
@@ -245,7 +245,7 @@ cu.draw_strip(pictures, along, "Logit of tiger shark, from black to the photogra
 # and then sinks a little, to 9.2.*
 #
 # Half of the gain comes while the picture is nearly black. Ten equal steps put a single point on that rise, at
-# 0.05, and its slope then stands for a whole tenth of the path, although the rise is soon over. And at the photograph
+# 0.05, and its slope then stands for a whole tenth of the path. And at the photograph
 # itself, where saliency takes its gradient, more light *lowers* the logit a little.
 #
 # The steps needn't be equal. *Gauss-Legendre quadrature*, which `cu.integrated_gradients` uses, puts its points closer
@@ -387,8 +387,8 @@ cu.plot_heatmap(shark, {"boxes that turn the answer": cells / cells.max()})
 #
 # <details><summary>Answer</summary>
 #
-# Vertical: *tiger shark*, by 1.12. Horizontal: still *great white*, but by 0.41 instead of 0.87. So any stripes help a
-# little, and vertical ones far more. It's the same paint, given a quarter turn.
+# Vertical: *tiger shark*, by 1.12. Horizontal: still *great white*, but by 0.41 instead of 0.87. So they help, too,
+# but far less: the same paint, given a quarter turn.
 #
 # </details>
 
@@ -435,7 +435,8 @@ for strength in [20, 40]:
         print(f"{strength:8d}  {period:6d}  {leads[0]:+8.2f}  {leads[1]:+10.2f}")
 
 below = np.roll(soft, 150, axis=0)  # 150 rows further down
-print(f"vertical stripes in the water under the wiped shark: {lead(paint(20, 12, columns, soft=below)):+.2f}")
+in_water = paint(20, 12, columns, soft=below)
+print(f"vertical stripes in the water under the wiped shark: {lead(in_water):+.2f}")
 
 leads = []
 for outline in (
@@ -458,8 +459,8 @@ print(f"vertical ahead of horizontal by {ahead.min():.1f} to {ahead.max():.1f}")
 # whites. Another outline or blur moves the numbers by more than a logit, and the weakest wiping stays just a tiger (+0.1). But each
 # time the vertical stripes are ahead.
 #
-# A single blur, along the columns at width 8, would have "refuted" the stripes, because it turns the answer too. An
-# explanation that fits isn't an explanation yet, and neither is a refutation. All this holds for one
+# A single blur, along the columns at width 8, would have "refuted" the stripes, because it turns the answer too. All
+# this holds for one
 # photograph, one network, and stripes that we painted. It fits what others found with many pictures: networks trained on
 # ImageNet go by texture more than people do ([Geirhos et al., 2018](https://arxiv.org/abs/1811.12231)).
 #
