@@ -60,7 +60,7 @@ cu.draw_network(model, ["block1_conv1"])
 
 # %% [markdown]
 # *VGG16 as a row of slabs, one for each layer. From left to right the maps get smaller, from 224 pixels to 7, and more
-# numerous. The first layer, block1_conv1, is lit.*
+# numerous. The first layer, block1_conv1, is highlighted.*
 #
 # `summary()` lists the layers: name and type, the shape of the output, the number of parameters.
 # `None` stands for the number of pictures, which is up to you.

@@ -76,8 +76,8 @@ cu.draw_network(classifier, [classifier.last_conv_layer_name])
 #    *Why?* It says how much the logit would rise if this map were a little larger at this place.
 # 3. **Average.** Take the mean over all places:
 #    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
-#    *Why?* Each map gets one weight: how much it counts, on average over the picture. (Where gradients differ from place to place:
-#    chapter 4.3.)
+#    *Why?* Each map gets one weight: how much it counts, on average over the picture. (Where gradients
+#    differ from place to place: chapter 4.3.)
 # 4. **Sum.** Add the maps with these weights and keep what is positive:
 #    $\displaystyle L^c = \text{ReLU}\Big( \sum_k \alpha^c_k A^k \Big)$ .
 #    *Why the ReLU?* Negative values speak against the class. Grad-CAM shows what speaks for it; we'll look at both.
@@ -175,10 +175,10 @@ print(f"own cell {own / at_pixels.sum():.0%}, nine cells {nine / at_pixels.sum()
 # %% [markdown]
 # ## Take it home
 #
-# The next cell is all you need in an empty notebook; there, put the line under *At home* in place of the next. Its function
+# The next cell is all you need in an empty notebook (there, use the line under *At home* instead of the next). Its function
 # takes the four steps for any Keras model that returns logits, and stops before the ReLU, because we'll need the sign.
 # `classifier_activation=None` leaves out VGG16's softmax. (Here VGG16 gets random weights and a small picture. The trained
-# ones are a download of 553 MB, so what a trained VGG16 looks at you'll see only at home.)
+# ones are a download of 553 MB, so you'll see a trained VGG16's heatmap only at home.)
 
 
 # %%

@@ -266,7 +266,8 @@ cu.plot_heatmap(shark, {"Integrated Gradients (1.0: 99th percentile)": brighten(
 # *Integrated Gradients for tiger shark: dots for and against the class lie side by side all over the shark's
 # body.*
 #
-# The default, 50 steps, still leaves a gap of 15%, and 100 leave 2%. Another picture may need more, so print it. And read the two sums: hundreds of logits for the tiger shark, hundreds against it, and nine are
+# The default, 50 steps, still leaves a gap of 15%, and 100 leave 2%. Another picture may need more, so print it.
+# And read the two sums: hundreds of logits for the tiger shark, hundreds against it, and nine are
 # left. Pixels don't speak for a shark one by one; at most their sum over an area does.
 #
 # ## Is it the stripes?
@@ -308,7 +309,8 @@ cu.plot_predictions(classifier.top_predictions(blurred, k=3), blurred)
 # <details><summary>Answer</summary>
 #
 # It *rises*, to 2.10. Along the rows it falls, to 0.84. At width 8 and 16 the great white leads in both directions. Blurring
-# the head never turns the answer. Nor does the spray, chapter 4.1's other reading: without it the lead even rises.
+# the head never turns the answer. Nor does taking away the spray, chapter 4.1's other reading: *tiger shark*
+# still leads, by 1.31 or more.
 #
 # </details>
 
@@ -456,7 +458,7 @@ print(f"vertical ahead of horizontal by {ahead.min():.1f} to {ahead.max():.1f}")
 
 # %% [markdown]
 # So on this photograph vertical stripes do speak for *tiger*, if they're narrow: with a period of 30 both pictures stay great
-# whites. Another outline or blur moves the numbers by more than a logit, and the weakest wiping stays just a tiger (+0.1). But each
+# whites. Another outline or blur moves the numbers by more than a logit, and one of the 15 leaves a tiger, by 0.1. But each
 # time the vertical stripes are ahead.
 #
 # A single blur, along the columns at width 8, would have "refuted" the stripes, because it turns the answer too. All

@@ -126,8 +126,8 @@ cu.plot_heatmap(pair, pictures)
 
 # %% [markdown]
 # *Four class activation maps for espresso at a middle layer. Grad-CAM's patches lie on the cat's whiskers, on the saucer's
-# lower edge and the lower edge of the coffee. Grad-CAM++ veils the whole picture. LayerCAM marks the cup, most of all what is below it on the
-# saucer. HiResCAM has dots, most of them on the rim of the cup, and one beside the cat's nose.*
+# lower edge and the lower edge of the coffee. Grad-CAM++ veils the whole picture. LayerCAM
+# marks the cup, most of all what is below it on the saucer. HiResCAM has dots, most of them on the rim of the cup, and one beside the cat's nose.*
 #
 # None of them is *the* right one. Grad-CAM++ and LayerCAM leave out what speaks against the class; HiResCAM subtracts it
 # on the spot. Chapter 7 shows how to put such maps to the test.

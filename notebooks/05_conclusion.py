@@ -240,7 +240,8 @@ for title, part in parts.items():
     print(f"{title:11s} costs {', '.join(ranges)}")
 
 # %% [markdown]
-# So in this photograph *bobsled* hangs on the suit as a whole: corners as large cost it at most 1.8. On its color, its collar, its straps? That would be the next experiment.
+# So in this photograph *bobsled* hangs on the suit as a whole: corners as large cost it at most 1.8.
+# On its color, its collar, its straps? That would be the next experiment.
 # And *why* suits? Our guess: photographs of bobsleds show people in suits and helmets, and nobody told the network that
 # the class is the sled.
 
