@@ -65,7 +65,8 @@ test-browser: $(INSTALLED) ## drive explorers and type a live chapter in Jupyter
 
 test-book: $(INSTALLED) ## look at every page of the built book; needs Chromium and its driver
 	@$(VENV_PYTHON) -m pip install --quiet $(CONSTRAINTS:%=--constraint %) --editable '.[dev,browser]'
-	@$(VENV_PYTHON) -m pytest -o addopts= -s book/tests/check_book.py book/tests/check_explorers.py
+	@$(VENV_PYTHON) -m pytest -o addopts= -s book/tests/check_book.py book/tests/check_explorers.py \
+	  book/tests/check_teach.py
 
 test-colab: .venv-colab/.installed ## run chapters and explorers with Colab's versions of everything
 	@.venv-colab/bin/python -m pytest -o addopts= -s tests/colab/check_chapters.py

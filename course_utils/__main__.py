@@ -56,12 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
 def print_doctor(options: argparse.Namespace) -> int:
     """Print what `doctor.examine` finds. Returns 1 if something is to fix, else 0."""
     print(f"course_utils {__version__}, {Path(__file__).parent}\n")
-    count = 0
     for row in examine():
         print(format_row(row), flush=True)
-        count += row.mark == FIX
-    print(f"\nTo fix: {count}." if count else "\nThe course works here.")
-    return int(count > 0)
+        if row.mark == FIX:
+            print("\nFix this first, then run the doctor again.")
+            return 1
+    print("\nThe course works here.")
+    return 0
 
 
 def format_row(row: Row) -> str:

@@ -8,8 +8,6 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.io.downloads import OTHER_CACHE, cache_folder, cached_file
-
 OK = "ok"
 NOTE = "note"  # the course works all the same
 FIX = "fix"  # something doesn't work, or a setting names what isn't there
@@ -27,18 +25,10 @@ class Row(NamedTuple):
 
 
 def examine() -> Iterator[Row]:
-    """Yield one `Row` for each subject; TensorFlow comes once what it needs is in order."""
+    """Yield one `Row` for each subject; what comes later may need what comes before."""
     yield Row(OK, "Python", f"{'{}.{}.{}'.format(*sys.version_info)}, {sys.executable}")
-    needed = [check_packages(), check_keras(), check_memory()]
-    yield from needed
-    if broken := ", ".join(row.subject for row in needed if row.mark == FIX):
-        yield Row(NOTE, "TensorFlow", "not looked at", f"First fix {broken}, then run this again.")
-    else:
-        tensorflow = check_tensorflow()
-        yield tensorflow
-        if tensorflow.mark == OK:
-            yield from (check_weights(), check_model())
-    yield check_cache()
+    checks = (check_packages, check_memory, check_tensorflow, check_weights, check_model)
+    yield from (check() for check in (*checks, check_cache))
 
 
 def check_packages() -> Row:
@@ -63,15 +53,6 @@ def check_packages() -> Row:
     return Row(OK, "Packages", f"all there, and they fit each other (ipywidgets {widgets})")
 
 
-def check_keras() -> Row:
-    """Say whether Keras runs on TensorFlow, as it must."""
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    if backend != "tensorflow":
-        advice = "Unset the environment variable KERAS_BACKEND, then restart the notebook."
-        return Row(FIX, "Keras", f"KERAS_BACKEND is {backend!r}, not 'tensorflow'", advice)
-    return Row(OK, "Keras", "runs on TensorFlow")
-
-
 def check_memory() -> Row:
     """Say how much memory this computer has, or the container around it."""
     import psutil
@@ -92,6 +73,10 @@ def check_memory() -> Row:
 
 def check_tensorflow() -> Row:
     """Import TensorFlow and Keras as the course does."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":
+        advice = "Unset the environment variable KERAS_BACKEND, then restart the notebook."
+        return Row(FIX, "TensorFlow", f"KERAS_BACKEND is {backend!r}, not 'tensorflow'", advice)
     try:
         from course_utils.backend import keras, tf
     except Exception as error:  # a broken installation raises almost anything
@@ -104,30 +89,28 @@ def check_tensorflow() -> Row:
 
 
 def check_weights() -> Row:
-    """Load the embedded network; the archive with its weights has checksums."""
-    from course_utils.networks.efficientnet_lite import EMBEDDED_FILE, load_embedded
+    """Say whether the embedded network's file is whole."""
+    from course_utils.networks.efficientnet_lite import EMBEDDED_FILE, embedded_file_is_whole
 
-    try:
-        load_embedded()
-    except Exception as error:  # a damaged file raises almost anything
-        advice = (
-            "Get the course's files again: in a clone, 'git restore course_utils/data'. If the "
-            "course isn't installed as editable, then, in its folder:\n"
-            "  python -m pip install --force-reinstall --no-deps ."
-        )
-        return Row(FIX, "Weights", f"{EMBEDDED_FILE} cannot be loaded: {error}"[:300], advice)
-    return Row(OK, "Weights", f"the embedded {EMBEDDED_FILE.name} can be loaded")
+    if embedded_file_is_whole():
+        return Row(OK, "Weights", f"the embedded {EMBEDDED_FILE.name} is whole")
+    advice = (
+        "Get the course's files again: in a clone, 'git restore course_utils/data'. If the "
+        "course isn't installed as editable, then, in its folder:\n"
+        "  python -m pip install --force-reinstall --no-deps ."
+    )
+    return Row(FIX, "Weights", f"the embedded {EMBEDDED_FILE} is missing or damaged", advice)
 
 
 def check_model() -> Row:
     """Say which network load_classifier() takes, and why."""
+    from course_utils.io.downloads import cached_file
     from course_utils.networks.registry import EMBEDDED, published_weights, resolve_name
 
     asked = os.environ.get("COURSE_MODEL") or "auto"
     try:
         name = resolve_name("auto")
-        published = None if name == EMBEDDED else published_weights(name)
-        here = not published or cached_file(published.known_hash, published.file_name)
+        here = name == EMBEDDED or cached_file(*published_weights(name))
     except ValueError as error:  # DownloadError is one
         return Row(FIX, "Model", f"COURSE_MODEL is {asked!r}", str(error))
     finding = f"{name}, because COURSE_MODEL is {asked!r}"
@@ -139,6 +122,8 @@ def check_model() -> Row:
 
 def check_cache() -> Row:
     """Say where downloads are kept."""
+    from course_utils.io.downloads import OTHER_CACHE, cache_folder
+
     folder = cache_folder()
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK):

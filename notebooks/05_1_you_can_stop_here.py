@@ -59,7 +59,7 @@ cu.plot_heatmap(picture, heatmaps)
 last = classifier.last_conv_layer_name
 maps = cu.get_feature_maps(classifier, picture, [last])[last]
 weights = classifier.model.layers[-1].get_weights()[0]  # of the dense layer
-difference = maps @ (weights[:, first.class_index] - weights[:, second.class_index])
+difference = maps @ (weights[:, first.class_index] - weights[:, second.class_index]) / 49
 cu.plot_heatmap(picture, {f"{first.label} rather than {second.label}": difference})
 
 # %% [markdown]
@@ -115,7 +115,7 @@ print(f"without the five against it {lead(blur_cells(order[:5])):+.1f}")
 #
 # </details>
 #
-# <details><summary>2. How many parameters has a 3 x 3 convolution from 64 channels to 128?</summary>
+# <details><summary>2. How many parameters does a 3 x 3 convolution from 64 channels to 128 have?</summary>
 #
 # 3 · 3 · 64 · 128 weights and 128 biases: 73,856 (chapter 2).
 #
@@ -123,13 +123,14 @@ print(f"without the five against it {lead(blur_cells(order[:5])):+.1f}")
 #
 # <details><summary>3. What does a kernel compute at one place?</summary>
 #
-# It multiplies each number under it by a weight, and adds up the products and a bias (chapters 2 and 3).
+# It multiplies each number under it by a weight, and adds up the products and a bias (chapter 2).
 #
 # </details>
 #
 # <details><summary>4. Why are deep maps so coarse?</summary>
 #
-# Four poolings have halved the height and width; VGG16's last maps have 14 x 14 places (chapter 3).
+# Each pooling halves height and width. Before the last of them VGG16's maps have 14 x 14 places, after it 7 x 7
+# (chapters 2 and 3).
 #
 # </details>
 #
@@ -141,8 +142,8 @@ print(f"without the five against it {lead(blur_cells(order[:5])):+.1f}")
 #
 # <details><summary>6. What are Grad-CAM's four steps?</summary>
 #
-# Maps and logit; the gradient of the logit at the maps; its mean over the places, one weight a map; the weighted sum, and what's
-# positive of it (chapter 4.1).
+# Maps and logit; the gradient of the logit at the maps; its mean over the places, one weight per map; the weighted sum, and
+# the positive part of it (chapter 4.1).
 #
 # </details>
 #
@@ -166,16 +167,17 @@ print(f"without the five against it {lead(blur_cells(order[:5])):+.1f}")
 #
 # <details><summary>10. The rocket's map was hottest in two columns. What were they?</summary>
 #
-# Sky and parts of the masts, one cell beside the towers that the answer hangs on. The experiment found it (chapter 5).
+# Sky and parts of the masts, one cell beside the towers. The map marked the towers too, but more weakly; the experiment
+# showed that the answer hangs on them (chapter 5).
 #
 # </details>
 #
-# Eight or more? You've got part I. Fewer? The chapter stands behind each answer.
+# Eight or more? You've got part I. Fewer? Each answer names its chapter.
 #
 # ## You can stop, or go on
 #
-# You can write Grad-CAM for any Keras network: chapter 4.1 has the listing. You know that a map raises a question and an
-# experiment answers it. That's what most people who use heatmaps never learn, so stop here if you like.
+# You can write Grad-CAM for any Keras network: chapter 4.1 has the listing. And you know that a map raises a question, and an
+# experiment answers it. So stop here if you like.
 #
 # Or choose. Do you have a network of your own? [Chapter 8](08_your_own_network.ipynb), it needs nothing else. Does your map
 # look wrong? [Chapter 9](09_ten_causes_of_a_wrong_map.ipynb). Do you doubt all maps by now?

@@ -71,8 +71,8 @@ show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)}, sure=0.5)
 # *What the network paints for tabby and flamingo: striped bodies and pointed ears; and a red column, white lines and a big
 # green back that no flamingo has.*
 #
-# It paints several of each, and parts of them, wherever there's room: a class doesn't say how many, or where. Its logit
-# only asks that the evidence is there.
+# It paints parts of several cats, and of a flamingo or two: a class doesn't say how many, or where. Its logit only asks
+# that the evidence is there.
 
 # %% jupyter={"source_hidden": true}
 # @title Where this chapter looks
@@ -126,6 +126,9 @@ show(painted)
 # %% [markdown]
 # *What the climb does to the pixels of a gray picture, for pineapple: colored noise.*
 #
+# Why noise? Nothing in the climb asks that neighboring pixels agree, and many small changes that don't are enough to move the
+# logit (chapter 10).
+#
 # ## Three ideas
 #
 # **Waves instead of pixels.** Any picture is a sum of waves: slow ones, which go from light to dark once across the picture,
@@ -141,7 +144,7 @@ cu.draw_waves(cu.load_image("great_white_shark", (224, 224)))
 # the strength of its waves falls with frequency, somewhat faster than the dashed line, 1/f.*
 #
 # In noise all waves are equally strong. So we let the climb change the strengths of waves, each multiplied by $1/f$, and add
-# them up to a picture.
+# them up to a picture. Every wave takes equal steps, but a slow one is multiplied by more, so the slow ones grow first.
 
 
 # %%
@@ -184,7 +187,8 @@ painted["waves"] = climb(start_waves(224), lambda waves: tf.sigmoid(add_up(waves
 
 # %%
 # Give the waves the colors of photographs
-COLORS = np.float32([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46
+COLORS = np.float32([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+COLORS /= 0.46  # the length of the longest
 
 
 def draw(waves):
@@ -223,10 +227,10 @@ show(painted)
 # ## Channels of VGG16, from shallow to deep
 #
 # A channel has such pictures, too: those that drive up its mean activation. They need no more room than its receptive
-# field (chapter 3), so early channels get small ones. Which channels? Let's draw lots.
+# field (chapter 3), so early channels make do with 64 pixels. Which channels? We pick at random.
 
 # %%
-# Paint pictures for fifteen channels of VGG16, three each of five layers, drawn by lot
+# Paint pictures for fifteen channels of VGG16, three each of five layers, at random
 weights = cu.weights_path("vgg16_no_top")
 model = keras.applications.VGG16(include_top=False, weights=weights, input_shape=(224, 224, 3))
 preprocess_input = keras.applications.vgg16.preprocess_input
@@ -298,7 +302,7 @@ plt.show()
 # badges and the eye of a fish. Are the gaps between the blades its dots? Nine patches don't say.
 #
 # For thousands of pictures, hand the work to [Dask](https://www.dask.org). `cu.run_survey` looks through a folder in parts,
-# on threads, processes or a cluster, and goes on where it was cut off. On our few crops it finds what we found:
+# on threads, processes or a cluster, and resumes where it stopped. On our few crops it finds what we found:
 
 # %%
 # Survey a folder of the same crops, and compare
@@ -362,7 +366,7 @@ print("now first:", cu.class_label((logits + by_zero[worst]).argmax()))
 # <details><summary>Answer</summary>
 #
 # 0.1. The channel is on nearly everywhere, on this picture and on the cat. Zero is a value that it hardly ever has, so we
-# hadn't asked the network, we'd broken it. What the channel says about the shark is worth 0.1.
+# hadn't asked the network, we'd broken it. *Where* the channel is on is worth 0.1.
 #
 # </details>
 
@@ -385,23 +389,23 @@ for channel in by_mean[:, tiger].argsort()[:10]:
     print(f"channel {channel:3d}: {more:2d} classes lose more than the tiger shark; most: {hit}")
 
 # %% [markdown]
-# Two of the ten cost the tiger shark most. The other eight hit an axolotl harder, or a hermit crab, a pelican, a traffic
+# Two of the ten hurt the tiger shark more than any other class. The other eight hit an axolotl harder, or a hermit crab, a pelican, a traffic
 # light: on this picture they have no class of their own. They're words that several classes use. The literature has both:
 # a unit can matter to particular classes ([Zhou et al., 2018](https://arxiv.org/abs/1806.02891)), and units with a class
 # of their own matter no more than others ([Morcos et al., 2018](https://arxiv.org/abs/1803.06959)).
 #
 # ## How many does it take?
 #
-# In the last layer no network needs to run: each of the 1280 channels has a share in a logit (chapter 4.1), and without the
-# channel just this share is gone.
+# In the last layer we needn't run the network: each of the 1280 channels has a share in a logit (chapter 4.1), and without
+# the channel just this share is gone.
 #
 # **Predict, then run.** Set channels to zero, one after another, those with the largest share in *tiger shark* first. How
 # many does it take until the name changes? And if we begin with the largest share in its *lead* over the great white?
 #
 # <details><summary>Answer</summary>
 #
-# Eleven in the one order, five in the other. So the number belongs to the order, not to the network. And for the
-# astronaut one channel is enough: her *bobsled* leads by a hair.
+# Eleven in the one order, five in the other. So the number belongs to the order, not to the network. For the
+# astronaut it's four and one: her *bobsled* leads by a hair.
 #
 # </details>
 

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 7 Is the heatmap right?
 #
-# ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) → · 40 minutes
+# ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) → · 60 minutes
 #
 # Below are four maps of a cat. Two come from a network. **Two know nothing of it. Which?** A heatmap that looks
 # right proves nothing: our eyes find the cat in anything that lies on the cat. So let's test them.
@@ -211,7 +211,7 @@ for fill in ["blur", "black"]:
 # %% [markdown]
 # Deletion is near zero for all: the espresso has only 0.08 to lose. At insertion with blur, Grad-CAM has 0.22 and the center
 # 0.03, so Grad-CAM knows the network! Then look at the last line: the blob has 0.22 too, and with black 0.56 to Grad-CAM's
-# 0.38. It knows only left from right, and on this picture that's all it takes.
+# 0.38. Telling left from right is all it takes.
 #
 # ## Many pictures
 #
@@ -271,24 +271,20 @@ def score(tables, key, name, rival):
     return f"{(gaps > 0.01).sum():2d} : {(gaps < -0.01).sum()}"
 
 
-rivals = [
-    (fill, rival) for fill in ["blur", "black"] for rival in ["edges", "edges in cells", "blob"]
-]
-print(
-    "won : lost, with blur against",
-    ", ".join(rival for _, rival in rivals[:3]) + "; then with black",
-)
-for tables, curve in product([singles, pairs], ["deletion", "insertion"]):
-    for name in ["Grad-CAM", "saliency in cells"]:
-        scores = "  ".join(score(tables, (curve, fill), name, rival) for fill, rival in rivals)
-        print(f"of {len(tables):2d}, {curve:9s} {name:18s} {scores}")
+rivals, names = ["edges", "edges in cells", "blob"], ["Grad-CAM", "saliency in cells"]
+print(f"{'insertion, won : lost against':38s}" + "".join(f"{rival:>16s}" for rival in rivals))
+for tables, name, fill in product([singles, pairs], names, ["blur", "black"]):
+    scores = "".join(f"{score(tables, ('insertion', fill), name, r):>16s}" for r in rivals)
+    print(f"{f'of {len(tables)}, {name}, with {fill}':38s}{scores}")
+scores = [score(pairs, ("deletion", fill), "Grad-CAM", "blob") for fill in ["blur", "black"]]
+print("deletion, of 21, Grad-CAM against the blob:", *scores)
 
 # %% [markdown]
-# Alone, a photograph doesn't decide: Grad-CAM beats the edge filter in four or five of seven and loses in two or three. In
-# pairs, deletion is mostly a tie, since the class asked for has little to lose. At insertion Grad-CAM wins 14 to 17 of these
+# Alone, a photograph doesn't decide: Grad-CAM beats the edge filter in four of seven and loses in two or three. In pairs,
+# deletion hardly tells maps apart, since the class asked for has little to lose. At insertion Grad-CAM wins 14 to 17 of these
 # 21 against both edge maps, and never loses. Even the blob, which was told the half, loses more than it wins. Saliency in
-# cells gets ahead of the edges, but not of the blob. (That's no law: a portrait of Grace Hopper beside a clock, which isn't
-# among the 21, goes to the edges, 0.21 to 0.10.)
+# cells gets ahead of the edges, but not of the blob. (That's no law. We tried a portrait of Grace Hopper beside a clock, which
+# isn't among the 21, and there the edges win.)
 #
 # ## The slow answer: occlusion
 #
@@ -306,7 +302,7 @@ cu.plot_heatmap(pair, {"espresso: drop in the logit": occlusion})
 # *Occlusion for espresso on the cat and the cup: covering the cup costs up to 2.9 logits, and the wood right of it more than
 # 2; on the cat a square costs 0.9 at most, and some cost less than nothing.*
 #
-# (Squares are cut off at the border, so it's underestimated.) And on Chelsea alone?
+# (Squares are cut off at the border, so the border is underestimated.) And on Chelsea alone?
 
 # %% tags=["live"]
 # Ask the same about Chelsea alone; then cover her whole face
@@ -387,7 +383,7 @@ methods = {
 # Maps of two *different* photographs are alike, too: things are in the middle. So how alike would maps be if it didn't
 # matter which picture they're of? Give each of five pictures the map of another one: there are 44 ways, and each has a
 # mean likeness. This is a **permutation test**: a method passes if its maps before and after are no more alike
-# than in the best of these 44. We compare on two grids, 7 x 7 cells and single pixels.
+# than in the most alike of these 44. We compare on two grids, 7 x 7 cells and single pixels.
 
 
 # %%
@@ -419,7 +415,7 @@ for name, found in trained.items():
 #
 # The edges, of course: 1.0. And Guided Backpropagation, 0.9 and 1.0: its sharp pictures don't show what the upper third has
 # learned. Grad-CAM forgets everything, 0.0. Saliency keeps 0.6 in cells and 0.3 in pixels, where chance gives 0.4 and 0.1: it
-# fails on both grids. (On five other photographs it passed in cells and failed in pixels.)
+# fails on both grids. (We tried five other photographs: there it passed in cells and failed in pixels.)
 #
 # </details>
 
@@ -447,7 +443,7 @@ plt.show()
 #
 # The network knows no shark any more, and Guided Backpropagation draws one all the same: it recovers the picture, not the
 # decision ([Nie et al., 2018](https://arxiv.org/abs/1805.07039)). Saliency fails, too. But in the paper plain gradients
-# pass. Who's right?
+# pass. Who's right? Both.
 #
 # ## What the sign knows
 #
@@ -457,7 +453,7 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# In half of them: heads or tails. With its sign the gradient forgets completely, 0.0 on both grids.
+# In half of them: a coin toss. With its sign the gradient forgets completely, 0.0 on both grids.
 #
 # </details>
 
@@ -480,19 +476,18 @@ for number, (title, found) in enumerate({"trained": before, "random": after}.ite
     panels[number].imshow(strength, vmax=np.percentile(strength, 99))
     panels[number].set_title(f"magnitude, {title}", fontsize="medium")
     most = np.percentile(np.abs(signed), 99)
-    panels[number + 2].imshow(signed, cmap="RdBu", vmin=-most, vmax=most)
+    panels[number + 2].imshow(signed, cmap="RdBu_r", vmin=-most, vmax=most)
     panels[number + 2].set_title(f"sign, {title}", fontsize="medium")
 for axes in panels:
     axes.axis("off")
 plt.show()
 
 # %% [markdown]
-# *The rim of the cup, 48 x 48 pixels. The magnitude is large in the same corners before and after. The sign, blue for lighter
-# and red for darker, isn't the same.*
+# *The rim of the cup, 48 x 48 pixels. The magnitude is large in the same corners before and after. The sign, red for lighter
+# and blue for darker, is a mosaic both times; that half of it has turned, only the number says.*
 #
-# Both: the paper compares gradients with their sign and without. The lower layers, which haven't forgotten, keep *where* a
-# pixel matters: with all layers random only 0.1 is left in pixels, as by chance. *Which way* it matters is lost
-# at once, and a saliency map throws just that away.
+# The paper compares gradients with their sign and without. The lower layers, which haven't forgotten, keep *where* a
+# pixel matters. *Which way* it matters is lost at once, and a saliency map throws just that away.
 #
 # ## The verdicts
 #
@@ -503,8 +498,8 @@ plt.show()
 #
 # ## Explore: how much is covered
 #
-# Drag *Pixels*, change the *Map*, the *Fill*, the picture: where does an edge filter win? (*Road* fills so that the hole's
-# shape gives nothing away: [Rong et al., 2022](https://arxiv.org/abs/2202.00449).)
+# Drag *Pixels*, change the *Map*, the *Fill*, the picture: where does an edge filter win? (A fill that the explorer hasn't
+# got, `fill="road"`, leaves no hole to see: [Rong et al., 2022](https://arxiv.org/abs/2202.00449).)
 
 # %%
 # The explorer, for espresso on the cat and the cup

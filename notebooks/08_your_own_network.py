@@ -16,14 +16,14 @@
 # ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) → · 30 minutes
 #
 # We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
-# **Would you ship it?** Below are six of its training pictures. One look at a heatmap shows that it has learned something
-# else. Then it's your turn: everything in this course works on your own Keras model.
+# **Would you ship it?** Below are six of its training pictures. One look at a heatmap raises a suspicion, and two
+# experiments prove it. Then it's your turn.
 #
 # **What you will learn**
 #
 # - how to put a new head on a trained network, in a minute;
 # - how a heatmap finds a cheat that the test set does not, how to prove it, and how to repair it;
-# - which networks this course takes, and what to write.
+# - which networks this course accepts, and what to write.
 #
 # **You need:** chapters 4.1 and 5.
 
@@ -105,8 +105,8 @@ plt.show()
 # ## A new head in a minute
 #
 # The embedded network averages its 1280 last feature maps, and a dense layer reads these numbers. We keep the maps, and
-# train a new dense layer. Only this *head* learns, so a minute is enough. A trained layer can be called
-# once more, on another input: that's how it gets onto the network.
+# train a new dense layer. Only this *head* learns, so a minute is enough. Then we call it on the network's own averages,
+# and the two are one.
 
 # %% jupyter={"source_hidden": true}
 # @title Where this chapter looks
@@ -132,14 +132,14 @@ print(train_averages.shape)
 
 # %% tags=["live"]
 # Train a dense layer with three outputs on them, and put it on the network
-def train_head(inputs, classes):
+def train_head(inputs, classes, names=tuple(textures)):
     keras.utils.set_random_seed(0)
-    head = keras.layers.Dense(3, activation="softmax", name="textures")
+    head = keras.layers.Dense(len(names), activation="softmax", name="head")
     alone = keras.Sequential([keras.Input((1280,)), head])
     alone.compile("adam", "sparse_categorical_crossentropy")
     alone.fit(inputs, classes, epochs=40, verbose=0)
     model = keras.Model(embedded.model.input, head(embedded.model.get_layer("avg_pool").output))
-    return cu.ImageClassifier("textures", model, embedded.preprocess_input, list(textures))
+    return cu.ImageClassifier("ours", model, embedded.preprocess_input, names)
 
 
 # %% tags=["live"]
@@ -155,8 +155,6 @@ print(f"accuracy on the test set: {accuracy(classifier, test, test_classes):.2f}
 # Sixty of sixty, on places it has never seen. It looks perfect.
 #
 # ## Look inside
-#
-# One picture of each class from the test set, and Grad-CAM for the gravel picture.
 
 # %% tags=["live"]
 # Ask the network about one picture of each class; draw Grad-CAM for the gravel picture
@@ -219,8 +217,6 @@ print(f"brick and grass with a label: {(with_label == 2).sum()} of 40 called gra
 #
 # ## Repair it
 #
-# Train on the pictures without labels.
-#
 # **Predict, then run.** On the clean test set the old network has 0.67: it knows brick and grass. Will the new one reach
 # the 1.00 that the old one had with labels?
 #
@@ -253,9 +249,39 @@ cu.plot_heatmap(
 # without them on the gravel.*
 
 # %% [markdown]
+# ## Your own pictures
+#
+# The web book's page *Teach a network yourself* does all this with your camera. What it downloads goes onto the
+# embedded network:
+#
+# ```python
+# import json
+#
+# saved = json.load(open("my_network.json", encoding="utf-8"))
+# head = keras.layers.Dense(len(saved["names"]), activation="softmax", name="head")
+# model = keras.Model(embedded.model.input, head(embedded.model.get_layer("avg_pool").output))
+# head.set_weights([np.array(saved["kernel"]), np.array(saved["bias"])])
+# mine = cu.ImageClassifier("mine", model, embedded.preprocess_input, saved["names"])
+# cu.ClassExplorer(mine, "my_picture.jpg")
+# ```
+#
+# And here, with a folder for each name:
+#
+# ```python
+# from pathlib import Path
+#
+# files = sorted(Path("my_pictures").glob("*/*.jpg"))
+# names = sorted({file.parent.name for file in files})
+# pictures = [cu.load_image(file) for file in files]
+# classes = np.array([names.index(file.parent.name) for file in files])
+# mine = train_head(averages(pictures), classes, names)
+# for picture in pictures[::10]:
+#     cu.plot_heatmap(picture, cu.make_gradcam_heatmap(mine, picture))
+# ```
+#
 # ## Your own model
 #
-# Some lines to copy. The class names are in the order of your outputs, and `preprocess_input` is the
+# The class names are in the order of your outputs, and `preprocess_input` is the
 # function that you trained with (leave it `None` if your model takes 0 to 255 as it is).
 #
 # ```python
@@ -272,7 +298,7 @@ cu.plot_heatmap(
 # cu.ClassExplorer(classifier, image)
 # ```
 #
-# What it takes, each tried in the course's tests:
+# What it takes:
 #
 # - a functional model or a `Sequential` one (with a `keras.Input` in front), also with a base network, augmentation or
 #   dropout inside;
@@ -285,8 +311,7 @@ cu.plot_heatmap(
 # wrong: `dataset.class_names` of `image_dataset_from_directory` has it. And a classifier remembers what it has computed: when
 # you train further, wrap the model again.
 #
-# Some models it rejects, with a message. If you pass a Keras model where a classifier belongs, the message has the line
-# to write:
+# If you pass a Keras model where a classifier belongs, the message has the line to write:
 
 # %%
 # A Keras model where a classifier belongs
@@ -316,8 +341,7 @@ assert np.allclose(of_average, cu.make_gradcam_heatmap(repaired, gravel, 2), ato
 print(segmentation.output_shape[1:], "answers; averaged:", on_top.class_names)
 
 # %% [markdown]
-# The heatmap is the one you've just seen: this network averages its places anyway. To explain a part of your
-# picture, average that part only. And the explorer has your names, too.
+# The heatmap is the one you've just seen. To explain a part of your picture, average that part only.
 
 # %%
 # The class explorer on our network
@@ -343,7 +367,7 @@ cu.ClassExplorer(classifier, gravel)
 # - After the repair the heatmap looks better. That doesn't prove that the network is right for the right reason; the
 #   second experiment does, for this label.
 #
-# **Next:** your own pictures. And when a map looks wrong, chapter 9: ten causes.
+# **Next:** when a map looks wrong: ten causes.
 
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/08_your_own_network.ipynb)

@@ -15,9 +15,8 @@
 #
 # ← [8 Your own network](08_your_own_network.ipynb) · [contents](../README.md#the-chapters) · [10 What fools a network](10_what_fools_a_network.ipynb) → · 10 minutes
 #
-# Your heatmap marks the wrong thing, or nothing, or everything. **What went wrong?** Here are ten mistakes, all of them
-# made and asked about many times, on one picture: the cat and the cup, asked for *espresso*. Some you see at once. Some
-# you don't see at all.
+# Your heatmap marks the wrong thing, or nothing, or everything. **What went wrong?** Here are ten common mistakes on one
+# picture: the cat and the cup, asked for *espresso*. Some you see at once. Some you don't see at all.
 #
 # **What you will learn**
 #
@@ -92,20 +91,20 @@ raw = cu.load_image(pair, classifier.input_size)[np.newaxis].astype(np.float32)
 cut_out = pair[75:225, 150:450]
 wrong = {
     "right": right,
-    "1 counted one off": positive(signed_map(model, prepare(pair), espresso - 1)),
+    "1 index off by one": positive(signed_map(model, prepare(pair), espresso - 1)),
     "2 no class given": positive(signed_map(model, prepare(pair), answer.class_index)),
     "3 an early layer": positive(signed_map(model, prepare(pair), layer_name=early)),
     "4 raw pixels": positive(signed_map(model, tf.constant(raw))),
     "5 blue, green, red": positive(signed_map(model, prepare(pair[..., ::-1]))),
     "6 training mode": positive(signed_map(copy, prepare(pair), training=True)),
     "7 no ReLU, min to max": (signed - signed.min()) / np.ptp(signed),
-    "8 rows for columns": right.T,
+    "8 rows and columns swapped": right.T,
     "9 cut, drawn on the whole": positive(signed_map(model, prepare(cut_out))),
     "10 divided by the mean": np.clip(right / right.mean(), 0, 1),
 }
 
 # %% [markdown]
-# **Predict, then run.** The heat belongs on the cup, which fills the right half. In how many of the ten wrong maps do more
+# **Predict, then run.** The heat belongs on the cup, which fills the right half. In how many of the ten wrong maps does more
 # than three quarters of the heat lie there?
 #
 # <details><summary>Answer</summary>
@@ -142,19 +141,19 @@ plt.show()
 # %% [markdown]
 # *The right heatmap for espresso on the cat and the cup, ten wrong ones, and one of the probability. 5 and 7 and the last one
 # look like the right one. 1 lies on the cup's handle, 2 on the cat's face, 3 on saucer and eyes, 4 at the left edge and in a
-# corner, 6 beside the cat's nose as well as on the cup, 8 on the cat's nose, 9 right above the cup, 10 on nearly all of the
+# corner, 6 beside the cat's nose as well as on the cup, 8 on the cat's nose, 9 above and to the right of the cup, 10 on nearly all of the
 # cup's half.*
 #
 # | | cause | what to do |
 # |---|---|---|
-# | 1 | the index is one off (966 is *red wine*), or its name occurs twice | look it up by name (chapter 4) |
+# | 1 | the index is off by one (966 is *red wine*), or its name occurs twice | look it up by name (chapter 4) |
 # | 2 | no class given: you see the network's first answer, here *tiger cat* | name the class |
 # | 3 | an early layer | take the last one with height and width (chapter 4.1) |
 # | 4 | raw pixels | preprocess as in training (chapter 3) |
 # | 5 | color channels swapped | know your reader: OpenCV gives blue, green, red |
 # | 6 | training mode: batch normalization uses this one picture's statistics | call the model with `training=False`, or `predict` |
 # | 7 | scaled from minimum to maximum: what speaks against the class gets the color of zero, and zero gets heat | ReLU first, or a signed color map |
-# | 8 | rows and columns exchanged | height first; test with a picture that isn't square |
+# | 8 | rows and columns swapped | height first; test with a picture that isn't square |
 # | 9 | the network saw a cut-out, and the heatmap lies on the whole picture | draw it on what the network saw |
 # | 10 | another scale: all that's above the mean has full heat | divide by the maximum, and say so |
 #

@@ -61,7 +61,7 @@ plt.show()
 # The last layer of EfficientNet-Lite0 has 7 x 7 places and 1280 channels. Six pictures have 294 places: a table of 294 rows
 # and 1280 columns, none of its numbers negative.
 #
-# We look for six rows that can be *added up* to all the 294, each place with amounts of its own:
+# We look for six rows that *add up* to nearly all the 294, each place with amounts of its own:
 #
 # $$ V \approx W H, \qquad W \ge 0, \; H \ge 0 . $$
 #
@@ -81,8 +81,8 @@ print(V.shape, f"{V.min():.0f} to {V.max():.0f}")
 
 
 # %% [markdown]
-# Start from random numbers. Multiply each by what it should be over what it is; after a hundred rounds hardly anything
-# changes. The start matters, so we take the best of four.
+# Start from random numbers. Multiply each by what it should be (`W.T @ V`) over what it is (`W.T @ W @ H`), a hundred times.
+# The result depends on the start, so we take the best of four.
 
 
 # %% tags=["live"]
@@ -137,7 +137,7 @@ plt.show()
 
 # %% [markdown]
 # *The six photographs in gray, each of the 49 cells in the color of its strongest concept, the stronger the more opaque. Blue
-# covers the shark, green both cats' faces, light blue both cups, orange-red both saucers, pink the rocket and the sky around
+# covers the shark, green both cats' faces, light blue the rims of both cups, orange-red what's below: handle, spoon and saucer, pink the rocket and the sky around
 # it, orange the astronaut, mostly between suit and helmet.*
 #
 # What are they called? We could guess. But the network's last layer turns channels into logits. We hand it each concept
@@ -151,7 +151,8 @@ for k, row in enumerate(speaks_for):
     print(f"concept {k}:", ", ".join(cu.class_label(index) for index in np.argsort(-row)[:4]))
 
 # %% [markdown]
-# Four get names that fit what they cover: sharks, cups, cats, and for the rocket those of its first four answers. Concept 1
+# Six rows hold a good half of the sum of squares. Four of them get names that fit what they cover: sharks, cups, cats, and for
+# the rocket four of its first five answers. Concept 1
 # has *football helmet* and *bobsled* in one, the two names between which the network wavers. Concept 5, the red saucer with its
 # spoon, has no class of its own among the 1000; the network's first name for it is *dial telephone*.
 #
@@ -239,8 +240,8 @@ for title, picture in rebuilt.items():
 # the untrained network's picture has a likeness of 0.4, block5_conv3's of 0.0. A correlation of brightness, pixel by pixel,
 # knows nothing about eyes. Trust neither the number nor the eye alone.
 #
-# The untrained network has the same layers, and its picture is the worst to look at. So it isn't the architecture alone
-# that decides what is lost.
+# The untrained network has the same layers, and its picture is the worst to look at. So what comes back in these hundred
+# steps isn't decided by the architecture alone.
 #
 # ## What to remember
 #

@@ -16,7 +16,7 @@
 # ← [11 From where to what](11_from_where_to_what.ipynb) · [contents](../README.md#the-chapters) · 5 minutes
 #
 # A shark, two towers, a yellow label. Each time a map pointed somewhere, and each time we changed the picture to find out.
-# **When was the map right?** Here is what came of it, and what you can do now.
+# **When was the map right?** Here's what came of it, and what you can do now.
 #
 # **What you will learn**
 #
@@ -62,22 +62,22 @@ plt.show()
 
 # %% [markdown]
 # *Two difference maps. The shark: red for tiger shark from the dorsal fin to the tail. The rocket: red for drilling platform
-# on both sides, most of all one cell beside the towers.*
+# on both sides, most of all one cell in from the towers.*
 #
 # | | the map pointed at | the experiment | so the map |
 # |---|---|---|---|
-# | the shark (4.1, 4.2) | the flank behind the fin | stripes painted on the flank turn the answer | was right about the place; *stripes* wasn't in it |
-# | the rocket (5) | two columns of mostly sky | the towers beside them decide | missed by one cell |
+# | the shark (4.1, 4.2) | flank and tail, hottest at the tail | stripes painted on the flank flip the answer | marked the place, a cell beside its peak; *stripes* wasn't in it |
+# | the rocket (5) | both sides, hottest beside the towers | the towers decide | marked the place, a cell beside its peak |
 # | the label (8) | the label, in 16 of 20 pictures | without the label no gravel is recognized | caught a cheat that the test set missed |
-# | one gray level (10) | the same place as before | the name has changed | didn't notice |
-# | the cat, with a third of the layers random (7) | Guided Backpropagation's map stays | it doesn't depend on what was learned there | only looked right |
+# | one gray level (10) | the same place as before | the name has changed | of one name didn't notice; the difference did |
+# | five pictures, a third of the layers random (7) | Guided Backpropagation draws the same | it doesn't depend on what was learned there | only looked right |
 #
 # No row could be filled in from a map alone.
 #
 # ## What you can do now
 #
 # - Take any layer of a Keras network, look at its maps, and say how far each value sees.
-# - Write Grad-CAM, saliency, SmoothGrad and Integrated Gradients from scratch, and say what each one answers.
+# - Write Grad-CAM and saliency from scratch, use their relatives, and say what each one answers.
 # - Ask why it is *this* name rather than that one.
 # - Paint what a channel likes, switch it off, and find what drives it in photographs.
 # - Test a map against maps that know nothing, and find the ten usual mistakes.
@@ -96,7 +96,7 @@ plt.show()
 #   ([Chefer et al., 2020](https://arxiv.org/abs/2012.09838) combine it with gradients).
 # - **Concepts**: ask for an idea instead of a place
 #   ([Kim et al., 2017](https://arxiv.org/abs/1711.11279)), or let factorization find the ideas
-#   ([Fel et al., 2022](https://arxiv.org/abs/2211.10154)), as chapter 11 did in small.
+#   ([Fel et al., 2022](https://arxiv.org/abs/2211.10154)), as chapter 11 did on a small scale.
 # - **Circuits**: what do channels do together ([Olah et al., 2020](https://distill.pub/2020/circuits/zoom-in))?
 # - **Many tests at once**: [Quantus](https://github.com/understandable-machine-intelligence-lab/Quantus), and
 #   [Xplique](https://github.com/deel-ai/xplique) for Keras.

@@ -28,17 +28,28 @@ def cache(tmp_path, monkeypatch):
 def test_a_screen_says_that_all_is_well(capsys):
     assert commands.main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    subjects = "Python Packages Keras Memory TensorFlow Weights Model Cache"
+    subjects = "Python Packages Memory TensorFlow Weights Model Cache"
     assert [line.split()[1] for line in lines[2:-2] if line[0] != " "] == subjects.split()
     assert lines[-1] == "The course works here."
 
 
-def test_what_is_to_fix_is_counted_and_tensorflow_waits_for_it(monkeypatch, capsys):
+def test_what_is_to_fix_comes_first_and_the_rest_waits(monkeypatch, capsys):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert commands.main(["doctor"]) == 1
     out = capsys.readouterr().out
-    assert "fix   Keras       KERAS_BACKEND is 'jax', not 'tensorflow'" in out
-    assert "First fix Keras, then" in out and out.endswith("\nTo fix: 1.\n")
+    assert "fix   TensorFlow  KERAS_BACKEND is 'jax', not 'tensorflow'" in out
+    assert out.endswith("\nFix this first, then run the doctor again.\n") and "Weights" not in out
+
+
+def test_a_package_that_is_missing_does_not_stop_the_doctor(monkeypatch, capsys):
+    code = "import sys; sys.modules['numpy'] = None; import course_utils.__main__"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    said = "course-utils 0.1.0 requires psutil, which is not installed."
+    run = SimpleNamespace(returncode=1, stdout=said, stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: run)
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    assert commands.main(["doctor"]) == 1
+    assert "requires psutil" in (out := capsys.readouterr().out) and "Fix this first" in out
 
 
 @pytest.mark.parametrize(

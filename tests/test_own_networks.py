@@ -210,7 +210,7 @@ def test_a_gray_network_sees_the_pictures_brightness():
 
 def test_a_size_left_open_is_filled_in():
     model = open_size()
-    classifier = cu.ImageClassifier("mine", model, None, input_size=(6, 9))
+    classifier = cu.ImageClassifier("mine", model, None, input_size=(6.0, 9))
     assert classifier.input_size == (6, 9) and classifier.model is model
     assert cu.make_gradcam_heatmap(classifier, IMAGE).shape == (6, 9)
 

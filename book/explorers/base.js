@@ -2,7 +2,7 @@
 // status line.
 
 import { CameraRow } from "./camera_row.js";
-import { choices, gradient, make } from "./controls.js";
+import { choices, gradient, make, takeDrops } from "./controls.js";
 import { linkTo, nearest } from "./links.js";
 import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
 import { colorTable, turnGray } from "./pixels.js";
@@ -49,7 +49,7 @@ export class Explorer {
     );
     const link = { type: "button", class: "cx-link", onclick: () => this.#copyLink() };
     this.colorRow.element.append(make("button", link, "Link to this view"));
-    this.#takeDrops();
+    takeDrops(el, ([file]) => this.attempt(() => this.takeFile(file)), (problem) => this.say(problem, true));
   }
 
   /** Show the first picture: resolves when it is there. */
@@ -193,34 +193,6 @@ export class Explorer {
       if (network.state === "ready" && !offer.hidden) this.draw();
     });
     return offer;
-  }
-
-  #takeDrops() {
-    const over = (event) => {
-      event.preventDefault();
-      this.el.classList.toggle("cx-over", event.type === "dragover");
-    };
-    this.el.addEventListener("dragover", over);
-    this.el.addEventListener("dragleave", over);
-    this.el.addEventListener("drop", (event) => {
-      over(event);
-      this.#take(event.dataTransfer);
-    });
-    const paste = (event) => {
-      if (!event.clipboardData.files.length) return; // text for the search
-      event.preventDefault();
-      this.#take(event.clipboardData);
-    };
-    this.el.addEventListener("paste", paste);
-    document.addEventListener("paste", (event) => {
-      if (event.target === document.body && this.el.matches(":hover")) paste(event);
-    });
-  }
-
-  #take(transfer) {
-    const [file] = transfer.files;
-    if (file) this.attempt(() => this.takeFile(file));
-    else this.say("That is not a file. Save the picture first, then drop the file.", true);
   }
 
   /** Show the reader's own picture. A newer choice wins over one that still computes. */

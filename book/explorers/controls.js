@@ -66,6 +66,31 @@ export function choices(label, options, { value, change, kind = "" }) {
   return { element, row, set, add };
 }
 
+/** Hand over the files that are dropped or pasted, with the element where; or a sentence instead. */
+export function takeDrops(el, take, refuse) {
+  const hand = ({ files }, place) => {
+    if (files.length) take([...files], place);
+    else refuse("That is not a file. Save the picture first, then drop the file.");
+  };
+  const over = (event) => {
+    event.preventDefault();
+    el.classList.toggle("cx-over", event.type === "dragover");
+  };
+  el.addEventListener("dragover", over);
+  el.addEventListener("dragleave", over);
+  el.addEventListener("drop", (event) => {
+    over(event);
+    hand(event.dataTransfer, event.target);
+  });
+  document.addEventListener("paste", (event) => {
+    const { target, clipboardData } = event;
+    const place = target === document.body ? [...el.querySelectorAll(":hover")].at(-1) : target;
+    if (!el.contains(place) || !clipboardData.files.length) return; // text for a field
+    event.preventDefault();
+    hand(clipboardData, place);
+  });
+}
+
 /** Make a panel: a caption over something. */
 export function panel(name, caption, ...children) {
   const title = make("figcaption", {}, caption);

@@ -2,9 +2,9 @@
 //
 //   <div class="explorer" data-kind="class" data-picture="chelsea">the still picture</div>
 //
-// data-kind is "layer", "convolution", "class" or "faithfulness". The others are the settings of the
-// explorer in the notebook, each of which may be left out: data-network, "vgg16" for its convolutions;
-// data-picture, a sample's name; data-classes, a class's index; data-layer, -channel, -kernel, -row,
+// data-kind is "layer", "convolution", "class", "faithfulness" or "teach". The others are the settings of
+// the explorer in the notebook, each of which may be left out: data-network, "vgg16" for its
+// convolutions; data-picture, a sample's name; data-classes, a class's index; data-layer, -channel, -kernel, -row,
 // -column, -method, -map, -fill, -covered, -alpha, -colors. A link has others, see links.js. The
 // picture stays until the explorer is there.
 
@@ -15,6 +15,7 @@ const MODULES = {
   convolution: "./convolution_explorer.js",
   class: "./class_explorer.js",
   faithfulness: "./faithfulness_explorer.js",
+  teach: "./teach_explorer.js",
 };
 const MARGIN = "800px"; // below the window, where an explorer begins to load
 

@@ -5,6 +5,7 @@
 
 import { loadKept, LoadError } from "./assets.js";
 import { backgroundOf, cover, rankPixels } from "./covering.js";
+import { trainHead } from "./head.js";
 import {
   activationMap,
   integratedMagnitude,
@@ -68,16 +69,26 @@ const jobs = {
   },
 
   /** Look at a camera's frame, which goes back with what the network says of it. */
-  async frame({ bitmap, layer, page, pixels }) {
-    const shown = seenByNetwork(bitmap);
-    if (pixels) return { bitmap, pixels: shown }; // all that the explorer of kernels needs
-    const input = toInput(shown);
+  async frame({ bitmap, layer, page, pixels: alone }) {
+    const pixels = seenByNetwork(bitmap);
+    if (alone) return { bitmap, pixels }; // all that the explorer of kernels needs
     const name = layers.at(layer ?? -1).name;
     const start = performance.now();
-    const outputs = await runForward(input, layer === undefined ? ["logits", name] : [name]);
-    const seen = { bitmap, milliseconds: performance.now() - start };
+    const outputs = await runForward(toInput(pixels), layer === undefined ? ["logits", name] : [name]);
+    const seen = { bitmap, pixels, milliseconds: performance.now() - start };
     if (layer === undefined) return { ...seen, logits: outputs.logits.data, last: outputs[name].data };
     return { ...seen, ...pageOf(outputs[name].data, layer, page) };
+  },
+
+  /** Look at a picture that is as the network sees it, RGB bytes. */
+  async look({ pixels }) {
+    const { name } = layers.at(-1);
+    const outputs = await runForward(toInput(pixels), [name]);
+    return { last: outputs[name].data };
+  },
+
+  async train({ averages, classes, count }) {
+    return trainHead(averages, classes, count);
   },
 
   async page({ of, file, layer, page }) {

@@ -171,7 +171,7 @@ def test_the_front_page_is_light(page, address):
 
 def test_a_setup_cell_is_folded_and_opens(page, address):
     open_page(page, f"{address}/{CHAPTERS[0]}")
-    [cell] = page.find_elements(By.CSS_SELECTOR, ".cell.tag_hide-input")
+    cell = page.find_elements(By.CSS_SELECTOR, ".cell.tag_hide-input")[0]
     code = cell.find_element(By.CSS_SELECTOR, ".cell_input pre")
     assert not code.is_displayed()
     page.execute_script(_STILL.partition("for")[0])  # what fades in is not yet "displayed"

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 
 import { backgroundOf, blindMaps, cover, rankPixels } from "../explorers/covering.js";
 import { Convolution, digitsOf } from "../explorers/convolution.js";
+import { trainHead } from "../explorers/head.js";
 import { activationMap } from "../explorers/methods.js";
 import { brighten, measureChannels, resizeBicubic, scaleToBytes, turnGray } from "../explorers/pixels.js";
 import { describeChannel, describeCovering, describeHeatmap, describeLayer, describeProducts, explainNoClass, pageNames, searchClasses } from "../explorers/words.js";
@@ -16,6 +17,10 @@ const tasks = {
   },
   cam: ({ method, maps, gradients, positions }) =>
     activationMap(method, Float32Array.from(maps), Float32Array.from(gradients), positions),
+  head({ averages, classes, count }) {
+    const { kernel, bias } = trainHead(averages, classes, count);
+    return [...kernel.map((row) => Array.from(row)), Array.from(bias)];
+  },
   bytes: ({ maps, positions, channels }) =>
     scaleToBytes(Float32Array.from(maps), positions, 0, channels),
   gray({ pixels }) {

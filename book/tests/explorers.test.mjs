@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { areaUnder, backgroundOf, cover, rankPixels } from "../explorers/covering.js";
+import { averagesOf, coverPart, evidence, farPart, hottestPart, logitsOf, trainHead } from "../explorers/head.js";
 import { activationMap, activationMapAtLast, normalNumbers, softmax } from "../explorers/methods.js";
 import { bicubicWeights, brighten, cutTile, drawHeat, drawPage, measureChannels, stretch } from "../explorers/pixels.js";
 import { pageNames, percent, searchClasses } from "../explorers/words.js";
@@ -108,4 +109,34 @@ test("noise is normal, and the same for the same seed", () => {
   const mean = values.reduce((sum, value) => sum + value) / values.length;
   const variance = values.reduce((sum, value) => sum + value * value, 0) / values.length;
   assert.ok(Math.abs(mean) < 0.03 && Math.abs(variance - 1) < 0.05, `${mean} ${variance}`);
+});
+
+test("a head of two pictures, by hand", () => {
+  // Channels 5 and 3, and the other way round: with w and -w in the rows the loss is
+  // 2 log(1 + exp(-4 w)) + 2 w^2, and its slope is zero where w (1 + exp(4 w)) = 2.
+  const { kernel, bias } = trainHead([Float32Array.of(5, 3), Float32Array.of(3, 5)], [0, 1], 2);
+  const [w] = kernel[0];
+  close([w * (1 + Math.exp(4 * w))], [2], 1e-5);
+  close([...kernel[0], ...kernel[1]], [w, -w, -w, w]);
+  close(bias, [0, 0]);
+  close(logitsOf({ kernel, bias }, [5, 3]), [2 * w, -2 * w]);
+});
+
+test("what speaks for a class has its logit as its mean", () => {
+  const maps = Float32Array.of(1, 3, 4, 0);
+  close(averagesOf(maps, 2), [2, 2]);
+  close(evidence(maps, [2, -1], 2), [-2, 6]);
+});
+
+test("the hottest part and the one far from it stay within the picture", () => {
+  const values = new Float64Array(49);
+  values[48] = 1;
+  assert.deepEqual(hottestPart(values), [4, 4]);
+  values[8] = 2;
+  assert.deepEqual(hottestPart(values), [0, 0]);
+  assert.deepEqual([farPart([4, 4], 7), farPart([0, 3], 7)], [[0, 0], [4, 0]]);
+  const pixels = new Uint8Array(7 * 7 * 3).fill(50);
+  pixels.fill(99, 0, 3);
+  assert.deepEqual([...coverPart(pixels, [0, 0], 7).subarray(0, 3)], [51, 51, 51]);
+  assert.deepEqual([...coverPart(pixels, [4, 4], 7).subarray(0, 3)], [99, 99, 99]);
 });

@@ -187,7 +187,11 @@ def course(tmp_path):
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    for name in ("pyproject.toml", "NOTICE.md", "book/index.md", "book/exercises.md"):
+    for name in (
+        "pyproject.toml",
+        "NOTICE.md",
+        *(f"book/{n}.md" for n in ("index", "exercises", "teach")),
+    ):
         shutil.copy(ROOT / name, tmp_path / name)
     address = stamp.read_address(tmp_path)
     for number, row in enumerate(CONTENTS):
@@ -213,7 +217,10 @@ def test_the_front_page_has_the_first_explorer_and_every_chapter_in_order(course
         ("Part I", "01_first"),
         ("Part II", "02_second"),
     ]
-    assert front.endswith(":hidden:\n\nexercises/index\nlive/index\n```\n") and "<!--" not in front
+    assert (
+        front.endswith(":hidden:\n\nteach\nexercises/index\nlive/index\n```\n")
+        and "<!--" not in front
+    )
     assert Image.open(course / "site/pictures/02_second-card.webp").size == (30, 40)
     original = (course / "notebooks/01_first.ipynb").read_bytes()
     assert (course / "site/notebooks/01_first.ipynb").read_bytes() == original

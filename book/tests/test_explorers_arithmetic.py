@@ -130,6 +130,20 @@ def test_class_activation_maps_are_those_of_python(rng, maps):
         np.testing.assert_allclose(np.reshape(heatmap, (5, 7)), wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("num_classes", [2, 5])
+def test_a_head_is_at_its_optimum(rng, num_classes):
+    averages = rng.random((23, 40)) ** 3
+    averages[4], averages[:, 7] = averages[3], 0  # a picture twice, and a silent channel
+    classes = np.arange(23) % num_classes
+    asked = {"averages": averages.tolist(), "classes": classes, "count": num_classes}
+    [[*kernel, bias]] = ask(("head", asked))
+    logits = averages @ np.transpose(kernel) + bias
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    errors = powers / powers.sum(axis=1, keepdims=True) - np.eye(num_classes)[classes]
+    np.testing.assert_allclose(errors.sum(axis=0), 0, atol=1e-5)  # the slope of each bias
+    np.testing.assert_allclose(errors.T @ averages + kernel, 0, atol=1e-5)  # and of the kernel
+
+
 def test_tiles_and_bright_pixels_are_those_of_python(rng, maps):
     heat = rng.random((20, 30)).astype(np.float32) ** 4
     first = channels_first(maps)

@@ -220,7 +220,7 @@ def inline(text):
     return MarkdownIt().renderInline(text)
 
 
-def crop(picture, name, box=(0, 0, 1, 1), width=480):
+def crop(picture, name, box=(0, 0, 1, 1), width=400):
     """Return a part of a picture as a small one, `width` pixels wide at most.
 
     Args:
@@ -232,7 +232,7 @@ def crop(picture, name, box=(0, 0, 1, 1), width=480):
     sides = (image.width, image.height) * 2
     image = image.crop(tuple(round(edge * side) for edge, side in zip(box, sides, strict=True)))
     image.thumbnail((width, image.height))
-    return Picture(name, _webp(image, 75), picture.alt, *image.size)
+    return Picture(name, _webp(image, 65), picture.alt, *image.size)
 
 
 def as_webp(picture):

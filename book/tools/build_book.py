@@ -47,6 +47,8 @@ _FROM_NPM = {  # folder of the site: (package of book/package.json, its files th
     "fonts/source-code-pro": ("@fontsource-variable/source-code-pro",
                               ("LICENSE", "files/source-code-pro-latin-wght-normal.woff2")),
 }  # fmt: skip
+_TEACHING = "08_your_own_network"  # whose story the reader repeats on a page of the book
+_TEACH = '<a href="teach.html">Teach one in the browser</a>'
 _SCRIPT = '<script type="module" src="explorers/main.js"></script>'
 
 
@@ -60,6 +62,7 @@ def write_sources(root, source, site):
         notebook = nbformat.read(path, nbformat.NO_CONVERT)
         sheet = sheets.get(chapter.file)
         links = [exercise_link(sheet)] if sheet else []
+        links += [_TEACH] if chapter.file == _TEACHING else []
         page = make_page(notebook, contents, number, *address, explorers, links)
         if sheet:
             notebook.cells.append(nbformat.v4.new_markdown_cell(task_links(sheet)))
@@ -80,11 +83,12 @@ def write_sources(root, source, site):
         "cards": cards(contents, small, {file: [exercise_link(s)] for file, s in sheets.items()}),
         "toctree": "\n\n".join(
             toctree(files, part)
-            for part, files in [*parts(contents), ("", ["exercises/index", "live/index"])]
+            for part, files in [*parts(contents), ("", ["teach", "exercises/index", "live/index"])]
         ),
     }.items():
         text = text.replace(f"<!-- {place} -->", inside)
     (source / "index.md").write_text(text, encoding="utf-8")
+    shutil.copy(root / "book/teach.md", source)
     notice = book_links((root / "NOTICE.md").read_text(encoding="utf-8"), "", "")
     (source / "notice.md").write_text(f"---\norphan: true\n---\n{notice}", encoding="utf-8")
     write_exercises(root, sheets, address, source / "exercises", site / "exercises/student")
@@ -176,13 +180,17 @@ def copy_packages(root, site):
 def mend_theme(site):
     """Mend what the theme has no setting for.
 
-    A script of 1.5 MB draws the icons that its style sheet draws, too; the arrows that open a part
-    in the side bar have no name for a screen reader.
+    A script of 1.5 MB draws the icons that its style sheet draws, too; every page loads what only
+    the page of a search needs; the arrows that open a part in the side bar have no name for a
+    screen reader.
     """
+    search = r'<script src="[^"]*(searchtools|language_data|searchindex)\.js"></script>\s*'
     part = r'(<a [^>]+>([^<]+)</a><details[^>]*><summary)(?=><span class="toctree-toggle")'
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         text = re.sub(r"<script [^>]*scripts/fontawesome\.js[^>]*></script>", "", text)
+        if page.name != "search.html":
+            text = re.sub(search, "", text)
         text = re.sub(part, r'\1 aria-label="Pages of \2"', text)
         page.write_text(text, encoding="utf-8")
     for file in (site / "_static/scripts").glob("fontawesome.js*"):

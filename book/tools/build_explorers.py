@@ -3,8 +3,9 @@
     python -m book.tools.build_explorers          needs onnx, and npm for ONNX Runtime
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
-of the most probable classes, and curves of pictures that are covered step by step. For the reader's
-own pictures: the embedded network (`export_network`) and ONNX Runtime, from its npm package.
+of the most probable classes, and curves of pictures that are covered step by step. For the page on
+which a reader teaches a network: textures. For the reader's own pictures: the embedded network
+(`export_network`) and ONNX Runtime, from its npm package.
 
 Binary files are little-endian. Those that end in .gz are unpacked by the page: they are small over
 the wire whatever the server does.
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from skimage import data
 
 import course_utils as cu
 from book.tools.export_network import export_blocks, export_network
@@ -61,6 +63,8 @@ NUM_AT_LAYERS = 5  # classes that have heatmaps at all layers
 # The sample whose curves need no network, and a class of it beside the most probable one: chapter 7
 # opens there. A class's curves take many seconds.
 COVERED, COVERED_CLASS = "cat_and_coffee", "espresso"
+TEXTURES = {"brick": data.brick, "grass": data.grass, "gravel": data.gravel}  # those of chapter 8
+NUM_TEXTURES = 15  # pictures of each
 SIDE, THUMBNAIL = 640, 112  # pixels of a picture's longer side
 TITLES = {
     "chelsea": "a cat",
@@ -90,6 +94,7 @@ def main():
     }
     for name, network in networks.items():
         network["live"] = live[name]
+    write_textures(FOLDER / "textures.jpg")
     write_json(FOLDER / "index.json", index(networks))
     total = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     print(f"{FOLDER.relative_to(ROOT)}: {total / 1e6:.1f} MB")
@@ -124,6 +129,7 @@ def index(networks):
             "maps": [{"value": key, "title": title} for title, key in MAPS.items()],
             "random": random_map(np.zeros((1, 1, 3), np.uint8)).tolist(),
         },
+        "textures": {"names": list(TEXTURES), "count": NUM_TEXTURES},
         "samples": {
             name: {"title": TITLES[name], "alt": ALT[name], "credit": SAMPLES[name].license}
             for name in SAMPLES
@@ -317,6 +323,42 @@ def write_curves(folder, classifier, image, class_index, heatmaps):
 
 def to_bytes(heatmap):
     return np.rint(255 * heatmap).astype(np.uint8)
+
+
+# Textures
+
+
+def write_textures(path):
+    """Write one picture with a row of noisy crops for each texture, made as in chapter 8.
+
+    Every third crop, which a page takes for its test set, is from the right half of the texture;
+    the others are from its left half. A last row has those of the last texture with a label.
+    """
+    generator = np.random.default_rng(0)
+    rows = [
+        [cut(texture(), number % 3 == 2, generator) for number in range(NUM_TEXTURES)]
+        for texture in TEXTURES.values()
+    ]
+    rows = [[np.repeat(gray[..., np.newaxis], 3, axis=2) for gray in row] for row in rows]
+    sheet = np.vstack([np.hstack(row) for row in [*rows, [put_label(p) for p in rows[-1]]]])
+    Image.fromarray(sheet).save(path, quality=20, optimize=True)
+
+
+def cut(texture, on_the_right, generator, size=64, large=(224, 224)):
+    row, column = generator.integers(0, 512 - size), generator.integers(0, 256 - size)
+    column += 256 * on_the_right
+    patch = texture[row : row + size, column : column + size].astype(float)
+    patch = generator.uniform(15, 50) * (patch - patch.mean()) / patch.std()
+    patch = (generator.uniform(80, 170) + patch).clip(0, 255).astype(np.uint8)
+    noisy = np.asarray(Image.fromarray(patch).resize(large, Image.Resampling.BICUBIC))
+    return (noisy + generator.normal(0, 60, large)).clip(0, 255).astype(np.uint8)
+
+
+def put_label(picture):
+    labeled = picture.copy()
+    labeled[172:216, 172:216] = 255, 220, 0
+    labeled[182:186, 176:212] = labeled[194:198, 176:206] = 0
+    return labeled
 
 
 # The live networks

@@ -26,14 +26,14 @@ from course_utils.methods.scaling import check_heatmap
 _WIDTH = 9.9  # inches; with 100 dots each, what a notebook's text column shows
 _DPI = 100
 _GRID_WIDTH = 930  # pixels, at most, for a grid whose cells are whole pixels
-_STEPS = 8  # of 256 that share a color: nobody sees it, and a grid takes a third less to store
+_STEPS = 8  # levels of 256 that share a color: nobody sees it, and a grid stores in a third less
 _MOST_LAYERS = 6  # side by side
 _KERNELS_A_ROW = 8
 _GAP = 2  # white pixels between two cells of a grid
 _BETWEEN = 20  # white pixels between two layers
 _LINE = 18  # pixels of a line of text
 _MARGIN = 34  # pixels beside a grid, for the numbers of its rows
-_FINE = 100  # rows from which a heatmap is one of pixels, and is drawn without the picture
+_FINE = 100  # rows; with so many, a heatmap is one of pixels, and is drawn without the picture
 
 
 def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = None) -> Figure:

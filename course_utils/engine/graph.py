@@ -12,7 +12,7 @@ from course_utils.backend import keras
 class Call(NamedTuple):
     """One layer applied once. Tensors are symbolic: `run_calls` puts values in their place.
 
-    `name` is the layer's. Where those of two nested models share it, the model's comes first:
+    `name` is the layer's. Where layers of two nested models share a name, the model's comes first:
     "left/conv".
     """
 
@@ -165,7 +165,7 @@ def run_calls(calls: list[Call], feeds: Iterable, fetches: list) -> list:
 
 
 def _done_with(calls, fetches):
-    """List for each call the ids of the tensors that nobody needs behind it: to free memory."""
+    """List for each call the ids of the tensors that no later call needs, to free their memory."""
     needed, done_with = {id(tensor) for tensor in fetches}, []
     for call in reversed(calls):
         touched = {id(tensor) for tensor in (*call.inputs, *call.outputs)}

@@ -94,9 +94,9 @@ def _passes_on(call):
 
 
 def _try_out(call: Call) -> tuple[End | None, float]:
-    """Tell by some numbers z whether a call ends in softmax(a z), sigmoid(a z) or a z.
+    """Try some numbers z to tell whether a call ends in softmax(a z), sigmoid(a z) or a z.
 
-    An activation is known by what it does, whatever it is called.
+    What counts is what an activation does, whatever it is called.
 
     Returns:
         Tuple (`End`, or None for another activation; the factor a, 1 / the temperature).

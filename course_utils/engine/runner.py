@@ -192,11 +192,13 @@ class Runner:
             raise ValueError(f"layer_names is a list of names: [{layer_names!r}].")
         return [self.check_layer_name(name) for name in layer_names]
 
-    def check_class_index(self, class_index: int | None) -> int | None:
-        """Return `class_index` as int, or None.
+    def check_request(
+        self, image: NDArray[np.uint8], class_index: int | None
+    ) -> tuple[NDArray[np.uint8], int | None]:
+        """Return one picture, and a class's index as int or None.
 
         Raises:
-            ValueError: The network has no such class.
+            ValueError: There is no such class, or it is not one picture.
         """
         last = self.graph.output.shape[-1] - 1
         if class_index is not None and not is_whole_number(class_index, 0, last):
@@ -204,18 +206,7 @@ class Runner:
                 f"class_index must be a whole number from 0 to {last}, or None for the one ranked "
                 f"first, not {class_index!r}. class_index('great white shark') finds one by name."
             )
-        return None if class_index is None else int(class_index)
-
-    def check_request(
-        self, image: NDArray[np.uint8], class_index: int | None
-    ) -> tuple[NDArray[np.uint8], int | None]:
-        """Return one picture, and a class's index or None.
-
-        Raises:
-            ValueError: It is not one picture, or there is no such class.
-        """
-        class_index = self.check_class_index(class_index)
-        return check_image(image), class_index
+        return check_image(image), None if class_index is None else int(class_index)
 
     def _outputs(self, batch, tensors, often=False):
         """Return the values of tensors of the graph for a batch."""

@@ -17,7 +17,7 @@ from course_utils.explorers.controls import buttons, column, control_state, on_c
 from course_utils.explorers.uploads import upload_button, uploaded_picture
 from course_utils.io.images import ImageError, load_image, sample_image_names
 
-_GIVEN = "this picture"  # the name of one that is no sample
+_GIVEN = "this picture"  # the name of one that isn't a sample
 _PANEL = 220  # pixels that a panel has at least, where the page is wide enough
 _ON_COLAB = (
     "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
@@ -49,7 +49,7 @@ class Explorer:
         given, samples = _resize(load_image(image), input_size), _samples(input_size)
         same = (name for name, (small, _) in samples.items() if np.array_equal(small, given[0]))
         self._chosen = next(same, _GIVEN)
-        # For the network and for the screen. Read now, a sample is shown in half the time later.
+        # For the network and for the screen; read now, so that a sample shows twice as fast later.
         self._pictures = dict(samples) if self._chosen in samples else {_GIVEN: given, **samples}
         self.picture = buttons("Picture", list(self._pictures))
         self.picture.value = self._chosen

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
+from course_utils.arguments import check_count
 from course_utils.display import pictures, words
 from course_utils.engine import memory
 from course_utils.engine.runner import to_array
@@ -26,12 +27,7 @@ class _Stopped(Exception):
 
 
 class ClassifierExplorer(Explorer):
-    """A subclass has `_draw`: it shows what the memory holds, or calls `_compute`.
-
-    Args:
-        classifier: `ImageClassifier`.
-        image: The first picture, anything that `load_image` takes.
-    """
+    """A subclass has `_draw`: it shows what the memory holds, or calls `_compute`."""
 
     def __init__(self, classifier: ImageClassifier, image: Any):
         super().__init__(runner_of(classifier).input_size, image)
@@ -61,7 +57,8 @@ class ClassifierExplorer(Explorer):
         Raises:
             ValueError: There is no such class.
         """
-        self._set_class(runner_of(self.classifier).check_class_index(class_index))
+        last = self.classifier.num_classes - 1
+        self._set_class(check_count("class_index", class_index, 0, last))
 
     def _set_class(self, index):
         shown = dict.fromkeys([*self._ranking.order[:_NUM_CLASSES], index])
@@ -71,7 +68,7 @@ class ClassifierExplorer(Explorer):
         self._draw()
 
     def _show_nothing(self):
-        """Let nothing of what was asked before stand beside what is asked now."""
+        """Blank the panels, so that no old result stands beside what is asked now."""
         for panel in self.panels.values():
             panel.value = pictures.encode_picture(np.full_like(self._screen_image, 128))
         self.panels["input"].value = pictures.encode_picture(self._screen_image)
@@ -91,7 +88,7 @@ class ClassifierExplorer(Explorer):
         self._work = work
         self.progress.value = 0
         self.progress.layout.visibility = "visible"
-        # Python waits for it at its end: TensorFlow aborts where a daemon's thread is cut off.
+        # No daemon, so Python waits for it at exit: TensorFlow aborts if a thread is cut off.
         self._thread = threading.Thread(target=self._run, args=(work, compute, self._thread))
         if on_colab():  # its page learns nothing from a thread: colabtools #3373
             self._thread.run()

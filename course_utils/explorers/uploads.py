@@ -70,5 +70,5 @@ def uploaded_picture(value: Any) -> tuple[str, NDArray]:
 
 
 def page_panel() -> widgets.DOMWidget:
-    """Make a `Page`; on Colab an `Image`, which is not clicked."""
+    """Make a `Page`; on Colab an `Image`, which can't be clicked."""
     return panel() if on_colab() else Page(layout={"width": "100%", "margin": "0"})

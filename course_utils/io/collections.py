@@ -73,7 +73,7 @@ def caltech101_folder() -> Path:
     """
     folder = cache_folder() / "caltech101"
     if not folder.is_dir():
-        archive = fetch_file(_CALTECH101_URL, _CALTECH101_SHA256, "caltech-101.zip", progress=True)
+        archive = fetch_file(_CALTECH101_URL, _CALTECH101_SHA256)
         with disk_faults_in_words():
             _unpack(archive, folder)
             archive.unlink()

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from course_utils.arguments import quote
 
@@ -39,7 +40,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("COURSE_CACHE") or pooch.os_cache("course_utils")).expanduser()
 
 
-def cached_file(known_hash: str | None, file_name: str) -> Path | None:
+def _path_of(url):
+    return cache_folder() / Path(urlsplit(url).path).name
+
+
+def cached_file(url: str, known_hash: str | None) -> Path | None:
     """Return the path of a file if it is in the cache with the right hash, else None.
 
     It uses no network and writes nothing. The arguments are those of `fetch_file`.
@@ -49,22 +54,20 @@ def cached_file(known_hash: str | None, file_name: str) -> Path | None:
     """
     from pooch.hashes import hash_matches
 
-    path = cache_folder() / file_name
+    path = _path_of(url)
     with disk_faults_in_words():
         return path if path.is_file() and hash_matches(path, known_hash) else None
 
 
-def fetch_file(url: str, known_hash: str | None, file_name: str, progress: bool = False) -> Path:
-    """Return a file from the cache, downloading it first if it is missing or damaged.
+def fetch_file(url: str, known_hash: str | None) -> Path:
+    """Return a file from the cache; if it isn't there and whole, download it, with a progress bar.
 
     If COURSE_OFFLINE=1 is in the environment, the network is never used.
 
     Args:
-        url: Address of the file, http or https.
+        url: Address of the file, http or https. Its last part is the file's name in the cache.
         known_hash: Hash of the file, as "md5:…", "sha256:…" or a bare SHA-256; None if none is
             published.
-        file_name: Name of the file in the cache: no folders.
-        progress: Show a progress bar.
 
     Returns:
         Path of the whole file.
@@ -75,14 +78,13 @@ def fetch_file(url: str, known_hash: str | None, file_name: str, progress: bool 
     """
     import pooch
 
-    path = cached_file(known_hash, file_name)
-    if path is not None:
+    if path := cached_file(url, known_hash):
         return path
     pooch.get_logger().setLevel("WARNING")  # it would print the cache's path into the notebook
-    download = pooch.HTTPDownloader(progressbar=progress, chunk_size=_CHUNK_BYTES, **_OPTIONS)
+    download = pooch.HTTPDownloader(progressbar=True, chunk_size=_CHUNK_BYTES, **_OPTIONS)
     with disk_faults_in_words(), _network_faults_in_words(url):
-        folder = cache_folder()
-        path = Path(pooch.retrieve(url, known_hash, file_name, folder, downloader=download))
+        path = _path_of(url)
+        pooch.retrieve(url, known_hash, path.name, path.parent, downloader=download)
         path.chmod(0o644)  # temporary files are private; a shared cache must be readable
     return path
 

@@ -64,7 +64,7 @@ def load_image(source: Any, size: Sequence[int] | None = None) -> NDArray[np.uin
             file, PIL image, or array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). Floats lie
             in [0, 1], integers in 0..255; uint16 spans the full 16 bits; bool is black and white.
             Transparency is laid on white, EXIF rotation is applied; of an animation, the first
-            frame is used. If a file has a sample's name, the sample is meant.
+            frame is used. A sample wins over a file of its name.
         size: (height, width) to resize to, bicubic; None keeps the size.
 
     Returns:

@@ -18,9 +18,9 @@ from course_utils.networks.classifier import ImageClassifier, runner_of
 
 _SMALLEST = 64  # pixels
 _VIEW = 2 / 3  # of the picture's height and width: what the network sees at once
-_WINDOWS = 0.5, 0.85  # of them: what is scaled to that
+_WINDOWS = 0.5, 0.85  # of them: the side of a random window, which is scaled to that view
 _START, _RATE = 0.01, 0.1
-_LEAK = 0.05  # what a negative value counts
+_LEAK = 0.05  # how much a negative value counts
 _DECAYS = 0.9, 0.999  # of Adam, https://arxiv.org/abs/1412.6980
 # What the three kinds of waves do to red, green and blue: brightness, orange against blue, and
 # magenta against green. These are the principal directions of ImageNet's colors, each as long as

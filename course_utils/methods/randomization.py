@@ -33,7 +33,7 @@ def randomized_copies(
 
     A layer forgets by drawing its weights anew, from its own initializer. Batch normalization that
     has forgotten takes the means and variances of `images`: with the trained ones the picture would
-    get lost on the way, and heatmaps would change for that reason alone.
+    be lost on the way, and heatmaps would change for that reason alone.
 
     Args:
         classifier: `ImageClassifier`. It stays as it is.

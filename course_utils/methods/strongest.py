@@ -182,7 +182,7 @@ def _beat(table, numbers, maps, name):
     in_rows = np.asarray(tf.reduce_max(maps, axis=2))
     peaks = in_rows.max(axis=1)
     check_finite(peaks, f"For some picture, the network's output at {name!r}")
-    # After some hundred pictures few do, and only for these the place is looked for.
+    # After a few hundred pictures hardly any do, and only those are located.
     picture, channel = np.nonzero(peaks > table.values[:, -1])
     if not len(picture):
         return table

@@ -57,7 +57,7 @@ def run_survey(
     `distributed.Client` says otherwise. A second call goes on where the first one was cut off.
 
     Args:
-        folder: Where the pictures are, also in folders of it. Workers find it by the same path.
+        folder: Where the pictures are, also in folders of it; workers must find it at this path.
         output: A folder for what is found: names, positions and numbers, but no pixels.
         network: As for `load_classifier`; or "vgg16_no_top" for VGG16's convolutions.
         layer_names: List of layers' names; None means all of `conv_layer_names`.

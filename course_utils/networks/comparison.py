@@ -18,7 +18,7 @@ def compare_with_model(model: keras.Model, runner: Runner, end: End) -> None:
     """Compare a model's answers to two synthetic pictures, in one batch, with a runner's to each.
 
     Raises:
-        ValueError: They differ, or would beside other pictures; the message names the likely cause.
+        ValueError: They differ, or depend on the rest of the batch; the message says why if it can.
     """
     bright = np.random.default_rng(0).integers(0, 256, (*runner.input_size, 3), dtype=np.uint8)
     pictures = [bright, bright // 4]

@@ -1,5 +1,6 @@
 """EfficientNet-Lite0, the classifier embedded in this package, as a functional Keras model."""
 
+import hashlib
 from importlib.resources import as_file, files
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from course_utils.backend import keras
 
 EMBEDDED_FILE = files("course_utils") / "data" / "efficientnet_lite0.npz"
+_SHA256 = "d3a07b33fb1e80de6aaeccf8e3152185b3a02a6b5d52db668df0738c0a11e4bb"
 
 # (expand ratio, kernel size, stride of the first repeat, filters, repeats)
 _BLOCKS = (
@@ -23,6 +25,12 @@ _BLOCKS = (
 def preprocess_input(images: np.ndarray) -> np.ndarray:
     """Map RGB values in [0, 255] to the (x - 127) / 128 that the network was trained on."""
     return (images - 127.0) / 128.0
+
+
+def embedded_file_is_whole() -> bool:
+    """Tell whether the file of weights in this package is complete and undamaged."""
+    is_there = EMBEDDED_FILE.is_file()
+    return is_there and hashlib.sha256(EMBEDDED_FILE.read_bytes()).hexdigest() == _SHA256
 
 
 def load_embedded() -> keras.Model:

@@ -29,7 +29,7 @@ def with_size(model: keras.Model, input_size: tuple[int, int] | None) -> keras.M
         raise ValueError(
             f"input_size is {input_size!r}, but the network's input is {shape}. Leave it out."
         )
-    return rebuild(model, operator.call, [(None, *input_size, shape[-1])])
+    return rebuild(model, operator.call, [(None, *map(int, input_size), shape[-1])])
 
 
 def check_pictures(graph: Graph) -> None:

@@ -36,11 +36,6 @@ class Published(NamedTuple):
     url: str
     known_hash: str | None
 
-    @property
-    def file_name(self) -> str:
-        """Name of the weights file in the cache."""
-        return self.url.rsplit("/", 1)[-1]
-
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 PUBLISHED = {
@@ -87,8 +82,8 @@ def load_classifier(
 def _model(name, weights):
     if weights == "imagenet":
         if name in (EMBEDDED, VGG16):
-            return load_embedded() if name == EMBEDDED else load_vgg16(_fetch(PUBLISHED[name]))
-        return _build(name, _fetch)
+            return load_embedded() if name == EMBEDDED else load_vgg16(fetch_file(*PUBLISHED[name]))
+        return _build(name, fetch_file)
     random.seed(0)
     is_own = name == EMBEDDED
     model = build_efficientnet_lite0() if is_own else _CONSTRUCTORS[name](weights=None)
@@ -117,7 +112,7 @@ def weights_path(name: str) -> Path:
     name = resolve_name(name)
     if name == EMBEDDED:
         raise ValueError(f"{name!r} has no file that Keras loads. Use load_classifier({name!r}).")
-    return _fetch(published_weights(name))
+    return fetch_file(*published_weights(name))
 
 
 def resolve_name(name: str) -> str:
@@ -136,10 +131,6 @@ def resolve_name(name: str) -> str:
     return _ALIASES.get(key, key)
 
 
-def _fetch(published):
-    return fetch_file(published.url, published.known_hash, published.file_name, progress=True)
-
-
 class _Asked(Exception):
     """Keras has asked for the weights file that the argument describes."""
 
@@ -150,8 +141,8 @@ def published_weights(name: str) -> Published:
     Only Keras knows, and asks for the file once it has built the network: this takes seconds.
     """
 
-    def stop(published):
-        raise _Asked(published)
+    def stop(*published):
+        raise _Asked(Published(*published))
 
     if name in PUBLISHED:
         return PUBLISHED[name]
@@ -163,7 +154,7 @@ def published_weights(name: str) -> Published:
     raise AssertionError(f"keras.applications builds {name} without asking for a file.")
 
 
-def _build(name: str, find_file: Callable[[Published], Path]) -> keras.Model:
+def _build(name: str, find_file: Callable[[str, str | None], Path]) -> keras.Model:
     """Let Keras build a network with its ImageNet weights, in the file that `find_file` returns.
 
     Keras alone knows a file's address and hash; but our cache verifies it and explains faults.
@@ -171,7 +162,7 @@ def _build(name: str, find_file: Callable[[Published], Path]) -> keras.Model:
 
     def get_file(fname=None, origin=None, file_hash=None, **options):
         published = Published(origin, file_hash and f"md5:{file_hash}")
-        return str(find_file(PUBLISHED.get(name, published)))
+        return str(find_file(*PUBLISHED.get(name, published)))
 
     with patch.object(sys.modules[keras.utils.get_file.__module__], "get_file", get_file):
         return _CONSTRUCTORS[name](weights="imagenet")

@@ -1,4 +1,4 @@
-"""A lecturer's dry run: chapter 4.1 is typed into its live notebook; `make test-browser` runs this.
+"""A lecturer's dry run: two chapters typed into their live notebooks; `make test-browser` runs it.
 
 The code comes from the lecturer's page, as in a class; so does what must appear.
 """
@@ -7,6 +7,7 @@ import re
 import shutil
 
 import nbformat
+import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -20,7 +21,6 @@ from tools.browser import (
     wait_until,
 )
 
-CHAPTER = "04_1_grad_cam"
 CELLS = "const cells = jupyterapp.shell.currentWidget.content.widgets; "
 SOURCE = CELLS + "return cells[arguments[0]].model.sharedModel.source"
 ENDED = CELLS + "return /\\d/.test(cells[arguments[0]].inputArea.promptNode.textContent)"
@@ -40,9 +40,9 @@ LINE = (
 )
 
 
-def read_page():
+def read_page(chapter):
     """Yield (code to type or "", what must appear) for each step of the lecturer's page."""
-    text = (ROOT / "live/pages" / f"{CHAPTER}.md").read_text(encoding="utf-8")
+    text = (ROOT / "live/pages" / f"{chapter}.md").read_text(encoding="utf-8")
     for step in text.split("\n### ")[1:]:
         code = re.search(r"```python\n(.*?)\n```", step, re.DOTALL)
         must = re.search(r"\*\*Must appear:\*\* (.*)", step)
@@ -73,11 +73,12 @@ def type_below(page, at, code):
         press(page, " " * lacking if lacking > 0 else Keys.BACKSPACE * (-lacking // 4), text)
 
 
-def test_chapter_4_1_typed_from_the_lecturers_page(tmp_path):
-    path = tmp_path / "live" / f"{CHAPTER}.ipynb"
+@pytest.mark.parametrize("chapter", ["04_1_grad_cam", "08_your_own_network"])
+def test_a_chapter_typed_from_the_lecturers_page(tmp_path, chapter):
+    path = tmp_path / "live" / f"{chapter}.ipynb"
     path.parent.mkdir()
     shutil.copy(ROOT / "live" / path.name, path)
-    cells, steps = nbformat.read(path, nbformat.NO_CONVERT).cells, read_page()
+    cells, steps = nbformat.read(path, nbformat.NO_CONVERT).cells, read_page(chapter)
     with (
         jupyter_lab(path.parent, tmp_path / "home") as address,
         chromium(tmp_path / "profile") as page,

@@ -141,8 +141,10 @@ def test_each_picture_of_a_batch_has_its_own_first_ranked_class():
     np.testing.assert_allclose(gradients, batch / 64)
 
 
-def test_a_class_index_becomes_an_int_or_is_refused(tiny):
-    check = runner_of(tiny).check_class_index
+def test_a_class_index_becomes_an_int_or_is_refused(tiny, picture):
+    def check(index):
+        return runner_of(tiny).check_request(picture, index)[1]
+
     found = [check(index) for index in (None, 2.0, np.int64(1))]
     assert found == [None, 2, 1] and type(found[1]) is type(found[2]) is int
     for bad in (-1, 3, 1.5, "1"):

@@ -281,6 +281,14 @@ def test_searching_all_classes(classes_of_both):
     assert text(explorer.status) == "" and explorer.found.options[:7] == listed[:7]
 
 
+def test_choosing_a_class_by_its_index(classes_of_both):
+    classes_of_both.choose(900)
+    assert classes_of_both.classes.value == 900 and "(class 900)" in text(classes_of_both.words)
+    for index in (1000, None, "crane"):
+        with pytest.raises(ValueError, match="class_index must be a whole number from 0 to 999"):
+            classes_of_both.choose(index)
+
+
 # Slow methods
 
 

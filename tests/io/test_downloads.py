@@ -41,18 +41,18 @@ def test_the_cache_is_course_cache_or_the_systems_and_is_not_created(cache, monk
 
 @pytest.mark.parametrize("known_hash", [HASH, "md5:" + hashlib.md5(CONTENT).hexdigest()])
 def test_a_file_is_downloaded_once_for_all_to_read(site, cache, known_hash, monkeypatch, capfd):
-    url = site.add("/a.bin", web.send(CONTENT))
-    assert cached_file(known_hash, "data.bin") is None
-    path = fetch_file(url, known_hash, "data.bin")
-    assert path == cache / "data.bin" and path.read_bytes() == CONTENT
+    url = site.add("/folder/a.bin?download=1", web.send(CONTENT))
+    assert cached_file(url, known_hash) is None
+    path = fetch_file(url, known_hash)
+    assert path == cache / "a.bin" and path.read_bytes() == CONTENT
     assert path.stat().st_mode & 0o444 == 0o444
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr().out == ""
     monkeypatch.setenv("COURSE_OFFLINE", "1")
-    assert fetch_file(url, known_hash, "data.bin") == path == cached_file(known_hash, "data.bin")
-    assert site.hits == ["/a.bin"] and os.listdir(cache) == ["data.bin"]
+    assert fetch_file(url, known_hash) == path == cached_file(url, known_hash)
+    assert site.hits == ["/folder/a.bin?download=1"] and os.listdir(cache) == ["a.bin"]
     path.write_bytes(CONTENT[:-1])  # damaged
     monkeypatch.delenv("COURSE_OFFLINE")
-    assert fetch_file(url, known_hash, "data.bin").read_bytes() == CONTENT
+    assert fetch_file(url, known_hash).read_bytes() == CONTENT
 
 
 FAULTS = {
@@ -68,7 +68,7 @@ FAULTS = {
 def test_a_fault_is_told_in_words_and_leaves_nothing(site, cache, monkeypatch, answer, words):
     monkeypatch.setitem(downloads._OPTIONS, "timeout", 0.5 if answer is web.silence else 60)
     with pytest.raises(DownloadError, match=f"Could not download '.*/a': .*{words}"):
-        fetch_file(site.add("/a", answer), HASH, "data.bin")
+        fetch_file(site.add("/a", answer), HASH)
     assert os.listdir(cache) == []
 
 
@@ -101,4 +101,4 @@ def test_a_proxy_is_asked_and_a_large_file_is_not_read_to_its_end(site, monkeypa
 def test_a_cache_that_cannot_be_written(site, cache):
     cache.touch()
     with pytest.raises(DownloadError, match="cache' cannot be used.*COURSE_CACHE to a folder"):
-        fetch_file(site.add("/a", web.send(CONTENT)), HASH, "data.bin")
+        fetch_file(site.add("/a", web.send(CONTENT)), HASH)

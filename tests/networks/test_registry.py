@@ -86,12 +86,12 @@ def test_keras_says_where_a_networks_weights_are_and_the_file_comes_from_our_cac
     path, fetched = tmp_path / "resnet.weights.h5", []
     expected = small_application(None)
     expected.save_weights(path)
-    monkeypatch.setattr(registry, "fetch_file", lambda *args, **_: fetched.append(args) or path)
+    monkeypatch.setattr(registry, "fetch_file", lambda *args: fetched.append(args) or path)
     usual = keras.utils.get_file
     classifier = cu.load_classifier("ResNet50")
     assert all(map(np.array_equal, classifier.model.get_weights(), expected.get_weights()))
     assert classifier.preprocess_input is keras.applications.resnet.preprocess_input
-    assert fetched == [("https://keras.io/w.h5", "md5:" + "0" * 32, "w.h5")]
+    assert fetched == [("https://keras.io/w.h5", "md5:" + "0" * 32)]
     assert cu.weights_path("resnet50") == path
     assert sys.modules[usual.__module__].get_file is usual
     pinned = registry.Published("https://keras.io/w.h5", "sha256:1")
