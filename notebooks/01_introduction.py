@@ -52,7 +52,7 @@ plt.show()
 # *A great white shark among smaller fish (photograph: Terry Goss, CC BY 2.5).*
 
 # %% tags=["live"]
-# Print what the photograph is to Python: its shape, type and range, and one pixel
+# See what the photograph is to Python: its shape, type and range, and one pixel
 print(shark.shape, shark.dtype, shark.min(), "to", shark.max())
 print("the pixel at the top left:", shark[0, 0])
 
@@ -76,7 +76,8 @@ print("input:", model.input_shape, " output:", model.output_shape)
 cu.draw_network(model, ["top_activation", "predictions"])
 
 # %% [markdown]
-# *EfficientNet-Lite0, a thin slab for each layer. Lit are top_activation, where heatmaps come from, and predictions.*
+# *EfficientNet-Lite0, a thin slab for each layer. Highlighted: top_activation, where heatmaps come from, and
+# predictions.*
 #
 # The model wants a batch of pictures of 224 x 224 pixels, and numbers from about -1 to 1 instead of 0 to 255.
 

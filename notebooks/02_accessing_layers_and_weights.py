@@ -60,7 +60,7 @@ cu.draw_network(model, ["block1_conv1"])
 
 # %% [markdown]
 # *VGG16 as a row of slabs, one for each layer. From left to right the maps get smaller, from 224 pixels to 7, and more
-# numerous. The first layer, block1_conv1, is lit.*
+# numerous. The first layer, block1_conv1, is highlighted.*
 #
 # `summary()` lists the layers: name and type, the shape of the output, the number of parameters.
 # `None` stands for the number of pictures, which is up to you.
@@ -210,14 +210,14 @@ cu.plot_kernels(kernels, "Kernels of block1_conv1")
 # %% [markdown]
 # *The 64 kernels of VGG16's first layer. Some are one plain color, the others patterns of bright and dark.*
 #
-# Paint a kernel in its mean color. If more than half of its *energy* is left, the sum of its squared weights, we call it
-# *plain*.
+# Replace the nine weights of each color by their mean. If that keeps more than half of the *energy*, the sum of the squared
+# weights, we call the kernel *plain*.
 #
 # **Predict, then run.** How many of the 64 are plain?
 #
 # <details><summary>Answer</summary>
 #
-# 22, a third. The other 42 are patterns.
+# 22, a third.
 #
 # </details>
 

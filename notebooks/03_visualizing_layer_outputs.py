@@ -134,7 +134,7 @@ cu.plot_feature_maps({"block1_conv1": maps}, columns=8)
 
 # %% [markdown]
 # *All 64 feature maps of block1_conv1. In some the water is bright and the shark dark, in most only edges
-# are bright, four are dark all over.*
+# are bright. Eight or so look dark; four of them are exactly zero.*
 #
 # Here are the kernels of chapter 2 again. Channel 1, the blue one, is bright wherever there is water. Channel 45 draws edges.
 # Channels 8, 16, 29 and 59 are waiting for other colors.
@@ -150,7 +150,7 @@ cu.plot_feature_maps({"block1_conv1": maps}, columns=8)
 brighter = maps[95:125, 85:140].mean(axis=(0, 1)) - maps[60:120, :25].mean(axis=(0, 1))
 summed = model.get_layer("block1_conv2").get_weights()[0].sum(axis=(0, 1))  # over the 3 x 3
 lift = brighter * summed[:, 60]
-print(f"{(lift > 0).sum()} maps lift it, {(lift < 0).sum()} press it down; in all {lift.sum():.0f}")
+print(f"{(lift > 0).sum()} maps lift it, {(lift < 0).sum()} pull it down; in all {lift.sum():.0f}")
 for index in [12, 5]:
     difference, weight = brighter[index], summed[index, 60]
     print(f"map {index:2d}: shark - water {difference:4.0f}, times weight {weight:5.2f}")
@@ -254,7 +254,7 @@ def half_of_the_gradient(name):
         tape.watch(pixels)
         value = tf.reduce_sum(part(pixels)[0, side // 2, side // 2])
     gradient = np.abs(tape.gradient(value, pixels)[0]).sum(axis=2)
-    center = (2 * (side // 2) + 1) * 112 // side  # in pixels
+    center = int((side // 2 + 0.5) * 224 / side)  # of that place, in pixels
     for half in range(1, 105):
         square = gradient[center - half : center + half, center - half : center + half]
         if square.sum() >= gradient.sum() / 2:
@@ -357,7 +357,7 @@ del untrained, untrained_maps  # memory
 # *The share of zeros in each layer. Trained, it goes up and down, from 45% in the first layer to 91% in block5_conv3;
 # untrained, it stays between 39 and 54%.*
 #
-# *Early maps look like the picture, late ones hardly*: that's the architecture, because it holds with random weights too.
+# *Early maps look like the picture, later ones much less*: that's the architecture, because it holds with random weights too.
 # *Late maps are silent almost everywhere and bright in one spot*: that's learned. (Zeros drop at each pooling, because a
 # window is zero only where all four of its values are.)
 #

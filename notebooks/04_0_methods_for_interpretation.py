@@ -71,7 +71,7 @@ plt.show()
 cu.draw_network(classifier.model, ["predictions"])
 
 # %% [markdown]
-# *EfficientNet-Lite0, a thin slab for each layer. Lit is the very last, predictions.*
+# *EfficientNet-Lite0, a thin slab for each layer. Highlighted: the very last, predictions, one number a name.*
 #
 # ## Where the names come from
 #
@@ -162,7 +162,7 @@ for name in ["football helmet", "bobsled"]:
     print(f"{name}: {heatmap[4:, 3:].sum() / heatmap.sum():.0%}")
 
 # %% [markdown]
-# *Football helmet* lies mostly on the helmet and its left edge. Chapter 5 takes the difference of the two.
+# *Football helmet* has most of its heat there, *bobsled* less than half. Chapter 5 takes the difference.
 #
 # ## Logits and probabilities
 #
@@ -266,8 +266,8 @@ print(f"of the others the great white has {share:.0%}")
 
 # %% [markdown]
 # The others count by their shares of what is left, here 63% for the great white. So the gradient of the probability is no
-# mistake. It answers *another question*: why this class **rather than all the others**? The logit's asks about the class
-# alone, and a difference of two logits lets us choose the rival.
+# mistake. It answers *another question*: why this class **rather than all the others**? We take the logit because then we
+# choose the rival ourselves: we subtract its logit.
 #
 # <details><summary>The formula, for those who want it</summary>
 #
@@ -276,7 +276,7 @@ print(f"of the others the great white has {share:.0%}")
 #
 # </details>
 #
-# The methods of this course start from the logit. `classifier.logits_model` is the network up
+# `classifier.logits_model` is the network up
 # to its logits, on the same weights. (For VGG16: `VGG16(classifier_activation=None)`; for others: chapter 4.2.)
 
 # %%
@@ -304,7 +304,7 @@ print("softmax of logits_model equals model")
 #
 # - A wrong label can be the list's fault: there is no class for an astronaut.
 # - Two objects in a picture share the probability. A low one doesn't mean that the network is lost.
-# - A single logit has no zero. What raises all logits alike shows up in every class's map, although no
+# - The zero of a logit is arbitrary in principle. What raises all logits alike shows up in every class's map, although no
 #   probability changes. The *difference* of two logits is free of it; the next chapter takes it.
 #
 # **Next:** chapter 4.1 asks which region of the picture speaks for a class.

@@ -39,7 +39,6 @@ import course_utils as cu
 import keras
 import numpy as np
 import tensorflow as tf
-from importlib.resources import files
 
 # %%
 # The network, the photograph, and the answer
@@ -56,8 +55,8 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 cu.draw_network(classifier, [classifier.last_conv_layer_name])
 
 # %% [markdown]
-# *The network from left to right: its maps shrink from 112 pixels to 7, and there are more and more of them. Lit, near the end, is
-# top_activation.*
+# *The network from left to right: its maps shrink from 112 pixels to 7, and multiply.
+# Highlighted, near the end: top_activation, whose 7 x 7 cells Grad-CAM will weigh.*
 #
 # ## The idea
 #
@@ -77,8 +76,8 @@ cu.draw_network(classifier, [classifier.last_conv_layer_name])
 #    *Why?* It says how much the logit would rise if this map were a little larger at this place.
 # 3. **Average.** Take the mean over all places:
 #    $\displaystyle \alpha^c_k = \frac{1}{Z} \sum_{i,j} \frac{\partial y^c}{\partial A^k_{ij}}$ .
-#    *Why?* Each map gets one weight: how much it counts, on average over the picture. (And if the gradients differ
-#    from place to place? See chapter 4.3.)
+#    *Why?* Each map gets one weight: how much it counts, on average over the picture. (Where gradients
+#    differ from place to place: chapter 4.3.)
 # 4. **Sum.** Add the maps with these weights and keep what is positive:
 #    $\displaystyle L^c = \text{ReLU}\Big( \sum_k \alpha^c_k A^k \Big)$ .
 #    *Why the ReLU?* Negative values speak against the class. Grad-CAM shows what speaks for it; we'll look at both.
@@ -159,9 +158,8 @@ cu.plot_heatmap(shark, {"tiger shark": by_hand})
 #
 # <details><summary>Answer</summary>
 #
-# Less: 4%. Together with its eight neighbors, 30%. In principle the cell depends on every pixel: its receptive field is
-# 851 pixels wide (chapter 3), the picture only 224. So heat in a cell doesn't prove that the pixels beneath it matter.
-# Keep that in mind for every overlay in this course.
+# Less: 4%. Together with its eight neighbors, 30%. In principle the cell depends on every pixel: its receptive field
+# (chapter 3) is wider than the picture. So heat in a cell doesn't prove that the pixels beneath it matter.
 #
 # </details>
 
@@ -177,9 +175,10 @@ print(f"own cell {own / at_pixels.sum():.0%}, nine cells {nine / at_pixels.sum()
 # %% [markdown]
 # ## Take it home
 #
-# The next cell is all you need in an empty notebook. Its function takes the four steps for any Keras model that returns
-# logits, and stops before the ReLU, because we'll need the sign. `classifier_activation=None` leaves out VGG16's
-# softmax. (Here VGG16 gets random weights and a small picture: the trained weights would be a download of 553 MB.)
+# The next cell is all you need in an empty notebook (there, use the line under *At home* instead of the next). Its function
+# takes the four steps for any Keras model that returns logits, and stops before the ReLU, because we'll need the sign.
+# `classifier_activation=None` leaves out VGG16's softmax. (Here VGG16 gets random weights and a small picture. The trained
+# ones are a download of 553 MB, so you'll see a trained VGG16's heatmap only at home.)
 
 
 # %%
@@ -188,6 +187,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from importlib.resources import files
 from keras.applications.vgg16 import VGG16, preprocess_input
 
 
@@ -203,13 +203,15 @@ def signed_map(model, layer_name, inputs, class_index):
     return tf.reduce_sum(weights * maps[0], axis=-1).numpy(), float(logit)
 
 
-# At home: path, weights, side = "shark.jpg", "imagenet", 224
+# At home:
+# path, weights, side = "shark.jpg", "imagenet", 224
 path, weights, side = files("course_utils") / "data/great_white_shark.jpg", None, 48
 keras.utils.set_random_seed(0)
 vgg16 = VGG16(weights=weights, input_shape=(side, side, 3), classifier_activation=None)
 picture = keras.utils.load_img(path, target_size=(side, side))
 batch = tf.constant(preprocess_input(keras.utils.img_to_array(picture)[np.newaxis]))
-vgg16_map, logit = signed_map(vgg16, "block5_conv3", batch, class_index=2)
+white = 2  # cu.class_index("great white shark")
+vgg16_map, logit = signed_map(vgg16, "block5_conv3", batch, white)
 print(f"great white shark: {vgg16_map.shape[0]} x {vgg16_map.shape[1]} cells, logit {logit:.1f}")
 
 heatmap = np.maximum(vgg16_map, 0)
@@ -240,7 +242,7 @@ print(f"three times the same map; logit {logit:.2f}")
 #
 # Leave out the ReLU, and the map has a sign. This network averages its maps,
 # $f_k = \frac{1}{Z} \sum_{i,j} A^k_{ij}$, and a dense layer with weights $w^c_k$ and bias $b^c$ turns them into the
-# logit. In three lines:
+# logit:
 #
 # $$ y^c = \sum_k w^c_k f_k + b^c = \sum_k \frac{w^c_k}{Z} \sum_{i,j} A^k_{ij} + b^c , $$
 #
@@ -250,7 +252,7 @@ print(f"three times the same map; logit {logit:.2f}")
 # $$ S^c_{ij} = \sum_k \alpha^c_k A^k_{ij} \quad\text{ and }\quad \sum_{i,j} S^c_{ij} = y^c - b^c . $$
 #
 # So the signed map splits the logit among the cells, and nothing is lost: Grad-CAM here is the older CAM
-# ([Zhou et al., 2015](https://arxiv.org/abs/1512.04150)). Let's see whether the sum comes out.
+# ([Zhou et al., 2015](https://arxiv.org/abs/1512.04150)).
 
 # %% tags=["live"]
 # Add up what speaks for the cat and against it, and what the cup's side says about it
@@ -264,8 +266,8 @@ print(f"cup's side (three columns) {for_cat[:, 4:].sum():.2f}")
 cu.plot_heatmap(pair, {"Egyptian cat": for_cat})
 
 # %% [markdown]
-# *Signed map for Egyptian cat; red speaks for the class, blue against it. The cat's side is red, the cup's side pale
-# blue.*
+# *Signed map for Egyptian cat; red speaks for the class, blue against it. The cat's side is red, the cup's pale
+# blue, too pale for the overlay.*
 
 # %%
 # The same picture, another class
@@ -307,7 +309,7 @@ cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
 # The head hardly decides: it gives great white 0.22 logits. From the dorsal fin backward *tiger shark* leads by 1.43.
 # Why there? Two readings: the light draws stripes on the
 # flank, and tiger sharks have stripes. Or it's the bright spray, for the strongest cells lie where the tail meets it.
-# The heatmap says only *where*; chapter 4.2 puts it to the test.
+# The heatmap says only *where*; chapter 4.2 tests both.
 #
 # ## A heatmap is not a probability
 #
@@ -344,7 +346,7 @@ cu.plot_heatmap(shark, heatmaps)
 #
 # <details><summary>Answer</summary>
 #
-# The last: 87%. The early one has 49% and the middle one 44%, which is what heat spread evenly would give.
+# The last: 87%. The early one has 49%, as if the heat were spread evenly, and the middle one 44%: less than its half.
 #
 # </details>
 
@@ -363,8 +365,8 @@ for name in [classifier.conv_layer_names[7], classifier.key_layer_names[1], laye
 cu.plot_heatmap(pair, by_layer)
 
 # %% [markdown]
-# *Grad-CAM for espresso at an early, a middle and the last layer: faint marks at edges of both halves, then specks, some of them on the
-# cat's whiskers, then one region on the cup.*
+# *Grad-CAM for espresso at an early, a middle and the last layer: a veil over both halves, then specks, some of them on the cat's
+# whiskers, then one region on the cup.*
 #
 # An early layer's maps show edges and colors, which are everywhere, and one weight for a whole map says little
 # there. That's why Grad-CAM is used with the last feature maps. (Its relatives change step 3: see
@@ -394,7 +396,7 @@ explorer
 # - Use the last feature maps, and the logit.
 # - Without the ReLU the map has a sign. If the network averages its last maps, as this one does, the map adds up to the
 #   logit minus the bias.
-# - Two names for one thing? Look at the difference of their maps.
+# - Torn between two names? Look at the difference of their maps.
 #
 # ## Where Grad-CAM misleads
 #

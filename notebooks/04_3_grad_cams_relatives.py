@@ -68,11 +68,11 @@ print(f"{middle.name}: {middle.output.shape[1:]}")
 cu.draw_network(classifier, [middle.name, classifier.last_conv_layer_name])
 
 # %% [markdown]
-# *The network from left to right. Lit are the middle layer of this chapter, where the maps have 28 x 28 places, and
-# the last layer with places, that of chapter 4.1.*
+# *The network from left to right. Highlighted: the middle layer of this chapter, where the maps have 28 x 28 places,
+# and the last layer with places, that of chapter 4.1.*
 
 # %% tags=["live"]
-# Take the gradient of espresso's logit at the maps: how far does it differ from its mean?
+# Take the gradient of espresso's logit at the maps: by how much does it differ from its mean?
 with tf.GradientTape(watch_accessed_variables=False) as tape:
     tape.watch(inputs)
     maps, logits = maps_and_logits(inputs)
@@ -82,7 +82,7 @@ differs = g.std(axis=(0, 1)) > np.abs(g.mean(axis=(0, 1)))
 print(f"in {differs.sum()} of {differs.size} maps they deviate by more than their mean")
 
 # %% [markdown]
-# One weight for a whole map is a poor summary of such gradients. Three relatives do without it. Let $A^k$ be the $k$-th
+# One weight is a poor summary of such gradients. Three relatives do without it. Let $A^k$ be the $k$-th
 # map and $g^k_{ij} = \partial y^c / \partial A^k_{ij}$ the gradient at its places.
 #
 # - **Grad-CAM++** ([Chattopadhay et al., 2017](https://arxiv.org/abs/1710.11063)) adds up only the positive gradients,
@@ -99,7 +99,7 @@ print(f"in {differs.sum()} of {differs.size} maps they deviate by more than thei
 #
 # <details><summary>Answer</summary>
 #
-# HiResCAM the largest, 69%, and Grad-CAM the smallest, 43%: less than its half of the picture.
+# HiResCAM the largest, 69%, and Grad-CAM the smallest, 44%: less than its half of the picture.
 #
 # </details>
 
@@ -111,7 +111,8 @@ cams = {"Grad-CAM": A @ g.mean(axis=(0, 1)), "Grad-CAM++": A @ plus.sum(axis=(0,
 cams |= {"LayerCAM": (A * positive).sum(axis=-1), "HiResCAM": (A * g).sum(axis=-1)}
 heatmaps = {name: np.maximum(cam, 0) / cam.max() for name, cam in cams.items()}
 for name, heatmap in heatmaps.items():
-    print(f"{name}: {heatmap[:, 14:].sum() / heatmap.sum():.0%} on the cup's half")
+    stretched = cu.resize_heatmap(heatmap, pair.shape[:2])
+    print(f"{name}: {stretched[:, 300:].sum() / stretched.sum():.0%} on the cup's half")
 
 # %%
 # The same through the course's own function; the hottest 1% of the cells is drawn at full strength
@@ -125,8 +126,8 @@ cu.plot_heatmap(pair, pictures)
 
 # %% [markdown]
 # *Four class activation maps for espresso at a middle layer. Grad-CAM's patches lie on the cat's whiskers, on the saucer's
-# lower edge and on the coffee's. Grad-CAM++ veils the whole picture. LayerCAM marks the cup, most of all what is below it on the
-# saucer. HiResCAM has dots, most of them on the rim of the cup, and one beside the cat's nose.*
+# lower edge and the lower edge of the coffee. Grad-CAM++ veils the whole picture. LayerCAM
+# marks the cup, most of all what is below it on the saucer. HiResCAM has dots, most of them on the rim of the cup, and one beside the cat's nose.*
 #
 # None of them is *the* right one. Grad-CAM++ and LayerCAM leave out what speaks against the class; HiResCAM subtracts it
 # on the spot. Chapter 7 shows how to put such maps to the test.
@@ -135,7 +136,7 @@ cu.plot_heatmap(pair, pictures)
 #
 # Not every network ends in an average. VGG16 *flattens* its last maps: a dense layer has a weight for each place. Let's
 # train a small head of that kind on VGG16's convolutions, for a question in which the place is everything: is the brick
-# left of the grass, or right of it? (Unfold the cell to see the training.)
+# left of the grass, or right of it?
 
 # %% jupyter={"source_hidden": true}
 # @title Train a flattened head on VGG16's last maps: brick on the left (1) or on the right (0)?
@@ -147,14 +148,14 @@ vgg16 = keras.applications.VGG16(
 def side_by_side(columns, count, seed):
     """Return pictures of brick and grass side by side, and 1 where the brick is on the left."""
     generator = np.random.default_rng(seed)
-    pictures = []
+    pictures, brick_left = [], np.arange(count) % 2 == 0
     for number in range(count):
         row, column = generator.integers(0, 400), generator.integers(*columns)
         crop = np.s_[row : row + 112, column : column + 112]
         halves = [data.brick()[crop], data.grass()[crop]]
-        picture = np.hstack(halves if number % 2 == 0 else halves[::-1])
+        picture = np.hstack(halves if brick_left[number] else halves[::-1])
         pictures.append(np.stack([picture] * 3, axis=-1))
-    return np.stack(pictures), 1 - np.arange(count) % 2
+    return np.stack(pictures), brick_left.astype(int)
 
 
 def last_maps(pictures):
@@ -184,7 +185,8 @@ print(f"{right.sum()} of {len(right)} test pictures are right")
 # <details><summary>Answer</summary>
 #
 # HiResCAM's. Grad-CAM's sums stay near zero, +0.4 and +0.2, where the logits are +1.7 and -9.9. What this head has
-# learned is *where*, and the mean throws away just that.
+# learned is *where*, and the mean throws away just that. (The whole VGG16 has two more dense
+# layers. There we haven't tried it.)
 #
 # </details>
 

@@ -444,7 +444,7 @@ TASKS["4.1c"] = Task(
 # This is what the chapter is about. Open an empty notebook and write all of it without looking: prepare the photograph, get maps
 # and logits in one run, take the gradient of the class's logit, average, sum, ReLU, maximum. Then paste your function here. It's
 # checked on a real network: the first four blocks of VGG16, trained, and a small dense layer with random weights. (The whole VGG16
-# would be a download of 553 MB.) Where nothing speaks for the class, all cells are 0.
+# would be a download of 553 MB.) `prepare` returns a NumPy array; `tape.watch` wants a tensor, `tf.constant(...)`. Where nothing speaks for the class, all cells are 0.
 
 
 # %%
