@@ -98,7 +98,7 @@ class ConvolutionExplorer extends Explorer {
 
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture(), this.marks[0]);
-    this.fitFrames();
+    this.fitFrames(...this.frames);
     this.credit.textContent = this.creditLine();
     this.shown = null;
     if (this.place.row === undefined || this.place.column === undefined) this.#placeAtBrightest();
