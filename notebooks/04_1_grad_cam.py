@@ -210,7 +210,7 @@ keras.utils.set_random_seed(0)
 vgg16 = VGG16(weights=weights, input_shape=(side, side, 3), classifier_activation=None)
 picture = keras.utils.load_img(path, target_size=(side, side))
 batch = tf.constant(preprocess_input(keras.utils.img_to_array(picture)[np.newaxis]))
-white = 2  # cu.class_index("great white shark")
+white = 2  # great white shark: chapter 4 looks names up
 vgg16_map, logit = signed_map(vgg16, "block5_conv3", batch, white)
 print(f"great white shark: {vgg16_map.shape[0]} x {vgg16_map.shape[1]} cells, logit {logit:.1f}")
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 def test_the_listing_for_vgg16_stands_alone_and_agrees(tmp_path, monkeypatch):
     chapter = (ROOT / "notebooks/04_1_grad_cam.py").read_text(encoding="utf-8")
     listing = chapter.split("# Grad-CAM for VGG16, complete\n")[1].split("\n# %%")[0]
-    here = re.compile(r"^# At home: (path, .*)\n.*$", re.MULTILINE)
+    here = re.compile(r"^# At home:\n# (path, .*)\n.*$", re.MULTILINE)
     at_home = here.search(listing)[1].replace('"imagenet"', "None")
     listing = here.sub(at_home, listing)
     assert "cu." not in listing and "course_utils" not in listing
