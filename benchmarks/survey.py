@@ -115,7 +115,7 @@ SECTIONS = {"overhead": overhead, "killed": killed}
 if __name__ == "__main__":
     numbers = [int(argument) for argument in sys.argv[1:] if argument.isdigit()]
     chosen = [argument for argument in sys.argv[1:] if not argument.isdigit()]
-    survey._PICTURES_A_PART = PART
+    survey._PART = PART
     for section in chosen or list(SECTIONS):
         print(f"\n{section}", flush=True)
         with tempfile.TemporaryDirectory() as scratch:

@@ -24,7 +24,7 @@ from course_utils.methods.strongest import Examples, find_strongest, merge
 from course_utils.networks.classifier import runner_of
 from course_utils.networks.registry import load_classifier, resolve_name, weights_path
 
-_PICTURES_A_PART = 1000
+_PART = 1000  # pictures
 _NO_TOP, _RESULT = "vgg16_no_top", "strongest.npz"
 _KILLED = "BrokenProcessPool", "KilledWorker"
 
@@ -70,13 +70,14 @@ def run_survey(
     """
     folder, output = (Path(path).expanduser().resolve() for path in (folder, output))
     names = _picture_names(folder)
-    if network != _NO_TOP:
-        network = resolve_name(network)
+    network = network if network == _NO_TOP else resolve_name(network)
     runner = _runner(network)
     layers = runner.check_layer_names(layer_names or runner.conv_layer_names)
+    about = network, layers, [(name, (folder / name).stat().st_size) for name in names]
+    parts = output / hashlib.sha256(repr(about).encode()).hexdigest()  # stays, empty: whose result it is
     if not (output / _RESULT).exists():
         try:
-            _search(folder, output, network, names, layers)
+            _search(folder, output, parts, network, names, layers)
         except Exception as error:
             if not isinstance(error, OSError) and type(error).__name__ not in _KILLED:
                 raise
@@ -84,13 +85,12 @@ def run_survey(
                 f"The survey in {str(output)!r} was cut off. Is the disk full, or the memory, with "
                 f"so many workers? The next call goes on where it stopped. ({error})"
             ) from error
-    found = load_survey(output)
-    if (found.network, found.names, [*found.examples]) != (network, names, layers):
+    if not parts.exists():
         raise ValueError(
             f"{str(output)!r} holds a survey of another network, other layers or other pictures. "
             "Choose another folder for this one, or delete that."
         )
-    return found
+    return load_survey(output)
 
 
 def load_survey(output: str | os.PathLike[str]) -> Survey:
@@ -118,18 +118,18 @@ def _picture_names(folder):
     return names
 
 
-def _search(folder, output, network, names, layers):
+def _search(folder, output, in_parts, network, names, layers):
     """Survey the parts that are not done yet, and merge all."""
     look, parts, work = dask.delayed(_look_through), [], []
-    key = hashlib.sha256(repr((network, names, layers)).encode()).hexdigest()[:16]
-    for first in range(0, len(names), _PICTURES_A_PART):
-        parts.append(output / f"parts-{key}/{first}")
+    for first in range(0, len(names), _PART):
+        parts.append(in_parts / str(first))
         if not (parts[-1] / _RESULT).exists():
-            some = names[first : first + _PICTURES_A_PART]
+            some = names[first : first + _PART]
             work.append(look(folder, parts[-1], network, some, layers, first))
     dask.compute(work)
     _save(output, reduce(_merge, map(load_survey, parts)))
-    shutil.rmtree(output / f"parts-{key}")
+    for part in parts:
+        shutil.rmtree(part)
 
 
 def _look_through(folder, output, network, names, layers, first):
