@@ -18,7 +18,7 @@ from course_utils.methods.baselines import BASELINE_MAPS
 from course_utils.methods.table import METHODS
 from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
 
-OF_PIXELS = {key for key, method in METHODS.items() if method.formula is None}
+OF_PIXELS = [key for key, method in METHODS.items() if method.formula is None]
 _NUM_CLASSES = 20  # on the slider
 
 

@@ -74,7 +74,7 @@ def run_survey(
     runner = _runner(network)
     layers = runner.check_layer_names(layer_names or runner.conv_layer_names)
     about = network, layers, [(name, (folder / name).stat().st_size) for name in names]
-    parts = output / hashlib.sha256(repr(about).encode()).hexdigest()  # stays, empty: whose result it is
+    parts = output / hashlib.sha256(repr(about).encode()).hexdigest()  # stays, empty, as a mark
     if not (output / _RESULT).exists():
         try:
             _search(folder, output, parts, network, names, layers)
