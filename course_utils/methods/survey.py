@@ -90,6 +90,7 @@ def run_survey(
             f"{str(output)!r} holds a survey of another network, other layers or other pictures. "
             "Choose another folder for this one, or delete that."
         )
+    _runner.cache_clear()  # a network of hundreds of megabytes
     return load_survey(output)
 
 
@@ -156,9 +157,8 @@ def _runner(network):
 
 
 def _merge(first, second):
-    examples = {name: merge(table, second.examples[name]) for name, table in first.examples.items()}
-    names, skipped = first.names + second.names, first.skipped | second.skipped
-    return Survey(first.network, names, examples, skipped)
+    tables = {name: merge(table, second.examples[name]) for name, table in first.examples.items()}
+    return Survey(first.network, first.names + second.names, tables, first.skipped | second.skipped)
 
 
 def _save(output, survey):
