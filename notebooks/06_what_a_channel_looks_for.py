@@ -41,7 +41,6 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
-from scipy.stats import rankdata
 
 # %% jupyter={"source_hidden": true}
 # @title Two pictures that the network has painted
@@ -418,9 +417,10 @@ def channels_to_flip(image, of_the_lead):
     W, b = classifier.model.layers[-1].get_weights()
     second, first = (means @ W + b).argsort()[-2:]
     share = means * (W[:, first] - W[:, second] if of_the_lead else W[:, first])
-    rank = rankdata(-share, method="ordinal")  # 1 for the largest share
-    left = [np.where(rank > n, means, 0) for n in range(1281)]
-    return next(n for n, m in enumerate(left) if (m @ W + b).argmax() != first)
+    left = np.tile(means, (1281, 1))
+    for n in range(1281):
+        left[n, (-share).argsort()[:n]] = 0  # without the n largest shares
+    return ((left @ W + b).argmax(axis=1) != first).argmax()
 
 
 for name in ["great_white_shark", "astronaut"]:
