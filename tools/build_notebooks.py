@@ -186,13 +186,13 @@ def compress(png):
     picture = Image.open(io.BytesIO(png))
     buffer = io.BytesIO()
     if picture.mode == "RGBA" and picture.getextrema()[3][0] == 0:
-        with_fewer_colors(picture).save(buffer, "PNG", optimize=True)
+        picture.quantize(256, Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
         return "png", buffer.getvalue()
     picture = picture.convert("RGB")
     if picture.getcolors(CHART_COLORS) is None:
-        picture.save(buffer, "JPEG", quality=70, optimize=True)
+        picture.save(buffer, "JPEG", quality=65, optimize=True)
         return "jpeg", buffer.getvalue()
-    picture = with_palette(picture) or picture
+    picture = with_palette(picture) or picture.quantize(64, dither=Image.Dither.NONE)
     picture.save(buffer, "PNG", optimize=True)
     return "png", buffer.getvalue()
 
@@ -213,13 +213,6 @@ def with_palette(picture):
     image = Image.fromarray(nearest.reshape(picture.height, picture.width))
     image.putpalette(palette.astype(np.uint8).tobytes())
     return image
-
-
-def with_fewer_colors(picture):
-    """Return a picture whose colors are off by 4 of 256 at most, to halve a PNG."""
-    pixels = np.asarray(picture).copy()
-    pixels[:, :, :3] = pixels[:, :, :3] // 8 * 8 + 4
-    return Image.fromarray(pixels)
 
 
 def pictures(cell):
