@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MISSING_ON_COLAB = {"course-utils", "deprecated", "pooch", "tf-keras-vis"}
+MISSING_ON_COLAB = {"course-utils", "deprecated", "tf-keras-vis"}
 # All that a chapter sees of Colab.
 STAND_IN = "import sys, types\nsys.modules['google.colab'] = types.ModuleType('google.colab')\n"
 
