@@ -66,7 +66,6 @@ def test_a_click_chooses_the_place(explorer, chelsea, panel):
     assert_place_is_shown(explorer, chelsea)
 
 
-@pytest.mark.filterwarnings("error")
 def test_the_readers_own_picture(explorer):
     explorer.row.value = explorer.column.value = 50
     upload(explorer, "mine.png", png_file())
