@@ -7,7 +7,6 @@ import re
 import warnings
 from collections.abc import Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,26 +106,12 @@ def _read(source):
 
 
 def _read_sample(name):
-    if name == "cat_and_coffee":
-        return _cat_and_coffee()
-    return _decode(sample_file(SAMPLES[name]).read_bytes(), f"The sample '{name}'")
-
-
-def sample_file(sample: Sample) -> Path:
-    """Return the path of a picture in an installed package."""
-    return Path(str(files(sample.package) / "data" / sample.file_name))
-
-
-def _cat_and_coffee():
-    """Put the center squares of chelsea and coffee side by side, 300 x 600 pixels."""
-    picture = Image.new("RGB", (600, 300))
-    for left, name in ((0, "chelsea"), (300, "coffee")):
-        image = _read_sample(name)
-        side = min(image.size)
-        x, y = (image.width - side) // 2, (image.height - side) // 2
-        square = image.crop((x, y, x + side, y + side))
-        picture.paste(square.resize((300, 300), Image.Resampling.BICUBIC), (left, 0))
-    return picture
+    if name == "cat_and_coffee":  # the center square of each
+        cat, cup = load_image("chelsea")[:, 75:375], load_image("coffee")[:, 100:500]
+        return Image.fromarray(np.hstack([cat, load_image(cup, (300, 300))]))
+    sample = SAMPLES[name]
+    path = files(sample.package) / "data" / sample.file_name
+    return _decode(path.read_bytes(), f"The sample '{name}'")
 
 
 def _read_file(name):
