@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m course_utils", description="Help for the course's set-up."
     )
+    parser.set_defaults(run=lambda _: parser.print_help())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     doctor = commands.add_parser("doctor", help="say what works here, and what to do if it doesn't")
     doctor.set_defaults(run=print_doctor)
@@ -26,9 +27,6 @@ def main(arguments: list[str] | None = None) -> int:
     fetcher.set_defaults(run=fetch)
     fetcher.add_argument("name", help="vgg16, or another network of keras.applications")
     options = parser.parse_args(arguments)
-    if "run" not in options:
-        parser.print_help()
-        return 0
     try:
         return options.run(options) or 0
     except ImportError as error:

@@ -7,9 +7,7 @@ from importlib.resources import files
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from course_utils.arguments import Picture
 from course_utils.io.downloads import cache_folder, disk_faults_in_words, fetch_file
 from course_utils.io.images import load_image, sample_image_names
 
@@ -36,7 +34,7 @@ _CALTECH101_SHA256 = "331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08
 _CALTECH101_PICTURES = "caltech-101/101_ObjectCategories.tar.gz"  # in the ZIP file
 
 
-def sample_crops() -> dict[str, NDArray[np.uint8]]:
+def sample_crops() -> dict[str, Picture]:
     """Cut the installed photographs into squares that don't overlap; no network is needed.
 
     The photographs come with scikit-image and with this package: a cat, coffee, an astronaut, a
@@ -72,17 +70,11 @@ def caltech101_folder() -> Path:
         https://doi.org/10.22002/D1.20086
     """
     folder = cache_folder() / "caltech101"
-    if not folder.is_dir():
-        archive = fetch_file(_CALTECH101_URL, _CALTECH101_SHA256)
-        with disk_faults_in_words():
-            _unpack(archive, folder)
-            archive.unlink()
-    return folder
-
-
-def _unpack(archive, folder):
-    """Write the pictures of Caltech-101's archive into a folder, which appears when it is whole."""
+    if folder.is_dir():
+        return folder
+    archive = fetch_file(_CALTECH101_URL, _CALTECH101_SHA256)
     with (
+        disk_faults_in_words(),
         tempfile.TemporaryDirectory(dir=folder.parent, prefix="tmp") as temporary,
         zipfile.ZipFile(archive) as outer,
         outer.open(_CALTECH101_PICTURES) as packed,
@@ -92,3 +84,5 @@ def _unpack(archive, folder):
         jpegs = (x for x in pictures if x.name.endswith(".jpg") and "/." not in x.name)
         pictures.extractall(temporary, jpegs)
         Path(temporary, "101_ObjectCategories").rename(folder)
+    archive.unlink()
+    return folder
