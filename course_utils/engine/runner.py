@@ -155,10 +155,8 @@ class Runner:
 
     def input_gradients(self, batch: Tensor | NDArray, class_index: int | None) -> Pair:
         """Return logits (N, classes), and a logit's gradients (N, h, w, 3) at the input."""
-        at = [self.graph.input]
-        logits, _, [gradients] = self._gradients(
-            self.graph.calls, at, at, [tf.constant(batch)], class_index
-        )
+        at, values = [self.graph.input], [tf.constant(batch)]
+        logits, _, [gradients] = self._gradients(self.graph.calls, at, at, values, class_index)
         return logits, gradients
 
     def check_layer_name(self, layer_name: str | None) -> str:

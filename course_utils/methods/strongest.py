@@ -15,7 +15,6 @@ from course_utils.networks.classifier import ImageClassifier, runner_of
 
 NUM_EXAMPLES = 9
 _NOTHING = -1  # stands for a picture where there are fewer than nine
-_WHITE = 255
 
 
 class Examples(NamedTuple):
@@ -122,7 +121,7 @@ def _cut(picture, position, windows):
         np.arange(length) if size >= length else start + step * place + np.arange(size)
         for (length, start, size, step), place in zip(windows, position, strict=True)
     )
-    patch = np.full((len(rows), len(columns), 3), _WHITE, np.uint8)
+    patch = np.full((len(rows), len(columns), 3), 255, np.uint8)
     known = [(0 <= i) & (i < n) for i, n in zip((rows, columns), picture.shape, strict=False)]
     patch[np.ix_(*known)] = picture[np.ix_(rows[known[0]], columns[known[1]])]
     return patch

@@ -103,7 +103,7 @@ def weights_path(name: str) -> Path:
         return NO_TOP_FILE
     name = resolve_name(name)
     if name == EMBEDDED:
-        raise ValueError(f"{name!r} has no file that Keras loads. Use load_classifier({name!r}).")
+        raise ValueError(f"{name!r} is embedded, in no file that Keras loads: load_classifier().")
     return fetch_file(*published_weights(name))
 
 
