@@ -1,4 +1,4 @@
-"""The commands of `python -m course_utils`: doctor, fetch, survey."""
+"""The commands of `python -m course_utils`: doctor, fetch."""
 
 import argparse
 import sys
@@ -12,35 +12,21 @@ _COLUMN = " " * 18  # where a row's finding begins
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command.
+    """Run a command, for None the command line's, and return the exit code.
 
-    Args:
-        arguments: List of str; None takes the command line's.
-
-    Returns:
-        The exit code: 0; 1 if something has to be fixed, or failed; 130 if interrupted.
+    It's 0; 1 if something has to be fixed, or failed; 130 if interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="python -m course_utils", description="Help for the course's set-up."
     )
+    parser.set_defaults(run=lambda _: parser.print_help())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     doctor = commands.add_parser("doctor", help="say what works here, and what to do if it doesn't")
     doctor.set_defaults(run=print_doctor)
-    fetcher = commands.add_parser("fetch", help="download what a class will need")
+    fetcher = commands.add_parser("fetch", help="download the weights that a class will need")
     fetcher.set_defaults(run=fetch)
-    fetcher.add_argument("name", help="vgg16 or another network, or caltech101")
-    surveyor = commands.add_parser(
-        "survey", help="find the strongest examples of every channel in a folder of pictures"
-    )
-    surveyor.set_defaults(run=survey)
-    surveyor.add_argument("folder", help="where the pictures are, or folders of them")
-    surveyor.add_argument("--network", default="auto", help="vgg16_no_top, embedded, ...")
-    surveyor.add_argument("--layers", nargs="+", metavar="LAYER", help="default: all convolutions")
-    surveyor.add_argument("--output", metavar="DIR", help="default: FOLDER-survey; goes on there")
+    fetcher.add_argument("name", help="vgg16, or another network of keras.applications")
     options = parser.parse_args(arguments)
-    if "run" not in options:
-        parser.print_help()
-        return 0
     try:
         return options.run(options) or 0
     except ImportError as error:
@@ -74,33 +60,13 @@ def format_row(row: Row) -> str:
 
 
 def fetch(options: argparse.Namespace) -> None:
-    """Download a network's weights, or the pictures of Caltech-101, into the cache."""
-    from course_utils.io.collections import caltech101_folder
+    """Download a network's weights into the cache."""
     from course_utils.networks.registry import weights_path
 
-    is_caltech101 = options.name.lower() == "caltech101"
-    path = caltech101_folder() if is_caltech101 else weights_path(options.name)
+    path = weights_path(options.name)
     print(
         f"{options.name}: {path}\nTo share it, let others read its folder, and set COURSE_CACHE to "
         f"that folder for them:\n  {path.parent}"
-    )
-
-
-def survey(options: argparse.Namespace) -> None:
-    """Look through a folder of pictures; see `run_survey`."""
-    from dask.diagnostics import ProgressBar
-
-    from course_utils.methods.survey import run_survey
-
-    output = options.output or f"{Path(options.folder).resolve().name}-survey"
-    with ProgressBar():
-        found = run_survey(options.folder, output, options.network, options.layers)
-    for name, reason in found.skipped.items():
-        print(f"skipped {name}: {reason}")
-    print(
-        f"{found.network}: the strongest of {len(found.names) - len(found.skipped)} pictures for "
-        f"each of {sum(len(table.values) for table in found.examples.values())} channels in "
-        f"{len(found.examples)} layers.\nIn Python: cu.load_survey({str(output)!r})"
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Picture = NDArray[np.uint8]  # (H, W, 3), RGB
+
 
 def is_number(value: Any, low: float = -np.inf, high: float = np.inf) -> bool:
     """Tell whether `value` is one finite real number from `low` to `high`.
@@ -64,7 +66,7 @@ def check_finite(values: Any, what: str, hint: str = "Did its training diverge?"
     return values
 
 
-def check_image(image: Any) -> NDArray[np.uint8]:
+def check_image(image: Any) -> Picture:
     """Return one picture, uint8 (H, W, 3), unchanged, or raise ValueError if it isn't one."""
     array = np.asarray(image)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3 or array.size == 0:

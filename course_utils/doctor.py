@@ -1,6 +1,7 @@
 """Look at what the course needs on this computer: a row for each subject, with what to do."""
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,9 +27,9 @@ class Row(NamedTuple):
 
 def examine() -> Iterator[Row]:
     """Yield one `Row` for each subject; what comes later may need what comes before."""
-    yield Row(OK, "Python", f"{'{}.{}.{}'.format(*sys.version_info)}, {sys.executable}")
-    checks = (check_packages, check_memory, check_tensorflow, check_weights, check_model)
-    yield from (check() for check in (*checks, check_cache))
+    yield Row(OK, "Python", f"{platform.python_version()}, {sys.executable}")
+    checks = check_packages, check_memory, check_tensorflow, check_weights, check_model, check_cache
+    yield from (check() for check in checks)
 
 
 def check_packages() -> Row:

@@ -102,7 +102,7 @@ def test_the_model(monkeypatch):
 
 def test_fetch_downloads_once_and_says_how_to_share(cache, monkeypatch, capsys):
     with web.serve() as site:
-        published = registry.Published(site.add("/vgg.h5", web.send(b"weights")), None)
+        published = site.add("/vgg.h5", web.send(b"weights")), None
         monkeypatch.setitem(registry.PUBLISHED, "vgg16", published)
         assert commands.main(["fetch", "VGG16"]) == commands.main(["fetch", "vgg-16"]) == 0
     out = capsys.readouterr().out

@@ -46,7 +46,6 @@ def _is_foldable(layer, following):
         type(layer) in _CONVOLVE
         and type(following) is keras.layers.BatchNormalization
         and layer.activation is keras.activations.linear
-        and layer.data_format == "channels_last"
         and following.axis in (-1, 3)
         and layer.compute_dtype == following.compute_dtype
         and layer.compute_dtype in ("float32", "float64")

@@ -147,31 +147,24 @@ def needed_calls(calls: list[Call], outputs: Iterable) -> list[Call]:
 def run_calls(calls: list[Call], feeds: Iterable, fetches: list) -> list:
     """Run `calls` on real tensors, and return the values of the symbolic tensors `fetches`.
 
-    `feeds` are pairs (symbolic tensor, value).
+    `feeds` are pairs (symbolic tensor, value). What no later call needs is let go on the way.
     """
     values = {id(tensor): value for tensor, value in feeds}
+    used = [{id(tensor) for tensor in (*call.inputs, *call.outputs)} for call in calls]
+    last_use = {key: number for number, keys in enumerate(used) for key in keys}
+    kept = {id(tensor) for tensor in fetches}
 
     def value_of(leaf):
         return values[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
 
-    for call, done_with in zip(calls, _done_with(calls, fetches), strict=True):
+    for number, call in enumerate(calls):
         args, kwargs = keras.tree.map_structure(value_of, (call.args, call.kwargs))
         results = keras.tree.flatten(call.function(*args, **kwargs))
-        del args, kwargs
         values.update(zip(map(id, call.outputs), results, strict=True))
-        for key in done_with:
-            del values[key]
+        for key in used[number] - kept:
+            if last_use[key] == number:
+                del values[key]
     return [values[id(tensor)] for tensor in fetches]
-
-
-def _done_with(calls, fetches):
-    """List for each call the ids of the tensors that no later call needs, to free their memory."""
-    needed, done_with = {id(tensor) for tensor in fetches}, []
-    for call in reversed(calls):
-        touched = {id(tensor) for tensor in (*call.inputs, *call.outputs)}
-        done_with.append(touched - needed)
-        needed |= touched
-    return done_with[::-1]
 
 
 def rebuild(model: keras.Model, call: Callable, shapes: Iterable | None = None) -> keras.Model:

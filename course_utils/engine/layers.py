@@ -38,9 +38,8 @@ def default_layer_name(graph: Graph) -> str:
 def conv_layer_names(graph: Graph) -> list[str]:
     """List the layers to choose from: those that make feature maps, as later layers read them.
 
-    These are the convolutions, what joins several maps (the additions and concatenations at the
-    end of a block), and layers of the user's own. Where normalization and activation follow as
-    layers of their own, the last of these stands for them all. `default_layer_name` is among them.
+    These are the convolutions, what joins several maps, as at the end of a block, and layers of the
+    user's own; each with the normalization and the activation behind it. The default is among them.
 
     Raises:
         ValueError: No layer has height and width.

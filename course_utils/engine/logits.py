@@ -33,16 +33,10 @@ class End(Enum):
 
 
 def build_logits_model(model: keras.Model, is_value: bool = False) -> tuple[keras.Model, End]:
-    """Build the network up to its logits, on the same weights.
+    """Build the network up to its logits (N, classes) on the same weights, and say how it ends.
 
-    Args:
-        model: Functional or `Sequential`, with one input, and one output (N, classes): softmax,
-            sigmoids or logits. It stays as it is.
-        is_value: Whether a single output that is not a sigmoid is a value, and stays as it is.
-            Otherwise it becomes the logits of two classes.
-
-    Returns:
-        Tuple (`keras.Model` to logits (N, classes), what `model` ends in).
+    `model` has one input, and stays as it is. If its single output `is_value` and no sigmoid, that
+    is returned as it is; any other single output becomes the logits of two classes.
 
     Raises:
         ValueError: The network is of another kind, or ends in another activation.

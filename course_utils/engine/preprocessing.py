@@ -6,19 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def fit_preprocessing(
-    prepare: Callable, size: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def fit_preprocessing(prepare: Callable, size: tuple[int, int]) -> tuple[NDArray, NDArray]:
     """Find what a network's preprocessing multiplies colors by, and what it adds.
 
-    Args:
-        prepare: Function from a picture, uint8 (h, w, 3), to the network's input, float32
-            (1, h, w, channels).
-        size: (h, w), at which it does not resize.
-
-    Returns:
-        Tuple (matrix (3, channels), offset (channels,)), float32: colors in [0, 1], RGB, become
-        colors @ matrix + offset. The matrix also sorts the channels, or makes gray of them.
+    `prepare` takes a picture to the network's input, float32 (1, h, w, channels), and doesn't
+    resize one of this `size`, (h, w). What is returned, matrix (3, channels) and offset
+    (channels,), both float32, makes of colors in [0, 1], RGB: colors @ matrix + offset. The matrix
+    also sorts the channels, or makes gray of them.
 
     Raises:
         ValueError: It does something else: it looks at more than one pixel, or bends colors.

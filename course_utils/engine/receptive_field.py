@@ -56,8 +56,6 @@ def _see(call, inputs):
     joins_channels = isinstance(layer, layers.Concatenate) and layer.axis in (-1, 3)
     if isinstance(layer, _MERGES) or joins_channels:
         return _merge(inputs)
-    if getattr(layer, "data_format", None) != "channels_last":
-        return None
     slides = _slides(layer, call.inputs[0].shape[1:3])
     return slides and tuple(
         Window(
@@ -85,7 +83,7 @@ def _slides(layer, lengths):
     """Tell how a layer slides along its input: for each axis (padding before it, reach, stride).
 
     The reach is how far the last position that a value reads is from the first. None stands for a
-    layer not known here, or padding that depends on a length left open.
+    layer not known here.
     """
     if isinstance(layer, layers.ZeroPadding2D):
         return [(before, 0, 1) for before, _ in layer.padding]
@@ -99,8 +97,6 @@ def _slides(layer, lengths):
     for length, size, stride, rate in zip(lengths, kernel, layer.strides, dilation, strict=True):
         reach, padding = (size - 1) * rate, 0
         if layer.padding == "same":
-            if length is None and stride > 1:
-                return None
             remaining = 1 if stride == 1 else (length - 1) % stride + 1  # for the last step
             padding = max(reach + 1 - remaining, 0) // 2
         axes.append((padding, reach, stride))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_image, is_whole_number
+from course_utils.arguments import Picture, check_image, is_whole_number
 from course_utils.backend import tf
 from course_utils.engine import layers, memory
 from course_utils.engine.folding import find_folds, fold_calls
@@ -19,6 +19,7 @@ from course_utils.engine.preprocessing import fit_preprocessing
 from course_utils.engine.receptive_field import receptive_windows
 
 Tensor = Any  # of TensorFlow, which brings no types
+Pair = tuple[Tensor, Tensor]  # values, and a logit's gradients
 
 _MAX_BATCH, _MAX_NUMBERS = 5, 6_100_000  # larger batches use more memory and are no faster
 _FIRST_RANKED = -1  # instead of None, which a tensor can't hold
@@ -47,7 +48,7 @@ class Runner:
         self.prepare = prepare
         self.explain_limits = cache(partial(layers.explain_limits, graph))
         self._split = cache(partial(split_calls, graph))
-        self._functions: dict[Hashable, tuple] = {}
+        self._functions: dict[Hashable, Callable] = {}
         self._number = next(_runner_numbers)  # for the memory: an id() may come again
 
     @property
@@ -62,39 +63,33 @@ class Runner:
         largest = max(math.prod(n or 1 for n in tensor.shape[1:]) for tensor in outputs)
         return min(max(_MAX_NUMBERS // largest, 1), _MAX_BATCH)
 
-    @cached_property
-    def preprocessing(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(matrix, offset): see `fit_preprocessing`."""
-        return fit_preprocessing(self.prepare, self.input_size)
-
     feature_map_shapes = cached_property(lambda self: layers.feature_map_shapes(self.graph))
     conv_layer_names = cached_property(lambda self: layers.conv_layer_names(self.graph))
     default_layer_name = cached_property(lambda self: layers.default_layer_name(self.graph))
     receptive_windows: Any = cached_property(lambda self: receptive_windows(self.graph))
+    preprocessing = cached_property(lambda self: fit_preprocessing(self.prepare, self.input_size))
 
     @cached_property
     def receptive_fields(self) -> dict[str, tuple[int, int] | None]:
-        """{name: (height, width)} in pixels of the input, padding included; None as above."""
+        """{name: (height, width) in pixels, padding included, or None: see `receptive_windows`}."""
         windows = self.receptive_windows.items()
         return {name: axes and (axes[0].size, axes[1].size) for name, axes in windows}
 
-    def picture_key(self, image: NDArray[np.uint8]) -> tuple:
+    def picture_key(self, image: Picture) -> tuple:
         """Return the key under which results of this network and picture are remembered."""
         digest = hashlib.blake2b(np.ascontiguousarray(image).data).digest()
         return self._number, image.shape, digest
 
-    def inputs(self, image: NDArray[np.uint8]) -> Tensor:
+    def inputs(self, image: Picture) -> Tensor:
         """Return the network's input (1, h, w, 3) for a picture."""
         key = *self.picture_key(image), "inputs"
         return memory.remember(key, lambda: tf.constant(self.prepare(image)))
 
-    def first_ranked(self, image: NDArray[np.uint8]) -> int:
+    def first_ranked(self, image: Picture) -> int:
         """Return the index of the class that the network ranks first."""
         return int(to_array(self.logits(self.inputs(image))).argmax())
 
-    def maps_and_gradients(
-        self, image: NDArray[np.uint8], layer_name: str, class_index: int | None
-    ) -> tuple[Tensor, Tensor]:
+    def maps_and_gradients(self, image: Picture, layer_name: str, class_index: int | None) -> Pair:
         """Return a layer's feature maps, and a logit's gradients at them: two (1, h, w, channels).
 
         For another class of the same picture only what lies behind the layer runs.
@@ -105,14 +100,12 @@ class Runner:
             return of_all_layers[layer_name]
         boundary, head = self._split(layer_name)
         values = memory.remember(
-            (*picture, "up to", layer_name), lambda: self._outputs(self.inputs(image), boundary)
+            (*picture, "up to", layer_name), lambda: self.values(self.inputs(image), boundary)
         )
         _, [maps], [gradients] = self._gradients(head, boundary, boundary[:1], values, class_index)
         return maps, gradients
 
-    def all_maps_and_gradients(
-        self, image: NDArray[np.uint8], class_index: int | None
-    ) -> dict[str, tuple[Tensor, Tensor]]:
+    def all_maps_and_gradients(self, image: Picture, class_index: int | None) -> dict[str, Pair]:
         """Return {name: maps and gradients} of all `conv_layer_names`, in one run."""
 
         def compute():
@@ -125,7 +118,7 @@ class Runner:
 
         return memory.remember((*self.picture_key(image), "all layers", class_index), compute)
 
-    def logits_of(self, image: NDArray[np.uint8]) -> Tensor:
+    def logits_of(self, image: Picture) -> Tensor:
         """Return a picture's logits (1, classes).
 
         The default layer is computed on the way and remembered: a heatmap asks for it next.
@@ -134,13 +127,13 @@ class Runner:
 
         def compute():
             tensors = [self.graph.output, *self._split(last)[0]]
-            logits, *boundary = self._outputs(self.inputs(image), tensors, often=True)
+            logits, *boundary = self.values(self.inputs(image), tensors, often=True)
             memory.keep((*picture, "up to", last), boundary)
             return logits
 
         return memory.remember((*picture, "logits"), compute)
 
-    def all_layers(self, image: NDArray[np.uint8]) -> dict[str, Tensor]:
+    def all_layers(self, image: Picture) -> dict[str, Tensor]:
         """Return the outputs (1, h, w, channels) of all layers with feature maps, in one run."""
         names = list(self.feature_map_shapes)
 
@@ -152,22 +145,18 @@ class Runner:
 
     def logits(self, batch: Tensor | NDArray) -> Tensor:
         """Return the logits (N, classes) of a batch."""
-        return self._outputs(batch, [self.graph.output])[0]
+        return self.values(batch, [self.graph.output])[0]
 
     def outputs(
         self, batch: Tensor | NDArray, layer_names: Sequence[str], often: bool = False
     ) -> list[Tensor]:
         """Return layers' outputs (N, h, w, channels) for a batch."""
-        return self._outputs(batch, [output_of(self.graph, name) for name in layer_names], often)
+        return self.values(batch, [output_of(self.graph, name) for name in layer_names], often)
 
-    def input_gradients(
-        self, batch: Tensor | NDArray, class_index: int | None
-    ) -> tuple[Tensor, Tensor]:
+    def input_gradients(self, batch: Tensor | NDArray, class_index: int | None) -> Pair:
         """Return logits (N, classes), and a logit's gradients (N, h, w, 3) at the input."""
-        at = [self.graph.input]
-        logits, _, [gradients] = self._gradients(
-            self.graph.calls, at, at, [tf.constant(batch)], class_index
-        )
+        at, values = [self.graph.input], [tf.constant(batch)]
+        logits, _, [gradients] = self._gradients(self.graph.calls, at, at, values, class_index)
         return logits, gradients
 
     def check_layer_name(self, layer_name: str | None) -> str:
@@ -192,9 +181,7 @@ class Runner:
             raise ValueError(f"layer_names is a list of names: [{layer_names!r}].")
         return [self.check_layer_name(name) for name in layer_names]
 
-    def check_request(
-        self, image: NDArray[np.uint8], class_index: int | None
-    ) -> tuple[NDArray[np.uint8], int | None]:
+    def check_request(self, image: Any, class_index: Any) -> tuple[Picture, int | None]:
         """Return one picture, and a class's index as int or None.
 
         Raises:
@@ -208,18 +195,17 @@ class Runner:
             )
         return check_image(image), None if class_index is None else int(class_index)
 
-    def _outputs(self, batch, tensors, often=False):
+    def values(
+        self, batch: Tensor | NDArray, tensors: Sequence, often: bool = False
+    ) -> list[Tensor]:
         """Return the values of tensors of the graph for a batch."""
 
-        def build():
+        def run(batch):
             calls = needed_calls(self.graph.calls, tensors)
+            return self.run(calls, [(self.graph.input, batch)], tensors)
 
-            def run(batch):
-                return self.run(calls, [(self.graph.input, batch)], tensors)
-
-            return run, [self._signature_of(self.graph.input)]
-
-        return self.compiled(("outputs", *map(id, tensors)), build, often)(tf.constant(batch))
+        key, signature = ("outputs", *map(id, tensors)), [self._signature_of(self.graph.input)]
+        return self.compiled(key, run, signature, often)(tf.constant(batch))
 
     def _gradients(self, calls, feeds, at, values, class_index, often=False):
         """Return the logits, the values of the tensors `at`, and a logit's gradients at them.
@@ -227,24 +213,22 @@ class Runner:
         `calls` lead from the tensors `feeds`, which get these `values`, to the logits. `at` depend
         on the first of `feeds`, or are that one itself.
         """
+        fetches = [*at, self.graph.output]
 
-        def build():
-            fetches = [*at, self.graph.output]
-            needed = needed_calls(calls, fetches)
-
-            def run(class_index, *values):
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(values[0])
-                    feed = zip(feeds, values, strict=True)
-                    *found, logits = self.run(needed, feed, fetches)
-                    scores = _pick_logits(logits, class_index)
-                return logits, found, tape.gradient(scores, found, unconnected_gradients="zero")
-
-            return run, [tf.TensorSpec((), tf.int32), *map(self._signature_of, feeds)]
+        def run(class_index, *values):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(values[0])
+                feed = zip(feeds, values, strict=True)
+                *found, logits = self.run(needed_calls(calls, fetches), feed, fetches)
+                first_ranked = tf.argmax(logits, axis=-1, output_type=tf.int32)
+                chosen = tf.where(class_index == _FIRST_RANKED, first_ranked, class_index)
+                scores = tf.gather(tf.cast(logits, tf.float32), chosen, batch_dims=1)
+            return logits, found, tape.gradient(scores, found, unconnected_gradients="zero")
 
         key = "gradients", *map(id, feeds), *map(id, at)
+        signature = [tf.TensorSpec((), tf.int32), *map(self._signature_of, feeds)]
         index = _FIRST_RANKED if class_index is None else class_index
-        return self.compiled(key, build, often)(tf.constant(index, tf.int32), *values)
+        return self.compiled(key, run, signature, often)(tf.constant(index, tf.int32), *values)
 
     def _signature_of(self, tensor):
         if tensor is self.graph.input:  # in batches of any size
@@ -260,28 +244,19 @@ class Runner:
         """Run calls of the graph, folded where that is possible; see `run_calls`."""
         return run_calls(fold_calls(calls, fetches, self._folds), feeds, fetches)
 
-    def compiled(self, key: Hashable, build: Callable[[], tuple], often: bool) -> Callable:
-        """Return a tensor function: plain at its first use, compiled from the second on.
+    def compiled(self, key: Hashable, function: Callable, signature: list, often: bool) -> Callable:
+        """Return a tensor function: as it is at its first use, compiled from the second on.
 
         Compiling takes longer than one plain run, so what is used once is not compiled, unless it
-        will be used `often`. `build()` makes what `key` stands for: (function, its signature).
+        will be used `often`. Functions of the same `key` do the same.
         """
-        first_use = key not in self._functions
-        if first_use:
-            function, signature = build()
+        if key not in self._functions:
             # tf.function itself would warn: those of several layers look like one traced again.
             trace = tf.function(function, input_signature=signature).get_concrete_function
-            self._functions[key] = function, cache(trace)
-        function, trace = self._functions[key]
-        return function if first_use and not often else trace()
-
-
-def _pick_logits(logits, class_index):
-    """Return one logit a picture, float32 (N,): of `class_index`, or the largest."""
-    logits = tf.cast(logits, tf.float32)
-    first_ranked = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    chosen = tf.where(class_index == _FIRST_RANKED, first_ranked, class_index)
-    return tf.gather(logits, chosen, batch_dims=1)
+            self._functions[key] = cache(trace)
+            if not often:
+                return function
+        return self._functions[key]()
 
 
 def to_array(tensor: Tensor) -> NDArray[np.float32]:

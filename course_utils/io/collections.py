@@ -3,28 +3,26 @@
 import tarfile
 import tempfile
 import zipfile
+from importlib.resources import files
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from course_utils.arguments import Picture
 from course_utils.io.downloads import cache_folder, disk_faults_in_words, fetch_file
-from course_utils.io.images import SAMPLES, Sample, load_image, sample_file
+from course_utils.io.images import load_image, sample_image_names
 
-# More of scikit-image's pictures; no drawings, no scans, none of unclear rights.
-_PHOTOGRAPHS = {name: SAMPLES[name] for name in SAMPLES if name != "cat_and_coffee"} | {
-    "brick": Sample("brick.png", "CC0"),
-    "camera": Sample("camera.png", "CC0, photograph by Lav Varshney"),
-    "clock": Sample("clock_motion.png", "public domain, photograph by Stéfan van der Walt"),
-    "coins": Sample("coins.png", "no known restrictions, Brooklyn Museum Collection"),
-    "grass": Sample("grass.png", "CC0"),
-    "gravel": Sample("gravel.png", "CC0"),
-    "hubble": Sample("hubble_deep_field.jpg", "public domain, NASA"),
-    "retina": Sample("retina.jpg", "CC0, photograph by Mikael Häggström"),
-    "tissue": Sample(
-        "ihc.png", "no known restrictions, Center for Microscopy and Molecular Imaging"
-    ),
+# Samples, and more of scikit-image's photographs: no drawings or scans. NOTICE.md has the licenses.
+_SKIMAGE = files("skimage") / "data"
+_PHOTOGRAPHS = {name: name for name in sample_image_names() if name != "cat_and_coffee"} | {
+    "brick": _SKIMAGE / "brick.png",
+    "camera": _SKIMAGE / "camera.png",
+    "clock": _SKIMAGE / "clock_motion.png",
+    "coins": _SKIMAGE / "coins.png",
+    "grass": _SKIMAGE / "grass.png",
+    "gravel": _SKIMAGE / "gravel.png",
+    "hubble": _SKIMAGE / "hubble_deep_field.jpg",
+    "retina": _SKIMAGE / "retina.jpg",
+    "tissue": _SKIMAGE / "ihc.png",
 }
 _SHORTER_SIDE = 512  # of a photograph before it is cut, so that none gives many more than others
 _SIDE = 224  # of a crop
@@ -36,7 +34,7 @@ _CALTECH101_SHA256 = "331234750fc7f77520e50d9565e8b6907b03565e30320da1401130db08
 _CALTECH101_PICTURES = "caltech-101/101_ObjectCategories.tar.gz"  # in the ZIP file
 
 
-def sample_crops() -> dict[str, NDArray[np.uint8]]:
+def sample_crops() -> dict[str, Picture]:
     """Cut the installed photographs into squares that don't overlap; no network is needed.
 
     The photographs come with scikit-image and with this package: a cat, coffee, an astronaut, a
@@ -48,8 +46,8 @@ def sample_crops() -> dict[str, NDArray[np.uint8]]:
         dict from a name such as "coffee 2" to uint8 (224, 224, 3), RGB.
     """
     crops = {}
-    for name, sample in _PHOTOGRAPHS.items():
-        picture = load_image(sample_file(sample))
+    for name, source in _PHOTOGRAPHS.items():
+        picture = load_image(source)
         shrink = min(1, _SHORTER_SIDE / min(picture.shape[:2]))
         picture = load_image(picture, [round(shrink * n) for n in picture.shape[:2]])
         corners = product(*(range(0, n - _SIDE + 1, _SIDE) for n in picture.shape[:2]))
@@ -72,26 +70,19 @@ def caltech101_folder() -> Path:
         https://doi.org/10.22002/D1.20086
     """
     folder = cache_folder() / "caltech101"
-    if not folder.is_dir():
-        archive = fetch_file(_CALTECH101_URL, _CALTECH101_SHA256)
-        with disk_faults_in_words():
-            _unpack(archive, folder)
-            archive.unlink()
-    return folder
-
-
-def _unpack(archive, folder):
-    """Write the pictures of Caltech-101's archive into a folder, which appears when it is whole."""
+    if folder.is_dir():
+        return folder
+    archive = fetch_file(_CALTECH101_URL, _CALTECH101_SHA256)
     with (
+        disk_faults_in_words(),
         tempfile.TemporaryDirectory(dir=folder.parent, prefix="tmp") as temporary,
         zipfile.ZipFile(archive) as outer,
         outer.open(_CALTECH101_PICTURES) as packed,
         tarfile.open(fileobj=packed, mode="r|gz") as pictures,
     ):
-        whole = Path(temporary, folder.name)
-        for member in pictures:
-            path = whole.joinpath(*Path(member.name).parts[-2:])
-            if member.isfile() and path.suffix == ".jpg" and path.name[0] != ".":
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(pictures.extractfile(member).read())
-        whole.rename(folder)
+        pictures.extraction_filter = getattr(tarfile, "data_filter", None)  # from 3.11.4 on
+        jpegs = (x for x in pictures if x.name.endswith(".jpg") and "/." not in x.name)
+        pictures.extractall(temporary, jpegs)
+        Path(temporary, "101_ObjectCategories").rename(folder)
+    archive.unlink()
+    return folder

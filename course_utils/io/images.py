@@ -7,14 +7,12 @@ import re
 import warnings
 from collections.abc import Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from course_utils.arguments import did_you_mean, is_whole_number, quote
+from course_utils.arguments import Picture, did_you_mean, is_whole_number, quote
 from course_utils.io.downloads import fetch_bytes
 
 MAX_BYTES = 30_000_000
@@ -33,12 +31,8 @@ class Sample(NamedTuple):
 
 SAMPLES = {
     "chelsea": Sample("chelsea.png", "CC0, photograph by Stéfan van der Walt"),
-    "coffee": Sample(
-        "coffee.png", "CC0, photograph by Rachel Michetti, courtesy of Pikolo Espresso Bar"
-    ),
-    "astronaut": Sample(
-        "astronaut.png", "public domain, Eileen Collins, NASA Great Images database"
-    ),
+    "coffee": Sample("coffee.png", "CC0, photograph by Rachel Michetti, Pikolo Espresso Bar"),
+    "astronaut": Sample("astronaut.png", "public domain, Eileen Collins, photograph by NASA"),
     "rocket": Sample("rocket.jpg", "public domain, launch of DSCOVR, photograph by SpaceX"),
     "cat_and_coffee": Sample("chelsea.png and coffee.png", "CC0, composed of chelsea and coffee"),
     "great_white_shark": Sample(
@@ -56,7 +50,7 @@ def sample_image_names() -> list[str]:
     return list(SAMPLES)
 
 
-def load_image(source: Any, size: Sequence[int] | None = None) -> NDArray[np.uint8]:
+def load_image(source: Any, size: Sequence[int] | None = None) -> Picture:
     """Read one picture.
 
     Args:
@@ -75,12 +69,10 @@ def load_image(source: Any, size: Sequence[int] | None = None) -> NDArray[np.uin
             range, a file of more than `MAX_BYTES` bytes or 89 megapixels. A `ValueError`.
         DownloadError: The address cannot be fetched. A `ValueError` too.
     """
-    if size is not None and not (
-        np.shape(size) == (2,) and all(is_whole_number(length, 1) for length in size)
-    ):
-        raise ImageError(f"size must be (height, width), two whole numbers, not {quote(size)}.")
     image = _read(source)
     if size is not None:
+        if np.shape(size) != (2,) or not all(is_whole_number(length, 1) for length in size):
+            raise ImageError(f"size must be (height, width), two whole numbers, not {quote(size)}.")
         image = image.resize((int(size[1]), int(size[0])), Image.Resampling.BICUBIC)
     return np.array(image)
 
@@ -107,26 +99,12 @@ def _read(source):
 
 
 def _read_sample(name):
-    if name == "cat_and_coffee":
-        return _cat_and_coffee()
-    return _decode(sample_file(SAMPLES[name]).read_bytes(), f"The sample '{name}'")
-
-
-def sample_file(sample: Sample) -> Path:
-    """Return the path of a picture in an installed package."""
-    return Path(str(files(sample.package) / "data" / sample.file_name))
-
-
-def _cat_and_coffee():
-    """Put the center squares of chelsea and coffee side by side, 300 x 600 pixels."""
-    picture = Image.new("RGB", (600, 300))
-    for left, name in ((0, "chelsea"), (300, "coffee")):
-        image = _read_sample(name)
-        side = min(image.size)
-        x, y = (image.width - side) // 2, (image.height - side) // 2
-        square = image.crop((x, y, x + side, y + side))
-        picture.paste(square.resize((300, 300), Image.Resampling.BICUBIC), (left, 0))
-    return picture
+    if name == "cat_and_coffee":  # the center square of each
+        cat, cup = load_image("chelsea")[:, 75:375], load_image("coffee")[:, 100:500]
+        return Image.fromarray(np.hstack([cat, load_image(cup, (300, 300))]))
+    sample = SAMPLES[name]
+    path = files(sample.package) / "data" / sample.file_name
+    return _decode(path.read_bytes(), f"The sample '{name}'")
 
 
 def _read_file(name):

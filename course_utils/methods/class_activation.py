@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from course_utils.arguments import Picture
 from course_utils.engine.runner import to_array
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -65,7 +66,7 @@ FORMULAS: dict[str, Formula] = {
 
 def make_gradcam_heatmap(
     classifier: ImageClassifier,
-    image: NDArray[np.uint8],
+    image: Picture,
     class_index: int | None = None,
     layer_name: str | None = None,
     method: str = "grad_cam",

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from course_utils.arguments import Picture
 from course_utils.backend import keras
 from course_utils.engine import memory
-from course_utils.engine.graph import needed_calls
 from course_utils.engine.runner import to_array
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
@@ -29,9 +29,7 @@ class Convolution(NamedTuple):
 
 
 def first_convolution(
-    network: ImageClassifier | keras.Model,
-    image: NDArray[np.uint8],
-    preprocess_input: Callable | None = None,
+    network: ImageClassifier | keras.Model, image: Picture, preprocess_input: Callable | None = None
 ) -> Convolution:
     """Run a network's first convolution on a picture uint8 (H, W, 3).
 
@@ -48,15 +46,12 @@ def first_convolution(
     layer, kernels = call.layer, call.layer.kernel.numpy()
     size, steps = kernels.shape[:2], {"strides": layer.strides, "padding": layer.padding}
 
-    def run(picture, *tensors):
-        feeds = [(graph.input, runner.inputs(picture))]
-        return runner.run(needed_calls(graph.calls, tensors), feeds, tensors)
-
     def compute():
-        read, maps = run(image, call.inputs[0], call.output)
+        read, maps = runner.values(runner.inputs(image), [call.inputs[0], call.output])
         ends = [np.full((*runner.input_size, 3), level, np.uint8) for level in (0, 255)]
+        at_ends = [runner.values(runner.inputs(end), call.inputs)[0] for end in ends]
         height, width = (length // 2 for length in read.shape[1:3])
-        limits = [run(end, call.inputs[0])[0][:, height, width] for end in ends]
+        limits = [found[:, height, width] for found in at_ends]
         patches = keras.ops.image.extract_patches(read, size, **steps)
         return [np.stack(limits, axis=1), patches, maps]
 

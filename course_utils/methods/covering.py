@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import diags_array, kron
 from scipy.sparse.linalg import splu
 
-from course_utils.arguments import check_finite
+from course_utils.arguments import Picture, check_finite
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 Mask = NDArray[np.bool_]  # (h, w), True where the picture is covered
@@ -18,13 +18,13 @@ _BLUR = 1 / 20  # the blur's standard deviation, as a share of the picture's sho
 _NOISE = 0.01  # of imputed pixels, as a share of the range of colors
 
 
-def mean_color(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def mean_color(picture: Picture) -> Picture:
     """Return a picture of the same size, all of it in the mean color."""
     mean = np.rint(picture.mean(axis=(0, 1))).astype(np.uint8)
     return np.broadcast_to(mean, picture.shape)
 
 
-def blurred(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def blurred(picture: Picture) -> Picture:
     """Return a picture so blurred that little can be recognized."""
     deviation = _BLUR * min(picture.shape[:2])
     smooth = gaussian_filter(picture.astype(np.float32), (deviation, deviation, 0))
@@ -35,7 +35,7 @@ _BACKGROUNDS: dict[str, Callable] = {"blur": blurred, "mean": mean_color, "black
 FILLS = (*_BACKGROUNDS, "road")
 
 
-def painter(picture: NDArray[np.uint8], fill: str) -> Callable[[Mask], NDArray[np.uint8]]:
+def painter(picture: Picture, fill: str) -> Callable[[Mask], Picture]:
     """Return a function from a mask to a picture uint8 (h, w, 3), covered where the mask is True.
 
     Raises:
@@ -95,10 +95,7 @@ def _equations(shape):
 
 
 def logits_of(
-    classifier: ImageClassifier,
-    pictures: Iterable[NDArray[np.uint8]],
-    count: int,
-    progress: Callable = iter,
+    classifier: ImageClassifier, pictures: Iterable[Picture], count: int, progress: Callable = iter
 ) -> NDArray[np.float32]:
     """Return the logits, float32 (count, classes), of `count` pictures uint8 (h, w, 3).
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_count, check_finite, check_image, is_number
+from course_utils.arguments import Picture, check_count, check_finite, check_image, is_number
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
 from course_utils.methods.scaling import resize_heatmap
@@ -38,7 +38,7 @@ class FaithfulnessCurve(NamedTuple):
 
 def deletion_curve(
     classifier: ImageClassifier,
-    image: NDArray[np.uint8],
+    image: Picture,
     heatmap: NDArray,
     class_index: int | None = None,
     num_steps: int = 28,
@@ -78,7 +78,7 @@ def deletion_curve(
 
 def insertion_curve(
     classifier: ImageClassifier,
-    image: NDArray[np.uint8],
+    image: Picture,
     heatmap: NDArray,
     class_index: int | None = None,
     num_steps: int = 28,
@@ -100,12 +100,8 @@ def insertion_curve(
 
 
 def cover(
-    image: NDArray[np.uint8],
-    heatmap: NDArray,
-    fraction: float,
-    fill: str = "blur",
-    rest: bool = False,
-) -> NDArray[np.uint8]:
+    image: Picture, heatmap: NDArray, fraction: float, fill: str = "blur", rest: bool = False
+) -> Picture:
     """Cover the hottest part of a picture, or all but that.
 
     The network sees just this on the curves, if the picture has the size of its input:
@@ -129,8 +125,8 @@ def cover(
 
 
 def covered_pictures(
-    picture: NDArray[np.uint8], heatmap: NDArray, fractions: Iterable[float], fill: str, rest: bool
-) -> Iterator[NDArray[np.uint8]]:
+    picture: Picture, heatmap: NDArray, fractions: Iterable[float], fill: str, rest: bool
+) -> Iterator[Picture]:
     """Yield a picture uint8 (h, w, 3) with each of some fractions covered, as `cover` does."""
     paint = painter(picture, fill)
     heat = check_finite(resize_heatmap(heatmap, picture.shape), "The heatmap", "It has no order.")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_image
+from course_utils.arguments import Picture, check_image
 from course_utils.backend import keras
 from course_utils.engine.runner import to_array
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -13,7 +13,7 @@ from course_utils.networks.classifier import ImageClassifier, runner_of
 
 def get_feature_maps(
     classifier: ImageClassifier | keras.Model,
-    image: NDArray[np.uint8],
+    image: Picture,
     layer_names: Iterable[str] | None = None,
     preprocess_input: Callable | None = None,
 ) -> dict[str, NDArray[np.float32]]:

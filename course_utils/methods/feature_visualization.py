@@ -9,9 +9,8 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from course_utils.arguments import check_count, check_finite
+from course_utils.arguments import Picture, check_count, check_finite
 from course_utils.backend import keras, tf
 from course_utils.engine.graph import has_call_of_keras, needed_calls, output_of, pass_on, twin
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -26,8 +25,6 @@ _DECAYS = 0.9, 0.999  # of Adam, https://arxiv.org/abs/1412.6980
 # magenta against green. These are the principal directions of ImageNet's colors, each as long as
 # colors spread along it; measured for Lucid, https://github.com/tensorflow/lucid.
 _COLORS = tf.constant([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46
-_WAVES, _PAIR = tf.TensorSpec((2, 3, None, None)), tf.TensorSpec((2,), tf.int32)
-_WINDOW = tf.TensorSpec((1, 4))
 
 
 def visualize_channel(
@@ -38,7 +35,7 @@ def visualize_channel(
     num_steps: int = 128,
     seed: int = 0,
     preprocess_input: Callable | None = None,
-) -> NDArray[np.uint8]:
+) -> Picture:
     """Make a picture that drives a channel's mean up.
 
     It shows one thing that the channel responds to, not all, and is no photograph. Negative
@@ -73,16 +70,13 @@ def visualize_channel(
     channel = check_count(f"channel of layer {layer_name!r}", channel, 0, last)
     field = runner.receptive_fields[layer_name]
     usual = field and tuple(map(_size_around, field, runner.input_size))
-    return _ascend(runner, layer_name, channel, size, usual, num_steps, seed)
+    sides = usual if size is None else (check_count("size", size, 16),) * 2
+    return _ascend(runner, layer_name, channel, sides, num_steps, seed)
 
 
 def visualize_class(
-    classifier: ImageClassifier,
-    class_index: int,
-    size: int | None = None,
-    num_steps: int = 128,
-    seed: int = 0,
-) -> NDArray[np.uint8]:
+    classifier: ImageClassifier, class_index: int, num_steps: int = 128, seed: int = 0
+) -> Picture:
     """Make a picture that drives a class's logit up.
 
     The network will be sure of it, and no one would take it for a photograph.
@@ -90,19 +84,18 @@ def visualize_class(
     Args:
         classifier: `ImageClassifier`.
         class_index: int.
-        size: As in `visualize_channel`; None: 1.5 times `classifier.input_size`, since the network
-            sees two thirds of height and width at once.
         num_steps, seed: As in `visualize_channel`.
 
     Returns:
-        uint8 (height, width, 3), RGB; (336, 336, 3) for the embedded network.
+        uint8 (height, width, 3), RGB, 1.5 times `classifier.input_size`, since the network sees two
+        thirds of height and width at once: (336, 336, 3) for the embedded network.
 
     Raises:
         ValueError: There is no such class; and as `visualize_channel`.
     """
     runner = runner_of(classifier)
     index = check_count("class_index", class_index, 0, classifier.num_classes - 1)
-    return _ascend(runner, None, index, size, None, num_steps, seed)
+    return _ascend(runner, None, index, None, num_steps, seed)
 
 
 def _size_around(field, largest):
@@ -110,19 +103,15 @@ def _size_around(field, largest):
     return min(max(_SMALLEST, -(-field * 13 // 12 // 16) * 16), largest)
 
 
-def _ascend(runner, layer_name, index, size, usual, num_steps, seed):
+def _ascend(runner, layer_name, index, size, num_steps, seed):
     """Climb up the mean of a layer's channel, or for the layer None a class's logit.
 
-    The picture has a `size` that was asked for, or the `usual` (height, width), or room for the
-    network's input to move in.
+    `size` is the picture's (height, width); None leaves room for the network's input to move in.
     """
     num_steps = check_count("num_steps", num_steps)
-    if size is not None:
-        usual = (check_count("size", size, 16),) * 2
-    size = usual or tuple(round(length / _VIEW) for length in runner.input_size)
-    generator = np.random.default_rng(seed)
-    view = tuple(round(_VIEW * length) for length in size)
-    shape = (2, 3, size[0], size[1] // 2 + 1)
+    size = size or tuple(round(length / _VIEW) for length in runner.input_size)
+    generator, shape = np.random.default_rng(seed), (2, 3, size[0], size[1] // 2 + 1)
+    size, view = tf.constant(size), tf.constant([round(_VIEW * length) for length in size])
     waves = tf.constant(_START * generator.standard_normal(shape), tf.float32)
     moments, silent = tf.zeros((2, *shape)), True
     for step in range(num_steps):
@@ -150,25 +139,22 @@ def _random_window(generator):
 
 def _mean_gradient(runner, inputs, layer_name, index):
     """Return the gradient (1, h, w, C) of a channel's mean, or for the layer None of a logit."""
+    graph, of_class = runner.graph, layer_name is None
+    target = graph.output if of_class else output_of(graph, layer_name)
 
-    def build():
-        graph, of_class = runner.graph, layer_name is None
-        target = graph.output if of_class else output_of(graph, layer_name)
+    def gradient(index, inputs):
         calls = needed_calls(graph.calls, [target])
         calls = calls if of_class else [*calls[:-1], _without_relu(calls[-1])]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(inputs)
+            [outputs] = runner.run(calls, [(graph.input, inputs)], [target])
+            values = tf.gather(outputs, index, axis=-1)
+            mean = tf.reduce_mean(values if of_class else tf.nn.leaky_relu(values, _LEAK))
+        return tape.gradient(mean, inputs, unconnected_gradients="zero")
 
-        def gradient(index, inputs):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(inputs)
-                [outputs] = runner.run(calls, [(graph.input, inputs)], [target])
-                values = tf.gather(outputs, index, axis=-1)
-                mean = tf.reduce_mean(values if of_class else tf.nn.leaky_relu(values, _LEAK))
-            return tape.gradient(mean, inputs, unconnected_gradients="zero")
-
-        pictures = tf.TensorSpec((1, None, None, graph.input.shape[-1]), tf.float32)
-        return gradient, [tf.TensorSpec((), tf.int32), pictures]
-
-    compute = runner.compiled(("mean gradient", layer_name), build, often=True)
+    pictures = tf.TensorSpec((1, None, None, graph.input.shape[-1]), tf.float32)
+    signature = [tf.TensorSpec((), tf.int32), pictures]
+    compute = runner.compiled(("mean gradient", layer_name), gradient, signature, often=True)
     return compute(tf.constant(index, tf.int32), inputs)
 
 
@@ -182,22 +168,13 @@ def _without_relu(call):
     return call
 
 
-@tf.function(  # as one function, or each step takes a fifth longer
-    input_signature=[
-        _WAVES,
-        _PAIR,
-        _WINDOW,
-        _PAIR,
-        tf.TensorSpec((3, None)),
-        tf.TensorSpec((None,)),
-    ]
-)
+@tf.function(reduce_retracing=True)  # as one function, or each step takes a fifth longer
 def _look(waves, size, window, view, matrix, offset):
     """Return what the network is given of the waves' picture through a window."""
     return tf.image.crop_and_resize(_picture(waves, size), window, [0], view) @ matrix + offset
 
 
-@tf.function(input_signature=[_WAVES, _PAIR])
+@tf.function(reduce_retracing=True)
 def _picture(waves, size):
     """Return the picture (1, height, width, 3), RGB in [0, 1], that waves make.
 
@@ -213,7 +190,7 @@ def _picture(waves, size):
     return tf.sigmoid(tf.einsum("khw,ck->hwc", colors, _COLORS))[None]
 
 
-@tf.function(input_signature=[_WAVES, tf.TensorSpec((2, *_WAVES.shape)), _WAVES, tf.TensorSpec(())])
+@tf.function(reduce_retracing=True)
 def _adam(values, moments, slope, step):
     """Take a step upwards; return the new values and the running means of slope and its square."""
     decays = tf.reshape(_DECAYS, (2, 1, 1, 1, 1))

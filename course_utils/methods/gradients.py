@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import roots_legendre
 from tqdm.auto import tqdm
 
-from course_utils.arguments import check_count, check_finite, check_image, is_number
+from course_utils.arguments import Picture, check_count, check_finite, check_image, is_number
 from course_utils.engine.runner import to_array
 from course_utils.methods.scaling import scale_to_unit
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -19,7 +19,7 @@ Progress = bool | Callable
 
 
 def compute_saliency_map(
-    classifier: ImageClassifier, image: NDArray[np.uint8], class_index: int | None = None
+    classifier: ImageClassifier, image: Picture, class_index: int | None = None
 ) -> NDArray[np.float32]:
     """Show which pixels change a class's logit most when they change a little.
 
@@ -48,7 +48,7 @@ def compute_saliency_map(
 
 def smooth_grad(
     classifier: ImageClassifier,
-    image: NDArray[np.uint8],
+    image: Picture,
     class_index: int | None = None,
     num_samples: int = 20,
     noise_level: float = 0.05,
@@ -110,10 +110,10 @@ def smooth_grad(
 
 def integrated_gradients(
     classifier: ImageClassifier,
-    image: NDArray[np.uint8],
+    image: Picture,
     class_index: int | None = None,
     num_steps: int = 50,
-    baseline: NDArray[np.uint8] | None = None,
+    baseline: Picture | None = None,
     progress: Progress = False,
 ) -> NDArray[np.float32]:
     """Share the difference of a class's logit between a picture and a baseline among the pixels.
@@ -153,7 +153,7 @@ def integrated_gradients(
 
 def integrated_magnitude(
     classifier: ImageClassifier,
-    image: NDArray[np.uint8],
+    image: Picture,
     class_index: int | None = None,
     num_steps: int = 50,
     progress: Progress = False,
@@ -165,10 +165,10 @@ def integrated_magnitude(
 
 def completeness_gap(
     classifier: ImageClassifier,
-    image: NDArray[np.uint8],
+    image: Picture,
     attributions: NDArray[np.float32],
     class_index: int | None = None,
-    baseline: NDArray[np.uint8] | None = None,
+    baseline: Picture | None = None,
 ) -> float:
     """Tell how far attributions are from adding up to the difference they explain.
 

@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from course_utils.arguments import check_count
+from course_utils.arguments import Picture, check_count
 from course_utils.io.images import load_image
 from course_utils.methods.covering import logits_of, painter
 from course_utils.networks.classifier import ImageClassifier, runner_of
@@ -14,7 +14,7 @@ from course_utils.networks.classifier import ImageClassifier, runner_of
 
 def occlusion_map(
     classifier: ImageClassifier,
-    image: NDArray[np.uint8],
+    image: Picture,
     class_index: int | None = None,
     size: int | None = None,
     stride: int | None = None,

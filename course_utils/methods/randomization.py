@@ -5,10 +5,7 @@ import random
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from course_utils.arguments import nearest
+from course_utils.arguments import Picture, nearest
 from course_utils.backend import keras, random_state_kept, tf
 from course_utils.engine.graph import (
     as_functional,
@@ -26,7 +23,7 @@ from course_utils.networks.classifier import ImageClassifier, runner_of
 def randomized_copies(
     classifier: ImageClassifier,
     layer_names: Iterable[str] | None = None,
-    images: Sequence[NDArray[np.uint8]] | None = None,
+    images: Sequence[Picture] | None = None,
     seed: int = 0,
 ) -> Iterator[tuple[str, ImageClassifier]]:
     """Let a network forget, layer by layer from the top, with a copy at each stop.
@@ -84,12 +81,24 @@ def _randomized_from(layer_name, classifier, inputs, seed):
     gc.collect()  # networks refer to themselves in circles: the copies before would stay
     calls = trace_calls(classifier.model).calls
     start = [call.name for call in calls].index(layer_name)
+    trained = {id(call.layer): call.layer for call in calls if _can_draw(call.layer)}
+    forgotten = trained.keys() & {id(call.layer) for call in calls[start:]}
     with random_state_kept():
-        copy = _rebuilt(classifier.model, _draw_anew(calls, calls[start:], seed))
+        # All of Keras's draw, in order, so that a layer draws the same in all copies. A bare number
+        # might be what the network was seeded with before its training: it would go back there.
+        random.seed(f"randomized_copies {seed}")
+        drawn = {key: _like(trained[key]) for key in trained if has_call_of_keras(trained[key])}
+        made = {key: drawn[key] for key in drawn if key in forgotten}
+        copy = _rebuilt(classifier.model, forgotten, made, seed)
     graph = trace_calls(copy)
     calls = [*graph.calls[:start], *map(_measuring, graph.calls[start:])]
+
+    def measure(batch):
+        run_calls(calls, [(graph.input, batch)], [graph.output])
+
     # Compiled, also what a layer computes on its way is let go at once: 0.1 GB less.
-    tf.function(lambda batch: run_calls(calls, [(graph.input, batch)], [graph.output]))(inputs)
+    batch = tf.constant(inputs)
+    tf.function(measure).get_concrete_function(batch)(batch)
     return ImageClassifier(
         f"{classifier.name}, random from {layer_name}",
         copy,
@@ -97,23 +106,6 @@ def _randomized_from(layer_name, classifier, inputs, seed):
         classifier.class_names,
         classifier.input_size,
     )
-
-
-def _draw_anew(calls, forgotten, seed):
-    """Return {id of a layer to forget: a layer like it, which draws its weights when called}.
-
-    Keras takes the seeds of its initializers from Python's generator. A bare number might be what
-    the network was seeded with before its training: it would go back to where it began.
-    """
-    layers = {id(call.layer): call.layer for call in calls if _can_draw(call.layer)}
-    random.seed(f"randomized_copies {seed}")
-    fresh = {key: _like(layer) for key, layer in layers.items() if has_call_of_keras(layer)}
-    forgotten = {id(call.layer) for call in forgotten}
-    for key, layer in layers.items():
-        if key in forgotten and key not in fresh:  # a layer of the user's own
-            random.seed(f"randomized_copies {seed} {layer.name}")
-            fresh[key] = _like(layer)
-    return {key: layer for key, layer in fresh.items() if key in forgotten}
 
 
 def _can_draw(layer):
@@ -129,7 +121,7 @@ def _like(layer):
         for key in config:
             value = getattr(layer, key, None)
             if callable(value) and not isinstance(value, keras.layers.Layer):
-                config[key] = _function_like(value, config[key])
+                config[key] = _function_like(value)
         return type(layer).from_config(config)
     except (NotImplementedError, TypeError) as error:
         raise ValueError(
@@ -138,10 +130,8 @@ def _like(layer):
         ) from error
 
 
-def _function_like(function, config):
-    """Return a user's own activation or initializer, which Keras would look for by its name."""
-    if getattr(function, "__module__", "").startswith("keras."):
-        return config
+def _function_like(function):
+    """Return an activation as it is, an initializer anew: Keras would look for them by name."""
     if hasattr(function, "get_config"):
         return type(function).from_config(_reseeded(function.get_config()))
     return function
@@ -156,17 +146,22 @@ def _reseeded(config):
     return [_reseeded(value) for value in config] if isinstance(config, list) else config
 
 
-def _rebuilt(model, fresh):
-    """Build a network anew with the layers `fresh` in place of those that they stand for.
+def _rebuilt(model, forgotten, made, seed):
+    """Build a network anew, with fresh layers in place of those whose ids are in `forgotten`.
 
-    The others are on the same variables, for they stay as they are.
+    The others are on the same variables, for they stay as they are. `made` collects {id of a layer:
+    the one in its place}. A layer of the user's own may draw its weights when it is called.
     """
-    made = dict(fresh)
 
     def call(layer, *args, **kwargs):
-        if id(layer) not in made:
-            made[id(layer)] = _rebuilt(layer, made) if is_network(layer) else twin(layer)
-        return made[id(layer)](*args, **kwargs)
+        key = id(layer)
+        if key in forgotten and key not in made:
+            random.seed(f"randomized_copies {seed} {layer.name}")
+            made[key] = _like(layer)
+        elif key not in made:
+            is_nested = is_network(layer)
+            made[key] = _rebuilt(layer, forgotten, made, seed) if is_nested else twin(layer)
+        return made[key](*args, **kwargs)
 
     return rebuild(as_functional(model), call)
 

@@ -1,8 +1,4 @@
-"""The strongest examples of a channel: which of many pictures drive it most, and where in them.
-
-Two tables of the nine strongest make one, in any order and however the pictures were split. So
-workers can each look through a part of a collection.
-"""
+"""The strongest examples of a channel: which of many pictures drive it most, and where in them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -19,7 +15,6 @@ from course_utils.networks.classifier import ImageClassifier, runner_of
 
 NUM_EXAMPLES = 9
 _NOTHING = -1  # stands for a picture where there are fewer than nine
-_WHITE = 255
 
 
 class Examples(NamedTuple):
@@ -126,7 +121,7 @@ def _cut(picture, position, windows):
         np.arange(length) if size >= length else start + step * place + np.arange(size)
         for (length, start, size, step), place in zip(windows, position, strict=True)
     )
-    patch = np.full((len(rows), len(columns), 3), _WHITE, np.uint8)
+    patch = np.full((len(rows), len(columns), 3), 255, np.uint8)
     known = [(0 <= i) & (i < n) for i, n in zip((rows, columns), picture.shape, strict=False)]
     patch[np.ix_(*known)] = picture[np.ix_(rows[known[0]], columns[known[1]])]
     return patch
@@ -135,7 +130,8 @@ def _cut(picture, position, windows):
 def merge(first: Examples, second: Examples) -> Examples:
     """Return the nine strongest of two tables of one layer, made of different pictures.
 
-    Associative and commutative: of equal values, that of the smaller picture's number is stronger.
+    However the pictures were split, the table of all is the same: of equal values, that of the
+    smaller picture's number is stronger.
     """
     values, pictures, positions = (
         np.concatenate(pair, axis=1) for pair in zip(first[:3], second[:3], strict=True)
@@ -160,7 +156,7 @@ def find_strongest(
         numbers, inputs = zip(*batch, strict=True)
         outputs = runner.outputs(np.concatenate(inputs), layer_names, often=True)
         for name, maps in zip(layer_names, outputs, strict=True):
-            tables[name] = _beat(tables[name], np.array(numbers), maps, name)
+            tables[name] = _beat(tables[name], np.array(numbers, np.int32), maps, name)
     return tables
 
 
@@ -168,13 +164,9 @@ def _no_examples(runner, layer_name):
     """Return the table of no pictures at all."""
     axes = runner.receptive_windows[layer_name] or [(0, length, 0) for length in runner.input_size]
     windows = [(length, *axis) for length, axis in zip(runner.input_size, axes, strict=True)]
-    num_channels = runner.feature_map_shapes[layer_name][-1]
-    return _empty_table((num_channels, NUM_EXAMPLES), np.array(windows, np.int32))
-
-
-def _empty_table(shape, windows):
-    nothing = np.full((*shape, 2), _NOTHING, np.int32)
-    return Examples(np.full(shape, -np.inf, np.float32), nothing[..., 0].copy(), nothing, windows)
+    shape = runner.feature_map_shapes[layer_name][-1], NUM_EXAMPLES
+    values, nowhere = np.full(shape, -np.inf, np.float32), np.full((*shape, 2), _NOTHING, np.int32)
+    return Examples(values, nowhere[..., 0], nowhere, np.array(windows, np.int32))
 
 
 def _beat(table, numbers, maps, name):
@@ -182,14 +174,15 @@ def _beat(table, numbers, maps, name):
     in_rows = np.asarray(tf.reduce_max(maps, axis=2))
     peaks = in_rows.max(axis=1)
     check_finite(peaks, f"For some picture, the network's output at {name!r}")
-    # After a few hundred pictures hardly any do, and only those are located.
-    picture, channel = np.nonzero(peaks > table.values[:, -1])
-    if not len(picture):
+    beats = peaks > table.values[:, -1]
+    if not beats.any():
         return table
+    # After a few hundred pictures hardly any do, and only those are located.
+    picture, channel = np.nonzero(beats)
     row = in_rows[picture, :, channel].argmax(axis=1)
     column = np.asarray(maps)[picture, row, :, channel].argmax(axis=1)
-    new = _empty_table(peaks.T.shape, table.windows)
-    new.values[channel, picture] = peaks[picture, channel]
-    new.pictures[channel, picture] = numbers[picture]
-    new.positions[channel, picture] = np.stack([row, column], axis=-1)
-    return merge(table, new)
+    values = np.where(beats, peaks, -np.inf).T
+    pictures = np.where(beats, numbers[:, np.newaxis], _NOTHING).T
+    positions = np.full((*values.shape, 2), _NOTHING, np.int32)
+    positions[channel, picture] = np.stack([row, column], axis=-1)
+    return merge(table, Examples(values, pictures, positions, table.windows))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from course_utils.arguments import check_count, check_image, quote
+from course_utils.arguments import Picture, check_count, check_image, quote
 from course_utils.backend import keras
 from course_utils.engine.graph import as_functional, trace_calls
 from course_utils.engine.layers import key_layer_names
@@ -155,7 +155,7 @@ class ImageClassifier:
         """
         return to_probabilities(self, self.logits(images))
 
-    def top_predictions(self, image: NDArray[np.uint8], k: int = 5) -> list[Prediction]:
+    def top_predictions(self, image: Picture, k: int = 5) -> list[Prediction]:
         """Return the `k` most probable classes, the first one first.
 
         Args:

@@ -1,13 +1,14 @@
 """EfficientNet-Lite0, the classifier embedded in this package, as a functional Keras model."""
 
 import hashlib
-from importlib.resources import as_file, files
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
 from course_utils.backend import keras
 
-EMBEDDED_FILE = files("course_utils") / "data" / "efficientnet_lite0.npz"
+EMBEDDED_FILE = Path(str(files("course_utils") / "data" / "efficientnet_lite0.npz"))
 _SHA256 = "d3a07b33fb1e80de6aaeccf8e3152185b3a02a6b5d52db668df0738c0a11e4bb"
 
 # (expand ratio, kernel size, stride of the first repeat, filters, repeats)
@@ -36,7 +37,7 @@ def embedded_file_is_whole() -> bool:
 def load_embedded() -> keras.Model:
     """Build EfficientNet-Lite0 with the ImageNet weights in this package."""
     model = build_efficientnet_lite0()
-    with as_file(EMBEDDED_FILE) as path, np.load(path, allow_pickle=False) as arrays:
+    with np.load(EMBEDDED_FILE, allow_pickle=False) as arrays:
         for layer in model.layers:
             for variable in layer.weights:
                 variable.assign(arrays[f"{layer.name}/{variable.name}"])

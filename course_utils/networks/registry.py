@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 from unittest.mock import patch
 
 from course_utils.arguments import did_you_mean
@@ -30,20 +29,13 @@ _CONSTRUCTORS = {  # of keras.applications: {"resnet50": ResNet50, ...}
 }
 
 
-class Published(NamedTuple):
-    """Where a network's ImageNet weights are published."""
-
-    url: str
-    known_hash: str | None
-
-
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
-PUBLISHED = {
-    VGG16: Published(  # as Keras's source has it; to ask Keras, as for the others, would take 2 GB
+PUBLISHED: dict[str, tuple[str, str | None]] = {  # (address, hash) of ImageNet weights
+    VGG16: (  # as Keras's source has it; to ask Keras, as for the others, would take 2 GB
         f"{_KERAS}/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5",
         "md5:64373286793e3c8b2b4e3219cbf3544b",
     ),
-    "mobilenetv2": Published(  # Keras has no hash; two independent projects pin this one
+    "mobilenetv2": (  # Keras has no hash; two independent projects pin this one
         f"{_KERAS}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
         "sha256:3e195a2857356cfc092cbbb460beb2a5bce279015d7792598b8d3d9e451902e3",
     ),
@@ -111,7 +103,7 @@ def weights_path(name: str) -> Path:
         return NO_TOP_FILE
     name = resolve_name(name)
     if name == EMBEDDED:
-        raise ValueError(f"{name!r} has no file that Keras loads. Use load_classifier({name!r}).")
+        raise ValueError(f"{name!r} is embedded, in no file that Keras loads: load_classifier().")
     return fetch_file(*published_weights(name))
 
 
@@ -132,17 +124,17 @@ def resolve_name(name: str) -> str:
 
 
 class _Asked(Exception):
-    """Keras has asked for the weights file that the argument describes."""
+    """Keras has asked for a file of weights: (address, hash)."""
 
 
-def published_weights(name: str) -> Published:
-    """Return where a network of keras.applications has its ImageNet weights.
+def published_weights(name: str) -> tuple[str, str | None]:
+    """Return the address and the hash of a keras.applications network's ImageNet weights.
 
     Only Keras knows, and asks for the file once it has built the network: this takes seconds.
     """
 
     def stop(*published):
-        raise _Asked(Published(*published))
+        raise _Asked(*published)
 
     if name in PUBLISHED:
         return PUBLISHED[name]
@@ -150,7 +142,7 @@ def published_weights(name: str) -> Published:
         with random_state_kept():
             _build(name, stop)
     except _Asked as asked:
-        return asked.args[0]
+        return asked.args
     raise AssertionError(f"keras.applications builds {name} without asking for a file.")
 
 
@@ -161,7 +153,7 @@ def _build(name: str, find_file: Callable[[str, str | None], Path]) -> keras.Mod
     """
 
     def get_file(fname=None, origin=None, file_hash=None, **options):
-        published = Published(origin, file_hash and f"md5:{file_hash}")
+        published = origin, file_hash and f"md5:{file_hash}"
         return str(find_file(*PUBLISHED.get(name, published)))
 
     with patch.object(sys.modules[keras.utils.get_file.__module__], "get_file", get_file):

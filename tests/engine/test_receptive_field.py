@@ -103,7 +103,6 @@ def test_the_fields_of_the_embedded_network(embedded):
         layers.Dense(2),
         layers.GlobalAveragePooling2D(keepdims=True),
         layers.LayerNormalization(),
-        layers.MaxPooling2D(1, data_format="channels_first"),
         layers.Permute((2, 1, 3)),
         layers.UpSampling2D(),
         keras.ops.relu,
@@ -113,16 +112,6 @@ def test_a_layer_that_sees_everything_or_is_not_known_has_none_nor_what_reads_it
     model = network(layers.Conv2D(1, 3, padding="same"), odd, layers.Conv2D(1, 1))
     conv, *others = fields_of(model).values()
     assert conv == (3, 3) and len(others) == 2 and set(others) == {None}
-
-
-def test_a_free_input_size_is_no_obstacle_where_the_padding_is_known():
-    model = network(
-        layers.Conv2D(1, 3, padding="same", name="conv"),
-        layers.MaxPooling2D(2, name="pool"),
-        layers.Conv2D(1, 3, 2, padding="same", name="depends_on_the_size"),
-        size=None,
-    )
-    assert fields_of(model) == {"conv": (3, 3), "pool": (4, 4), "depends_on_the_size": None}
 
 
 def test_paths_that_go_on_by_different_steps_have_no_common_field():

@@ -37,13 +37,6 @@ def test_every_sample_has_a_license_and_needs_no_network(monkeypatch):
     ]  # fmt: skip
 
 
-def test_cat_and_coffee_is_both_center_squares():
-    picture = load_image("cat_and_coffee")
-    np.testing.assert_array_equal(picture[:, :300], load_image("chelsea")[:, 75:375])
-    square = load_image(load_image("coffee")[:, 100:500], size=(300, 300))
-    np.testing.assert_array_equal(picture[:, 300:], square)
-
-
 PALETTE = Image.new("P", (4, 4), 1)
 PALETTE.putpalette([0, 255, 0, 255, 0, 0])
 

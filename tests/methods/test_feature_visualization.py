@@ -109,7 +109,7 @@ def test_a_channel_needs_no_more_than_it_sees_and_a_margin(dilation, side):
 def test_a_size_that_is_asked_for(tiny):
     assert cu.visualize_channel(tiny, "conv", 0, size=32, num_steps=1).shape == (32, 32, 3)
     with pytest.raises(ValueError, match="size must be a whole number, 16 or more, not 8"):
-        cu.visualize_class(tiny, 0, size=8)
+        cu.visualize_channel(tiny, "conv", 0, size=8)
 
 
 def test_a_network_sees_two_thirds_of_a_picture(seeded):

@@ -78,6 +78,25 @@ def test_other_networks_and_nothing_that_belongs_to_the_caller_changes(seeded, b
     assert random.getstate() == state
 
 
+class Blend(layers.Layer):
+    """A layer of one's own, which draws its weights when it is built."""
+
+    def build(self, shape):
+        self.mix = self.add_weight(shape=(shape[-1], 4), initializer="random_normal")
+
+    def call(self, inputs):
+        return inputs @ self.mix
+
+
+def test_a_layer_of_ones_own_draws_the_same_in_all_copies():
+    ends = [layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    classifier = wrap(chain([Blend(name="below"), Blend(name="above"), *ends]))
+    copies = dict(cu.randomized_copies(classifier, ["below", "above"], IMAGES))
+    below, above = (copies[name].model.get_layer("above").mix for name in ("below", "above"))
+    np.testing.assert_array_equal(below, above)
+    assert np.abs(below - classifier.model.get_layer("above").mix).max() > 1e-3
+
+
 class Scale(layers.Layer):
     """A layer of one's own, which Keras could not read from a file."""
 

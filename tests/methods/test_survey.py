@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 import course_utils as cu
-from course_utils import __main__ as commands
 from course_utils.methods import survey
 
 LAYERS = ["stem_activation", "block1a_project_bn"]  # of the embedded network, the cheapest
@@ -82,17 +81,14 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(folder, tmp_path, monke
     assert files(tmp_path / "cut") == ["strongest.npz"]
 
 
-def test_pictures_that_cannot_be_read_are_named_and_skipped(folder, capsys):
+def test_pictures_that_cannot_be_read_are_named_and_skipped(folder):
     before = cu.run_survey(folder, "before", layer_names=LAYERS[:1])
     whole = (folder / "a/00.png").read_bytes()
     (folder / "a/99.png").write_bytes(whole[: len(whole) // 2])
     (folder / "b/98.jpg").write_bytes(b"")
-    assert commands.main(["survey", "pictures", "--layers", LAYERS[0]]) == 0
-    found = cu.load_survey("pictures-survey")
+    found = cu.run_survey(folder, "found", layer_names=LAYERS[:1])
     assert list(found.skipped) == ["a/99.png", "b/98.jpg"]
-    printed = capsys.readouterr().out
-    assert "skipped a/99.png" in printed
-    assert "21 pictures for each of 32 channels in 1 layers" in printed
+    assert "damaged" in found.skipped["a/99.png"]
     of_each = [np.take(s.names, s.examples[LAYERS[0]].pictures) for s in (before, found)]
     np.testing.assert_array_equal(*of_each)
 

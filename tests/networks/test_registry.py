@@ -94,8 +94,7 @@ def test_keras_says_where_a_networks_weights_are_and_the_file_comes_from_our_cac
     assert fetched == [("https://keras.io/w.h5", "md5:" + "0" * 32)]
     assert cu.weights_path("resnet50") == path
     assert sys.modules[usual.__module__].get_file is usual
-    pinned = registry.Published("https://keras.io/w.h5", "sha256:1")
-    monkeypatch.setitem(registry.PUBLISHED, "resnet50", pinned)
+    monkeypatch.setitem(registry.PUBLISHED, "resnet50", ("https://keras.io/w.h5", "sha256:1"))
     cu.load_classifier("resnet50")
     assert fetched[-1][1] == "sha256:1"  # Keras has no hash of some files
 
@@ -104,9 +103,9 @@ def test_keras_itself_asks_in_the_way_that_is_answered(monkeypatch):
     """The real network asks for a file of its published name; nothing is downloaded."""
     zeros = staticmethod(lambda shape, dtype=None: keras.ops.zeros(shape, dtype))
     monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", zeros)  # to be quick
-    published = registry.published_weights("resnet50")
-    assert published.url.endswith("/resnet50_weights_tf_dim_ordering_tf_kernels.h5")
-    assert published.known_hash == "md5:2cb95161c43110f7111970584f804107"
+    url, known_hash = registry.published_weights("resnet50")
+    assert url.endswith("/resnet50_weights_tf_dim_ordering_tf_kernels.h5")
+    assert known_hash == "md5:2cb95161c43110f7111970584f804107"
     vgg16 = registry.PUBLISHED["vgg16"]
     monkeypatch.delitem(registry.PUBLISHED, "vgg16")
     assert registry.published_weights("vgg16") == vgg16
