@@ -13,7 +13,7 @@ import numpy as np
 from course_utils.display.pictures import screen_picture
 from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
-from course_utils.explorers.controls import buttons, column, control_state, on_colab, row
+from course_utils.explorers.controls import buttons, column, control_words, on_colab, row
 from course_utils.explorers.uploads import upload_button, uploaded_picture
 from course_utils.io.images import ImageError, load_image, sample_image_names
 
@@ -161,7 +161,7 @@ class Explorer:
         settings["picture"] = self._chosen if self._chosen in sample_image_names() else None
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         files = {self._captions[name]: panel.value for name, panel in self.panels.items()}
-        states = [control_state(control) for control in controls.values()]
+        states = {one.description: control_words(one) for one in controls.values()}
         data = {
             "application/vnd.jupyter.widget-view+json": view,
             "image/png": still_picture(files, self._sentence, states),

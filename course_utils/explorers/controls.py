@@ -6,8 +6,6 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from course_utils.display.stills import Control
-
 # A name beside a slider must not change the slider's length under the mouse that drags it. Buttons
 # stand beside their label, as sliders do.
 _STYLE = """<style>
@@ -21,6 +19,7 @@ _STYLE = """<style>
 .course-explorer .course-list > :last-child { flex-flow: column }
 .course-explorer .course-list button { text-align: left; width: 98%; margin: 1px }
 </style>"""
+_TRACK = 30  # letters of a slider
 _LABELS = {"description_width": "90px"}
 
 
@@ -87,16 +86,20 @@ def frame(*rows: widgets.Widget) -> widgets.VBox:
     return widgets.VBox([*rows, style], layout=layout).add_class("course-explorer")
 
 
-def control_state(widget: widgets.Widget) -> Control:
-    """Return what a still picture shows of a control."""
+def control_words(widget: widgets.Widget) -> str:
+    """Write how a control stands: "○ viridis  ● magma", "──●────  25%", or a field's text."""
     if isinstance(widget, widgets.Text):
-        return Control(widget.description, widget.value or widget.placeholder)
-    if not hasattr(widget, "options"):
-        place = (widget.value - widget.min) / max(widget.max - widget.min, 1)
-        return Control(widget.description, str(widget.value), place)
-    names = [option if isinstance(option, str) else option[0] for option in widget.options]
-    # Not `label`: ipywidgets leaves it empty for a first option. A list may have none chosen.
-    chosen = "" if widget.index is None else names[widget.index]
-    if isinstance(widget, widgets.SelectionSlider):
-        return Control(widget.description, chosen, widget.index / max(len(names) - 1, 1))
-    return Control(widget.description, chosen, options=names)
+        return widget.value or widget.placeholder
+    if hasattr(widget, "options"):
+        names = [option if isinstance(option, str) else option[0] for option in widget.options]
+        # Not `label`: ipywidgets leaves it empty for a first option. A list may have none chosen.
+        chosen = "" if widget.index is None else names[widget.index]
+        place, last = widget.index, len(names) - 1
+    else:
+        chosen = str(widget.value)
+        place, last = widget.value - widget.min, widget.max - widget.min
+    if isinstance(widget, widgets.ToggleButtons):
+        marked = [("● " if name == chosen else "○ ") + name for name in names]
+        return "  ".join(name.replace(" ", "\N{NO-BREAK SPACE}") for name in marked)
+    before = round(_TRACK * place / max(last, 1))
+    return f"{'─' * before}●{'─' * (_TRACK - before)}  {chosen}"

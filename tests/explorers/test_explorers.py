@@ -22,7 +22,7 @@ from course_utils.engine import memory
 from course_utils.engine.runner import to_array
 from course_utils.explorers import classifier_explorer
 from course_utils.explorers.classifier_explorer import OF_PIXELS
-from course_utils.explorers.controls import control_state
+from course_utils.explorers.controls import control_words
 from course_utils.networks.classifier import runner_of
 
 AT_LAYER = [key for key in cu.METHODS if key not in OF_PIXELS]
@@ -537,16 +537,17 @@ def test_the_outputs_metadata_say_what_is_shown(small, picture):
 
 
 def test_a_still_picture_shows_each_control_as_it_stands(small, picture):
-    explorer = cu.LayerExplorer(small, picture)
-    assert control_state(explorer.layer) == ("Layer", "first", 0, ())  # the first one, too
+    explorer, track = cu.LayerExplorer(small, picture), "─" * 30
+    assert control_words(explorer.layer) == f"●{track}  first"  # the first one, too
     explorer.layer.value, explorer.channel.value = "second", 2
-    assert control_state(explorer.layer) == ("Layer", "second", 1, ())
-    assert control_state(explorer.channel) == ("Channel", "2", 0.5, ())
-    assert control_state(explorer.colors) == ("Colors", "viridis", None, list(COLOR_MAPS))
+    assert control_words(explorer.layer) == f"{track}●  second"
+    assert control_words(explorer.channel) == f"{track[:15]}●{track[15:]}  2"
+    colors = "● viridis  ○ magma  ○ cividis  ○ gray  ○ jet"
+    assert control_words(explorer.colors).replace("\N{NO-BREAK SPACE}", " ") == colors
     explorer = cu.ClassExplorer(small, picture)
-    assert control_state(explorer.search)[1] == "a part of a name, such as cat"
+    assert control_words(explorer.search) == "a part of a name, such as cat"
     explorer.search.value = "no such class"
-    assert control_state(explorer.search) == ("Search", "no such class", None, ())
+    assert control_words(explorer.search) == "no such class" and not control_words(explorer.found)
 
 
 # Memory
