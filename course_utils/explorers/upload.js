@@ -1,11 +1,9 @@
 // A reader's own picture, made small in the browser: a plain ES module without a framework.
-//
-// A notebook's server closes the connection at a message over 10 MB, and Colab drops what is over
-// 1 MB, both without a word.
+// Without a word a notebook's server closes the connection at a message over 10 MB.
 
-const LONG_SIDE = 1024; // pixels
-const MAX_BYTES = 950_000; // in a message of 1 MB, with its header
-const QUALITIES = [0.92, 0.8, 0.6, 0.4]; // of a JPEG: the first one that is small enough
+const LONG_SIDE = 1024; // pixels; a JPEG then has fewer than MAX_BYTES even of noise
+const MAX_BYTES = 5_000_000;
+const QUALITY = 0.92; // of a JPEG
 
 /**
  * Make a picture small, upright and opaque (transparency on white).
@@ -21,12 +19,7 @@ async function shrink(file) {
   const factor = LONG_SIDE / Math.max(bitmap.width, bitmap.height);
   if (factor >= 1 && file.size <= MAX_BYTES && /^image\/(jpeg|png)$/.test(file.type)) return file;
   const canvas = draw(bitmap, Math.min(factor, 1));
-  bitmap.close();
-  for (const quality of QUALITIES) {
-    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
-    if (blob && blob.size <= MAX_BYTES) return blob;
-  }
-  throw new Error("This browser could not make the picture small enough. Save a smaller copy.");
+  return new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
 }
 
 async function decode(file) {
@@ -68,14 +61,10 @@ function render({ model, el }) {
   el.dataset.lmSuppressShortcuts = "true"; // JupyterLab pastes cells otherwise
   el.append(button, input);
 
-  let last = Promise.resolve(); // one after the other, in the order they came
-  const take = (file) => {
-    if (file) last = last.then(() => send(file));
-  };
-  const send = async (file) => {
+  const take = async (file) => {
+    if (!file) return;
     button.textContent = "Reading ...";
-    const number = (model.get("value")[0]?.number ?? 0) + 1;
-    const sent = { name: file.name, number };
+    const sent = { name: file.name, number: (model.get("value")[0]?.number ?? 0) + 1 };
     try {
       sent.content = new DataView(await (await shrink(file)).arrayBuffer());
     } catch (error) {
@@ -85,6 +74,11 @@ function render({ model, el }) {
     model.set("value", [sent]);
     model.save_changes();
   };
+  const takeGiven = (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    take((event.dataTransfer ?? event.clipboardData).files[0]);
+  };
 
   button.addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
@@ -92,16 +86,8 @@ function render({ model, el }) {
     input.value = ""; // the same file once more is a change again
   });
   el.addEventListener("dragover", (event) => event.preventDefault());
-  el.addEventListener("drop", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    take(event.dataTransfer.files[0]);
-  });
-  el.addEventListener("paste", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    take(event.clipboardData.files[0]);
-  });
+  el.addEventListener("drop", takeGiven);
+  el.addEventListener("paste", takeGiven);
 }
 
 export default { render };
