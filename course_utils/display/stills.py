@@ -14,9 +14,7 @@ _PADDING = 8
 _TALLEST = 4000
 
 
-def still_picture(
-    files: Mapping[str, bytes], sentence: str, controls: Mapping[str, str] | None = None
-) -> bytes:
+def still_picture(files: Mapping[str, bytes], sentence: str, controls: Mapping[str, str]) -> bytes:
     """Draw an explorer as a PNG: its controls, its pictures side by side, its sentence.
 
     Only the pictures have a ground, so that a dark page stays dark.
@@ -39,7 +37,7 @@ def still_picture(
         return top + (lines.count("\n") + 1) * (_FONT_SIZE + _PADDING)
 
     down = 0
-    for label, words in (controls or {}).items():
+    for label, words in controls.items():
         draw.text((_START - _PADDING, down), label, INK, font, anchor="ra")
         down = write(_START, down, words)
     left, top = 0, down + _FONT_SIZE + _PADDING

@@ -16,6 +16,7 @@ _STYLE = """<style>
 .course-explorer .widget-toggle-buttons { display: flex; flex-flow: row; align-items: baseline }
 .course-explorer .widget-toggle-buttons > .widget-label { text-align: right; margin-right: 8px }
 .course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap }
+.course-explorer .widget-toggle-button { max-width: 400px }
 .course-explorer .course-list > :last-child { flex-flow: column }
 .course-explorer .course-list button { text-align: left; width: 98%; margin: 1px }
 </style>"""
@@ -59,9 +60,9 @@ def bars_behind(buttons: widgets.ToggleButtons, shares: Sequence[float]) -> str:
     return f"<style>{' '.join(rules)}</style>"
 
 
-def panel() -> widgets.Image:
+def panel(kind: type[widgets.Widget] = widgets.Image, **options: Any) -> Any:
     """Make a place for a picture, PNG or JPEG: the browser sees which it is."""
-    return widgets.Image(layout={"width": "100%", "margin": "0"})
+    return kind(layout={"width": "100%", "margin": "0"}, **options)
 
 
 def column(share: float, *children: widgets.Widget, width: int = 0) -> widgets.VBox:
@@ -86,7 +87,7 @@ def frame(*rows: widgets.Widget) -> widgets.VBox:
     return widgets.VBox([*rows, style], layout=layout).add_class("course-explorer")
 
 
-def control_words(widget: widgets.Widget) -> str:
+def in_words(widget: widgets.Widget) -> str:
     """Write how a control stands: "○ viridis  ● magma", "──●────  25%", or a field's text."""
     if isinstance(widget, widgets.Text):
         return widget.value or widget.placeholder

@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_utils.backend import keras
-from course_utils.engine import memory
 from course_utils.engine.graph import needed_calls
-from course_utils.engine.runner import to_array
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 COLORS = "red", "green", "blue"
@@ -46,30 +44,21 @@ def first_convolution(
         raise ValueError("The network does not begin with a convolution over a picture's colors.")
     call = calls[0]
     layer, kernels = call.layer, call.layer.kernel.numpy()
-    size, steps = kernels.shape[:2], {"strides": layer.strides, "padding": layer.padding}
-
-    def run(picture, *tensors):
-        feeds = [(graph.input, runner.inputs(picture))]
-        return runner.run(needed_calls(graph.calls, tensors), feeds, tensors)
-
-    def compute():
-        read, maps = run(image, call.inputs[0], call.output)
-        ends = [np.full((*runner.input_size, 3), level, np.uint8) for level in (0, 255)]
-        height, width = (length // 2 for length in read.shape[1:3])
-        limits = [run(end, call.inputs[0])[0][:, height, width] for end in ends]
-        patches = keras.ops.image.extract_patches(read, size, **steps)
-        return [np.stack(limits, axis=1), patches, maps]
-
-    values = memory.remember((*runner.picture_key(image), "first convolution"), compute)
-    limits, patches, maps = map(to_array, values)
+    pictures = image, np.zeros_like(image), np.full_like(image, 255)
+    feeds = [(graph.input, np.concatenate([runner.prepare(picture) for picture in pictures]))]
+    tensors = [call.inputs[0], call.output]
+    read, maps = map(np.asarray, runner.run(needed_calls(graph.calls, tensors), feeds, tensors))
+    size = kernels.shape[:2]
+    patches = keras.ops.image.extract_patches(read[:1], size, layer.strides, padding=layer.padding)
+    height, width = (length // 2 for length in read.shape[1:3])
     names = [COLORS[i] for i in np.abs(mixing).argmax(axis=0)]
     return Convolution(
         name=call.name,
         relu=layer.activation is keras.activations.relu,
         colors=names if len(names) == 3 else ["gray"],
-        limits=limits,
+        limits=read[1:, height, width],
         kernels=kernels,
         bias=layer.bias.numpy() if layer.use_bias else np.zeros(kernels.shape[3], np.float32),
-        patches=patches.reshape(*patches.shape[:2], *kernels.shape[:3]),
-        maps=maps,
+        patches=np.reshape(patches, (*maps.shape[1:3], *kernels.shape[:3])),
+        maps=maps[0],
     )

@@ -13,9 +13,9 @@ WHITE = encode_palette(np.full((20, 300), 255, np.uint8), color_table("gray"))
 BLACK = encode_palette(np.full((40, 200), 0, np.uint8), color_table("gray"))
 
 
-def still(captions=("", " "), sentence="", controls=None):
+def still(captions=("", " "), sentence="", controls=()):
     files = dict(zip(captions, (WHITE, BLACK), strict=True))
-    return np.asarray(Image.open(io.BytesIO(still_picture(files, sentence, controls))))
+    return np.asarray(Image.open(io.BytesIO(still_picture(files, sentence, dict(controls)))))
 
 
 def test_captions_stand_above_the_pictures_and_the_sentence_below():
