@@ -121,14 +121,14 @@ def draw_convolution(
     tables = np.split(numbers_picture(found, filter_index, row, column), 3, axis=1)
     titled = zip(("patch", "x  kernel", "=  products"), tables, strict=True)
     words = f"2. Number by number, in {', '.join(found.colors)}"
-    views = [partial(_draw_place, photo, pixels), partial(_draw_place, photo, pixels, 1)]
+    views = [("", partial(_draw_place, photo, pixels, margin)) for margin in (None, 1)]
     maps = [
         ("one number", partial(_draw_place, values, number, 4)),
         ("row by row", partial(_draw_place, so_far, number)),
         ("the feature map", partial(_draw_place, values, number)),
     ]
     rows = [
-        (2.6, "1. A patch of the picture", [("", view) for view in views]),
+        (2.6, "1. A patch of the picture", views),
         (1 + len(found.colors), words, list(titled)),
         (2.8, f"3. {describe_products(found, filter_index, row, column)}", maps),
     ]

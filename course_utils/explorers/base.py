@@ -19,7 +19,6 @@ from course_utils.io.images import ImageError, load_image, sample_image_names
 from course_utils.networks.classifier import runner_of
 
 _GIVEN = "this picture"  # the name of one that isn't a sample
-_PANEL = 220  # pixels that a panel has at least, where the page is wide enough
 _ON_COLAB = (
     "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
     "notebook and give load_image('its name') to the explorer."
@@ -140,18 +139,19 @@ class Explorer:
 
     # Display
 
-    def _lay_out(self, *rows, **shares):
+    def _lay_out(self, *rows, width=180, **shares):
         """Put the picture's buttons, the controls, the panels and the sentences below each other.
 
-        All panels have one width but for `shares`.
+        All panels have one width, `width` pixels where there is room, but for `shares` of it.
         """
         hint = [widgets.HTML(_ON_COLAB)] if controls.on_colab() else []
         columns = []
         for name, caption in self._captions.items():
             parts = widgets.HTML(f"<b>{caption}</b>"), self.panels[name]
-            columns.append(controls.column(shares.get(name, 1), *parts, width=_PANEL))
-        top = controls.row(self.picture, self.upload), *hint, *rows
-        self.widget = controls.frame(*top, controls.row(*columns), *self._below)
+            columns.append(controls.column(shares.get(name, 1), *parts, width=width))
+        top = controls.row(self.picture, self.upload).add_class("course-pictures")
+        panels = controls.row(*columns).add_class("course-panels")
+        self.widget = controls.frame(top, *hint, *rows, panels, *self._below)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """Return the live widget and, for pages without a kernel, a still picture and its sentence.

@@ -43,7 +43,7 @@ class ClassExplorer(ClassifierExplorer):
 
     def __init__(self, classifier: ImageClassifier, image: Any):
         super().__init__(classifier, image)
-        self._shown_picture: tuple | None = None  # that the heatmap belongs to
+        self._shown_picture: tuple | None = None
         self.search = control(widgets.Text, "Search", placeholder="a part of a name, such as cat")
         self.found = buttons("Classes", []).add_class("course-list")
         self._bars = widgets.HTML(layout={"display": "none"})
@@ -96,13 +96,13 @@ class ClassExplorer(ClassifierExplorer):
         layer = None if METHODS[method].formula is None else self.layer.value
         self.layer.disabled = layer is None
         key = _Key(self._picture_key, self.classes.value, method, layer)
+        is_new, self._shown_picture = key.picture != self._shown_picture, key.picture
         heatmap = self._find_heatmap(key)
         if heatmap is not None:
             self._stop()
             self._show(key, heatmap)
             return
-        if self._shown_picture != key.picture:
-            self._shown_picture = key.picture
+        if is_new:
             self._show_nothing()
         say = f"Computing {METHODS[method].title} for {self.classes.label} ..."
         classifier, image = self.classifier, self._network_image
@@ -119,7 +119,6 @@ class ClassExplorer(ClassifierExplorer):
         return None
 
     def _show(self, key, heatmap):
-        self._shown_picture = key.picture
         shown = for_the_eye(heatmap, key.method)
         picture, cmap, title = self._screen_image, self.colors.value, METHODS[key.method].title
         self.panels["heatmap"].value = pictures.heatmap_png(shown, picture.shape[:2], cmap)

@@ -15,10 +15,13 @@ _STYLE = """<style>
   margin-left: 12px }
 .course-explorer .widget-toggle-buttons { display: flex; flex-flow: row; align-items: baseline }
 .course-explorer .widget-toggle-buttons > .widget-label { text-align: right; margin-right: 8px }
-.course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap }
-.course-explorer .widget-toggle-button { max-width: 400px }
-.course-explorer .course-list > :last-child { flex-flow: column }
+.course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap;
+  row-gap: 4px }
+.course-explorer .course-list > :last-child { flex-flow: column; gap: 0 }
 .course-explorer .course-list button { text-align: left; width: 98%; margin: 1px }
+.course-explorer .course-pictures { padding-left: 90px }
+.course-explorer .course-pictures > :first-child { margin-left: -90px }
+.course-explorer .course-panels > * { max-width: 440px }
 </style>"""
 _TRACK = 30  # letters of a slider
 _LABELS = {"description_width": "90px"}
@@ -65,7 +68,7 @@ def panel(kind: type[widgets.Widget] = widgets.Image, **options: Any) -> Any:
     return kind(layout={"width": "100%", "margin": "0"}, **options)
 
 
-def column(share: float, *children: widgets.Widget, width: int = 0) -> widgets.VBox:
+def column(share: float, *children: widgets.Widget, width: int) -> widgets.VBox:
     """Put widgets below each other, as wide as their share of a row.
 
     One of share 1 has at least `width` pixels; what finds no room in the row goes on below.

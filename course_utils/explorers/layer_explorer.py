@@ -1,6 +1,7 @@
 """Sliders over the layers and channels of a network."""
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -50,7 +51,7 @@ class LayerExplorer(Explorer):
         self._react(self._show_layer, self.layer)
         self._react(self._turn_page, self.page)
         self._react(self._draw, self.channel, self.colors)
-        self._lay_out(self.layer, self.page, self.channel, self.colors, page=1.6)
+        self._lay_out(self.layer, self.page, self.channel, self.colors, width=220, page=1.6)
 
     def _show_picture(self):
         self.panels["input"].value = pictures.encode_picture(self._screen_image)
@@ -59,6 +60,7 @@ class LayerExplorer(Explorer):
     def _show_layer(self):
         name = self.layer.value
         self._maps = to_array(self._runner.all_layers(self._network_image)[name])
+        self._page_cells = cache(partial(pictures.page_cells, self._maps))
         count = self._maps.shape[-1]
         field = self._runner.receptive_fields[name]
         self._layer_words = words.describe_layer(name, self._kinds[name], self._maps, field)
@@ -84,7 +86,6 @@ class LayerExplorer(Explorer):
         page, position = divmod(channel, PAGE)
         with self._silently():
             self.page.value = page
-        cells = pictures.page_cells(self._maps, page)
-        self.panels["page"].value = pictures.page_png(cells, position, cmap)
+        self.panels["page"].value = pictures.page_png(self._page_cells(page), position, cmap)
         self.panels["channel"].value = pictures.channel_png(self._maps, channel, size, cmap)
         self._describe(self._layer_words, words.describe_channel(self._maps, channel))

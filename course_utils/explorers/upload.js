@@ -1,5 +1,5 @@
 // A reader's own picture, made small in the browser: a plain ES module without a framework.
-// Without a word a notebook's server closes the connection at a message over 10 MB.
+// A notebook's server closes the connection at a message over 10 MB, without a word.
 
 const LONG_SIDE = 1024; // pixels; a JPEG then has fewer than MAX_BYTES even of noise
 const MAX_BYTES = 5_000_000;
@@ -18,8 +18,14 @@ async function shrink(file) {
   const bitmap = await decode(file);
   const factor = LONG_SIDE / Math.max(bitmap.width, bitmap.height);
   if (factor >= 1 && file.size <= MAX_BYTES && /^image\/(jpeg|png)$/.test(file.type)) return file;
-  const canvas = draw(bitmap, Math.min(factor, 1));
-  return new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
+  const scale = (length) => Math.max(Math.round(length * Math.min(factor, 1)), 1);
+  const canvas = new OffscreenCanvas(scale(bitmap.width), scale(bitmap.height));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
 }
 
 async function decode(file) {
@@ -31,18 +37,6 @@ async function decode(file) {
         "or too large. Save it as JPEG or PNG.",
     );
   }
-}
-
-function draw(bitmap, factor) {
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(Math.round(bitmap.width * factor), 1);
-  canvas.height = Math.max(Math.round(bitmap.height * factor), 1);
-  const context = canvas.getContext("2d");
-  context.fillStyle = "white";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return canvas;
 }
 
 /**

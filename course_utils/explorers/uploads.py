@@ -16,8 +16,7 @@ from course_utils.explorers.controls import on_colab
 from course_utils.io.images import ImageError, load_image
 
 _UPLOAD = "Your own picture"
-# Beside the names of the samples, or below them and to the right of their label.
-_LAYOUT = {"width": "190px", "flex": "0 0 auto", "margin": "2px 2px 2px 98px"}
+_LAYOUT = {"width": "190px", "flex": "0 0 auto", "margin": "2px 2px 2px 8px"}
 
 
 class Upload(AnyWidget):
@@ -44,9 +43,7 @@ class Page(AnyWidget):
 def upload_button() -> widgets.DOMWidget:
     """Make an `Upload`; on Colab a `FileUpload`, which sends a file as it is."""
     if on_colab():
-        return widgets.FileUpload(
-            accept="image/*", multiple=False, description=_UPLOAD, layout=_LAYOUT
-        )
+        return widgets.FileUpload(accept="image/*", description=_UPLOAD, layout=_LAYOUT)
     return Upload(layout=_LAYOUT)
 
 
