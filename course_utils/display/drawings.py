@@ -9,17 +9,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-from course_utils.arguments import did_you_mean, is_whole_number
+from course_utils.arguments import check_count, did_you_mean
 from course_utils.backend import keras
 from course_utils.display import tiles
-from course_utils.display.words import describe_products, table_numbers
+from course_utils.display.charts import numbers_picture
+from course_utils.display.pictures import stretch
+from course_utils.display.words import describe_products
 from course_utils.engine.graph import trace_calls
 from course_utils.engine.runner import to_array
 from course_utils.io.images import load_image
 from course_utils.methods.class_activation import grad_cam, make_gradcam_heatmap
-from course_utils.methods.convolution import COLORS, Convolution, first_convolution
+from course_utils.methods.convolution import first_convolution
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 _INK, _PALE, _LIT = "#333333", "#b9c4cf", "#d06000"
@@ -49,10 +50,10 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
 
     def draw(axes):
         _draw_river(axes, shapes, lit)
-        sides = [shape[0] if len(shape) == 3 else "" for shape in shapes.values()]
+        sides = [side for side, _ in shapes.values()]
         starts = [i for i in range(len(sides)) if i == 0 or sides[i] != sides[i - 1]]
         for start, end in pairwise([*starts, len(sides)]):
-            if end - start > len(sides) / 25:  # or else its number stands on the next one's
+            if sides[start] > 1 and end - start > len(sides) / 25:  # or else numbers would collide
                 axes.text(start - 0.4, 0.56, sides[start])
         for row, i in enumerate(places):  # the outermost is the lowest, so no line meets a name
             y = -0.76 - 0.2 * row
@@ -66,17 +67,17 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
 
 
 def _layer_shapes(network):
-    """Return {layer: the shape of its output, without the batch}."""
+    """Return {layer: (height, number) of its feature maps}; a vector's height is 1."""
     is_wrapped = isinstance(network, ImageClassifier)
     graph = runner_of(network).graph if is_wrapped else trace_calls(network)
     passive = keras.layers.Flatten, keras.layers.Dropout
     calls = [call for call in graph.calls if not isinstance(call.layer, passive)]
-    return {call.name: call.output.shape[1:] for call in calls}
+    shapes = {call.name: call.output.shape[1:] for call in calls}
+    return {name: (shape[0] if len(shape) == 3 else 1, shape[-1]) for name, shape in shapes.items()}
 
 
 def _draw_river(axes, shapes, lit):
-    sides = np.array([shape[0] if len(shape) == 3 else 1 for shape in shapes.values()])
-    channels = np.array([shape[-1] for shape in shapes.values()])
+    sides, channels = np.array([*shapes.values()]).T
     heights = 0.12 + 0.88 * np.sqrt(sides / sides.max())
     widths = 0.16 + 0.7 * np.sqrt(channels / channels.max())
     colors = [_LIT if name in lit else _PALE for name in shapes]
@@ -109,8 +110,7 @@ def draw_convolution(
     found = first_convolution(network, image, preprocess_input)
     asked = {"row": row, "column": column, "filter_index": filter_index}
     for (name, value), count in zip(asked.items(), found.maps.shape, strict=True):
-        if not is_whole_number(value, 0, count - 1):
-            raise ValueError(f"{name} must be a whole number from 0 to {count - 1}, not {value!r}.")
+        check_count(name, value, 0, count - 1)
     runner = runner_of(network, preprocess_input)
     photo, windows = load_image(image, runner.input_size), runner.receptive_windows[found.name]
     values = found.maps[..., filter_index]
@@ -118,22 +118,21 @@ def draw_convolution(
     so_far[row, column + 1 :] = so_far[row + 1 :] = np.nan
     top, left = (w.start + w.step * i for w, i in zip(windows, (row, column), strict=True))
     pixels, number = (left, top, *found.kernels.shape[1::-1]), (column, row, 1, 1)
-    numbers = np.split(numbers_picture(found, filter_index, row, column), 3, axis=1)
-    views = partial(_draw_place, photo, pixels), partial(_draw_place, photo, pixels, 1)
-    maps = {
-        "one number": partial(_draw_place, values, number, 4),
-        "row by row": partial(_draw_place, so_far, number),
-        "the feature map": partial(_draw_place, values, number),
-    }
-    titles = "patch", "x  kernel", "=  products"
+    tables = np.split(numbers_picture(found, filter_index, row, column), 3, axis=1)
+    titled = zip(("patch", "x  kernel", "=  products"), tables, strict=True)
     words = f"2. Number by number, in {', '.join(found.colors)}"
-    return _draw(
-        [
-            (2.6, "1. A patch of the picture", [("", view) for view in views]),
-            (1 + len(found.colors), words, list(zip(titles, numbers, strict=True))),
-            (2.8, f"3. {describe_products(found, filter_index, row, column)}", list(maps.items())),
-        ]
-    )
+    views = [("", partial(_draw_place, photo, pixels, margin)) for margin in (None, 1)]
+    maps = [
+        ("one number", partial(_draw_place, values, number, 4)),
+        ("row by row", partial(_draw_place, so_far, number)),
+        ("the feature map", partial(_draw_place, values, number)),
+    ]
+    rows = [
+        (2.6, "1. A patch of the picture", views),
+        (1 + len(found.colors), words, list(titled)),
+        (2.8, f"3. {describe_products(found, filter_index, row, column)}", maps),
+    ]
+    return _draw(rows)
 
 
 def _draw_place(values, box, margin=None, axes=None):
@@ -146,40 +145,6 @@ def _draw_place(values, box, margin=None, axes=None):
     if margin:
         axes.set_xlim(left - margin, left + width + margin)
         axes.set_ylim(top + height + margin, top - margin)
-
-
-def numbers_picture(
-    found: Convolution, filter_index: int, row: int, column: int, width: int = 620
-) -> NDArray[np.uint8]:
-    """Draw a patch, a kernel and their products as tables of numbers, uint8 (height, width, 4)."""
-    patch, kernel = found.patches[row, column], found.kernels[..., filter_index]
-    rows, columns, channels = patch.shape
-    cell = width // (3 * columns + 1)
-    high, gap, font = int(0.62 * cell), cell // 3, ImageFont.load_default(0.36 * cell)
-    low, top = found.limits
-    tints = np.array([[name in (color, "gray") for color in COLORS] for name in found.colors])
-    shares = ((patch - low) / (top - low)).clip(0, 1)
-    tables = patch, kernel, patch * kernel
-    colors = np.stack([shares[..., np.newaxis] * tints * 255, *map(_signed_colors, tables[1:])])
-    is_light = (colors / 255) ** 2.2 @ (0.2126, 0.7152, 0.0722) > 0.18  # its relative luminance
-    cells = colors.transpose(3, 0, 1, 2, 4).reshape(-1, rows, columns, 3).astype(np.uint8)
-    cells = np.pad(cells, [(0, 0)] * 3 + [(0, 1)], constant_values=255)
-    cells = np.pad(cells.repeat(high, 1).repeat(cell, 2), [(0, 0), (0, gap), (0, gap), (0, 0)])
-    picture = Image.fromarray(tiles.lay_out(cells, 3, 0, 0))
-    draw = ImageDraw.Draw(picture)
-    for number, table in enumerate(tables):
-        for (i, j, c), text in zip(np.ndindex(table.shape), table_numbers(table), strict=True):
-            x = number * (columns * cell + gap) + (j + 0.5) * cell
-            y = c * (rows * high + gap) + (i + 0.5) * high
-            ink = "black" if is_light[number, i, j, c] else "white"
-            draw.text((x, y), text, ink, font, anchor="mm")
-    return np.asarray(picture)
-
-
-def _signed_colors(values):
-    """Return the colors, uint8 (..., 3), of numbers with a sign: zero is white."""
-    scaled = np.rint(127.5 + 127.5 * values / (np.abs(values).max() or 1)).astype(int)
-    return tiles.color_table(tiles.SIGNED_COLOR_MAP)[scaled]
 
 
 def draw_grad_cam(
@@ -201,10 +166,7 @@ def draw_grad_cam(
     order = np.argsort(-weights * maps.mean(axis=(0, 1)))
     name = classifier.class_names[class_index].replace("_", " ")
     logit = to_array(runner.logits_of(image))[class_index]
-
-    def stretch(values):
-        picture = Image.fromarray(values).resize(image.shape[1::-1], Image.Resampling.NEAREST)
-        return np.asarray(picture)
+    enlarge = partial(stretch, size=image.shape[:2])
 
     def draw_run(axes):
         place, end = list(shapes).index(layer_name), len(shapes)
@@ -216,13 +178,12 @@ def draw_grad_cam(
         axes.set(xlim=(0, 1.5 * end), ylim=(-1, 0.75))
 
     overlay = tiles.overlay_heatmap(tiles.to_gray(image), heatmap)
-    run = [("", image), ("", draw_run)]
-    chosen = [(f"x {weights[i]:.2g}", stretch(maps[..., i])) for i in (*order[:3], order[-1])]
-    total = f"3. Sum of all {len(weights)}", stretch(_signed_colors(summed))
+    chosen = [(f"x {weights[i]:.2g}", enlarge(maps[..., i])) for i in (*order[:3], order[-1])]
+    total = f"3. Sum of all {len(weights)}", enlarge(tiles.signed_colors(summed))
     rows = [
-        (1.9, "1. Forward, to the logit", run),
+        (1.9, "1. Forward, to the logit", [("", image), ("", draw_run)]),
         (1.9, "2. Back: a map's weight is the mean of the logit's gradient", chosen),
-        (1.8, "", [total, ("→ 4. ReLU", stretch(heatmap)), ("→ overlay", overlay)]),
+        (1.8, "", [total, ("→ 4. ReLU", enlarge(heatmap)), ("→ overlay", overlay)]),
     ]
     return _draw(rows)
 

@@ -4,18 +4,9 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from course_utils.display.tiles import (
-    color_table,
-    encode_palette,
-    enlarge_maps,
-    lay_out,
-    overlay_heatmap,
-    scale_to_bytes,
-    shrink_maps,
-    to_gray,
-)
+from course_utils.display import tiles
 
 Size = tuple[int, int]  # (height, width)
 
@@ -27,7 +18,7 @@ SIDE = 360  # pixels of a screen for the longer side of a picture
 
 # The values of a page's pixels: from 0 to _TOP a map's, then those of what is between the maps.
 _TOP, _GROUND, _LINE, _RIM = 252, 253, 254, 255
-_FRAME_COLORS = np.array([[255, 255, 255], [255, 255, 255], [230, 0, 120]], np.uint8)
+_WHITE, _MAGENTA = (255, 255, 255), (230, 0, 120)
 
 
 def screen_picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -37,16 +28,33 @@ def screen_picture(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def stretch_picture(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Give what the network has seen, uint8 (h, w, 3), the shape of the picture on the screen."""
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+def stretch(picture: NDArray, size: Size, smooth: bool = False) -> NDArray:
+    """Stretch a map (h, w) or a picture (h, w, 3), cell by cell unless it shall be smooth."""
+    how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(picture).resize(size[::-1], how))
 
 
 def encode_picture(image: NDArray[np.uint8]) -> bytes:
-    """Encode uint8 (H, W, 3) as a JPEG: a PNG of a photograph takes twenty times as long."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=92, subsampling=0)
+    """Encode uint8 (H, W, 3) as a JPEG: a PNG of a photograph takes twenty times as long.
+
+    With a fourth channel, its opacity, it becomes a PNG.
+    """
+    picture, buffer = Image.fromarray(image), io.BytesIO()
+    if picture.mode == "RGBA":
+        picture.save(buffer, "PNG", compress_level=1)
+    else:
+        picture.save(buffer, "JPEG", quality=92, subsampling=0)
     return buffer.getvalue()
+
+
+def mark_place(image: NDArray[np.uint8], down: float, across: float) -> bytes:
+    """Frame a place, at these shares of height and width, of uint8 (H, W, 3); returns a JPEG."""
+    y, x = int(down * image.shape[0]), int(across * image.shape[1])
+    picture = Image.fromarray(image).copy()
+    for reach, color in ((9, _MAGENTA), (7, _WHITE)):
+        box = x - reach, y - reach, x + reach, y + reach
+        ImageDraw.Draw(picture).rectangle(box, outline=color, width=2)
+    return encode_picture(np.asarray(picture))
 
 
 # Feature maps
@@ -59,10 +67,8 @@ def page_cells(maps: NDArray, page: int) -> NDArray[np.uint8]:
     constant map is 0. Maps larger than a cell are averaged down first, and scaled to the range of
     what is shown.
     """
-    factor = -(-max(maps.shape[:2]) // CELL)
-    maps = shrink_maps(maps[:, :, page * PAGE : (page + 1) * PAGE], factor)
-    maps = enlarge_maps(maps, max(CELL // max(maps.shape[:2]), 1))
-    return np.rint(scale_to_bytes(maps) * np.float32(_TOP / 255)).astype(np.uint8)
+    maps = tiles.fit_maps(maps[:, :, page * PAGE : (page + 1) * PAGE], CELL)
+    return np.rint(tiles.scale_to_bytes(maps) * np.float32(_TOP / 255)).astype(np.uint8)
 
 
 def page_png(cells: NDArray[np.uint8], position: int, cmap: str = "viridis") -> bytes:
@@ -72,14 +78,15 @@ def page_png(cells: NDArray[np.uint8], position: int, cmap: str = "viridis") -> 
     from any map and any page.
     """
     _, height, width = cells.shape
-    page = np.pad(lay_out(cells, COLUMNS, GAP, _GROUND), GAP, constant_values=_GROUND)
+    page = np.pad(tiles.lay_out(cells, COLUMNS, GAP, _GROUND), GAP, constant_values=_GROUND)
     row, column = divmod(position, COLUMNS)
     top, left = row * (height + GAP) + GAP, column * (width + GAP) + GAP
     for margin, color in ((GAP, _RIM), (1, _LINE)):
         page[top - margin : top + height + margin, left - margin : left + width + margin] = color
     page[top : top + height, left : left + width] = cells[position]
-    shades = color_table(cmap)[np.rint(np.linspace(0, 255, _TOP + 1)).astype(int)]
-    return encode_palette(page, np.concatenate([shades, _FRAME_COLORS]), _GROUND)
+    shades = tiles.color_table(cmap)[np.rint(np.linspace(0, 255, _TOP + 1)).astype(int)]
+    colors = np.concatenate([shades, np.array([_WHITE, _WHITE, _MAGENTA], np.uint8)])
+    return tiles.encode_palette(page, colors, _GROUND)
 
 
 def map_at(across: float, down: float, count: int) -> int | None:
@@ -92,7 +99,7 @@ def map_at(across: float, down: float, count: int) -> int | None:
 
 def channel_png(maps: NDArray, channel: int, size: Size, cmap: str = "viridis") -> bytes:
     """Draw one channel of float32 (height, width, channels) as a PNG of `size`, cell by cell."""
-    return _stretched_png(scale_to_bytes(maps[:, :, [channel]])[0], size, cmap)
+    return _stretched_png(tiles.scale_to_bytes(maps[:, :, [channel]])[0], size, cmap)
 
 
 # Heatmaps
@@ -107,7 +114,7 @@ def overlay_picture(
     picture: NDArray[np.uint8], heatmap: NDArray, alpha: float = 0.5, cmap: str = "viridis"
 ) -> bytes:
     """Lay a heatmap over a gray copy of a picture, see `overlay_heatmap`; returns a JPEG."""
-    return encode_picture(overlay_heatmap(to_gray(picture), heatmap, alpha, cmap))
+    return encode_picture(tiles.overlay_heatmap(tiles.to_gray(picture), heatmap, alpha, cmap))
 
 
 def brighten(values: NDArray) -> NDArray:
@@ -117,5 +124,4 @@ def brighten(values: NDArray) -> NDArray:
 
 
 def _stretched_png(tile, size, cmap):
-    stretched = Image.fromarray(tile).resize(size[::-1], Image.Resampling.NEAREST)
-    return encode_palette(np.asarray(stretched), color_table(cmap))
+    return tiles.encode_palette(stretch(tile, size), tiles.color_table(cmap))

@@ -10,17 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from course_utils.arguments import check_count, check_finite, check_image
-from course_utils.display.tiles import (
-    SIGNED_COLOR_MAP,
-    check_maps,
-    color_table,
-    enlarge_maps,
-    lay_out,
-    overlay_heatmap,
-    scale_to_bytes,
-    shrink_maps,
-    to_gray,
-)
+from course_utils.display import tiles
 from course_utils.methods.scaling import check_heatmap
 
 _WIDTH = 9.9  # inches; with 100 dots each, what a notebook's text column shows
@@ -97,7 +87,7 @@ def plot_kernels(kernels: NDArray, title: str = "Kernels") -> Figure:
     zoom = max((_GRID_WIDTH * 3 // 4 // _KERNELS_A_ROW - _GAP) // width, 1)
     patches = np.rint(255 * patches.repeat(zoom, axis=1).repeat(zoom, axis=2)).astype(np.uint8)
     colored = np.broadcast_to(patches, (*patches.shape[:3], 3))
-    mosaic = lay_out(colored, min(_KERNELS_A_ROW, count), _GAP, 255)
+    mosaic = tiles.lay_out(colored, min(_KERNELS_A_ROW, count), _GAP, 255)
     words = f"mid-gray: a weight of 0; dark and bright: -{largest:.2f} and +{largest:.2f}"
     starts = range(0, count, _KERNELS_A_ROW)
     return _pixel_figure([(f"{title}: {count} of {height} x {width}", mosaic)], words, starts)
@@ -126,13 +116,16 @@ def plot_feature_maps(maps: NDArray | Mapping[str, NDArray], columns: int | None
             "Choose some: get_feature_maps(classifier, image, classifier.key_layer_names)."
         )
     room = (_GRID_WIDTH + _BETWEEN) // len(layers) - _BETWEEN
-    grids = [_draw_maps(name, array, columns, room) for name, array in layers.items()]
+    grids, starts = [], []
+    for name, array in layers.items():
+        maps = tiles.check_maps(array)
+        count = maps.shape[-1]
+        square = int(np.ceil(np.sqrt(count)))
+        across = square if columns is None else check_count("columns", columns)
+        grids.append(_draw_maps(name, maps, across, room))
+        starts.append(range(0, count, across))
     words = "each map is scaled to its own range: dark is its smallest value"
-    if len(layers) > 1:
-        return _pixel_figure(grids, words)
-    [maps] = layers.values()
-    count = np.shape(maps)[-1]
-    return _pixel_figure(grids, words, range(0, count, _num_columns(count, columns)))
+    return _pixel_figure(grids, words, starts[0] if len(layers) == 1 else ())
 
 
 def plot_heatmap(image: NDArray[np.uint8], heatmaps: NDArray | Mapping[str, NDArray]) -> Figure:
@@ -156,24 +149,20 @@ def plot_heatmap(image: NDArray[np.uint8], heatmaps: NDArray | Mapping[str, NDAr
         raise ValueError("There are no heatmaps to draw: the dict is empty.")
     image = check_image(image)
     arrays = {title: check_heatmap(heatmap) for title, heatmap in named.items()}
-    limit, colors = _scale(arrays.values())
-    gray, is_one = to_gray(image), len(arrays) == 1
+    if min(heatmap.min() for heatmap in arrays.values()) >= 0:
+        limit, colors = 1.0, ScalarMappable(Normalize(0, 1), "viridis")
+    else:
+        limit = max(float(np.abs(heatmap).max()) for heatmap in arrays.values())
+        colors = ScalarMappable(Normalize(-limit, limit), tiles.SIGNED_COLOR_MAP)
+    gray, is_one = tiles.to_gray(image), len(arrays) == 1
     panels = [("Input", image)]
     for title, heatmap in arrays.items():
-        overlay = overlay_heatmap(gray, heatmap / limit, cmap=colors.cmap.name)
+        overlay = tiles.overlay_heatmap(gray, heatmap / limit, cmap=colors.cmap.name)
         if is_one or len(heatmap) >= _FINE:
             panels.append((title, heatmap))
         if is_one or len(heatmap) < _FINE:
             panels.append(("Overlay" if is_one else title, overlay))
     return _draw_panels(panels, image.shape, colors)
-
-
-def _scale(heatmaps):
-    """Return (what to divide heatmaps by, their `ScalarMappable`)."""
-    if min(h.min() for h in heatmaps) >= 0:
-        return 1, ScalarMappable(Normalize(0, 1), "viridis")
-    limit = float(max(np.abs(h).max() for h in heatmaps))
-    return limit, ScalarMappable(Normalize(-limit, limit), SIGNED_COLOR_MAP)
 
 
 def _draw_panels(panels, shape, colors):
@@ -199,24 +188,14 @@ def _draw_panels(panels, shape, colors):
 
 def _draw_maps(name, maps, columns, room):
     """Return a title, and all channels as uint8 (rows, cols, 3), at most `room` pixels wide."""
-    maps = check_maps(maps)
     height, width, channels = maps.shape
-    columns = _num_columns(channels, columns)
-    cell = max((room + _GAP) // columns - _GAP, 1)
-    factor = -(-width // cell)
-    small = shrink_maps(maps, factor)
-    values = scale_to_bytes(enlarge_maps(small, max(cell // width, 1)))
+    fitted = tiles.fit_maps(maps, max((room + _GAP) // columns - _GAP, 1))
     title = f"{name}\n{channels} channels of {height} x {width}"
-    if factor > 1:
+    if len(fitted) < height:
         end = " " if room > 450 else "\n"
-        title += f",{end}averaged to {small.shape[0]} x {small.shape[1]}"
-    cells = color_table("viridis")[values // _STEPS * _STEPS]
-    return title, lay_out(cells, min(columns, channels), _GAP, 255)
-
-
-def _num_columns(count, columns):
-    """Return how many columns a grid has, by default as many as rows."""
-    return int(np.ceil(np.sqrt(count))) if columns is None else check_count("columns", columns)
+        title += f",{end}averaged to {fitted.shape[0]} x {fitted.shape[1]}"
+    cells = tiles.color_table("viridis")[tiles.scale_to_bytes(fitted) // _STEPS * _STEPS]
+    return title, tiles.lay_out(cells, min(columns, channels), _GAP, 255)
 
 
 def _pixel_figure(grids, words, starts=()):

@@ -107,10 +107,10 @@ def overlay_heatmap(
     if not is_number(alpha, 0, 1):
         raise ValueError(f"alpha must be a number in [0, 1], not {alpha!r}.")
     stretched = resize_heatmap(heatmap, image.shape[:2])
-    signed = low < 0 or cmap == SIGNED_COLOR_MAP
-    shares = (stretched + 1) / 2 if signed else stretched
-    table = color_table(SIGNED_COLOR_MAP if signed else cmap)
-    colors = table[np.rint(255 * shares).astype(np.uint8)]
+    if low < 0 or cmap == SIGNED_COLOR_MAP:
+        colors = signed_colors(stretched, 1)
+    else:
+        colors = color_table(cmap)[np.rint(255 * stretched).astype(np.uint8)]
     opacity = alpha * np.abs(stretched)[..., np.newaxis]
     return np.rint((1 - opacity) * image + opacity * colors).astype(np.uint8)
 
@@ -134,9 +134,11 @@ def shrink_maps(maps: NDArray, factor: int) -> NDArray:
     return sums / counts
 
 
-def enlarge_maps(maps: NDArray, factor: int) -> NDArray:
-    """Repeat each value of feature maps (height, width, channels) `factor` times both ways."""
-    return maps.repeat(factor, axis=0).repeat(factor, axis=1)
+def fit_maps(maps: NDArray, length: int) -> NDArray:
+    """Shrink or enlarge feature maps by a whole factor: their longer side has `length` at most."""
+    small = shrink_maps(maps, -(-max(maps.shape[:2]) // length))
+    factor = length // max(small.shape[:2])
+    return small.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def scale_to_bytes(maps: NDArray) -> NDArray[np.uint8]:
@@ -156,6 +158,15 @@ def color_table(cmap: str) -> NDArray[np.uint8]:
             "others of matplotlib."
         )
     return _read_color_table(cmap)
+
+
+def signed_colors(values: NDArray, largest: float | None = None) -> NDArray[np.uint8]:
+    """Return the colors (..., 3) of numbers with a sign: zero is white.
+
+    `largest` is the magnitude of the deepest color, by default that of `values`.
+    """
+    shares = values / (largest or np.abs(values).max() or 1)
+    return color_table(SIGNED_COLOR_MAP)[np.rint(127.5 + 127.5 * shares).astype(np.uint8)]
 
 
 @cache  # matplotlib takes a millisecond

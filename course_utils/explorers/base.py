@@ -2,7 +2,7 @@
 
 import html
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar
@@ -13,12 +13,12 @@ import numpy as np
 from course_utils.display.pictures import screen_picture
 from course_utils.display.stills import still_picture
 from course_utils.display.tiles import COLOR_MAPS
-from course_utils.explorers.controls import buttons, column, control_state, on_colab, row
-from course_utils.explorers.uploads import upload_button, uploaded_picture
+from course_utils.explorers import controls
+from course_utils.explorers.uploads import Page, upload_button, uploaded_picture
 from course_utils.io.images import ImageError, load_image, sample_image_names
+from course_utils.networks.classifier import runner_of
 
 _GIVEN = "this picture"  # the name of one that isn't a sample
-_PANEL = 220  # pixels that a panel has at least, where the page is wide enough
 _ON_COLAB = (
     "Colab drops uploads over 1 MB without a word. Save a smaller copy, or put the file beside the "
     "notebook and give load_image('its name') to the explorer."
@@ -28,37 +28,38 @@ _ON_COLAB = (
 class Explorer:
     """Connects controls to pictures and sentences; `display` makes these.
 
-    A subclass sets `classifier`, `panels`, `_captions`, `_controls` (the names of those that a
-    still picture shows) and `widget`, and has `_show_picture`.
+    A subclass has `_captions` (of its panels), `_controls` (the names of those that a still picture
+    shows) and `_show_picture`. Once its controls are there, it calls `_set_picture` and `_lay_out`.
 
     Args:
-        input_size: (height, width) of the pictures that the network sees.
-        image: The first picture, anything that `load_image` takes.
+        classifier, image, preprocess_input: As for `LayerExplorer`.
     """
 
-    panels: dict[str, widgets.DOMWidget]
     widget: widgets.Widget
-    classifier: Any
     _captions: dict[str, str]
     _controls: ClassVar[tuple[str, ...]]
 
-    def __init__(self, input_size: tuple[int, int], image: Any):
-        self._input_size = input_size
+    def __init__(self, classifier: Any, image: Any, preprocess_input: Callable | None = None):
+        self.classifier = classifier
+        self._runner = runner_of(classifier, preprocess_input)
         self._quiet = False
         self._lock = threading.RLock()  # threads show results, too
-        given, samples = _resize(load_image(image), input_size), _samples(input_size)
+        size = self._runner.input_size
+        given, samples = _resize(load_image(image), size), _samples(size)
         same = (name for name, (small, _) in samples.items() if np.array_equal(small, given[0]))
         self._chosen = next(same, _GIVEN)
         # For the network and for the screen; read now, so that a sample shows twice as fast later.
         self._pictures = dict(samples) if self._chosen in samples else {_GIVEN: given, **samples}
-        self.picture = buttons("Picture", list(self._pictures))
+        self.picture = controls.buttons("Picture", list(self._pictures))
         self.picture.value = self._chosen
         self.upload = upload_button()
-        self.colors = buttons("Colors", COLOR_MAPS)
+        self.colors = controls.buttons("Colors", COLOR_MAPS)
+        self.panels = {name: controls.panel() for name in self._captions}
         self.words = widgets.HTML()
         self.status = widgets.HTML()
-        self._react(self.picture, self._choose_picture)
-        self._react(self.upload, self._read_upload)
+        self._below: list[widgets.Widget] = [self.words, self.status]
+        self._react(self._set_picture, self.picture)
+        self._react(self._read_upload, self.upload)
 
     def wait(self) -> None:
         """Wait until everything asked for is shown."""
@@ -66,8 +67,8 @@ class Explorer:
     def _show_picture(self):
         raise NotImplementedError
 
-    def _react(self, control, function, trait="value"):
-        """Call `function()` when the user changes `control`; its errors show in the status line."""
+    def _react(self, function, *changing, trait="value"):
+        """Call `function()` when the user changes a control; its errors show in the status line."""
 
         def changed(_):
             if self._quiet:
@@ -82,7 +83,14 @@ class Explorer:
                     self._say_unexpected(error)
                     raise
 
-        control.observe(changed, trait)
+        for control in changing:
+            control.observe(changed, trait)
+
+    def _react_to_click(self, name, hint, choose):
+        """Call `choose(across, down)` when a panel is clicked: shares of its width and height."""
+        if not controls.on_colab():  # see `uploads`
+            page = self.panels[name] = controls.panel(Page, description=hint)
+            self._react(lambda: choose(*page.clicked[:2]), page, trait="clicked")
 
     @contextmanager
     def _silently(self) -> Iterator[None]:
@@ -108,46 +116,42 @@ class Explorer:
 
     # Pictures
 
-    def _choose_picture(self):
-        try:
-            self._set_picture()
-        except Exception:
-            with self._silently():
-                self.picture.value = self._chosen
-            raise
-
     def _read_upload(self):
         if not self.upload.value:
             return
         name, image = uploaded_picture(self.upload.value)
-        self._pictures[name] = _resize(image, self._input_size)
+        self._pictures[name] = _resize(image, self._runner.input_size)
         with self._silently():
             self.picture.options = list(self._pictures)
             self.picture.value = name
-        self._choose_picture()
+        self._set_picture()
 
     def _set_picture(self):
-        """Show the picture whose button is pressed."""
+        """Show the picture whose button is pressed; if that fails, press the one before again."""
         self._network_image, self._screen_image = self._pictures[self.picture.value]
-        self._show_picture()
+        try:
+            self._show_picture()
+        except Exception:
+            with self._silently():
+                self.picture.value = self._chosen
+            raise
         self._chosen = self.picture.value
 
     # Display
 
-    def _picture_row(self):
-        children = [row(self.picture, self.upload)]
-        if on_colab():
-            children.append(widgets.HTML(_ON_COLAB))
-        return widgets.VBox(children)
+    def _lay_out(self, *rows, width=180, **shares):
+        """Put the picture's buttons, the controls, the panels and the sentences below each other.
 
-    def _picture_columns(self, **shares):
-        """The panels side by side, each under its caption, all of one width but for `shares`."""
-        titles = {name: widgets.HTML(f"<b>{text}</b>") for name, text in self._captions.items()}
-        columns = [
-            column(shares.get(name, 1), titles[name], panel, width=_PANEL)
-            for name, panel in self.panels.items()
-        ]
-        return row(*columns)
+        All panels have one width, `width` pixels where there is room, but for `shares` of it.
+        """
+        hint = [widgets.HTML(_ON_COLAB)] if controls.on_colab() else []
+        columns = []
+        for name, caption in self._captions.items():
+            parts = widgets.HTML(f"<b>{caption}</b>"), self.panels[name]
+            columns.append(controls.column(shares.get(name, 1), *parts, width=width))
+        top = controls.row(self.picture, self.upload).add_class("course-pictures")
+        panels = controls.row(*columns).add_class("course-panels")
+        self.widget = controls.frame(top, *hint, *rows, panels, *self._below)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         """Return the live widget and, for pages without a kernel, a still picture and its sentence.
@@ -155,13 +159,13 @@ class Explorer:
         The output's metadata hold the settings: the web book opens its own explorer with them.
         """
         self.wait()
-        controls = {name: getattr(self, name) for name in self._controls}
-        settings = {name: control.value for name, control in controls.items()}
+        shown = {name: getattr(self, name) for name in self._controls}
+        settings = {name: control.value for name, control in shown.items()}
         settings["network"] = self.classifier.name
         settings["picture"] = self._chosen if self._chosen in sample_image_names() else None
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         files = {self._captions[name]: panel.value for name, panel in self.panels.items()}
-        states = [control_state(control) for control in controls.values()]
+        states = {one.description: controls.in_words(one) for one in shown.values()}
         data = {
             "application/vnd.jupyter.widget-view+json": view,
             "image/png": still_picture(files, self._sentence, states),

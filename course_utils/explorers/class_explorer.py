@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from course_utils.display import pictures, words
 from course_utils.engine import memory
 from course_utils.explorers.classifier_explorer import ClassifierExplorer, compute_map, for_the_eye
-from course_utils.explorers.controls import bars_behind, buttons, column, control, frame, panel, row
+from course_utils.explorers.controls import bars_behind, buttons, column, control, row
 from course_utils.io.imagenet import search_names
 from course_utils.methods.class_activation import make_gradcam_heatmap
 from course_utils.methods.table import METHODS
@@ -43,7 +43,7 @@ class ClassExplorer(ClassifierExplorer):
 
     def __init__(self, classifier: ImageClassifier, image: Any):
         super().__init__(classifier, image)
-        self._shown_picture: tuple | None = None  # that the heatmap belongs to
+        self._shown_picture: tuple | None = None
         self.search = control(widgets.Text, "Search", placeholder="a part of a name, such as cat")
         self.found = buttons("Classes", []).add_class("course-list")
         self._bars = widgets.HTML(layout={"display": "none"})
@@ -51,19 +51,15 @@ class ClassExplorer(ClassifierExplorer):
         self.layer = control(widgets.SelectionSlider, "Layer", options=classifier.conv_layer_names)
         self.layer.value = classifier.last_conv_layer_name
         self.alpha = control(widgets.FloatSlider, "Opacity", min=0, max=1, step=0.05, value=0.5)
-        self.panels = {name: panel() for name in self._captions}
         self._set_picture()
         # The second heatmap compiles what lies behind the layer: now, not when a slider is moved.
         make_gradcam_heatmap(classifier, self._network_image)
-        for changed in (self.classes, self.method, self.layer, self.alpha, self.colors):
-            self._react(changed, self._draw)
-        self._react(self.search, self._search)
-        self._react(self.found, self._choose_found)
+        self._react(self._draw, self.classes, self.method, self.layer, self.alpha, self.colors)
+        self._react(self._search, self.search)
+        self._react(self._choose_found, self.found)
         choice = column(1, self.search, self.found, self._bars, width=340)
         sliders = column(1, self.classes, self.layer, self.alpha, self.colors, width=340)
-        controls = [self._picture_row(), self.method, row(choice, sliders)]
-        below = self._picture_columns(), self.words, self.progress, self.status
-        self.widget = frame(*controls, *below)
+        self._lay_out(self.method, row(choice, sliders))
 
     # Classes
 
@@ -81,10 +77,8 @@ class ClassExplorer(ClassifierExplorer):
         listed = hits[:_NUM_LISTED]
         if not text and chosen not in listed:
             listed[-1] = chosen
-        options = tuple(words.class_option(i, self._ranking) for i in listed)
         with self._silently():
-            if self.found.options != options:
-                self.found.options = options
+            self.found.options = [words.class_option(i, self._ranking) for i in listed]
             self.found.value = chosen if chosen in listed else None
         self._bars.value = bars_behind(self.found, self._ranking.probabilities[listed])
         return len(hits)
@@ -102,13 +96,13 @@ class ClassExplorer(ClassifierExplorer):
         layer = None if METHODS[method].formula is None else self.layer.value
         self.layer.disabled = layer is None
         key = _Key(self._picture_key, self.classes.value, method, layer)
+        is_new, self._shown_picture = key.picture != self._shown_picture, key.picture
         heatmap = self._find_heatmap(key)
         if heatmap is not None:
             self._stop()
             self._show(key, heatmap)
             return
-        if self._shown_picture != key.picture:
-            self._shown_picture = key.picture
+        if is_new:
             self._show_nothing()
         say = f"Computing {METHODS[method].title} for {self.classes.label} ..."
         classifier, image = self.classifier, self._network_image
@@ -125,7 +119,6 @@ class ClassExplorer(ClassifierExplorer):
         return None
 
     def _show(self, key, heatmap):
-        self._shown_picture = key.picture
         shown = for_the_eye(heatmap, key.method)
         picture, cmap, title = self._screen_image, self.colors.value, METHODS[key.method].title
         self.panels["heatmap"].value = pictures.heatmap_png(shown, picture.shape[:2], cmap)
@@ -137,8 +130,7 @@ class ClassExplorer(ClassifierExplorer):
             f"{title} at {key.layer}:" if key.layer else f"{title}:",
             words.describe_heatmap(heatmap),
         )
-        runner = runner_of(self.classifier)
-        if key.layer and (limits := runner.explain_limits(key.layer)):
+        if key.layer and (limits := self._runner.explain_limits(key.layer)):
             self._say(limits, problem=True)
         if not heatmap.any():
             self._say(f"{title}: {words.describe_heatmap(heatmap)}", problem=True)

@@ -16,7 +16,7 @@ from course_utils.explorers.base import Explorer
 from course_utils.explorers.controls import control, on_colab
 from course_utils.methods.baselines import BASELINE_MAPS
 from course_utils.methods.table import METHODS
-from course_utils.networks.classifier import ImageClassifier, runner_of, to_probabilities
+from course_utils.networks.classifier import ImageClassifier, to_probabilities
 
 OF_PIXELS = [key for key, method in METHODS.items() if method.formula is None]
 _NUM_CLASSES = 20  # on the slider
@@ -30,12 +30,13 @@ class ClassifierExplorer(Explorer):
     """A subclass has `_draw`: it shows what the memory holds, or calls `_compute`."""
 
     def __init__(self, classifier: ImageClassifier, image: Any):
-        super().__init__(runner_of(classifier).input_size, image)
-        self.classifier = classifier
+        super().__init__(classifier, image)
         self.classes = control(widgets.SelectionSlider, "Class", options=[("", 0)])
         self.progress = control(widgets.FloatProgress, "Progress", min=0, max=1)
         self.progress.layout.visibility = "hidden"
+        self._below.insert(1, self.progress)
         self._work: Hashable = None  # what is being computed
+        self._computing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
 
@@ -43,11 +44,10 @@ class ClassifierExplorer(Explorer):
         raise NotImplementedError
 
     def _show_picture(self):
-        runner = runner_of(self.classifier)
-        logits = to_array(runner.logits_of(self._network_image))
+        logits = to_array(self._runner.logits_of(self._network_image))
         probabilities = to_probabilities(self.classifier, logits)
         self._ranking = words.rank_classes(self.classifier.class_names, logits, probabilities)
-        self._picture_key = runner.picture_key(self._network_image)
+        self._picture_key = self._runner.picture_key(self._network_image)
         self.panels["input"].value = pictures.encode_picture(self._screen_image)
         self._set_class(self._ranking.order[0])
 
@@ -89,7 +89,7 @@ class ClassifierExplorer(Explorer):
         self.progress.value = 0
         self.progress.layout.visibility = "visible"
         # No daemon, so Python waits for it at exit: TensorFlow aborts if a thread is cut off.
-        self._thread = threading.Thread(target=self._run, args=(work, compute, self._thread))
+        self._thread = threading.Thread(target=self._run, args=(work, compute))
         if on_colab():  # its page learns nothing from a thread: colabtools #3373
             self._thread.run()
         else:
@@ -100,7 +100,7 @@ class ClassifierExplorer(Explorer):
         self._work = None
         self.progress.layout.visibility = "hidden"
 
-    def _run(self, work, compute, before):
+    def _run(self, work, compute):
         def progress(batches: Sequence) -> Iterable:
             for number, batch in enumerate(batches):
                 self._check_wanted(work)
@@ -108,10 +108,9 @@ class ClassifierExplorer(Explorer):
                 yield batch
 
         try:
-            if before and before.is_alive():
-                before.join()
-            self._check_wanted(work)
-            memory.keep(work, compute(progress))
+            with self._computing:
+                self._check_wanted(work)
+                memory.keep(work, compute(progress))
             with self._lock:
                 self._check_wanted(work)
                 self._say("")

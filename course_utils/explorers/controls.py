@@ -6,8 +6,6 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from course_utils.display.stills import Control
-
 # A name beside a slider must not change the slider's length under the mouse that drags it. Buttons
 # stand beside their label, as sliders do.
 _STYLE = """<style>
@@ -17,10 +15,15 @@ _STYLE = """<style>
   margin-left: 12px }
 .course-explorer .widget-toggle-buttons { display: flex; flex-flow: row; align-items: baseline }
 .course-explorer .widget-toggle-buttons > .widget-label { text-align: right; margin-right: 8px }
-.course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap }
-.course-explorer .course-list > :last-child { flex-flow: column }
+.course-explorer .widget-toggle-buttons > :last-child { display: flex; flex: 1; flex-wrap: wrap;
+  row-gap: 4px }
+.course-explorer .course-list > :last-child { flex-flow: column; gap: 0 }
 .course-explorer .course-list button { text-align: left; width: 98%; margin: 1px }
+.course-explorer .course-pictures { padding-left: 90px }
+.course-explorer .course-pictures > :first-child { margin-left: -90px }
+.course-explorer .course-panels > * { max-width: 440px }
 </style>"""
+_TRACK = 30  # letters of a slider
 _LABELS = {"description_width": "90px"}
 
 
@@ -60,12 +63,12 @@ def bars_behind(buttons: widgets.ToggleButtons, shares: Sequence[float]) -> str:
     return f"<style>{' '.join(rules)}</style>"
 
 
-def panel() -> widgets.Image:
+def panel(kind: type[widgets.Widget] = widgets.Image, **options: Any) -> Any:
     """Make a place for a picture, PNG or JPEG: the browser sees which it is."""
-    return widgets.Image(layout={"width": "100%", "margin": "0"})
+    return kind(layout={"width": "100%", "margin": "0"}, **options)
 
 
-def column(share: float, *children: widgets.Widget, width: int = 0) -> widgets.VBox:
+def column(share: float, *children: widgets.Widget, width: int) -> widgets.VBox:
     """Put widgets below each other, as wide as their share of a row.
 
     One of share 1 has at least `width` pixels; what finds no room in the row goes on below.
@@ -87,16 +90,20 @@ def frame(*rows: widgets.Widget) -> widgets.VBox:
     return widgets.VBox([*rows, style], layout=layout).add_class("course-explorer")
 
 
-def control_state(widget: widgets.Widget) -> Control:
-    """Return what a still picture shows of a control."""
+def in_words(widget: widgets.Widget) -> str:
+    """Write how a control stands: "○ viridis  ● magma", "──●────  25%", or a field's text."""
     if isinstance(widget, widgets.Text):
-        return Control(widget.description, widget.value or widget.placeholder)
-    if not hasattr(widget, "options"):
-        place = (widget.value - widget.min) / max(widget.max - widget.min, 1)
-        return Control(widget.description, str(widget.value), place)
-    names = [option if isinstance(option, str) else option[0] for option in widget.options]
-    # Not `label`: ipywidgets leaves it empty for a first option. A list may have none chosen.
-    chosen = "" if widget.index is None else names[widget.index]
-    if isinstance(widget, widgets.SelectionSlider):
-        return Control(widget.description, chosen, widget.index / max(len(names) - 1, 1))
-    return Control(widget.description, chosen, options=names)
+        return widget.value or widget.placeholder
+    if hasattr(widget, "options"):
+        names = [option if isinstance(option, str) else option[0] for option in widget.options]
+        # Not `label`: ipywidgets leaves it empty for a first option. A list may have none chosen.
+        chosen = "" if widget.index is None else names[widget.index]
+        place, last = widget.index, len(names) - 1
+    else:
+        chosen = str(widget.value)
+        place, last = widget.value - widget.min, widget.max - widget.min
+    if isinstance(widget, widgets.ToggleButtons):
+        marked = [("● " if name == chosen else "○ ") + name for name in names]
+        return "  ".join(name.replace(" ", "\N{NO-BREAK SPACE}") for name in marked)
+    before = round(_TRACK * place / max(last, 1))
+    return f"{'─' * before}●{'─' * (_TRACK - before)}  {chosen}"

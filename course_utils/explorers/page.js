@@ -7,8 +7,8 @@
 function render({ model, el }) {
   const picture = document.createElement("img");
   const description = model.get("description");
-  const names = { title: description, alt: description };
-  Object.assign(picture, { className: "widget-image", draggable: false, ...names });
+  Object.assign(picture, { className: "widget-image", title: description, alt: description });
+  picture.draggable = false;
   Object.assign(picture.style, { width: "100%", display: "block", cursor: "pointer" });
   const show = () => {
     const before = picture.src;

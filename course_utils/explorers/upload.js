@@ -1,11 +1,9 @@
 // A reader's own picture, made small in the browser: a plain ES module without a framework.
-//
-// A notebook's server closes the connection at a message over 10 MB, and Colab drops what is over
-// 1 MB, both without a word.
+// A notebook's server closes the connection at a message over 10 MB, without a word.
 
-const LONG_SIDE = 1024; // pixels
-const MAX_BYTES = 950_000; // in a message of 1 MB, with its header
-const QUALITIES = [0.92, 0.8, 0.6, 0.4]; // of a JPEG: the first one that is small enough
+const LONG_SIDE = 1024; // pixels; a JPEG then has fewer than MAX_BYTES even of noise
+const MAX_BYTES = 5_000_000;
+const QUALITY = 0.92; // of a JPEG
 
 /**
  * Make a picture small, upright and opaque (transparency on white).
@@ -20,13 +18,14 @@ async function shrink(file) {
   const bitmap = await decode(file);
   const factor = LONG_SIDE / Math.max(bitmap.width, bitmap.height);
   if (factor >= 1 && file.size <= MAX_BYTES && /^image\/(jpeg|png)$/.test(file.type)) return file;
-  const canvas = draw(bitmap, Math.min(factor, 1));
-  bitmap.close();
-  for (const quality of QUALITIES) {
-    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
-    if (blob && blob.size <= MAX_BYTES) return blob;
-  }
-  throw new Error("This browser could not make the picture small enough. Save a smaller copy.");
+  const scale = (length) => Math.max(Math.round(length * Math.min(factor, 1)), 1);
+  const canvas = new OffscreenCanvas(scale(bitmap.width), scale(bitmap.height));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
 }
 
 async function decode(file) {
@@ -38,18 +37,6 @@ async function decode(file) {
         "or too large. Save it as JPEG or PNG.",
     );
   }
-}
-
-function draw(bitmap, factor) {
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(Math.round(bitmap.width * factor), 1);
-  canvas.height = Math.max(Math.round(bitmap.height * factor), 1);
-  const context = canvas.getContext("2d");
-  context.fillStyle = "white";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return canvas;
 }
 
 /**
@@ -68,14 +55,10 @@ function render({ model, el }) {
   el.dataset.lmSuppressShortcuts = "true"; // JupyterLab pastes cells otherwise
   el.append(button, input);
 
-  let last = Promise.resolve(); // one after the other, in the order they came
-  const take = (file) => {
-    if (file) last = last.then(() => send(file));
-  };
-  const send = async (file) => {
+  const take = async (file) => {
+    if (!file) return;
     button.textContent = "Reading ...";
-    const number = (model.get("value")[0]?.number ?? 0) + 1;
-    const sent = { name: file.name, number };
+    const sent = { name: file.name, number: (model.get("value")[0]?.number ?? 0) + 1 };
     try {
       sent.content = new DataView(await (await shrink(file)).arrayBuffer());
     } catch (error) {
@@ -85,6 +68,11 @@ function render({ model, el }) {
     model.set("value", [sent]);
     model.save_changes();
   };
+  const takeGiven = (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    take((event.dataTransfer ?? event.clipboardData).files[0]);
+  };
 
   button.addEventListener("click", () => input.click());
   input.addEventListener("change", () => {
@@ -92,16 +80,8 @@ function render({ model, el }) {
     input.value = ""; // the same file once more is a change again
   });
   el.addEventListener("dragover", (event) => event.preventDefault());
-  el.addEventListener("drop", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    take(event.dataTransfer.files[0]);
-  });
-  el.addEventListener("paste", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    take(event.clipboardData.files[0]);
-  });
+  el.addEventListener("drop", takeGiven);
+  el.addEventListener("paste", takeGiven);
 }
 
 export default { render };

@@ -12,13 +12,11 @@ import traitlets
 from anywidget import AnyWidget
 from numpy.typing import NDArray
 
-from course_utils.explorers.controls import on_colab, panel
+from course_utils.explorers.controls import on_colab
 from course_utils.io.images import ImageError, load_image
 
 _UPLOAD = "Your own picture"
-# Beside the names of the samples, or below them and to the right of their label.
-_LAYOUT = {"width": "190px", "flex": "0 0 auto", "margin": "2px 2px 2px 98px"}
-_NAME_LENGTH = 40  # characters of an upload's name on its button
+_LAYOUT = {"width": "190px", "flex": "0 0 auto", "margin": "2px 2px 2px 8px"}
 
 
 class Upload(AnyWidget):
@@ -31,13 +29,13 @@ class Upload(AnyWidget):
 
 
 class Page(AnyWidget):
-    """A page of feature maps, a PNG in `value`.
+    """A picture, a PNG or JPEG in `value`.
 
     A click on it sets `clicked` to (share of the width, share of the height, number).
     """
 
     _esm = Path(__file__).with_name("page.js")
-    description = traitlets.Unicode("Click a feature map to choose its channel").tag(sync=True)
+    description = traitlets.Unicode().tag(sync=True)
     value = traitlets.Bytes().tag(sync=True)
     clicked: traitlets.List = traitlets.List().tag(sync=True)
 
@@ -45,9 +43,7 @@ class Page(AnyWidget):
 def upload_button() -> widgets.DOMWidget:
     """Make an `Upload`; on Colab a `FileUpload`, which sends a file as it is."""
     if on_colab():
-        return widgets.FileUpload(
-            accept="image/*", multiple=False, description=_UPLOAD, layout=_LAYOUT
-        )
+        return widgets.FileUpload(accept="image/*", description=_UPLOAD, layout=_LAYOUT)
     return Upload(layout=_LAYOUT)
 
 
@@ -59,16 +55,9 @@ def uploaded_picture(value: Any) -> tuple[str, NDArray]:
     """
     name, file = list(value.items())[-1] if isinstance(value, dict) else ("", value[-1])
     name = name or file["name"]
-    if len(name) > _NAME_LENGTH:
-        name = name[: _NAME_LENGTH - 9] + "…" + name[-8:]
     try:
         if "problem" in file:
             raise ImageError(file["problem"])
         return name, load_image(bytes(file["content"]))
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
-
-
-def page_panel() -> widgets.DOMWidget:
-    """Make a `Page`; on Colab an `Image`, which can't be clicked."""
-    return panel() if on_colab() else Page(layout={"width": "100%", "margin": "0"})

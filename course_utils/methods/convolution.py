@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from course_utils.arguments import Picture
 from course_utils.backend import keras
-from course_utils.engine import memory
-from course_utils.engine.runner import to_array
 from course_utils.networks.classifier import ImageClassifier, runner_of
 
 COLORS = "red", "green", "blue"
@@ -37,34 +35,27 @@ def first_convolution(
         ValueError: The network has no convolution that reads a picture's colors.
     """
     runner = runner_of(network, preprocess_input)
-    graph, mixing = runner.graph, runner.preprocessing[0]  # (3, channels)
-    calls = [call for call in graph.calls if isinstance(call.layer, keras.layers.Conv2D)]
+    mixing = runner.preprocessing[0]  # (3, channels)
+    calls = [call for call in runner.graph.calls if isinstance(call.layer, keras.layers.Conv2D)]
     field = calls and runner.receptive_fields[calls[0].name]
     if not field or calls[0].layer.kernel.shape[:3] != (*field, mixing.shape[1]):
         raise ValueError("The network does not begin with a convolution over a picture's colors.")
     call = calls[0]
     layer, kernels = call.layer, call.layer.kernel.numpy()
-    size, steps = kernels.shape[:2], {"strides": layer.strides, "padding": layer.padding}
-
-    def compute():
-        read, maps = runner.values(runner.inputs(image), [call.inputs[0], call.output])
-        ends = [np.full((*runner.input_size, 3), level, np.uint8) for level in (0, 255)]
-        at_ends = [runner.values(runner.inputs(end), call.inputs)[0] for end in ends]
-        height, width = (length // 2 for length in read.shape[1:3])
-        limits = [found[:, height, width] for found in at_ends]
-        patches = keras.ops.image.extract_patches(read, size, **steps)
-        return [np.stack(limits, axis=1), patches, maps]
-
-    values = memory.remember((*runner.picture_key(image), "first convolution"), compute)
-    limits, patches, maps = map(to_array, values)
+    pictures = image, np.zeros_like(image), np.full_like(image, 255)
+    batch = np.concatenate([runner.prepare(picture) for picture in pictures])
+    read, maps = map(np.asarray, runner.values(batch, [call.inputs[0], call.output]))
+    size = kernels.shape[:2]
+    patches = keras.ops.image.extract_patches(read[:1], size, layer.strides, padding=layer.padding)
+    height, width = (length // 2 for length in read.shape[1:3])
     names = [COLORS[i] for i in np.abs(mixing).argmax(axis=0)]
     return Convolution(
         name=call.name,
         relu=layer.activation is keras.activations.relu,
         colors=names if len(names) == 3 else ["gray"],
-        limits=limits,
+        limits=read[1:, height, width],
         kernels=kernels,
         bias=layer.bias.numpy() if layer.use_bias else np.zeros(kernels.shape[3], np.float32),
-        patches=patches.reshape(*patches.shape[:2], *kernels.shape[:3]),
-        maps=maps,
+        patches=np.reshape(patches, (*maps.shape[1:3], *kernels.shape[:3])),
+        maps=maps[0],
     )

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from small_networks import chain, layers
 
 import course_utils as cu
-from course_utils.display.drawings import numbers_picture
+from course_utils.display.charts import numbers_picture
 from course_utils.engine.runner import to_array
 from course_utils.methods.convolution import first_convolution
 from course_utils.networks.classifier import runner_of

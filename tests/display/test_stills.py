@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_utils.display.stills import INK, Control, still_picture
+from course_utils.display.stills import INK, still_picture
 from course_utils.display.tiles import color_table, encode_palette
 
 WHITE = encode_palette(np.full((20, 300), 255, np.uint8), color_table("gray"))
@@ -15,7 +15,7 @@ BLACK = encode_palette(np.full((40, 200), 0, np.uint8), color_table("gray"))
 
 def still(captions=("", " "), sentence="", controls=()):
     files = dict(zip(captions, (WHITE, BLACK), strict=True))
-    return np.asarray(Image.open(io.BytesIO(still_picture(files, sentence, controls))))
+    return np.asarray(Image.open(io.BytesIO(still_picture(files, sentence, dict(controls)))))
 
 
 def test_captions_stand_above_the_pictures_and_the_sentence_below():
@@ -51,21 +51,13 @@ def test_words_can_be_read_on_a_dark_and_on_a_light_page(background):
     assert (light + 0.05) / (dark + 0.05) > 4.5
 
 
-def test_controls_stand_above_the_rest_and_show_their_state():
-    plain = still()
-    slider, chosen = Control("Layer", "conv", 0.5), Control("Colors", "b", options="abc")
-    for control in (slider, chosen, Control("Search", "cat")):
-        drawn = still(controls=[control])
-        height = len(drawn) - len(plain)
-        np.testing.assert_array_equal(drawn[height:], plain)
-        assert drawn[:height, :, 3].any()
-    states = [Control("Layer", "conv", place) for place in (0, 0.5, 1)]
-    states += [Control("Layer", "dense", 0), Control("Search", "c"), Control("Search", "d")]
-    states += [Control("Colors", chosen, options="abcd") for chosen in "abcd"]
-    assert len({still(controls=[state]).tobytes() for state in states}) == len(states)
-
-
-def test_buttons_that_do_not_fit_go_on_below():
-    names = [f"picture {number}" for number in range(12)]
-    one, many = (still(controls=[Control("Picture", "", options=o)]) for o in (names[:1], names))
+def test_controls_stand_above_the_rest_in_lines_that_fit():
+    plain, one = still(), still(controls={"Layer": "conv"})
+    height = len(one) - len(plain)
+    np.testing.assert_array_equal(one[height:], plain)
+    label, state = np.split(one[:height, :, 3], [90], axis=1)
+    assert label.any() and state.any()
+    names = [f"○ picture {number}" for number in range(12)]
+    many = still(controls={"Layer": "  ".join(names)})
     assert many.shape[1] == one.shape[1] and len(many) >= len(one) + 2 * 20
+    assert not many[:, -10:][: len(many) - len(plain), :, 3].any()

@@ -8,7 +8,7 @@ from PIL import Image
 from test_explorers import png_file, text, upload
 
 import course_utils as cu
-from course_utils.display.drawings import numbers_picture
+from course_utils.display.charts import numbers_picture
 from course_utils.display.words import describe_products
 from course_utils.methods.convolution import first_convolution
 

@@ -22,7 +22,7 @@ from course_utils.engine import memory
 from course_utils.engine.runner import to_array
 from course_utils.explorers import classifier_explorer
 from course_utils.explorers.classifier_explorer import OF_PIXELS
-from course_utils.explorers.controls import control_state
+from course_utils.explorers.controls import in_words
 from course_utils.networks.classifier import runner_of
 
 AT_LAYER = [key for key in cu.METHODS if key not in OF_PIXELS]
@@ -474,7 +474,7 @@ def test_colab_has_a_plain_upload_and_a_hint(small, picture, monkeypatch):
     assert isinstance(explorer.upload, ipywidgets.FileUpload)
     upload(explorer, "mine.png", png_file())
     assert explorer.picture.value == "mine.png"
-    assert "1 MB" in explorer.widget.children[0].children[1].value
+    assert "1 MB" in explorer.widget.children[1].value
 
 
 @pytest.mark.parametrize(
@@ -488,8 +488,8 @@ def test_a_broken_upload_is_one_sentence(explorer, content, message):
     assert (explorer.panels["input"].value, explorer.picture.value, explorer.words.value) == before
     explorer.upload.value = [{"name": "i.heic", "number": 1, "problem": "This browser cannot."}]
     assert text(explorer.status) == "i.heic: This browser cannot."
-    upload(explorer, "x" * 200 + ".png", png_file())
-    assert explorer.picture.value == "x" * 31 + "…xxxx.png" and not text(explorer.status)
+    upload(explorer, "mine.png", png_file())
+    assert explorer.picture.value == "mine.png" and not text(explorer.status)
 
 
 def test_the_unexpected_is_told_and_raised(explorer, monkeypatch):
@@ -517,7 +517,7 @@ def test_the_bundle_has_a_widget_a_still_picture_and_a_sentence(explorer):
     captions = {"page": "Feature maps", "input": "Input", "channel": "One channel"}
     captions |= {"heatmap": "Heatmap", "overlay": "Overlay"}
     files = {captions[name]: panel.value for name, panel in explorer.panels.items()}
-    below = pixels(still_picture(files, bundle["text/plain"]))
+    below = pixels(still_picture(files, bundle["text/plain"], {}))
     np.testing.assert_array_equal(pixels(bundle["image/png"])[-len(below) :], below)
 
 
@@ -537,16 +537,17 @@ def test_the_outputs_metadata_say_what_is_shown(small, picture):
 
 
 def test_a_still_picture_shows_each_control_as_it_stands(small, picture):
-    explorer = cu.LayerExplorer(small, picture)
-    assert control_state(explorer.layer) == ("Layer", "first", 0, ())  # the first one, too
+    explorer, track = cu.LayerExplorer(small, picture), "─" * 30
+    assert in_words(explorer.layer) == f"●{track}  first"  # the first one, too
     explorer.layer.value, explorer.channel.value = "second", 2
-    assert control_state(explorer.layer) == ("Layer", "second", 1, ())
-    assert control_state(explorer.channel) == ("Channel", "2", 0.5, ())
-    assert control_state(explorer.colors) == ("Colors", "viridis", None, list(COLOR_MAPS))
+    assert in_words(explorer.layer) == f"{track}●  second"
+    assert in_words(explorer.channel) == f"{track[:15]}●{track[15:]}  2"
+    colors = "● viridis  ○ magma  ○ cividis  ○ gray  ○ jet"
+    assert in_words(explorer.colors).replace("\N{NO-BREAK SPACE}", " ") == colors
     explorer = cu.ClassExplorer(small, picture)
-    assert control_state(explorer.search)[1] == "a part of a name, such as cat"
+    assert in_words(explorer.search) == "a part of a name, such as cat"
     explorer.search.value = "no such class"
-    assert control_state(explorer.search) == ("Search", "no such class", None, ())
+    assert in_words(explorer.search) == "no such class" and not in_words(explorer.found)
 
 
 # Memory
