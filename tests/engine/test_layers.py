@@ -168,7 +168,7 @@ def test_a_heatmap_of_one_place_is_warned_of_and_the_explorer_says_so():
 def test_a_default_that_a_branch_leads_past_is_warned_of_and_the_explorer_says_so():
     """As many networks join averages of their stages; no layer of that size sees all."""
     inputs = keras.Input((8, 8, 3))
-    early = Conv(activation="relu", name="early")(inputs)
+    early = Conv(activation="relu", name="early")(Conv()(inputs))
     late = Conv(activation="relu", strides=2, name="late")(early)
     pooled = [layers.GlobalAveragePooling2D()(maps) for maps in (early, late)]
     joined = layers.Concatenate()([*pooled, layers.Lambda(lambda x: x[:, 0, 0])(inputs)])

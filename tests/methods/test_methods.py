@@ -136,7 +136,7 @@ BAD_OPTIONS = [
     (cu.integrated_gradients, {"baseline": np.zeros((2, 2, 3))}, r"not float64 \(2, 2, 3\)"),
     (cu.integrated_gradients, {"num_steps": 0}, "num_steps must be a whole number, 1 or more"),
     (cu.smooth_grad, {"num_samples": 2.5}, "num_samples must be a whole number, 1 or more"),
-    (cu.smooth_grad, {"noise_level": float("nan")}, "noise_level must be a number, 0 or more, not"),
+    (cu.smooth_grad, {"noise_level": -0.1}, "noise_level must be a number, 0 or more, not"),
     (partial(cu.deletion_curve, heatmap=HEAT), {"num_steps": 0}, "num_steps must be a whole"),
     (cu.occlusion_map, {"fill": "Blur"}, "fill must be one of blur, mean, black, road, not 'Blur'"),
 ]
