@@ -310,7 +310,8 @@ def test_one_name_makes_the_output_a_value():
     explorer = cu.ClassExplorer(classifier, IMAGE)
     assert explorer.classes.label == f"1. age {expected[0, 0]:.4g}"
     assert f"age: value {expected[0, 0]:.4g}." in explorer._sentence
-    assert cu.ImageClassifier("logit", classifier.model).num_classes == 2
+    named = cu.ImageClassifier("logit", classifier.model, class_names=["young", "old"])
+    assert named.num_classes == 2
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid", None])

@@ -63,12 +63,6 @@ def test_a_shortcut_crosses_the_cut_inside_a_residual_block(layer_name, crossing
     assert names_of(calls)[: len(head)] == head and len(calls) == len(head) + 3
 
 
-def test_the_networks_input_can_cross_the_cut():
-    graph = trace_calls(small_networks.shortcut_from_the_input())
-    boundary, _ = split_calls(graph, "conv")
-    assert boundary[1] is graph.input
-
-
 def test_data_augmentation_stays_still(seeded):
     """`model.predict` does not flip either; left alone, Keras would, and count it in a variable."""
     steps = [layers.RandomFlip(), layers.RandomRotation(0.3), layers.Dropout(0.5), layers.Flatten()]

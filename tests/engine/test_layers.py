@@ -112,15 +112,16 @@ def from_a_vector(x):
         ([towers], "stem"),
         ([first_of_two_outputs], "used"),
         ([Conv(name="c"), from_a_vector], "c"),
+        ([layers.Reshape((8, 8, 2, 2)), layers.Reshape((8, 8, 4), name="shuffled")], "shuffled"),
     ],
 )
 def test_the_default_is_the_last_layer_with_places_as_later_layers_read_it(end, default):
     stem = Conv(activation="relu", name="stem")
     classifier = wrap(chain([stem, *end, layers.Flatten(), layers.Dense(3)]))
     assert re.sub(r"_\d+$", "", classifier.last_conv_layer_name) == default  # Keras counts relu
-    names = classifier.conv_layer_names
-    assert classifier.last_conv_layer_name in names
-    assert names == sorted(names, key=list(runner_of(classifier).feature_map_shapes).index)
+    names, shapes = classifier.conv_layer_names, runner_of(classifier).feature_map_shapes
+    assert classifier.last_conv_layer_name in names and {*map(len, shapes.values())} == {3}
+    assert names == sorted(names, key=list(shapes).index)
     assert classifier.key_layer_names[-1] == classifier.last_conv_layer_name
 
 

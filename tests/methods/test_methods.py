@@ -43,12 +43,13 @@ def test_a_row_of_the_table_is_whole(key):
 
 
 @EVERY_METHOD
-def test_a_map_lies_in_0_to_1_and_has_its_size(embedded, chelsea, key):
+def test_a_map_lies_in_0_to_1_and_has_its_size(embedded, chelsea, key, capsys):
     method = cu.METHODS[key]
     heatmap = method.compute(embedded, chelsea, 285)
     assert heatmap.shape == ((7, 7) if method.formula else (224, 224))
     assert heatmap.dtype == np.float32
     assert heatmap.min() >= 0 and heatmap.max() == 1
+    assert "%|" not in capsys.readouterr().err  # no bar unless it is asked for
 
 
 @EVERY_METHOD
