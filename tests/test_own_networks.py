@@ -284,6 +284,13 @@ def test_random_preprocessing_and_that_of_a_whole_batch_are_refused():
     wrap(sequential, lambda images: images - images.mean(axis=(1, 2, 3), keepdims=True))
 
 
+@pytest.mark.parametrize("last", [lambda x: 1 + x[:, :3] / 999, lambda x: 0 * x[:, :3]])
+def test_a_last_layer_that_cannot_be_seen_into_may_give_logits(last):
+    classifier = wrap(lambda: ends(POOL(), layers.Lambda(last)))
+    expected = classifier.model(classifier.preprocess(IMAGE))
+    np.testing.assert_allclose(classifier.logits(IMAGE), expected, rtol=1e-5)
+
+
 def test_the_advice_for_a_call_of_its_own_works():
     model, inputs = scaled(), keras.Input((8, 8, 3))
     classifier = cu.ImageClassifier("mine", keras.Model(inputs, model.call(inputs)))
@@ -303,7 +310,8 @@ def test_one_name_makes_the_output_a_value():
     explorer = cu.ClassExplorer(classifier, IMAGE)
     assert explorer.classes.label == f"1. age {expected[0, 0]:.4g}"
     assert f"age: value {expected[0, 0]:.4g}." in explorer._sentence
-    assert cu.ImageClassifier("logit", classifier.model).num_classes == 2
+    named = cu.ImageClassifier("logit", classifier.model, class_names=["young", "old"])
+    assert named.num_classes == 2
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid", None])
@@ -380,7 +388,7 @@ def test_names_mean_what_their_numbers_say(names):
         (open_size, {"input_size": 224}, r"input_size must be \(height, width\), not 224"),
         (sequential, {"input_size": (9, 9)}, "input_size is .9, 9.*8, 8, 3.*Leave it out"),
         (sequential, {"class_names": ["one"]}, "2 names.*not 1: .'one'"),
-        (sequential, {"class_names": [*range(1000)]}, r"2 names.*not 1000: \[0, 1, .*\.\.\.\]"),
+        (nested, {"class_names": [*range(1000)]}, r"3 names.*not 1000: \[0, 1, .*\.\.\.\][.]$"),
         (sequential, {"class_names": [("n1", "cat"), ("n2", "dog")]}, "in the order.*'n1', 'cat'"),
         (one_sigmoid, {"class_names": ["yes"]}, "2 names.*opposite"),
     ],

@@ -59,6 +59,7 @@ def test_a_tile_and_its_png():
     maps = np.stack([np.eye(2), 5 * np.eye(2)], -1)
     tile = tile_feature_maps(maps, columns=2, padding=1)
     assert tile.tolist() == [[255, 0, 0, 255, 0], [0, 255, 0, 0, 255]]
+    assert tile_feature_maps(maps, 2, 0).tolist() == [[255, 0, 255, 0], [0, 255, 0, 255]]
     assert np.asarray(Image.open(io.BytesIO(encode_png(tile, "gray")))).tolist() == tile.tolist()
 
 
@@ -66,6 +67,7 @@ def test_a_tile_and_its_png():
     "function, arguments, words",
     [
         (tile_feature_maps, (np.zeros((1, 2, 3, 4)),), r"real numbers.*maps\[0\]"),
+        (tile_feature_maps, (np.zeros((0, 2, 1)),), "real numbers.*0, 2, 1"),
         (tile_feature_maps, (np.zeros((2, 2, 1)), 0), "columns must be a whole number, 1"),
         (encode_png, (np.zeros((2, 3)),), "uint8.*not float64"),
     ],

@@ -112,15 +112,16 @@ def from_a_vector(x):
         ([towers], "stem"),
         ([first_of_two_outputs], "used"),
         ([Conv(name="c"), from_a_vector], "c"),
+        ([layers.Reshape((8, 8, 2, 2)), layers.Reshape((8, 8, 4), name="shuffled")], "shuffled"),
     ],
 )
 def test_the_default_is_the_last_layer_with_places_as_later_layers_read_it(end, default):
     stem = Conv(activation="relu", name="stem")
     classifier = wrap(chain([stem, *end, layers.Flatten(), layers.Dense(3)]))
     assert re.sub(r"_\d+$", "", classifier.last_conv_layer_name) == default  # Keras counts relu
-    names = classifier.conv_layer_names
-    assert classifier.last_conv_layer_name in names
-    assert names == sorted(names, key=list(runner_of(classifier).feature_map_shapes).index)
+    names, shapes = classifier.conv_layer_names, runner_of(classifier).feature_map_shapes
+    assert classifier.last_conv_layer_name in names and {*map(len, shapes.values())} == {3}
+    assert names == sorted(names, key=list(shapes).index)
     assert classifier.key_layer_names[-1] == classifier.last_conv_layer_name
 
 
@@ -168,7 +169,7 @@ def test_a_heatmap_of_one_place_is_warned_of_and_the_explorer_says_so():
 def test_a_default_that_a_branch_leads_past_is_warned_of_and_the_explorer_says_so():
     """As many networks join averages of their stages; no layer of that size sees all."""
     inputs = keras.Input((8, 8, 3))
-    early = Conv(activation="relu", name="early")(inputs)
+    early = Conv(activation="relu", name="early")(Conv()(inputs))
     late = Conv(activation="relu", strides=2, name="late")(early)
     pooled = [layers.GlobalAveragePooling2D()(maps) for maps in (early, late)]
     joined = layers.Concatenate()([*pooled, layers.Lambda(lambda x: x[:, 0, 0])(inputs)])

@@ -181,6 +181,12 @@ def test_threads_may_share_a_fresh_classifier(seeded):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_what_is_used_again_or_will_be_used_often_is_compiled(tiny):
+    compiled, build = runner_of(tiny).compiled, lambda: (tf.square, [tf.TensorSpec(())])
+    plain = [compiled(key, build, key == "often") is tf.square for key in ("once", "once", "often")]
+    assert plain == [True, False, False]
+
+
 @pytest.mark.parametrize("side, size", [(8, 5), (224, 1)])
 def test_large_layers_go_through_one_picture_at_a_time(side, size):
     """Five pictures in VGG16's first layers take 64 MB each, and are no faster than one by one."""

@@ -43,12 +43,13 @@ def test_a_row_of_the_table_is_whole(key):
 
 
 @EVERY_METHOD
-def test_a_map_lies_in_0_to_1_and_has_its_size(embedded, chelsea, key):
+def test_a_map_lies_in_0_to_1_and_has_its_size(embedded, chelsea, key, capsys):
     method = cu.METHODS[key]
     heatmap = method.compute(embedded, chelsea, 285)
     assert heatmap.shape == ((7, 7) if method.formula else (224, 224))
     assert heatmap.dtype == np.float32
     assert heatmap.min() >= 0 and heatmap.max() == 1
+    assert "%|" not in capsys.readouterr().err  # no bar unless it is asked for
 
 
 @EVERY_METHOD
@@ -136,7 +137,7 @@ BAD_OPTIONS = [
     (cu.integrated_gradients, {"baseline": np.zeros((2, 2, 3))}, r"not float64 \(2, 2, 3\)"),
     (cu.integrated_gradients, {"num_steps": 0}, "num_steps must be a whole number, 1 or more"),
     (cu.smooth_grad, {"num_samples": 2.5}, "num_samples must be a whole number, 1 or more"),
-    (cu.smooth_grad, {"noise_level": float("nan")}, "noise_level must be a number, 0 or more, not"),
+    (cu.smooth_grad, {"noise_level": -0.1}, "noise_level must be a number, 0 or more, not"),
     (partial(cu.deletion_curve, heatmap=HEAT), {"num_steps": 0}, "num_steps must be a whole"),
     (cu.occlusion_map, {"fill": "Blur"}, "fill must be one of blur, mean, black, road, not 'Blur'"),
 ]

@@ -31,7 +31,7 @@ def test_covering_the_one_corner_costs_the_logit(corner, weight):
 
 @pytest.mark.parametrize(
     "size, stride, shape, reach",
-    [(None, None, (8, 8), 2), (4, None, (4, 4), 2), (8, 8, (1, 1), 1), (3, 3, (3, 3), 1)],
+    [(None, None, (8, 8), 2), (6, None, (3, 3), 2), (8, 8, (1, 1), 1), (3, 3, (3, 3), 1)],
 )
 def test_how_many_squares_there_are_and_how_many_reach_a_pixel(size, stride, shape, reach):
     """By default a quarter of 8 pixels, and half of that; 8 in steps of 3 make 3, evenly."""

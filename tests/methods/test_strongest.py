@@ -57,9 +57,9 @@ def test_any_split_in_any_order_gives_the_same_table(num_entries, seed):
 def test_maxima_and_their_places_are_those_of_the_feature_maps(build, seeded):
     classifier, names = wrap(build()), NETWORKS[build]
     generator = np.random.default_rng(1)
-    pictures = [generator.integers(0, 256, (8, 8, 3), dtype=np.uint8) for _ in range(14)]
+    pictures = [generator.integers(0, 256, (8, 8, 3), dtype=np.uint8) for _ in range(11)]
     pictures[9] = pictures[4]  # a tie in every channel
-    pictures[11][:] = 128  # ties within the maps
+    pictures[7][:] = 128  # ties within the maps
     found = cu.strongest_examples(classifier, pictures, names)
     assert list(found) == names
     maps = [cu.get_feature_maps(classifier, picture, names) for picture in pictures]

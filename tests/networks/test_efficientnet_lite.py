@@ -5,11 +5,7 @@ import pytest
 
 from course_utils.backend import keras
 from course_utils.networks import efficientnet_lite
-from course_utils.networks.efficientnet_lite import (
-    EMBEDDED_FILE,
-    embedded_file_is_whole,
-    preprocess_input,
-)
+from course_utils.networks.efficientnet_lite import EMBEDDED_FILE, embedded_file_is_whole
 
 
 def test_its_blocks_are_those_of_the_paper(embedded):
@@ -38,11 +34,6 @@ def test_activations_end_at_6_and_the_last_layer_in_a_softmax(embedded):
     assert embedded.model.count_params() == 4_694_024
     assert layers[-1].activation is keras.activations.softmax
     assert embedded.model.input_shape == (None, 224, 224, 3)
-
-
-def test_preprocessing_centers_on_127():
-    values = preprocess_input(np.float32([127, 0, 255]))
-    np.testing.assert_array_equal(values, np.float32([0, -127 / 128, 1]))
 
 
 def test_the_file_holds_every_variable_once_and_nothing_else(embedded):
