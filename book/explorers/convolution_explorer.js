@@ -53,27 +53,20 @@ class ConvolutionExplorer extends Explorer {
 
   #makeTables() {
     const [rows, columns] = this.about.size;
+    const { colors } = this.about;
     this.cells = {};
     const tables = Object.entries(TABLES).map(([name, title]) => {
-      this.cells[name] = [];
-      const bodies = this.about.colors.map((color, c) =>
-        make(
-          "tbody",
-          { "aria-label": color },
-          ...Array.from({ length: rows }, (_, y) =>
-            make(
-              "tr",
-              {},
-              ...Array.from({ length: columns }, (_, x) => {
-                const cell = make("td", {});
-                this.cells[name][(y * columns + x) * this.about.colors.length + c] = cell;
-                return cell;
-              }),
-            ),
-          ),
-        ),
-      );
-      return make("table", {}, make("caption", {}, title), ...bodies);
+      const table = make("table", {}, make("caption", {}, title));
+      const cells = (this.cells[name] = []);
+      for (const [c, color] of colors.entries()) {
+        const body = table.createTBody();
+        body.setAttribute("aria-label", color);
+        for (let y = 0; y < rows; y++) {
+          const row = body.insertRow();
+          for (let x = 0; x < columns; x++) cells[(y * columns + x) * colors.length + c] = row.insertCell();
+        }
+      }
+      return table;
     });
     return make("div", { class: "cx-tables" }, ...tables);
   }
@@ -200,5 +193,3 @@ export async function render({ model, el }) {
   const explorer = new ConvolutionExplorer(model, el, await loadIndex());
   await explorer.begin();
 }
-
-export default { render };
