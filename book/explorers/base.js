@@ -7,20 +7,22 @@ import { linkTo, nearest } from "./links.js";
 import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
 import { colorTable, turnGray } from "./pixels.js";
 import { LivePicture, OwnPicture, SamplePicture } from "./pictures.js";
+import { Reporter } from "./reporter.js";
 import { megabytes } from "./words.js";
 
 const DEFAULT = "great_white_shark";
 const STARTING = "Starting the network ...";
 const NAME_LENGTH = 28; // characters of a picture's name on its button
 
-export class Explorer {
+export class Explorer extends Reporter {
   /**
    * @param {object} model With get(name) and set(name, value) of its settings.
    * @param {HTMLElement} el Where to show it.
    * @param {object} index What assets/index.json holds.
    */
   constructor(model, el, index) {
-    Object.assign(this, { model, el, index });
+    super(el);
+    Object.assign(this, { model, index });
     this.networkName = model.get("network") ?? EMBEDDED;
     this.layers = index.networks[this.networkName].layers;
     this.tables = Object.fromEntries(
@@ -32,10 +34,7 @@ export class Explorer {
     this.turn = 0; // a newer one makes what an older one computes stale
     this.live = index.networks[this.networkName].live;
     this.network = networkOf(this.networkName);
-    el.classList.add("course-explorer");
     this.words = make("p", { class: "cx-words" });
-    this.status = make("div", { class: "cx-status", role: "status" });
-    this.bar = make("progress", { max: 1, value: 0, "aria-label": "Progress", hidden: true });
     this.cameraRow = new CameraRow(this);
     this.pictureRow = this.#makePictureRow();
     this.colorRow = choices(
@@ -267,7 +266,7 @@ export class Explorer {
     return credit ? `Picture: ${credit}.` : "Your own picture: it has not left this computer.";
   }
 
-  // Colors, words
+  // Colors
 
   chooseColors(name) {
     this.colors = name;
@@ -276,33 +275,8 @@ export class Explorer {
     this.draw();
   }
 
-  say(text, problem = false) {
-    this.status.textContent = text;
-    this.status.classList.toggle("cx-problem", problem);
-  }
-
-  showProgress(share) {
-    this.bar.hidden = share === null;
-    this.bar.value = share ?? 0;
-  }
-
   tell(name, value) {
     this.model.set(name, value);
-  }
-
-  /** Do something; what goes wrong ends in the status line, and the page goes on. */
-  async attempt(action) {
-    try {
-      await action();
-    } catch (error) {
-      this.report(error);
-    }
-  }
-
-  report(error) {
-    if (error.cancelled) return;
-    this.showProgress(null);
-    this.say(error.message, true);
   }
 }
 

@@ -1,6 +1,6 @@
 // The camera: its newest frame, one at a time, and a sentence for whatever goes wrong.
 //
-//   const camera = await openCamera(element); // asks the reader
+//   const camera = await openCamera(element, select); // asks the reader
 //   const why = await camera.follow(async (frame) => { ...; frame.close(); });
 
 import { make } from "./controls.js";
@@ -12,18 +12,13 @@ const AGAIN = "then click Camera again. Pictures from files work all the same.";
 const MISSING =
   "A browser opens a camera only for a page whose address begins with https://, and an old one for " +
   "none. Pictures from files work all the same.";
-const UNALLOWED =
-  "The camera is not allowed on this page. Allow it beside the page's address, or in the settings of " +
-  `your device; ${AGAIN}`;
-const ABSENT = `No camera was found. Plug one in, ${AGAIN}`;
-const TAKEN = `The camera does not start: another program may be using it. Close that one, ${AGAIN}`;
 const REFUSALS = {
-  NotAllowedError: UNALLOWED,
-  SecurityError: UNALLOWED,
-  NotFoundError: ABSENT,
-  OverconstrainedError: ABSENT, // the one that was chosen is gone
-  NotReadableError: TAKEN,
-  AbortError: TAKEN,
+  NotAllowedError:
+    "The camera is not allowed on this page. Allow it beside the page's address, or in the settings of " +
+    `your device; ${AGAIN}`,
+  NotFoundError: `No camera was found. Plug one in, ${AGAIN}`,
+  NotReadableError:
+    `The camera does not start: another program may be using it. Close that one, ${AGAIN}`,
 };
 const LOST = `The camera is gone: it was unplugged, or another program has taken it. Get it back, ${AGAIN}`;
 const UNSEEN = "The camera went off when it was out of sight. Click Camera to go on.";
@@ -34,26 +29,36 @@ let running; // one camera a page
  * Open a camera; the reader is asked, unless the browser remembers the answer.
  *
  * @param {HTMLElement} place The camera stops when this leaves the screen.
- * @param {string} [id] One of `cameras`; without it the one at the back, if there is one.
+ * @param {HTMLSelectElement} select Offers the cameras, where there are several. Without a choice it
+ *   is the one at the back, if there is one.
  * @returns {Promise<Camera>}
  * @throws {Error} With a sentence for the reader: no camera, not allowed, taken.
  */
-export async function openCamera(place, id) {
-  if (!navigator.mediaDevices?.getUserMedia) throw new Error(MISSING);
+export async function openCamera(place, select) {
+  const { mediaDevices } = navigator;
+  if (!mediaDevices?.getUserMedia || !HTMLVideoElement.prototype.requestVideoFrameCallback) {
+    throw new Error(MISSING);
+  }
   running?.stop(); // a phone opens one at a time
-  const which = id ? { deviceId: { exact: id } } : { facingMode: "environment" };
-  const asked = navigator.mediaDevices.getUserMedia({ video: { ...SIZE, ...which } });
+  const which = select.value ? { deviceId: select.value } : { facingMode: "environment" };
+  const asked = mediaDevices.getUserMedia({ video: { ...SIZE, ...which } });
   const stream = await asked.catch(({ name }) => {
     throw new Error(REFUSALS[name] ?? `The camera did not start (${name}). Try again, or use a file.`);
   });
   running?.stop(); // another click may have opened one meanwhile
-  const camera = (running = new Camera(stream, place));
-  const devices = await navigator.mediaDevices.enumerateDevices();
-  camera.cameras = devices.filter(({ kind }) => kind === "videoinput");
-  return camera;
+  running = new Camera(stream, place);
+  const devices = await mediaDevices.enumerateDevices();
+  const cameras = devices.filter(({ kind }) => kind === "videoinput");
+  const options = cameras.map(
+    ({ deviceId, label }, i) => new Option(label || `camera ${i + 1}`, deviceId),
+  );
+  select.replaceChildren(...options);
+  select.value = running.id;
+  select.hidden = cameras.length < 2;
+  return running;
 }
 
-/** Has `video` to show; `id` and `cameras` [{deviceId, label}] to choose from; `mirrored`. */
+/** Has `video` to show, and tells whether it is `mirrored` and has `stopped`. */
 class Camera {
   #off = new AbortController();
   #canvas = new OffscreenCanvas(1, 1);
@@ -69,6 +74,7 @@ class Camera {
     Object.assign(this.video, { muted: true, srcObject: stream });
     this.video.style.transform = this.mirrored ? "scaleX(-1)" : "";
     this.video.play().catch(() => {}); // stopped before it began
+    this.#watch();
     const { signal } = this.#off;
     const look = () => document.hidden && this.stop(UNSEEN);
     document.addEventListener("visibilitychange", look, { signal });
@@ -77,17 +83,15 @@ class Camera {
     observer.observe(place);
     signal.addEventListener("abort", () => observer.disconnect());
     look();
-    this.#watch();
   }
 
   /** Notice each new frame: none is kept. */
   #watch() {
-    if (this.stopped) return;
-    this.#isFresh = this.video.videoWidth > 0;
-    if (this.#isFresh) this.#wake();
-    const again = () => this.#watch();
-    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(again);
-    else requestAnimationFrame(again);
+    this.video.requestVideoFrameCallback(() => {
+      this.#isFresh = true;
+      this.#wake();
+      if (!this.stopped) this.#watch();
+    });
   }
 
   /**

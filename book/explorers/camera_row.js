@@ -10,31 +10,30 @@ export class CameraRow {
     this.explorer = explorer;
     const button = (kind, action, ...inside) =>
       make("button", { type: "button", class: kind, onclick: () => explorer.attempt(action) }, ...inside);
-    const titles = [make("b", {}, "Camera"), make("small", {}, "live")];
-    this.button = button("cx-own", () => this.start(), ...titles);
+    const start = () => this.start();
+    this.button = button("cx-own", start, make("b", {}, "Camera"), make("small", {}, "live"));
     this.freezer = button("cx-own", () => this.freeze(), "Freeze");
     const stop = button("", () => this.camera?.stop(), "Stop");
-    const choose = () => this.start(this.which.value);
-    this.which = make("select", { "aria-label": "Which camera", onchange: choose });
+    this.which = make("select", { "aria-label": "Which camera", onchange: start });
     this.element = make("div", { class: "cx-camera", hidden: true }, this.freezer, stop, this.which);
   }
 
   /** Show what the camera sees until it stops or another picture is chosen; say why it stopped. */
-  async start(which) {
+  async start() {
     const { explorer } = this;
     const turn = ++explorer.turn;
+    const isWanted = () => turn === explorer.turn;
     this.camera = null;
-    const why = await this.#follow(turn, which).catch(({ message }) => message);
-    if (turn !== explorer.turn) return;
+    const why = await this.#follow(isWanted).catch(({ message }) => message);
+    if (!isWanted()) return;
     if (explorer.isLive || this.camera) await explorer.choosePicture(this.before);
     explorer.showProgress(null);
     explorer.say(why, Boolean(why));
   }
 
-  async #follow(turn, which) {
+  async #follow(isWanted) {
     const { explorer } = this;
-    const isWanted = () => turn === explorer.turn;
-    const camera = await openCamera(explorer.el, which);
+    const camera = await openCamera(explorer.el, this.which);
     try {
       if (!isWanted()) return "";
       this.#show(camera);
@@ -62,11 +61,6 @@ export class CameraRow {
     if (!explorer.isLive) this.before = explorer.picture.key;
     this.camera = camera;
     explorer.inputBox.firstElementChild.replaceWith(camera.video);
-    const options = camera.cameras.map(({ deviceId, label }, i) =>
-      make("option", { value: deviceId, selected: deviceId === camera.id }, label || `camera ${i + 1}`),
-    );
-    this.which.replaceChildren(...options);
-    this.which.hidden = options.length < 2;
     this.freezer.disabled = true;
     this.element.hidden = false;
   }

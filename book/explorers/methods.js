@@ -48,13 +48,13 @@ export function activationMapAtLast(method, maps, kernel, positions) {
   return activationMap(method, maps, gradients, positions);
 }
 
-function channelSums(values, positions) {
+export function channelSums(values, positions) {
   const sums = new Float64Array(values.length / positions);
   for (let i = 0; i < values.length; i++) sums[Math.floor(i / positions)] += values[i];
   return sums;
 }
 
-function weightedSum(maps, weights, positions) {
+export function weightedSum(maps, weights, positions) {
   return sumOverChannels(maps, positions, (value, i) => value * weights[Math.floor(i / positions)]);
 }
 

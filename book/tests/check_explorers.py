@@ -35,7 +35,8 @@ pytestmark = [
 ]
 EMBEDDED, VGG16 = "efficientnet_lite0", "vgg16"
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorers</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="/explorers/explorers.css"><body style="max-width: 760px; margin: auto">
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/explorers/explorers.css">
+<body style="max-width: 760px; margin: auto">
 {places}<script type="module" src="/explorers/main.js"></script></body></html>"""
 LAYERS = '<div class="explorer" data-kind="layer" data-picture="chelsea"><p>a still</p></div>'
 CLASSES = LAYERS.replace("layer", "class")

@@ -12,8 +12,9 @@ import time
 import keras
 import numpy as np
 import pytest
-from check_explorers import ASSETS, AXE, PAGE, ROOT, encode, status, until
+from check_explorers import ASSETS, AXE, PAGE, ROOT, encode, until
 from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 import course_utils as cu
@@ -43,8 +44,9 @@ def site(serve, tmp_path):
     folder = tmp_path / "site"
     shutil.copytree(ROOT / "book/explorers", folder / "explorers")
     (folder / "explorers/assets").symlink_to(ASSETS)
-    place = '<div class="explorer" data-kind="teach"><p>a text</p></div>'
-    (folder / "teach.html").write_text(PAGE.format(places=f"<h1>T</h1><h2>t</h2>{place}"))
+    text = (ROOT / "book/teach.md").read_text(encoding="utf-8")
+    places = text[text.index('<div class="explorer"') : text.index("<link")]
+    (folder / "teach.html").write_text(PAGE.format(places=f"<h1>T</h1><h2>t</h2>{places}"))
     return serve(folder)
 
 
@@ -154,7 +156,7 @@ def test_a_cheat_is_caught_and_the_network_goes_into_python(page, tmp_path, embe
 
 def test_the_courses_textures_with_the_label_without_it_and_repaired(page, axe):
     press(page, "with a yellow label on gravel")
-    until(lambda: count(page) == 45 and status_of(page) == "")
+    until(lambda: count(page) == 45 and status(page) == "")
     assert train(page) == [1, 1]
     words = show(page, "Take the label off")
     assert float(words.split("right ")[1].split()[0]) <= 0.7
@@ -170,13 +172,13 @@ def test_the_courses_textures_with_the_label_without_it_and_repaired(page, axe):
         assert page.execute_script("return document.documentElement.scrollWidth") <= width
     press(page, "without")
     until(lambda: not find(page, ".cx-test"))  # the ones before are gone
-    until(lambda: count(page) == 45 and status_of(page) == "")
+    until(lambda: count(page) == 45 and status(page) == "")
     assert train(page)[1] >= 0.8
     assert "Take the label off" not in page.find_element(By.TAG_NAME, "body").text
 
 
-def status_of(page):
-    return status(page.find_element(By.CLASS_NAME, "cx-status").find_element(By.XPATH, ".."))
+def status(page):
+    return page.find_element(By.CLASS_NAME, "cx-status").text
 
 
 def plain(*colors):
@@ -189,11 +191,11 @@ def plain(*colors):
 
 def test_what_goes_wrong_is_a_sentence_and_the_page_goes_on(page, site):
     press(page, "Train")
-    until(lambda: "thing 1 has no pictures. Each name needs three" in status_of(page))
+    until(lambda: "thing 1 has no pictures. Each name needs three" in status(page))
     give(page, 0, plain("red", "green", "blue"))
-    until(lambda: count(page) == 3 and status_of(page) == "")
+    until(lambda: count(page) == 3 and status(page) == "")
     press(page, "Train")
-    until(lambda: "thing 2 has no pictures." in status_of(page))
+    until(lambda: "thing 2 has no pictures." in status(page))
     for files, sentence in [
         (plain("red"), "red 0.png: This picture is there already, as thing 1."),
         ({"x.heic": b"\0\0\0\x18ftypheic" + bytes(99)}, "x.heic: This browser cannot read it"),
@@ -202,16 +204,16 @@ def test_what_goes_wrong_is_a_sentence_and_the_page_goes_on(page, site):
         ({}, "That is not a file"),
     ]:
         give(page, 1, files)
-        until(lambda sentence=sentence: sentence in status_of(page))
+        until(lambda sentence=sentence: sentence in status(page))
     give(page, 1, {"a.txt": b"a"} | plain("white", "gray", "black"))
-    until(lambda: count(page) == 6 and "a.txt: " in status_of(page))
+    until(lambda: count(page) == 6 and "a.txt: " in status(page))
     call(page, 0, "Tasse")
     call(page, 1, "TASSE ")
     press(page, "Train")
-    until(lambda: status_of(page).startswith("Two names are alike: TASSE."))
+    until(lambda: status(page).startswith("Two names are alike: TASSE."))
     call(page, 1, " ")
     press(page, "Train")
-    until(lambda: status_of(page) == "A name is empty. Write one.")
+    until(lambda: status(page) == "A name is empty. Write one.")
     strange = ["<img src=x onerror=alert(1)>", "杯子 کوپ"]
     for number, name in enumerate(strange):
         call(page, number, name)
@@ -228,7 +230,7 @@ def test_what_is_collected_stays_if_the_reader_wants_it_and_goes_at_a_click(page
     keeping.click()
     call(page, 1, "mug")
     give(page, 1, plain("white", "gray", "black"))
-    until(lambda: count(page) == 6 and status_of(page) == "")
+    until(lambda: count(page) == 6 and status(page) == "")
     time.sleep(0.5)  # what is kept is written after the page has shown it
     page.get("about:blank")
     page.back()
@@ -252,10 +254,10 @@ def test_a_held_button_collects_and_heat_follows_the_camera(tmp_path, site):
         until(lambda: count(page) == 3)
         press(page, "Camera")
         until(lambda: find(page, ".cx-live video"))
-        hold = find(page, ".cx-hold")[0]
-        page.execute_script("arguments[0].dispatchEvent(new PointerEvent('pointerdown'))", hold)
+        finger = ActionChains(page)
+        finger.click_and_hold(find(page, ".cx-hold")[0]).perform()
         until(lambda: count(page) >= 7)
-        page.execute_script("arguments[0].dispatchEvent(new PointerEvent('pointerup'))", hold)
+        finger.release().perform()
         time.sleep(0.5)
         held = count(page)
         time.sleep(1)

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { areaUnder, backgroundOf, cover, rankPixels } from "../explorers/covering.js";
-import { averagesOf, coverPart, evidence, farPart, hottestPart, logitsOf, trainHead } from "../explorers/head.js";
-import { activationMap, activationMapAtLast, normalNumbers, softmax } from "../explorers/methods.js";
+import { averagesOf, coverPart, farPart, hottestPart, logitsOf, trainHead } from "../explorers/head.js";
+import { activationMap, activationMapAtLast, normalNumbers, softmax, weightedSum } from "../explorers/methods.js";
 import { bicubicWeights, brighten, cutTile, drawHeat, drawPage, measureChannels, stretch } from "../explorers/pixels.js";
 import { pageNames, percent, searchClasses } from "../explorers/words.js";
 
@@ -125,7 +125,7 @@ test("a head of two pictures, by hand", () => {
 test("what speaks for a class has its logit as its mean", () => {
   const maps = Float32Array.of(1, 3, 4, 0);
   close(averagesOf(maps, 2), [2, 2]);
-  close(evidence(maps, [2, -1], 2), [-2, 6]);
+  close(weightedSum(maps, [2, -1], 2), [-2, 6]);
 });
 
 test("the hottest part and the one far from it stay within the picture", () => {
