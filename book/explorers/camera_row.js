@@ -73,11 +73,7 @@ export class CameraRow {
 
   #showFrame(picture) {
     const { explorer } = this;
-    explorer.picture = picture;
-    explorer.pictureRow.set(null);
-    explorer.tell("picture", picture.name);
-    explorer.fitFrames(...explorer.frames);
-    explorer.credit.textContent = explorer.creditLine();
+    explorer.takeUp(picture);
     this.freezer.disabled = false;
     explorer.showFrame();
   }
