@@ -9,7 +9,7 @@ export class CameraRow {
   constructor(explorer) {
     this.explorer = explorer;
     const button = (kind, action, ...inside) =>
-      make("button", { type: "button", class: kind, onclick: () => explorer.attempt(action) }, ...inside);
+      make("button", { class: kind, onclick: () => explorer.attempt(action) }, ...inside);
     const start = () => this.start();
     this.button = button("cx-own", start, make("b", {}, "Camera"), make("small", {}, "live"));
     this.freezer = button("cx-own", () => this.freeze(), "Freeze");
@@ -67,11 +67,7 @@ export class CameraRow {
 
   #showFrame(picture) {
     const { explorer } = this;
-    explorer.picture = picture;
-    explorer.pictureRow.set(null);
-    explorer.tell("picture", picture.name);
-    explorer.fitFrames(...explorer.frames);
-    explorer.credit.textContent = explorer.creditLine();
+    explorer.takeUp(picture);
     this.freezer.disabled = false;
     explorer.showFrame();
   }

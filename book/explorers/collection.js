@@ -246,7 +246,7 @@ export class Collection extends Reporter {
     const small = make("canvas", { width: SMALL, height: SMALL, "aria-hidden": "true" });
     small.getContext("2d").drawImage(whole, 0, 0, SMALL, SMALL);
     const onclick = () => this.#dropPicture(picture);
-    const about = { type: "button", title: THROW, "aria-label": THROW, onclick };
+    const about = { title: THROW, "aria-label": THROW, onclick };
     picture.thumb = make("button", about, small);
     name.card.querySelectorAll(".cx-thumbs")[maps ? 1 : 0].append(picture.thumb);
     this.pictures.push(picture);

@@ -1,10 +1,9 @@
 // Choose a kernel and a place, and see how a network's first convolution computes a number.
 
 import { loadBuffer } from "./assets.js";
-import { Explorer } from "./base.js";
-import { make, paint, panel, slider } from "./controls.js";
+import { Explorer, renderOf } from "./base.js";
+import { cellAt, followDrag, frame, make, paint, panel, slider } from "./controls.js";
 import { Convolution, digitsOf } from "./convolution.js";
-import { loadIndex } from "./pictures.js";
 import { drawMap, scaleToBytes } from "./pixels.js";
 import { describeProducts } from "./words.js";
 
@@ -25,15 +24,12 @@ class ConvolutionExplorer extends Explorer {
       const title = name[0].toUpperCase() + name.slice(1);
       this.sliders[name] = slider(title, { max: count - 1, value: this.place[name] ?? 0, change });
     }
-    this.inputBox = make("div", { class: "cx-frame" });
     this.map = make("canvas", { role: "img" });
     this.marks = [0, 1].map(() => make("div", { class: "cx-cell" }));
-    this.mapBox = make("div", { class: "cx-frame" }, this.map, this.marks[1]);
-    this.credit = make("p", { class: "cx-hint" });
+    this.mapBox = frame(this.map, this.marks[1]);
     this.frames = [this.inputBox, this.mapBox];
     const hint = make("p", { class: "cx-hint" }, "Click or drag on a picture: another place.");
-    el.append(
-      this.pictureRow.element,
+    this.lay(
       make(
         "div",
         { class: "cx-convolution" },
@@ -42,13 +38,8 @@ class ConvolutionExplorer extends Explorer {
         make("div", { class: "cx-sliders" }, ...Object.values(this.sliders).map((s) => s.element)),
         this.#makeTables(),
       ),
-      this.colorRow.element,
-      this.words,
-      this.cameraRow.element,
-      this.bar,
-      this.status,
     );
-    for (const box of this.frames) this.#followPointer(box);
+    for (const box of this.frames) followDrag(box, (event) => this.#point(event, box));
   }
 
   #makeTables() {
@@ -84,15 +75,12 @@ class ConvolutionExplorer extends Explorer {
     const [height, width] = this.picture.inputSize;
     const seen = { pixels: this.picture.shown.pixels, height, width };
     this.picture.convolution = new Convolution(this.about, this.weights, seen);
-    this.credit.textContent = this.creditLine();
     this.shown = null;
     this.draw();
   }
 
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture(), this.marks[0]);
-    this.fitFrames(...this.frames);
-    this.credit.textContent = this.creditLine();
     this.shown = null;
     if (this.place.row === undefined || this.place.column === undefined) this.#placeAtBrightest();
     this.draw();
@@ -104,6 +92,11 @@ class ConvolutionExplorer extends Explorer {
     for (let i = 0; i < values.length; i++) if (values[i] > values[best]) best = i;
     const columns = this.about.places[1];
     this.choose({ row: Math.floor(best / columns), column: best % columns });
+  }
+
+  #point(event, box) {
+    const [row, column] = cellAt(event, box, ...this.about.places);
+    if (row !== this.place.row || column !== this.place.column) this.choose({ row, column });
   }
 
   choose(part) {
@@ -126,7 +119,7 @@ class ConvolutionExplorer extends Explorer {
     for (const [name, { set }] of Object.entries(this.sliders)) set(this.place[name]);
     if (this.shown !== kernel) {
       this.shown = kernel;
-      const bytes = scaleToBytes(convolution.map(kernel), rows * columns, 0, 1);
+      const bytes = scaleToBytes(convolution.map(kernel), rows * columns);
       paint(this.map, drawMap(bytes, this.tables[this.colors]), columns, rows);
       this.map.setAttribute("aria-label", `Feature map of kernel ${kernel}`);
     }
@@ -160,25 +153,6 @@ class ConvolutionExplorer extends Explorer {
       });
     }
   }
-
-  #followPointer(box) {
-    const point = (event) => {
-      const { left, top, width, height } = box.getBoundingClientRect();
-      const [rows, columns] = this.about.places;
-      const at = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
-      const row = at((event.clientY - top) / height, rows);
-      const column = at((event.clientX - left) / width, columns);
-      if (row !== this.place.row || column !== this.place.column) this.choose({ row, column });
-    };
-    box.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      box.setPointerCapture(event.pointerId);
-      point(event);
-    });
-    box.addEventListener("pointermove", (event) => {
-      if (box.hasPointerCapture(event.pointerId)) point(event);
-    });
-  }
 }
 
 function tint(color, share) {
@@ -189,7 +163,4 @@ function split(color) {
   return [color & 255, (color >> 8) & 255, (color >> 16) & 255];
 }
 
-export async function render({ model, el }) {
-  const explorer = new ConvolutionExplorer(model, el, await loadIndex());
-  await explorer.begin();
-}
+export const render = renderOf(ConvolutionExplorer);

@@ -26,13 +26,8 @@ export class Reporter {
     try {
       await action();
     } catch (error) {
-      this.report(error);
+      this.showProgress(null);
+      this.say(error.message, true);
     }
-  }
-
-  report(error) {
-    if (error.cancelled) return;
-    this.showProgress(null);
-    this.say(error.message, true);
   }
 }

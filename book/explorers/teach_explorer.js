@@ -103,7 +103,8 @@ class TeachExplorer extends Collection {
     const tests = this.part(true);
     this.learned.textContent = this.#rate(this.part(false));
     this.tested.textContent = this.#rate(tests);
-    this.views.row.lastChild.hidden = !tests.some(({ unlabeled }) => unlabeled);
+    const unlabel = this.views.element.querySelector("button:last-child");
+    unlabel.hidden = !tests.some(({ unlabeled }) => unlabeled);
     this.view = "heat";
     this.held = undefined; // the name whose heat is shown, whatever the answer
     this.bars.replaceChildren(...this.names.map((_, k) => this.#makeBar(k)));
@@ -144,7 +145,6 @@ class TeachExplorer extends Collection {
     const frame = make("span", { class: "cx-frame" }, makeCanvas(), makeCanvas("cx-heat"));
     this.#draw(frame, { ...picture, ...seen, maps: !done && picture.maps }, best);
     const about = {
-      type: "button",
       class: isRight ? "cx-test" : "cx-test cx-wrong",
       "data-logits": logits.join(" "),
       "data-hottest": hottestPart(this.#evidence(picture.maps, best)).join(" "),
@@ -217,7 +217,7 @@ class TeachExplorer extends Collection {
       this.#showSeen(this.seen);
     };
     const spans = [make("span", { dir: "auto" }), make("span")];
-    return make("button", { type: "button", onclick: hold }, ...spans);
+    return make("button", { onclick: hold }, ...spans);
   }
 
   /** Show what the network says of a picture or a frame, and the heat of its answer or of the name held. */
@@ -277,7 +277,7 @@ class TeachExplorer extends Collection {
   }
 
   async #lookAt(frame, camera) {
-    const { answer } = network.ask({ kind: "frame", bitmap: frame }, undefined, [frame]);
+    const { answer } = network.ask({ kind: "frame", bitmap: frame });
     const { bitmap, pixels, last } = await answer;
     this.stage.style.setProperty("--ratio", bitmap.width / bitmap.height);
     bitmap.close();
@@ -300,8 +300,7 @@ class TeachExplorer extends Collection {
   renamed() {
     const buttons = this.names.map((name) => {
       const about = {
-        type: "button",
-        class: "cx-own cx-hold",
+          class: "cx-own cx-hold",
         onpointerdown: ({ target, pointerId }) => {
           target.setPointerCapture(pointerId);
           this.wanted = this.holding = name;
