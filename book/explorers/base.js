@@ -11,7 +11,7 @@ import { Reporter } from "./reporter.js";
 import { megabytes } from "./words.js";
 
 const DEFAULT = "great_white_shark";
-const STARTING = "Starting the network ...";
+const READY = "The network is ready: choose a picture, drop one here, or paste it.";
 const NAME_LENGTH = 28; // characters of a picture's name on its button
 
 /** Return the function that shows an explorer of this class; it resolves when the picture is there. */
@@ -26,12 +26,11 @@ export class Explorer extends Reporter {
    * @param {object} index What assets/index.json holds.
    */
   constructor(model, el, index) {
-    super(el);
-    Object.assign(this, { model, index });
-    this.networkName = model.get("network") ?? EMBEDDED;
+    const networkName = model.get("network") ?? EMBEDDED;
+    super(el, networkOf(networkName));
+    Object.assign(this, { model, index, networkName });
     const { layers, live, samples } = index.networks[this.networkName];
     Object.assign(this, { layers, live, samples });
-    this.network = networkOf(this.networkName);
     this.tables = Object.fromEntries(
       Object.entries(index.colors).map(([name, text]) => [name, colorTable(text)]),
     );
@@ -134,14 +133,13 @@ export class Explorer extends Reporter {
     const what = live.layers ? `the first ${live.layers} layers` : "the network";
     const choose = () => {
       input.click();
-      this.attempt(() => this.startNetwork());
+      this.attempt(() => this.startNetwork(READY));
     };
     const button = this.#makeStart(`Use ${what} on your own picture`, choose);
     const show = () => {
-      if (network.state === "ready") {
-        const note = make("small", {}, "choose it, drop it here, or paste it");
-        button.replaceChildren(make("b", {}, "Your own picture"), note);
-      } else if (network.state === "loading" && this.waits) this.#showLoading();
+      if (network.state !== "ready") return;
+      const note = make("small", {}, "choose it, drop it here, or paste it");
+      button.replaceChildren(make("b", {}, "Your own picture"), note);
     };
     network.addEventListener("change", show);
     show();
@@ -154,31 +152,10 @@ export class Explorer extends Reporter {
     return make("button", { class: "cx-own", onclick: act }, ...inside);
   }
 
-  #showLoading() {
-    const { loaded, total } = this.network;
-    const words = `Loading the network: ${megabytes(loaded)} of ${megabytes(total)} ...`;
-    this.say(loaded < total ? words : STARTING);
-    this.showProgress(loaded / total);
-  }
-
-  /** Load the network, with a bar; resolves when it can be asked. */
-  async startNetwork() {
-    if (this.network.state === "ready") return;
-    this.waits = true;
-    try {
-      await this.network.start();
-      if (this.status.textContent !== STARTING) return; // what waited for it has begun
-      this.say("The network is ready: choose a picture, drop one here, or paste it (Ctrl+V).");
-    } finally {
-      this.waits = false;
-      this.showProgress(null);
-    }
-  }
-
   /** Make a place that offers the network where something has to be computed: see `offerText`. */
   makeOffer() {
     this.offerText = make("p", {});
-    const start = () => this.attempt(() => this.startNetwork());
+    const start = () => this.attempt(() => this.startNetwork(READY));
     const button = this.#makeStart("Run the network here", start);
     const offer = make("div", { class: "cx-offer", hidden: true }, this.offerText, button);
     const { network } = this;

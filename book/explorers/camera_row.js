@@ -1,11 +1,11 @@
 // The camera in an explorer: a button that starts it, and a row to freeze a frame and to stop.
 
-import { openCamera } from "./camera.js";
+import { openCamera, UNSEEN } from "./camera.js";
 import { make } from "./controls.js";
 import { LivePicture } from "./pictures.js";
 
 export class CameraRow {
-  /** @param {Explorer} explorer Has showFrame(), `frames`, `credit`, and `inputBox` for the video. */
+  /** @param {Explorer} explorer Has showFrame() and `inputBox`, where the video is shown. */
   constructor(explorer) {
     this.explorer = explorer;
     const button = (kind, action, ...inside) =>
@@ -15,7 +15,8 @@ export class CameraRow {
     this.freezer = button("cx-own", () => this.freeze(), "Freeze");
     const stop = button("", () => this.camera?.stop(), "Stop");
     this.which = make("select", { "aria-label": "Which camera", onchange: start });
-    this.element = make("div", { class: "cx-camera", hidden: true }, this.freezer, stop, this.which);
+    const inside = [this.freezer, stop, this.which];
+    this.element = make("div", { class: "cx-camera", hidden: true }, ...inside);
   }
 
   /** Show what the camera sees until it stops or another picture is chosen; say why it stopped. */
@@ -28,7 +29,7 @@ export class CameraRow {
     if (!isWanted()) return;
     if (explorer.isLive || this.camera) await explorer.choosePicture(this.before);
     explorer.showProgress(null);
-    explorer.say(why, Boolean(why));
+    explorer.say(why, why !== UNSEEN);
   }
 
   async #follow(isWanted) {
@@ -38,18 +39,12 @@ export class CameraRow {
       if (!isWanted()) return "";
       this.#show(camera);
       const picture = new LivePicture(explorer.index, explorer.networkName);
-      let isReady = false;
-      const begin = () => {
-        isReady = true;
-        if (isWanted()) explorer.say("");
-      };
-      explorer.startNetwork().then(begin, ({ message }) => camera.stop(message));
-      return await camera.follow(async (frame) => {
-        if (!isReady) return frame.close();
+      const use = async (frame) => {
         await picture.look(frame, explorer.wantOfFrame());
         if (isWanted()) requestAnimationFrame(() => isWanted() && this.#showFrame(picture));
         else camera.stop();
-      });
+      };
+      return await camera.follow(use, explorer.startNetwork());
     } finally {
       camera.stop();
       if (this.camera === camera) this.element.hidden = true;
@@ -63,6 +58,7 @@ export class CameraRow {
     explorer.inputBox.firstElementChild.replaceWith(camera.video);
     this.freezer.disabled = true;
     this.element.hidden = false;
+    explorer.say("");
   }
 
   #showFrame(picture) {

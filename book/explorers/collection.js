@@ -1,8 +1,8 @@
 // The reader's collection: names, and pictures of each, shown small on a card. The browser's own
 // storage keeps them if the reader wants that: nothing leaves the device.
 //
-// The elements stand in the page, in a template (teach.md): data-part="more" is `this.more` here, and a
-// button with data-do="startOver" calls the method of that name.
+// The elements stand in the page, in a template (teach.md): data-part="more" is `this.more` here,
+// and a button with data-do="startOver" calls the method of that name.
 
 import { clear, createStore, get, set } from "./assets/idb-keyval.js";
 import { loadBuffer } from "./assets.js";
@@ -20,8 +20,8 @@ const CALM = 300; // milliseconds without a change, before all is kept
 const COURSE = "texture"; // where a picture of the course comes from
 const THROW = "Throw this picture out";
 const REFUSED =
-  "This browser keeps nothing for this page: its storage is full, or the window is a private one. " +
-  "The pictures are gone when the page is closed.";
+  "This browser keeps nothing for this page: its storage is full, or the window is a private " +
+  "one. The pictures are gone when the page is closed.";
 
 const store = createStore("course-teach", "course-teach");
 const KEY = "collection";
@@ -33,7 +33,7 @@ export class Collection extends Reporter {
   turn = 0; // "Start over" makes what is still on its way stale
 
   constructor(el, index) {
-    super(el);
+    super(el, network);
     const { layers, inputSize, live } = index.networks[EMBEDDED];
     [this.side] = layers.at(-1).size;
     [this.size] = inputSize;
@@ -53,9 +53,6 @@ export class Collection extends Reporter {
     this.keeping.addEventListener("change", () => this.attempt(() => this.#keepOrForget()));
     const take = (files, place) => this.attempt(() => this.#takeFiles(files, this.#nameAt(place)));
     takeDrops(el, take, (problem) => this.say(problem, true));
-    network.addEventListener("change", () => {
-      this.showProgress(network.state === "loading" ? network.loaded / network.total : null);
-    });
     addEventListener("beforeunload", (event) => {
       if (this.#hasOwn() && !this.keeping.checked) event.preventDefault();
     });
@@ -85,7 +82,14 @@ export class Collection extends Reporter {
   }
 
   removeName(button) {
-    this.#dropName(this.#nameAt(button));
+    const name = this.#nameAt(button);
+    if (this.#mayDrop(this.of(name))) this.#dropName(name);
+  }
+
+  /** Ask before pictures go that the reader has made. */
+  #mayDrop(pictures) {
+    const count = pictures.filter(({ from }) => from !== COURSE).length;
+    return !count || confirm(`Throw ${count === 1 ? "a picture" : `${count} pictures`} away?`);
   }
 
   #dropName(name) {
@@ -120,14 +124,14 @@ export class Collection extends Reporter {
     const titles = this.names.map(({ title }) => title.normalize("NFKC").toLowerCase());
     const twin = titles.findIndex((title, i) => titles.indexOf(title) !== i);
     if (titles.includes("")) throw new Error("A name is empty. Write one.");
-    if (twin >= 0) throw new Error(`Two names are alike: ${this.names[twin].title}. Change one of them.`);
+    if (twin >= 0) throw new Error(`Two names are alike: ${this.names[twin].title}. Change one.`);
     for (const name of this.names) {
       if (this.part(false, name).length >= 2 && this.part(true, name).length >= 1) continue;
       const count = this.of(name).length;
       const has = count === 0 ? "no pictures" : count === 1 ? "1 picture" : `${count} pictures`;
       throw new Error(
-        `${name.title} has ${has}. Each name needs three at least, two to learn from and one for the test. ` +
-          "Ten or more are better.",
+        `${name.title} has ${has}. Each name needs three at least, two to learn from and one for ` +
+          "the test. Ten or more are better.",
       );
     }
   }
@@ -145,13 +149,6 @@ export class Collection extends Reporter {
 
   #hasOwn() {
     return this.pictures.some(({ from }) => from !== COURSE);
-  }
-
-  async startNetwork() {
-    if (network.state === "ready") return;
-    this.say("Loading the network ...");
-    await network.start();
-    this.say("");
   }
 
   chooseFiles(button) {
@@ -175,7 +172,7 @@ export class Collection extends Reporter {
   /** Take the course's textures: the button's value says whether gravel has its label. */
   async takeTextures({ value }) {
     if (this.#hasOwn()) {
-      throw new Error("Textures do not go with pictures of yours: click Start over first.");
+      throw new Error("The textures would mix with your own pictures. Click Start over first.");
     }
     const { names, count } = this.textures;
     const file = new Blob([await loadBuffer("textures.jpg")]);
@@ -197,7 +194,7 @@ export class Collection extends Reporter {
 
   /** Throw all pictures out, also what is kept of them. */
   startOver() {
-    this.#begin(this.names.map(({ title }) => title));
+    if (this.#mayDrop(this.pictures)) this.#begin(this.names.map(({ title }) => title));
   }
 
   #begin(titles) {
@@ -226,11 +223,11 @@ export class Collection extends Reporter {
     this.say(others.length ? first + rest : first, faults.length > 0);
   }
 
-  /** Add a picture (RGB bytes) with its last feature maps; every third of a name is for the test. */
+  /** Add a picture (RGB bytes) with its last feature maps; every third of a name is for testing. */
   add(name, pixels, maps, more = {}) {
     if (!this.names.includes(name)) return; // it has been taken away
     if (this.pictures.length >= MOST_PICTURES) {
-      throw new Error(`There are ${MOST_PICTURES} pictures, and no more are taken: throw some out first.`);
+      throw new Error(`There are ${MOST_PICTURES} pictures, the most. Throw some out first.`);
     }
     const twin = this.pictures.find((one) => one.pixels.every((value, i) => value === pixels[i]));
     if (twin) throw new Error(`This picture is there already, as ${twin.name.title}.`);

@@ -7,16 +7,19 @@ import { Convolution, digitsOf } from "./convolution.js";
 import { drawMap, scaleToBytes } from "./pixels.js";
 import { describeProducts } from "./words.js";
 
+const HINT = "Click or drag on a picture: another place. The numbers are shown rounded.";
+const COLORS = ["red", "green", "blue"];
 const TABLES = { patch: "patch", kernel: "× kernel", products: "= products" };
 
 class ConvolutionExplorer extends Explorer {
   constructor(model, el, index) {
     super(model, el, index);
     const { convolution, live } = index.networks[this.networkName];
-    const means = convolution.colors.map((color) => live.mean[["red", "green", "blue"].indexOf(color)]);
+    const means = convolution.colors.map((color) => live.mean[COLORS.indexOf(color)]);
     this.about = { ...convolution, means, deviation: live.deviation };
     this.place = {};
-    const ends = { kernel: this.about.filters, row: this.about.places[0], column: this.about.places[1] };
+    const [row, column] = convolution.places;
+    const ends = { kernel: convolution.filters, row, column };
     this.sliders = {};
     for (const [name, count] of Object.entries(ends)) {
       this.place[name] = this.numberSetting(name, count - 1, name === "kernel" ? 0 : undefined);
@@ -28,7 +31,7 @@ class ConvolutionExplorer extends Explorer {
     this.marks = [0, 1].map(() => make("div", { class: "cx-cell" }));
     this.mapBox = frame(this.map, this.marks[1]);
     this.frames = [this.inputBox, this.mapBox];
-    const hint = make("p", { class: "cx-hint" }, "Click or drag on a picture: another place.");
+    const hint = make("p", { class: "cx-hint" }, HINT);
     this.lay(
       make(
         "div",
@@ -54,7 +57,9 @@ class ConvolutionExplorer extends Explorer {
         body.setAttribute("aria-label", color);
         for (let y = 0; y < rows; y++) {
           const row = body.insertRow();
-          for (let x = 0; x < columns; x++) cells[(y * columns + x) * colors.length + c] = row.insertCell();
+          for (let x = 0; x < columns; x++) {
+            cells[(y * columns + x) * colors.length + c] = row.insertCell();
+          }
         }
       }
       return table;
@@ -149,14 +154,15 @@ class ConvolutionExplorer extends Explorer {
         cells[i].textContent = (Number(value.toFixed(digits)) + 0).toFixed(digits);
         const [red, green, blue] = color.map((part) => (part / 255) ** 2.2);
         const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-        cells[i].style.cssText = `background: rgb(${color}); color: ${light > 0.18 ? "#000" : "#fff"}`;
+        const ink = light > 0.18 ? "#000" : "#fff";
+        cells[i].style.cssText = `background: rgb(${color}); color: ${ink}`;
       });
     }
   }
 }
 
 function tint(color, share) {
-  return ["red", "green", "blue"].map((name) => (color === name ? Math.trunc(255 * share) : 0));
+  return COLORS.map((name) => (color === name ? Math.trunc(255 * share) : 0));
 }
 
 function split(color) {

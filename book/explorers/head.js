@@ -1,7 +1,8 @@
-// A last layer for the reader's own names, and the parts of a picture that its answers rest on. No DOM in here.
+// A last layer for the reader's own names, and the parts of a picture that its answers rest on. No
+// DOM in here.
 //
-// Feature maps are channels first, `positions` numbers for each channel; a head is {kernel, bias}, a
-// row of channels and a number for each class.
+// Feature maps are channels first, `positions` numbers for each channel; a head is {kernel, bias},
+// a row of channels and a number for each class.
 
 import { channelSums, softmax } from "./methods.js";
 
@@ -22,11 +23,11 @@ export function logitsOf({ kernel, bias }, averages) {
 /**
  * Train a head: multinomial logistic regression, at its optimum.
  *
- * The sum of all cross-entropies, and half of the kernel's squares, have one minimum, so the same
+ * The sum of all cross-entropies, and half of the kernel's squares, has one minimum, so the same
  * pictures give the same head. There each row of the kernel is a weighted sum of the pictures, and
- * there are fewer pictures than channels, so what we look for are the pictures' weights. The way down
- * is Nesterov's accelerated gradient (1983); step and momentum follow from the least and the largest
- * curvature that the sum can have.
+ * there are fewer pictures than channels: what we look for are the pictures' weights. The way down
+ * is Nesterov's accelerated gradient (1983); step and momentum follow from the least and the
+ * largest curvature that the sum can have.
  *
  * @param {Float32Array[]} averages Of each picture.
  * @param {number[]} classes Of each picture.
@@ -41,7 +42,7 @@ export function trainHead(averages, classes, count) {
   const curvature = PENALTY + largest / 2;
   const ratio = Math.sqrt(PENALTY / curvature);
   const momentum = (1 - ratio) / (1 + ratio);
-  // A class's weights times a row of inputs are its logit: the last one, the bias, is not penalized.
+  // A class's weights times a row of inputs are its logit. The last weight, its bias, is free.
   const inputs = products.map((row) => Float64Array.of(...row, 1));
   let weights = Array.from({ length: count }, () => new Float64Array(number + 1));
   let before = weights;
@@ -102,7 +103,8 @@ export function coverPart(pixels, [row, column], side) {
   const mean = [0, 0, 0];
   pixels.forEach((value, i) => (mean[i % 3] += value / (size * size)));
   for (let y = row * cell; y < (row + PART) * cell; y++) {
-    for (let x = column * cell; x < (column + PART) * cell; x++) covered.set(mean, 3 * (y * size + x));
+    const first = y * size + column * cell;
+    for (let at = first; at < first + PART * cell; at++) covered.set(mean, 3 * at);
   }
   return covered;
 }

@@ -1,6 +1,6 @@
 // Teach a network names of one's own, see where it looks, and catch it cheating.
 
-import { openCamera } from "./camera.js";
+import { openCamera, UNSEEN } from "./camera.js";
 import { Collection } from "./collection.js";
 import { choices, make, paint } from "./controls.js";
 import { averagesOf, coverPart, farPart, hottestPart, logitsOf } from "./head.js";
@@ -18,6 +18,8 @@ const VIEWS = [
   { value: "far", title: "Cover as much elsewhere", done: "The same area covered elsewhere" },
   { value: "unlabeled", title: "Take the label off", done: "Without the label" },
 ];
+const NOWHERE =
+  "Nothing changes an answer: the clue may be everywhere. Swap the things in front of the camera.";
 
 class TeachExplorer extends Collection {
   head = null; // what was learned of the collection as it is
@@ -45,7 +47,8 @@ class TeachExplorer extends Collection {
     this.grid.replaceChildren();
     this.bars.replaceChildren();
     for (const { thumb } of this.pictures) thumb.classList.remove("cx-wrong");
-    if (this.shown) this.closeStage();
+    if (this.results.contains(this.live)) this.closeStage();
+    this.#showCounts();
   }
 
   async train() {
@@ -89,8 +92,11 @@ class TeachExplorer extends Collection {
     this.check();
     const digits = (values) => Array.from(values, (value) => Number(value.toPrecision(7)));
     const { kernel, bias } = this.head;
-    const columns = Array.from(kernel[0], (_, channel) => digits(kernel.map((row) => row[channel])));
-    const head = { names: this.names.map(({ title }) => title), kernel: columns, bias: digits(bias) };
+    const head = {
+      names: this.names.map(({ title }) => title),
+      kernel: Array.from(kernel[0], (_, channel) => digits(kernel.map((row) => row[channel]))),
+      bias: digits(bias),
+    };
     const file = new Blob([JSON.stringify(head)], { type: "application/json" });
     const link = make("a", { href: URL.createObjectURL(file), download: "my_network.json" });
     link.click();
@@ -114,20 +120,26 @@ class TeachExplorer extends Collection {
   }
 
   #showTest() {
-    this.words.textContent = this.#wordsOf(this.part(true));
+    this.words.textContent = this.#words();
     this.grid.replaceChildren(...this.names.map((name) => this.#makeGroup(name)));
     this.views.set(this.view);
   }
 
-  #wordsOf(tests) {
+  #words() {
     if (this.view === "signed") return "Red speaks for the answer, blue against it.";
-    const covered = VIEWS.filter(({ value, done }) => done && tests[0].views[value]);
-    const words = covered.map(({ value, done }) => {
-      const changed = tests.filter(({ views }) => views[value].best !== views.heat.best).length;
-      return `${done}: ${changed} of ${tests.length} answers change, right ${this.#rate(tests, value)}.`;
+    const tests = this.part(true);
+    const isOther = (view) => ({ views }) => views[view].best !== views.heat.best;
+    const tried = VIEWS.filter(({ value, done }) => done && tests[0].views[value]);
+    const lines = tried.map(({ value, done }) => {
+      const counts = this.names.map((name) => {
+        const ofName = this.part(true, name);
+        return `${name.title} ${ofName.filter(isOther(value)).length} of ${ofName.length}`;
+      });
+      return `${done}, answers change: ${counts.join(", ")}. Right: ${this.#rate(tests, value)}.`;
     });
-    if (words.length) return words.join(" ");
-    return "Where the network finds evidence for its answer. Do the hot places lie on the things?";
+    if (!lines.length) return "Evidence for the answer is hot. Does it lie on the things?";
+    if (tried.every(({ value }) => !tests.some(isOther(value)))) lines.push(NOWHERE);
+    return lines.join("\n");
   }
 
   #makeGroup(name) {
@@ -137,22 +149,28 @@ class TeachExplorer extends Collection {
   }
 
   #makeCell(picture) {
-    const { title, done } = VIEWS.find(({ value }) => value === this.view);
-    const { best, probabilities, logits, ...seen } =
-      picture.views[this.view] ?? picture.views.heat;
-    const isRight = this.names[best] === picture.name;
-    const answer = `${this.names[best].title} ${percent(probabilities[best])}`;
+    const seen = this.#seenOf(picture);
+    const { title } = VIEWS.find(({ value }) => value === this.view);
+    const answer = this.names[seen.best];
+    const isRight = answer === picture.name;
+    const share = percent(seen.probabilities[seen.best]);
     const frame = make("span", { class: "cx-frame" }, makeCanvas(), makeCanvas("cx-heat"));
-    this.#draw(frame, { ...picture, ...seen, maps: !done && picture.maps }, best);
+    this.#draw(frame, seen, seen.best);
     const about = {
       class: isRight ? "cx-test" : "cx-test cx-wrong",
-      "data-logits": logits.join(" "),
-      "data-hottest": hottestPart(this.#evidence(picture.maps, best)).join(" "),
-      "aria-label": `${picture.name.title}, ${title}: it says ${answer}`,
+      "data-logits": seen.logits.join(" "),
+      "data-hottest": hottestPart(this.#evidence(picture.maps, seen.best)).join(" "),
+      "aria-label": `${picture.name.title}, ${title}: it says ${answer.title} ${share}`,
       onclick: () => this.#openPicture(picture),
     };
-    const words = make("span", { dir: "auto" }, isRight ? answer : `✗ ${answer}`);
-    return make("button", about, frame, words);
+    const words = make("span", { dir: "auto" }, isRight ? answer.title : `✗ ${answer.title}`);
+    return make("button", about, frame, words, make("span", {}, share));
+  }
+
+  /** Return a picture of the test as it is looked at now, and what the network says of it. */
+  #seenOf({ pixels, maps, views }) {
+    const { done } = VIEWS.find(({ value }) => value === this.view);
+    return done ? views[this.view] : { pixels, maps, ...views.heat };
   }
 
   /** Show the test in another way; covered pictures are looked at when they are first asked for. */
@@ -167,7 +185,7 @@ class TeachExplorer extends Collection {
         if (this.head === head) views[view] = { pixels, ...this.#judge(this.#average(last)) };
       });
     }
-    if (this.head !== head) return;
+    if (this.head !== head || tests.some(({ views }) => !views[view])) return;
     this.view = view;
     this.#showTest();
     if (this.shown) this.#openPicture(this.shown);
@@ -183,7 +201,7 @@ class TeachExplorer extends Collection {
     return averagesOf(maps, this.side ** 2);
   }
 
-  /** Return what speaks for a name, or against it, at each place: the mean is its logit without bias. */
+  /** Return what speaks for a name, or against it, at each place: on average its logit less bias. */
   #evidence(maps, index) {
     return weightedSum(maps, this.head.kernel[index], this.side ** 2);
   }
@@ -220,7 +238,7 @@ class TeachExplorer extends Collection {
     return make("button", { onclick: hold }, ...spans);
   }
 
-  /** Show what the network says of a picture or a frame, and the heat of its answer or of the name held. */
+  /** Show what the network says of a picture, and the heat of its answer or of the name held. */
   #showSeen(seen) {
     this.seen = seen;
     const index = this.held ?? seen.best;
@@ -234,10 +252,8 @@ class TeachExplorer extends Collection {
     this.#draw(this.stage, seen, index);
   }
 
-  #openStage(place, picture, ratio) {
+  #openStage(picture) {
     this.stage.firstElementChild.replaceWith(picture);
-    this.stage.style.setProperty("--ratio", ratio);
-    place.before(this.live);
     this.live.hidden = false;
   }
 
@@ -251,25 +267,28 @@ class TeachExplorer extends Collection {
   #openPicture(picture) {
     this.camera?.stop();
     this.shown = picture;
-    this.#openStage(this.grid, makeCanvas());
+    this.grid.before(this.live);
+    this.#openStage(makeCanvas());
+    this.stage.style.setProperty("--ratio", 1);
     this.holders.hidden = this.which.hidden = true;
-    const { pixels, maps, views } = picture;
-    this.#showSeen({ pixels, maps, ...views.heat });
+    this.#showSeen(this.#seenOf(picture));
     this.live.scrollIntoView({ behavior: "smooth", block: "nearest" });
   }
 
-  async startCamera() {
+  /** Show the camera below the button that starts it. */
+  async startCamera(button) {
     this.say("");
     const camera = await openCamera(this.el, this.which);
     this.camera = camera;
     this.shown = null;
-    this.#openStage(this.cards, camera.video);
+    button?.parentElement.after(this.live);
+    this.#openStage(camera.video);
     this.#draw(this.stage, {});
-    this.holders.hidden = false;
+    this.holders.hidden = this.results.contains(this.live);
     try {
-      await this.startNetwork();
-      const why = await camera.follow((frame) => this.#lookAt(frame, camera));
-      this.say(why, Boolean(why));
+      const use = (frame) => this.#lookAt(frame, camera);
+      const why = await camera.follow(use, this.startNetwork());
+      this.say(why, why !== UNSEEN);
     } finally {
       camera.stop();
       if (this.camera === camera && !this.shown) this.closeStage();
@@ -300,7 +319,7 @@ class TeachExplorer extends Collection {
   renamed() {
     const buttons = this.names.map((name) => {
       const about = {
-          class: "cx-own cx-hold",
+        class: "cx-own cx-hold",
         onpointerdown: ({ target, pointerId }) => {
           target.setPointerCapture(pointerId);
           this.wanted = this.holding = name;
@@ -309,10 +328,17 @@ class TeachExplorer extends Collection {
         onclick: ({ detail }) => detail || (this.wanted = name), // by keyboard
         oncontextmenu: (event) => event.preventDefault(), // a long press on a phone
       };
-      return make("button", about, `Hold: ${name.title}`);
+      return make("button", about);
     });
     this.holders.replaceChildren(...buttons);
+    this.#showCounts();
     if (this.head) this.#showTest();
+  }
+
+  #showCounts() {
+    for (const [k, name] of this.names.entries()) {
+      this.holders.children[k].textContent = `Hold: ${name.title} (${this.of(name).length})`;
+    }
   }
 }
 
