@@ -23,6 +23,7 @@ const REFUSED =
   "This browser keeps nothing for this page: its storage is full, or the window is a private " +
   "one. The pictures are gone when the page is closed.";
 
+const isOwn = ({ from }) => from !== COURSE;
 const store = createStore("course-teach", "course-teach");
 const KEY = "collection";
 
@@ -54,7 +55,7 @@ export class Collection extends Reporter {
     const take = (files, place) => this.attempt(() => this.#takeFiles(files, this.#nameAt(place)));
     takeDrops(el, take, (problem) => this.say(problem, true));
     addEventListener("beforeunload", (event) => {
-      if (this.#hasOwn() && !this.keeping.checked) event.preventDefault();
+      if (this.pictures.some(isOwn) && !this.keeping.checked) event.preventDefault();
     });
   }
 
@@ -88,7 +89,7 @@ export class Collection extends Reporter {
 
   /** Ask before pictures go that the reader has made. */
   #mayDrop(pictures) {
-    const count = pictures.filter(({ from }) => from !== COURSE).length;
+    const count = pictures.filter(isOwn).length;
     return !count || confirm(`Throw ${count === 1 ? "a picture" : `${count} pictures`} away?`);
   }
 
@@ -147,10 +148,6 @@ export class Collection extends Reporter {
     return (name ? this.of(name) : this.pictures).filter(({ maps }) => Boolean(maps) === isTest);
   }
 
-  #hasOwn() {
-    return this.pictures.some(({ from }) => from !== COURSE);
-  }
-
   chooseFiles(button) {
     this.wanting = this.#nameAt(button);
     this.files.click();
@@ -171,9 +168,7 @@ export class Collection extends Reporter {
 
   /** Take the course's textures: the button's value says whether gravel has its label. */
   async takeTextures({ value }) {
-    if (this.#hasOwn()) {
-      throw new Error("The textures would mix with your own pictures. Click Start over first.");
-    }
+    if (!this.#mayDrop(this.pictures)) return;
     const { names, count } = this.textures;
     const file = new Blob([await loadBuffer("textures.jpg")]);
     const sheet = await createImageBitmap(file, { colorSpaceConversion: "none" });

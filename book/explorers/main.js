@@ -3,10 +3,10 @@
 //   <div class="explorer" data-kind="class" data-picture="chelsea">the still picture</div>
 //
 // data-kind is "layer", "convolution", "class", "faithfulness" or "teach". The others are the
-// settings of the explorer in the notebook, each of which may be left out: data-network, "vgg16" for
-// its convolutions; data-picture, a sample's name; data-classes, a class's index; data-layer,
+// settings of the explorer in the notebook, each of which may be left out: data-network, "vgg16"
+// for its convolutions; data-picture, a sample's name; data-classes, a class's index; data-layer,
 // -channel, -kernel, -row, -column, -method, -map, -fill, -covered, -alpha, -colors. A link has
-// others, see links.js. The picture stays until the explorer is there. The page has the style sheet.
+// others, see links.js. The picture stays until the explorer is there. The page has the styles.
 
 import { make } from "./controls.js";
 import { followLink } from "./links.js";

@@ -24,14 +24,14 @@ const NOWHERE =
 class TeachExplorer extends Collection {
   head = null; // what was learned of the collection as it is
   changes = 0; // of the collection
-  tookAt = 0; // when the camera last gave a picture
 
   constructor(el, index) {
     super(el, index);
     el.classList.add("cx-teach");
     const { colors, colorNames } = index;
     this.tables = { heat: colorTable(colors[colorNames[0]]), signed: colorTable(colors.RdBu_r) };
-    const change = (view) => this.attempt(() => this.#showView(view));
+    const viewOf = (key) => VIEWS.find(({ value }) => value === key);
+    const change = (key) => this.attempt(() => this.#showView(viewOf(key)));
     this.views = choices("Show", VIEWS, { kind: "cx-views", change });
     this.words.before(this.views.element);
     this.which.addEventListener("change", () => this.attempt(() => this.startCamera()));
@@ -111,7 +111,7 @@ class TeachExplorer extends Collection {
     this.tested.textContent = this.#rate(tests);
     const unlabel = this.views.element.querySelector("button:last-child");
     unlabel.hidden = !tests.some(({ unlabeled }) => unlabeled);
-    this.view = "heat";
+    this.view = VIEWS[0];
     this.held = undefined; // the name whose heat is shown, whatever the answer
     this.bars.replaceChildren(...this.names.map((_, k) => this.#makeBar(k)));
     this.results.hidden = false;
@@ -122,11 +122,11 @@ class TeachExplorer extends Collection {
   #showTest() {
     this.words.textContent = this.#words();
     this.grid.replaceChildren(...this.names.map((name) => this.#makeGroup(name)));
-    this.views.set(this.view);
+    this.views.set(this.view.value);
   }
 
   #words() {
-    if (this.view === "signed") return "Red speaks for the answer, blue against it.";
+    if (this.view.value === "signed") return "Red speaks for the answer, blue against it.";
     const tests = this.part(true);
     const isOther = (view) => ({ views }) => views[view].best !== views.heat.best;
     const tried = VIEWS.filter(({ value, done }) => done && tests[0].views[value]);
@@ -150,7 +150,6 @@ class TeachExplorer extends Collection {
 
   #makeCell(picture) {
     const seen = this.#seenOf(picture);
-    const { title } = VIEWS.find(({ value }) => value === this.view);
     const answer = this.names[seen.best];
     const isRight = answer === picture.name;
     const share = percent(seen.probabilities[seen.best]);
@@ -160,7 +159,7 @@ class TeachExplorer extends Collection {
       class: isRight ? "cx-test" : "cx-test cx-wrong",
       "data-logits": seen.logits.join(" "),
       "data-hottest": hottestPart(this.#evidence(picture.maps, seen.best)).join(" "),
-      "aria-label": `${picture.name.title}, ${title}: it says ${answer.title} ${share}`,
+      "aria-label": `${picture.name.title}, ${this.view.title}: it says ${answer.title} ${share}`,
       onclick: () => this.#openPicture(picture),
     };
     const words = make("span", { dir: "auto" }, isRight ? answer.title : `✗ ${answer.title}`);
@@ -169,23 +168,21 @@ class TeachExplorer extends Collection {
 
   /** Return a picture of the test as it is looked at now, and what the network says of it. */
   #seenOf({ pixels, maps, views }) {
-    const { done } = VIEWS.find(({ value }) => value === this.view);
-    return done ? views[this.view] : { pixels, maps, ...views.heat };
+    return this.view.done ? views[this.view.value] : { pixels, maps, ...views.heat };
   }
 
   /** Show the test in another way; covered pictures are looked at when they are first asked for. */
   async #showView(view) {
     const { head } = this;
-    const tests = this.part(true).filter(({ views }) => !views[view]);
-    if (VIEWS.find(({ value }) => value === view).done) {
-      await this.each(tests, async (picture) => {
-        const { views } = picture;
-        const pixels = this.#cover(picture, view);
-        const { last } = await network.ask({ kind: "look", pixels }).answer;
-        if (this.head === head) views[view] = { pixels, ...this.#judge(this.#average(last)) };
-      });
-    }
-    if (this.head !== head || tests.some(({ views }) => !views[view])) return;
+    const { value, done } = view;
+    const tests = this.part(true).filter(({ views }) => done && !views[value]);
+    await this.each(tests, async (picture) => {
+      const { views } = picture;
+      const pixels = this.#cover(picture, value);
+      const { last } = await network.ask({ kind: "look", pixels }).answer;
+      if (this.head === head) views[value] = { pixels, ...this.#judge(this.#average(last)) };
+    });
+    if (this.head !== head || tests.some(({ views }) => !views[value])) return;
     this.view = view;
     this.#showTest();
     if (this.shown) this.#openPicture(this.shown);
@@ -201,7 +198,7 @@ class TeachExplorer extends Collection {
     return averagesOf(maps, this.side ** 2);
   }
 
-  /** Return what speaks for a name, or against it, at each place: on average its logit less bias. */
+  /** Return what speaks for a name, or against it, at each place: the mean is logit less bias. */
   #evidence(maps, index) {
     return weightedSum(maps, this.head.kernel[index], this.side ** 2);
   }
@@ -211,7 +208,7 @@ class TeachExplorer extends Collection {
     const [picture, heat] = frame.children;
     if (pixels) paint(picture, opaque(pixels), this.size, this.size);
     picture.classList.toggle("cx-gray", Boolean(maps));
-    const isSigned = this.view === "signed";
+    const isSigned = this.view?.value === "signed";
     const found = maps ? this.#evidence(maps, index) : new Float64Array(this.side ** 2);
     const shown = isSigned ? found : found.map((value) => Math.max(value, 0));
     const largest = Math.max(...shown.map(Math.abs)) || 1;
@@ -309,9 +306,9 @@ class TeachExplorer extends Collection {
   /** Take the frame if a name is `wanted`, and go on as long as its button is held. */
   #takeFrame(pixels, last) {
     const name = this.wanted;
-    if (!name || performance.now() - this.tookAt < PACE) return;
-    this.tookAt = performance.now();
-    this.wanted = this.holding;
+    if (!name) return;
+    this.wanted = null;
+    setTimeout(() => (this.wanted ??= this.holding), PACE);
     this.attempt(() => this.add(name, pixels, last));
   }
 
