@@ -163,7 +163,7 @@ class TeachExplorer extends Collection {
       onclick: () => this.#openPicture(picture),
     };
     const words = make("span", { dir: "auto" }, isRight ? answer.title : `✗ ${answer.title}`);
-    return make("button", about, frame, words, make("span", {}, share));
+    return make("button", about, frame, words, " ", make("span", {}, share));
   }
 
   /** Return a picture of the test as it is looked at now, and what the network says of it. */
