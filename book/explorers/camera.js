@@ -57,7 +57,7 @@ export async function openCamera(place, id) {
 class Camera {
   #off = new AbortController();
   #canvas = new OffscreenCanvas(1, 1);
-  #isFresh = false;
+  #newest = null; // frame that nobody has looked at
   #wake = () => {};
 
   constructor(stream, place) {
@@ -80,11 +80,14 @@ class Camera {
     this.#watch();
   }
 
-  /** Notice each new frame: none is kept. */
+  /** Have the newest frame at hand: the network gets it the moment it is done with the last one. */
   #watch() {
     if (this.stopped) return;
-    this.#isFresh = this.video.videoWidth > 0;
-    if (this.#isFresh) this.#wake();
+    if (this.video.videoWidth > 0) {
+      this.#newest?.close();
+      this.#newest = this.#grab();
+      this.#wake();
+    }
     const again = () => this.#watch();
     if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(again);
     else requestAnimationFrame(again);
@@ -100,10 +103,11 @@ class Camera {
   async follow(use) {
     try {
       for (;;) {
-        if (!this.#isFresh && !this.stopped) await new Promise((go) => (this.#wake = go));
+        if (!this.#newest && !this.stopped) await new Promise((go) => (this.#wake = go));
         if (this.stopped) return this.why;
-        this.#isFresh = false;
-        await use(this.#grab());
+        const frame = this.#newest;
+        this.#newest = null;
+        await use(frame);
       }
     } finally {
       this.stop();
