@@ -14,7 +14,7 @@ const DEFAULT = "great_white_shark";
 const READY = "The network is ready: choose a picture, drop one here, or paste it.";
 const NAME_LENGTH = 28; // characters of a picture's name on its button
 
-/** Return the function that shows an explorer of this class; it resolves when the picture is there. */
+/** Make the function that shows an explorer: it resolves when the picture is there. */
 export const renderOf = (Kind) => async ({ model, el }) => {
   await new Kind(model, el, await loadIndex()).begin();
 };
@@ -58,8 +58,9 @@ export class Explorer extends Reporter {
   /** Show the first picture: resolves when it is there. */
   async begin() {
     await this.choosePicture(this.setting("picture", [...this.pictures.keys()], DEFAULT));
+    if (!this.misfits.length) return;
     const misfits = this.misfits.join(" and ");
-    if (misfits) this.say(`The link asks for ${misfits}: not here. What you see is the nearest.`, true);
+    this.say(`The link asks for ${misfits}: not here. What you see is the nearest.`, true);
   }
 
   // Settings: a link may ask for what is not here
@@ -85,7 +86,8 @@ export class Explorer extends Reporter {
   async #copyLink() {
     const isOwn = !(this.model.get("picture") in this.samples);
     history.replaceState(null, "", linkTo(this.el.parentElement, this.model, isOwn && "picture"));
-    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    const copying = navigator.clipboard?.writeText(location.href);
+    const copied = await copying?.then(() => true, () => false);
     const own = isOwn ? " It leaves your own picture out: that stays with you." : "";
     this.say(`The link is ${copied ? "copied" : "in the address bar"}.${own}`);
   }
@@ -210,10 +212,11 @@ export class Explorer extends Reporter {
 
   /** Return an element that shows the picture, with its text. */
   makePicture(picture = this.picture) {
-    if (!picture.screen) return make("img", { src: picture.address, alt: picture.alt, draggable: "false" });
-    const { width, height } = picture.screen;
-    const canvas = make("canvas", { width, height, role: "img", "aria-label": picture.alt });
-    canvas.getContext("2d").drawImage(picture.screen, 0, 0);
+    const { screen, address, alt } = picture;
+    if (!screen) return make("img", { src: address, alt, draggable: "false" });
+    const { width, height } = screen;
+    const canvas = make("canvas", { width, height, role: "img", "aria-label": alt });
+    canvas.getContext("2d").drawImage(screen, 0, 0);
     return canvas;
   }
 
@@ -222,7 +225,7 @@ export class Explorer extends Reporter {
     if (picture.gray) return;
     const shown = this.makePicture(picture);
     await shown.decode?.();
-    const [width, height] = [shown.naturalWidth ?? shown.width, shown.naturalHeight ?? shown.height];
+    const { naturalWidth: width = shown.width, naturalHeight: height = shown.height } = shown;
     const canvas = make("canvas", { width, height, "aria-hidden": "true" });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.drawImage(shown, 0, 0);
@@ -242,8 +245,8 @@ export class Explorer extends Reporter {
     });
     const change = (name) => this.chooseColors(name);
     const row = choices("Colors", options, { value: this.colors, kind: "cx-colors", change });
-    const link = make("button", { class: "cx-link", onclick: () => this.#copyLink() }, "Link to this view");
-    row.element.append(link);
+    const link = { class: "cx-link", onclick: () => this.#copyLink() };
+    row.element.append(make("button", link, "Link to this view"));
     return row;
   }
 

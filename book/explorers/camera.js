@@ -64,7 +64,7 @@ export async function openCamera(place, select) {
 class Camera {
   #off = new AbortController();
   #canvas = new OffscreenCanvas(1, 1);
-  #isFresh = false;
+  #newest = null; // frame that nobody has looked at
   #wake = () => {};
 
   constructor(stream, place) {
@@ -89,12 +89,14 @@ class Camera {
     look();
   }
 
-  /** Notice each new frame: none is kept. */
+  /** Have the newest frame at hand: the network gets it the moment it is done with the last one. */
   #watch() {
     this.video.requestVideoFrameCallback(() => {
-      this.#isFresh = true;
+      if (this.stopped) return;
+      this.#newest?.close();
+      this.#newest = this.#grab();
       this.#wake();
-      if (!this.stopped) this.#watch();
+      this.#watch();
     });
   }
 
@@ -111,10 +113,11 @@ class Camera {
     ready.then(() => (isReady = true), ({ message }) => this.stop(message));
     try {
       while (!this.stopped) {
-        if (!isReady || !this.#isFresh) await new Promise((go) => (this.#wake = go));
+        if (!isReady || !this.#newest) await new Promise((go) => (this.#wake = go));
         else {
-          this.#isFresh = false;
-          await use(this.#grab());
+          const frame = this.#newest;
+          this.#newest = null;
+          await use(frame);
         }
       }
       return this.why;
@@ -142,6 +145,7 @@ class Camera {
     Object.assign(this, { stopped: true, why });
     this.#off.abort();
     this.track.stop();
+    this.#newest?.close();
     this.#wake();
   }
 }

@@ -99,8 +99,9 @@ class ClassExplorer extends HeatExplorer {
     this.frame.getContext("2d").drawImage(screen, 0, 0);
     this.chosen = this.held ?? ranking[0];
     // No name moves away from under a pointer.
-    const points = this.list.matches(CAN_POINT.matches ? ":hover, :has(:focus-visible)" : ":active");
-    if (points || this.search.value.trim()) this.#list(...this.listed);
+    const pointed = CAN_POINT.matches ? ":hover, :has(:focus-visible)" : ":active";
+    const isStill = this.list.matches(pointed) || this.search.value.trim();
+    if (isStill) this.#list(...this.listed);
     else this.#list(this.#ranked());
     this.draw();
   }
@@ -180,7 +181,8 @@ class ClassExplorer extends HeatExplorer {
   }
 
   #hintOf() {
-    if (!this.isLive) return CAN_POINT.matches ? "Point at a name for its heat; a click keeps it." : "";
+    const point = "Point at a name for its heat; a click keeps it.";
+    if (!this.isLive) return CAN_POINT.matches ? point : "";
     const hold =
       this.held === undefined
         ? "The heat follows the first name. Click a name to hold it fast."
@@ -190,7 +192,9 @@ class ClassExplorer extends HeatExplorer {
 
   #markList() {
     const marked = this.isLive ? this.held : this.chosen;
-    for (const row of this.rows) row.setAttribute("aria-pressed", Number(row.dataset.index) === marked);
+    for (const row of this.rows) {
+      row.setAttribute("aria-pressed", Number(row.dataset.index) === marked);
+    }
   }
 
   /** The heat follows the class under the pointer; nothing slow begins for that. */
@@ -204,6 +208,7 @@ class ClassExplorer extends HeatExplorer {
 
   chooseMethod(key) {
     this.method = key;
+    this.preview = null; // a mouse may rest on a name while the keyboard is used
     this.methodRow.set(key);
     this.tell("method", key);
     this.draw();
@@ -211,6 +216,7 @@ class ClassExplorer extends HeatExplorer {
 
   chooseLayer(layer) {
     this.layer = layer;
+    this.preview = null;
     this.tell("layer", this.layers[layer].name);
     this.draw();
   }
@@ -246,7 +252,7 @@ class ClassExplorer extends HeatExplorer {
   async #find(wanted, loading) {
     const { key, picture, method, layer, index, isPreview } = wanted;
     const isWanted = () => this.wanted === key;
-    const slow = setTimeout(() => isWanted() && this.say(LOADING), 300);
+    const slow = setTimeout(() => isWanted() && !this.work && this.say(LOADING), 300);
     const loaded = loading.finally(() => {
       clearTimeout(slow);
       if (this.status.textContent === LOADING) this.say("");
@@ -254,8 +260,8 @@ class ClassExplorer extends HeatExplorer {
     const what = `${this.methods.get(method).title} for ${this.nameOf(index)}`;
     const ask = (options) => askHeat(picture, method, layer, index, options);
     try {
-      const coming = isPreview ? loaded : this.findOrCompute(key, loaded, `Computing ${what} ...`, ask);
-      const heatmap = await coming;
+      const compute = () => this.findOrCompute(key, loaded, `Computing ${what} ...`, ask);
+      const heatmap = await (isPreview ? loaded : compute());
       this.keep(key, heatmap);
       if (isWanted()) this.#show(heatmap, wanted);
     } catch (error) {

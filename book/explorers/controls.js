@@ -28,7 +28,8 @@ export function slider(label, { max = 0, step = 1, value = 0, say = String, chan
   const id = `cx-${++count}`;
   const range = make("input", { id, type: "range", min: 0, max, step });
   const words = make("output", { for: id });
-  const element = make("div", { class: "cx-slider" }, make("label", { for: id }, label), range, words);
+  const name = make("label", { for: id }, label);
+  const element = make("div", { class: "cx-slider" }, name, range, words);
   const set = (number, most = range.max) => {
     range.max = most;
     range.value = number;
@@ -52,7 +53,8 @@ export function choices(label, options, { value, change, kind = "" }) {
   const row = make("div", { class: "cx-options" });
   const add = ({ value: key, title, picture }) => {
     const inside = picture ? [picture, make("span", {}, title)] : [title];
-    const button = make("button", { title: picture && title, onclick: () => change(key) }, ...inside);
+    const about = { title: picture && title, onclick: () => change(key) };
+    const button = make("button", about, ...inside);
     buttons.set(key, button);
     row.append(button);
   };
@@ -63,7 +65,7 @@ export function choices(label, options, { value, change, kind = "" }) {
   return { element, set, add };
 }
 
-/** Hand over the files that are dropped or pasted, with the element where; or a sentence instead. */
+/** Hand over the files that are dropped or pasted, and where; or a sentence instead. */
 export function takeDrops(el, take, refuse) {
   const hand = ({ files }, place) => {
     if (files.length) take([...files], place);

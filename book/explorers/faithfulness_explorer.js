@@ -72,7 +72,8 @@ class FaithfulnessExplorer extends HeatExplorer {
     const heads = titles.map((title) => make("th", { scope: "col" }, title));
     const caption = make("caption", { class: "cx-label" }, "Areas of all maps: who wins?");
     this.table = make("tbody");
-    const table = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), this.table);
+    const head = make("thead", {}, make("tr", {}, ...heads));
+    const table = make("table", {}, caption, head, this.table);
     const measure = () => this.attempt(() => this.#measureAll());
     this.rest = make("button", { onclick: measure }, "Measure the rest");
     return (this.comparison = make("div", { class: "cx-table" }, table, this.rest));
@@ -131,8 +132,8 @@ class FaithfulnessExplorer extends HeatExplorer {
     } catch (error) {
       if (this.wanted !== key) return;
       const what = `${this.titles.get(map)} for ${this.nameOf(index)} with the fill ${fill}`;
-      const count = 2 * this.steps + 2;
-      this.offerNetwork(error, `${what} has to be computed: the network looks at ${count} pictures.`);
+      const work = `the network looks at ${2 * this.steps + 2} pictures`;
+      this.offerNetwork(error, `${what} has to be computed: ${work}.`);
     } finally {
       result.busy = false;
     }
@@ -207,7 +208,8 @@ class FaithfulnessExplorer extends HeatExplorer {
     const areas = found.map(({ value }) => value && [value.deletion, value.insertion].map(round));
     const known = areas.filter(Boolean);
     const best = [Math.min, Math.max].map((pick, i) => pick(...known.map((area) => area[i])));
-    const say = (area, i) => area + (Number(area) === best[i] ? ", the best" : "");
+    const wins = (area, i) => known.length > 1 && Number(area) === best[i];
+    const say = (area, i) => area + (wins(area, i) ? ", the best" : "");
     const rows = maps.map((map, row) => {
       const cells = areas[row]?.map(say) ?? ["not measured", ""];
       const title = make("th", { scope: "row" }, this.titles.get(map));
@@ -238,7 +240,10 @@ class FaithfulnessExplorer extends HeatExplorer {
       return;
     }
     const said = describeCovering(this.titles.get(map), this.covered, curves);
-    const named = { deletion: "hottest covered (deletion)", insertion: "only the hottest shown (insertion)" };
+    const named = {
+      deletion: "hottest covered (deletion)",
+      insertion: "only the hottest shown (insertion)",
+    };
     const lines = Object.entries(named).map(([name, title]) => ({
       label: `${title}: area ${areaUnder(curves[name]).toFixed(2)}`,
       values: curves[name],

@@ -1,4 +1,4 @@
-// What the explorers of heatmaps share: a class, heat on the gray picture, and what is computed for it.
+// What the explorers of heatmaps share: a class, heat on the gray picture, what is computed.
 
 import { Explorer } from "./base.js";
 import { make, paint } from "./controls.js";
@@ -8,7 +8,7 @@ import { brighten, drawHeat, stretch } from "./pixels.js";
 import { className, describeClass, describeHeatmap, percent } from "./words.js";
 
 const NUM_KEPT = 48; // results: half a megabyte each, where pictures are covered
-const SMOOTH = 196; // pixels that a heatmap is stretched to, at least, before the browser does the rest
+const SMOOTH = 196; // pixels that a heatmap is stretched to, at least; the browser does the rest
 
 /** A subclass has `overlayBox`, what is `chosen`, and `wantedClass` as the link asks for it. */
 export class HeatExplorer extends Explorer {
@@ -54,7 +54,7 @@ export class HeatExplorer extends Explorer {
 
   // Heatmaps
 
-  /** Lay a heatmap over the picture; of one of single pixels the brightest are as bright as can be. */
+  /** Lay a heatmap over the picture: one of single pixels is brightened. Return what is shown. */
   showHeat(heatmap, ofPixels, title) {
     if (ofPixels) heatmap.bright ??= { ...heatmap, values: brighten(heatmap.values) };
     heatmap.words ??= describeHeatmap(heatmap);

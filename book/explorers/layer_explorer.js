@@ -25,7 +25,8 @@ class LayerExplorer extends Explorer {
     this.mark = make("div", { class: "cx-mark" });
     this.lens = make("canvas");
     this.lensName = make("span");
-    this.lensBox = make("div", { class: "cx-lens", "aria-hidden": "true" }, this.lens, this.lensName);
+    const about = { class: "cx-lens", "aria-hidden": "true" };
+    this.lensBox = make("div", about, this.lens, this.lensName);
     this.pageBox = make("div", { class: "cx-page-box" }, this.page, this.mark, this.lensBox);
     this.field = make("div", { class: "cx-field", hidden: true });
     this.map = make("canvas", { role: "img" });

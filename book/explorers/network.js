@@ -84,7 +84,8 @@ class Network extends EventTarget {
   }
 
   #break() {
-    const problem = "The network could not be started in this browser. The course's own pictures work.";
+    const problem =
+      "The network could not be started in this browser. The course's own pictures work.";
     for (const { reject } of this.#jobs.values()) reject(new Error(problem));
     this.#jobs.clear();
   }

@@ -18,7 +18,7 @@ export function keep(kept, key, value, most) {
   if (kept.size > most) kept.delete(kept.keys().next().value);
 }
 
-/** A subclass has `kernel(index)` of a class, a page's contents (`loadPage`), and its own file(). */
+/** A subclass has `kernel(index)` of a class, `loadPage(layer, page)`, and `file()`. */
 class Picture {
   #pages = new Map();
 
@@ -39,7 +39,7 @@ class Picture {
     return true;
   }
 
-  /** Take logits of all classes: there are their probabilities, indices in order, and ranks, too. */
+  /** Take logits of all classes, and with them probabilities, indices in order, and ranks. */
   setLogits(logits) {
     this.logits = logits;
     this.probabilities = softmax(logits);
@@ -62,7 +62,7 @@ class Picture {
     return this.#pages.get(key);
   }
 
-  /** Return a heatmap {values, height, width}, or a promise: at a layer's number, or of pixels (null). */
+  /** Return a heatmap {values, height, width}, or a promise: at a layer, or of pixels (null). */
   heat(method, layer, index) {
     if (layer !== this.layers.length - 1) return this.slowHeat(method, layer, index);
     const [height, width] = this.layers[layer].size;
@@ -229,8 +229,8 @@ export class LivePicture extends OwnPicture {
   }
 
   /**
-   * Look at a frame; `want` is {layer, page} for a page of feature maps, {} for classes, {pixels: true}
-   * for what the network sees.
+   * Look at a frame; `want` is {layer, page} for a page of feature maps, {} for classes,
+   * {pixels: true} for what the network sees.
    */
   async look(bitmap, want) {
     const { answer, id } = this.network.ask({ kind: "frame", bitmap, ...want });
@@ -240,7 +240,8 @@ export class LivePicture extends OwnPicture {
     Object.assign(this, { key: id, screen, width, height, last, shown: { ...want, ...shown } });
     if (!logits) return;
     const recent = (this.#recent = [logits, ...this.#recent].slice(0, NUM_AVERAGED));
-    this.setLogits(logits.map((_, i) => recent.reduce((sum, one) => sum + one[i] / recent.length, 0)));
+    const mean = (_, i) => recent.reduce((sum, one) => sum + one[i], 0) / recent.length;
+    this.setLogits(logits.map(mean));
   }
 
   /** Return the page of the newest frame; one that it has not got comes with the next. */
@@ -261,15 +262,15 @@ export class LivePicture extends OwnPicture {
 
 /** Ask the network for a heatmap of any picture: `options` are {report, signal}. */
 export async function askHeat(picture, method, layer, index, options) {
-  const job = { kind: "heat", of: picture.key, file: await picture.file(), method, layer, index };
-  return network.ask(job, options).answer;
+  const job = { kind: "heat", of: picture.key, method, layer, index };
+  return network.ask({ ...job, file: await picture.file() }, options).answer;
 }
 
-/** Ask the network for the curves of a class while a map covers a picture: {deletion, insertion}. */
+/** Ask the network for a class's curves while a map covers a picture: {deletion, insertion}. */
 export async function askCurves(picture, heatmap, index, fill, options) {
   const { steps } = picture.index.covering;
-  const job = { kind: "cover", of: picture.key, file: await picture.file(), heatmap, index, fill, steps };
-  return network.ask(job, options).answer;
+  const job = { kind: "cover", of: picture.key, heatmap, index, fill, steps };
+  return network.ask({ ...job, file: await picture.file() }, options).answer;
 }
 
 // Files

@@ -76,8 +76,8 @@ function sumColumns(stripes, width, weights, depth = 4) {
   let next = 0; // the first new row that may still need what comes
   for (const { top, count, pixels } of stripes) {
     for (let row = top; row < top + count; row++) {
-      while (next < weights.length && weights[next].first + weights[next].values.length <= row) next++;
-      for (let i = next; i < weights.length && weights[i].first <= row; i++) {
+      while (weights[next]?.end <= row) next++;
+      for (let i = next; weights[i]?.first <= row; i++) {
         const weight = weights[i].values[row - weights[i].first];
         let source = (row - top) * width * depth;
         for (let at = i * length; at < (i + 1) * length; at += 3, source += depth) {
@@ -98,7 +98,7 @@ function toByte(sum) {
   return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
-/** For each pixel of the new picture: the first pixel that it reads, and integer weights. */
+/** For each pixel of the new picture: where it begins and ends to read, and integer weights. */
 export function bicubicWeights(length, newLength) {
   const scale = length / newLength;
   const stretch = Math.max(scale, 1);
@@ -115,6 +115,7 @@ export function bicubicWeights(length, newLength) {
     }
     return {
       first,
+      end,
       values: Int32Array.from(values, (value) => {
         const whole = (value / sum) * (1 << PRECISION);
         return Math.trunc(whole + (whole < 0 ? -0.5 : 0.5));

@@ -42,7 +42,8 @@ export function river(layers, { value, change }) {
     if (number !== Number(range.value)) choose(number);
   });
   set(value);
-  const head = make("div", { class: "cx-head" }, make("span", { class: "cx-label" }, "Layer"), words);
+  const label = make("span", { class: "cx-label" }, "Layer");
+  const head = make("div", { class: "cx-head" }, label, words);
   const strip = make("div", { class: "cx-strip" }, range, drawing);
   return { element: make("div", { class: "cx-river", role: "group" }, head, strip), range, set };
 }

@@ -1,7 +1,7 @@
 // The network, in a thread of its own: the page never waits for it.
 //
-// Takes messages {id, kind, ...} and answers {id, result} or {id, problem}; meanwhile {id, share} of
-// a slow method. A message {cancel: id} ends one.
+// Takes messages {id, kind, ...} and answers {id, result} or {id, problem}; meanwhile {id, share}
+// of a slow method. A message {cancel: id} ends one.
 
 import { loadKept, LoadError } from "./assets.js";
 import { backgroundOf, cover, rankPixels } from "./covering.js";
@@ -115,7 +115,8 @@ const jobs = {
     const seen = { pixels: picture.seen, height, width };
     const background = await backgroundOf(seen, fill);
     const ranks = rankPixels(heatmap, height);
-    const curves = { deletion: new Float32Array(steps + 1), insertion: new Float32Array(steps + 1) };
+    const curve = () => new Float32Array(steps + 1);
+    const curves = { deletion: curve(), insertion: curve() };
     let done = 0;
     for (const [name, curve] of Object.entries(curves)) {
       for (let step = 0; step <= steps; step++) {
@@ -271,7 +272,8 @@ let canvas; // for each frame of a camera the same
 function seenByNetwork(bitmap) {
   const { width, height } = bitmap;
   const readRows = (top, count) => {
-    if (canvas?.width !== width || canvas.height !== count) canvas = new OffscreenCanvas(width, count);
+    const fits = canvas?.width === width && canvas.height === count;
+    if (!fits) canvas = new OffscreenCanvas(width, count);
     const context = canvas.getContext("2d", { willReadFrequently: true });
     onWhite(context);
     context.drawImage(bitmap, 0, -top);
@@ -333,6 +335,6 @@ async function work(job) {
 }
 
 function explain(error) {
-  if ([LoadError, PictureError, Cancelled].some((kind) => error instanceof kind)) return error.message;
-  return `Unexpected ${error.name}: ${error.message}`;
+  const isOurs = [LoadError, PictureError, Cancelled].some((kind) => error instanceof kind);
+  return isOurs ? error.message : `Unexpected ${error.name}: ${error.message}`;
 }
