@@ -210,16 +210,14 @@ class TeachExplorer extends Collection {
     picture.classList.toggle("cx-gray", Boolean(maps));
     const isSigned = this.view?.value === "signed";
     const found = maps ? this.#evidence(maps, index) : new Float64Array(this.side ** 2);
-    const shown = isSigned ? found : found.map((value) => Math.max(value, 0));
+    const shown = found.map((value) => (isSigned ? value : Math.max(value, 0)));
     const largest = Math.max(...shown.map(Math.abs)) || 1;
     const values = shown.map((value) => value / largest);
     const smooth = stretch({ values, height: this.side, width: this.side }, 8);
-    const colorOf = isSigned
-      ? (value) => this.tables.signed[Math.round(127.5 * (1 + value))]
-      : (value) => this.tables.heat[Math.round(255 * value)];
+    const [table, least] = isSigned ? [this.tables.signed, -1] : [this.tables.heat, 0];
     const colors = Uint32Array.from(smooth.values, (value) => {
-      const opacity = Math.round(255 * Math.abs(value));
-      return (colorOf(value) & 0xffffff) | (opacity << 24);
+      const color = table[Math.round((255 * (value - least)) / (1 - least))];
+      return (color & 0xffffff) | (Math.round(255 * Math.abs(value)) << 24);
     });
     paint(heat, colors, smooth.width, smooth.height);
   }

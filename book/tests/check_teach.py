@@ -78,7 +78,8 @@ def find(page, selector):
 
 def press(page, title):
     """Press a button of the page; it may be below what is seen."""
-    [button] = [b for b in find(page, ".cx-teach button") if b.text == title]
+    path = f"//*[contains(@class, 'cx-teach')]//button[normalize-space() = '{title}']"
+    [button] = [b for b in page.find_elements(By.XPATH, path) if b.is_displayed()]
     page.execute_script("arguments[0].click()", button)
 
 
