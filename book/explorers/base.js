@@ -244,7 +244,7 @@ export class Explorer extends Reporter {
       return { value, title: value, picture: swatch };
     });
     const change = (name) => this.chooseColors(name);
-    const row = choices("Colors", options, { value: this.colors, kind: "cx-colors", change });
+    const row = choices("Colors", options, { value: this.colors, change });
     const link = { class: "cx-link", onclick: () => this.#copyLink() };
     row.element.append(make("button", link, "Link to this view"));
     return row;

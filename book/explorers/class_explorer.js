@@ -23,7 +23,7 @@ class ClassExplorer extends HeatExplorer {
     this.methodRow = choices(
       "Method",
       index.methods.map(({ key, title }) => ({ value: key, title })),
-      { value: this.method, kind: "cx-methods", change: (key) => this.chooseMethod(key) },
+      { value: this.method, change: (key) => this.chooseMethod(key) },
     );
     this.river = river(this.layers, { value: this.layer, change: (n) => this.chooseLayer(n) });
     this.classSlider = slider("Class", {

@@ -25,7 +25,7 @@ class FaithfulnessExplorer extends HeatExplorer {
     this.wantedClass = this.numberSetting("classes", index.classes.length - 1);
     const change = (name) => (value) => this.#choose(name, value);
     const row = (label, options, name) =>
-      choices(label, options, { value: this[name], kind: "cx-methods", change: change(name) });
+      choices(label, options, { value: this[name], change: change(name) });
     this.rows = {
       map: row("Map", maps, "map"),
       fill: row("Fill", fills.map((value) => ({ value, title: value })), "fill"),

@@ -7,6 +7,7 @@ import { river } from "./river.js";
 import { describeChannel, describeLayer, megabytes, pageNames } from "./words.js";
 
 const LENS = 0.32; // of the page's width
+const PAUSE = 100; // milliseconds until what comes next is loaded, too
 
 class LayerExplorer extends Explorer {
   constructor(model, el, index) {
@@ -120,7 +121,7 @@ class LayerExplorer extends Explorer {
     this.shown = shown;
     this.draw();
     this.el.dataset.shown = `${picture.name} ${this.layers[layer].name} ${this.channel}`;
-    if (!this.isLive) idle(() => isWanted() && this.#fetchNeighbors(picture, layer));
+    if (!this.isLive) setTimeout(() => isWanted() && this.#fetchNeighbors(picture, layer), PAUSE);
   }
 
   /** Go back to the last layer that is there for a reader's own picture, and say so. */
@@ -132,7 +133,7 @@ class LayerExplorer extends Explorer {
     );
   }
 
-  /** Load what comes next while nothing else is to be done. */
+  /** Load what the reader may go to next. */
   #fetchNeighbors(picture, layer) {
     for (const next of [layer + 1, layer - 1]) {
       if (next < 0 || next >= picture.numLayers) continue;
@@ -146,7 +147,7 @@ class LayerExplorer extends Explorer {
     if (!this.shown) return;
     const { shown, tables, colors, channel } = this;
     const layer = this.layers[this.layer];
-    const { pixels, width, height, columns } = drawPage(shown, tables[colors], 0);
+    const { pixels, width, height, columns } = drawPage(shown, tables[colors]);
     paint(this.page, pixels, width, height);
     this.columns = columns;
     this.#drawChannel(this.map, this.place);
@@ -250,11 +251,6 @@ function cover(element, ...shares) {
   element.hidden = false;
   const [left, top, width, height] = shares.map((share) => `${100 * share}%`);
   Object.assign(element.style, { left, top, width, height });
-}
-
-function idle(action) {
-  if (window.requestIdleCallback) requestIdleCallback(action, { timeout: 500 });
-  else setTimeout(action, 50);
 }
 
 export const render = renderOf(LayerExplorer);

@@ -97,17 +97,10 @@ export class SamplePicture extends Picture {
     this.folder = `${networkName}/${name}`;
     this.about = index.networks[networkName].samples[name];
     const { title, alt, credit } = index.samples[name];
-    Object.assign(this, { title, alt, credit });
-    this.width = this.about.width;
-    this.height = this.about.height;
-  }
-
-  get address() {
-    return addressOf(`${this.folder}/picture.jpg`);
-  }
-
-  get thumbnail() {
-    return addressOf(`${this.folder}/thumbnail.jpg`);
+    const { width, height } = this.about;
+    Object.assign(this, { title, alt, credit, width, height });
+    this.address = addressOf(`${this.folder}/picture.jpg`);
+    this.thumbnail = addressOf(`${this.folder}/thumbnail.jpg`);
   }
 
   async prepareClasses() {
@@ -123,15 +116,14 @@ export class SamplePicture extends Picture {
   async loadPage(layer, page) {
     const { size } = this.layers[layer];
     const { channels, largest } = this.index.pages;
-    const [numbers, bitmap] = await Promise.all([
+    const [numbers, tile] = await Promise.all([
       loadBuffer(`${this.folder}/layers/${layer}.bin`),
-      loadBitmap(`${this.folder}/tiles/${layer}_${page}.webp`),
+      loadPixels(`${this.folder}/tiles/${layer}_${page}.webp`),
     ]);
     const shrink = Math.ceil(Math.max(size[0], size[1]) / largest);
     const [height, width] = [Math.ceil(size[0] / shrink), Math.ceil(size[1] / shrink)];
     const count = Math.min(channels, size[2] - page * channels);
-    const cells = cutTile(pixelsOf(bitmap), bitmap.width, height, width, count);
-    bitmap.close();
+    const cells = cutTile(tile.data, tile.width, height, width, count);
     return { cells, height, width, count, numbers: readNumbers(numbers, size[2]) };
   }
 
@@ -164,15 +156,11 @@ export class SamplePicture extends Picture {
   }
 
   async seen() {
-    this.pixels ??= await this.#readSeen();
+    if (!this.pixels) {
+      const { data } = await loadPixels(`${this.folder}/input.webp`);
+      this.pixels = data.filter((_, i) => i % 4 < 3);
+    }
     return super.seen();
-  }
-
-  async #readSeen() {
-    const bitmap = await loadBitmap(`${this.folder}/input.webp`);
-    const rgba = pixelsOf(bitmap);
-    bitmap.close();
-    return rgba.filter((_, i) => i % 4 < 3);
   }
 
   async curves(map, index, fill) {
@@ -275,22 +263,16 @@ export async function askCurves(picture, heatmap, index, fill, options) {
 
 // Files
 
-async function loadBitmap(path) {
-  const buffer = await loadBuffer(path);
-  return createImageBitmap(new Blob([buffer], { type: "image/webp" }), {
-    colorSpaceConversion: "none",
-  });
-}
-
-let canvas;
-
-function pixelsOf(bitmap) {
-  canvas ??= document.createElement("canvas");
+/** Load a picture's RGBA bytes, with its size. */
+async function loadPixels(path) {
+  const file = new Blob([await loadBuffer(path)], { type: "image/webp" });
+  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
+  const { width, height } = bitmap;
+  const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
   context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+  bitmap.close();
+  return context.getImageData(0, 0, width, height);
 }
 
 function readNumbers(buffer, channels) {
@@ -326,6 +308,4 @@ async function loadHead({ networks }) {
   return loadedHead;
 }
 
-export async function loadIndex() {
-  return loadJson("index.json");
-}
+export const loadIndex = () => loadJson("index.json");

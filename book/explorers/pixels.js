@@ -219,14 +219,13 @@ export function cutTile(pixels, tileWidth, height, width, count) {
 }
 
 /**
- * Draw a page of feature maps, with gaps between and around them: a square, however many they are.
+ * Draw a page of feature maps with clear gaps between and around them: a square, always.
  *
  * @param {{cells: Uint8Array, height: number, width: number, count: number}} page
  * @param {Uint32Array} colors 256 of them, as `colorTable` gives them.
- * @param {number} gap Color of the gaps.
  * @returns {{pixels: Uint32Array, width: number, height: number, columns: number}}
  */
-export function drawPage({ cells, height, width, count }, colors, gap) {
+export function drawPage({ cells, height, width, count }, colors) {
   const inRow = Math.ceil(Math.sqrt(count));
   const room = Math.floor(SIDE / inRow) - GAP;
   const shrink = Math.ceil(Math.max(height, width) / room);
@@ -236,7 +235,7 @@ export function drawPage({ cells, height, width, count }, colors, gap) {
   const zoom = Math.max(Math.floor(room / Math.max(rows, columns)), 1);
   const pageWidth = inRow * (columns * zoom + GAP) + GAP;
   const pageHeight = inRow * (rows * zoom + GAP) + GAP;
-  const pixels = new Uint32Array(pageWidth * pageHeight).fill(gap);
+  const pixels = new Uint32Array(pageWidth * pageHeight);
   for (let cell = 0; cell < count; cell++) {
     const left = (cell % inRow) * (columns * zoom + GAP) + GAP;
     const top = Math.floor(cell / inRow) * (rows * zoom + GAP) + GAP;

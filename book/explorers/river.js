@@ -62,12 +62,10 @@ function makeSlabs(layers) {
 
 /** Name the size of the feature maps once under all layers that have it. */
 function makeSizes(layers) {
-  const heights = layers.map(({ size }) => size[0]);
-  const sizes = heights.flatMap((height, i) => {
-    if (height === heights[i - 1]) return [];
-    const end = heights.findIndex((other, k) => k > i && other !== height);
-    const count = (end < 0 ? layers.length : end) - i;
-    return make("span", { style: `flex-grow: ${count}` }, String(height));
-  });
+  const counts = new Map();
+  for (const { size: [height] } of layers) counts.set(height, (counts.get(height) ?? 0) + 1);
+  const sizes = Array.from(counts, ([height, count]) =>
+    make("span", { style: `flex-grow: ${count}` }, String(height)),
+  );
   return make("div", { class: "cx-sizes" }, ...sizes);
 }

@@ -27,8 +27,7 @@ let runtime;
 let forward;
 let both; // with gradients: made when it is first needed
 let bytes; // of the network's files, until both sessions are there
-let picture = {}; // the last one: {id, seen, input, maps}
-let gradients = {}; // the last ones: {picture, index, maps and gradients by name}
+let picture = {}; // the last one: {id, seen, input, maps, gradients of a class}
 const cancelled = new Set();
 
 class Cancelled extends Error {}
@@ -98,12 +97,11 @@ const jobs = {
       return { values, height: inputSize[0], width: inputSize[1] };
     }
     const { name, size } = layers[layer];
-    if (gradients.picture !== picture.id || gradients.index !== index) {
+    if (picture.gradients?.index !== index) {
       const names = layers.flatMap((one) => [one.name, `${one.name}:gradient`]);
-      const outputs = await runBoth(picture.input, index, names);
-      gradients = { picture: picture.id, index, outputs };
+      picture.gradients = { index, outputs: await runBoth(picture.input, index, names) };
     }
-    const { [name]: maps, [`${name}:gradient`]: slopes } = gradients.outputs;
+    const { [name]: maps, [`${name}:gradient`]: slopes } = picture.gradients.outputs;
     const [height, width] = size;
     return { values: activationMap(method, maps.data, slopes.data, height * width), height, width };
   },

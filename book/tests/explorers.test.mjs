@@ -63,7 +63,7 @@ test("a tile is cut into its cells, row by row", () => {
 test("a page is a square, and every map stands at its place", () => {
   const colors = Uint32Array.from({ length: 256 }, (_, i) => i);
   const cells = Uint8Array.of(10, 20, 30);
-  const { pixels, width, height, columns } = drawPage({ cells, height: 1, width: 1, count: 3 }, colors, 0);
+  const { pixels, width, height, columns } = drawPage({ cells, height: 1, width: 1, count: 3 }, colors);
   assert.deepEqual([columns, width], [2, height]);
   const at = (x, y) => pixels[Math.floor(y * height) * width + Math.floor(x * width)];
   assert.deepEqual([at(0.25, 0.25), at(0.75, 0.25), at(0.25, 0.75), at(0.75, 0.75)], [10, 20, 30, 0]);
