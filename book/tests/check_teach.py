@@ -143,7 +143,7 @@ def test_a_cheat_is_caught_and_the_network_goes_into_python(page, tmp_path, embe
     assert int(words.split("gravel ")[1][0]) >= 3  # of 4
     show(page, "Cover as much elsewhere")
     assert [b.text.startswith("✗") for b in find(page, ".cx-test")[8:]].count(True) <= 1
-    press(page, "Download")
+    press(page, "Download your network")
     until((tmp_path / "my_network.json").exists)
     saved = json.loads((tmp_path / "my_network.json").read_text(encoding="utf-8"))
     head = keras.layers.Dense(len(saved["names"]), activation="softmax", name="head")
@@ -338,7 +338,8 @@ def test_a_held_button_collects_and_heat_follows_the_camera(tmp_path, site):
         give(page, 1, plain("red", "green", "blue"))
         until(lambda: count(page) == 3)
         press(page, "Camera")
-        until(lambda: find(page, ".cx-live video"))
+        stage = page.find_element(By.CSS_SELECTOR, ".cx-live .cx-frame")
+        until(lambda: "--ratio: 1.3" in stage.get_attribute("style"))  # what is below has its place
         finger = ActionChains(page)
         finger.click_and_hold(find(page, ".cx-hold")[0]).perform()
         until(lambda: count(page) >= 7)
