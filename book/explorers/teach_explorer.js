@@ -137,7 +137,7 @@ class TeachExplorer extends Collection {
       });
       return `${done}, answers change: ${counts.join(", ")}. Right: ${this.#rate(tests, value)}.`;
     });
-    if (!lines.length) return "Evidence for the answer is hot. Does it lie on the things?";
+    if (!lines.length) return "Hot places are evidence for the answer. Do they lie on the things?";
     if (tried.every(({ value }) => !tests.some(isOther(value)))) lines.push(NOWHERE);
     return lines.join("\n");
   }
