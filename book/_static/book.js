@@ -43,9 +43,10 @@ function letEnlarge() {
   }
 }
 
-function searchTheText() {
+/** What a search finds begins with the text, and leads to the section that says most of it. */
+function searchThePlace() {
   if (typeof Search === "undefined") return;
-  const textOf = Search.htmlToText;
+  const { htmlToText: textOf, makeSearchSummary: summarize } = Search;
   Search.htmlToText = (html, anchor) => {
     const page = new DOMParser().parseFromString(html, "text/html");
     for (const part of page.querySelectorAll(AROUND)) part.remove();
@@ -53,12 +54,6 @@ function searchTheText() {
     for (const formula of page.querySelectorAll(".math")) formula.textContent = " … ";
     return textOf(page.documentElement.outerHTML, anchor);
   };
-}
-
-/** What a search finds leads to the section that says most of it, not to the page's head. */
-function searchThePlace() {
-  if (typeof Search === "undefined") return;
-  const summarize = Search.makeSearchSummary;
   Search.makeSearchSummary = (html, terms, anchor) => {
     const place = anchor || placeOf(html, [...terms]);
     const summary = summarize(html, terms, place);
@@ -92,6 +87,5 @@ document.addEventListener("click", closeAtAHeading);
 document.addEventListener("DOMContentLoaded", () => {
   letEnlarge();
   NARROW.addEventListener("change", letEnlarge);
-  searchTheText();
   searchThePlace();
 });

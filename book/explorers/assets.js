@@ -42,18 +42,15 @@ async function open(path) {
 }
 
 async function readAll(response, report = () => {}) {
+  let size = 0;
+  const transform = (part, stream) => {
+    size += part.length;
+    report(size);
+    stream.enqueue(part);
+  };
   try {
-    const reader = response.body.getReader();
-    const parts = [];
-    let size = 0;
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      parts.push(value);
-      size += value.length;
-      report(size);
-    }
-    return new Uint8Array(await new Blob(parts).arrayBuffer());
+    const counted = response.body.pipeThrough(new TransformStream({ transform }));
+    return new Uint8Array(await new Response(counted).arrayBuffer());
   } catch {
     throw new LoadError("The connection broke off in the middle. Try again.");
   }

@@ -2,27 +2,35 @@
 // status line.
 
 import { CameraRow } from "./camera_row.js";
-import { choices, gradient, make, takeDrops } from "./controls.js";
+import { choices, frame, make, paint, takeDrops } from "./controls.js";
 import { linkTo, nearest } from "./links.js";
 import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
 import { colorTable, turnGray } from "./pixels.js";
-import { LivePicture, OwnPicture, SamplePicture } from "./pictures.js";
+import { LivePicture, loadIndex, OwnPicture, SamplePicture } from "./pictures.js";
+import { Reporter } from "./reporter.js";
 import { megabytes } from "./words.js";
 
 const DEFAULT = "great_white_shark";
-const STARTING = "Starting the network ...";
+const READY = "The network is ready: choose a picture, drop one here, or paste it.";
 const NAME_LENGTH = 28; // characters of a picture's name on its button
 
-export class Explorer {
+/** Make the function that shows an explorer: it resolves when the picture is there. */
+export const renderOf = (Kind) => async ({ model, el }) => {
+  await new Kind(model, el, await loadIndex()).begin();
+};
+
+export class Explorer extends Reporter {
   /**
    * @param {object} model With get(name) and set(name, value) of its settings.
    * @param {HTMLElement} el Where to show it.
    * @param {object} index What assets/index.json holds.
    */
   constructor(model, el, index) {
-    Object.assign(this, { model, el, index });
-    this.networkName = model.get("network") ?? EMBEDDED;
-    this.layers = index.networks[this.networkName].layers;
+    const networkName = model.get("network") ?? EMBEDDED;
+    super(el, networkOf(networkName));
+    Object.assign(this, { model, index, networkName });
+    const { layers, live, samples } = index.networks[this.networkName];
+    Object.assign(this, { layers, live, samples });
     this.tables = Object.fromEntries(
       Object.entries(index.colors).map(([name, text]) => [name, colorTable(text)]),
     );
@@ -30,33 +38,29 @@ export class Explorer {
     this.colors = this.setting("colors", index.colorNames);
     this.pictures = new Map();
     this.turn = 0; // a newer one makes what an older one computes stale
-    this.live = index.networks[this.networkName].live;
-    this.network = networkOf(this.networkName);
-    el.classList.add("course-explorer");
     this.words = make("p", { class: "cx-words" });
-    this.status = make("div", { class: "cx-status", role: "status" });
-    this.bar = make("progress", { max: 1, value: 0, "aria-label": "Progress", hidden: true });
+    this.inputBox = frame();
+    this.credit = make("p", { class: "cx-hint" });
     this.cameraRow = new CameraRow(this);
     this.pictureRow = this.#makePictureRow();
-    this.colorRow = choices(
-      "Colors",
-      index.colorNames.map((value) => ({
-        value,
-        title: value,
-        swatch: gradient(this.tables[value]),
-      })),
-      { value: this.colors, kind: "cx-colors", change: (name) => this.chooseColors(name) },
-    );
-    const link = { type: "button", class: "cx-link", onclick: () => this.#copyLink() };
-    this.colorRow.element.append(make("button", link, "Link to this view"));
-    takeDrops(el, ([file]) => this.attempt(() => this.takeFile(file)), (problem) => this.say(problem, true));
+    this.colorRow = this.#makeColorRow();
+    const take = ([file]) => this.attempt(() => this.takeFile(file));
+    takeDrops(el, take, (problem) => this.say(problem, true));
+  }
+
+  /** Lay it out: a subclass has its own parts between the pictures and the colors. */
+  lay(...parts) {
+    const { pictureRow, colorRow, words, cameraRow, bar, status } = this;
+    const below = [colorRow.element, words, cameraRow.element, bar, status];
+    this.el.append(pictureRow.element, ...parts, ...below);
   }
 
   /** Show the first picture: resolves when it is there. */
   async begin() {
     await this.choosePicture(this.setting("picture", [...this.pictures.keys()], DEFAULT));
+    if (!this.misfits.length) return;
     const misfits = this.misfits.join(" and ");
-    if (misfits) this.say(`The link asks for ${misfits}: not here. What you see is the nearest.`, true);
+    this.say(`The link asks for ${misfits}: not here. What you see is the nearest.`, true);
   }
 
   // Settings: a link may ask for what is not here
@@ -80,9 +84,10 @@ export class Explorer {
   }
 
   async #copyLink() {
-    const isOwn = !(this.model.get("picture") in this.index.networks[this.networkName].samples);
+    const isOwn = !(this.model.get("picture") in this.samples);
     history.replaceState(null, "", linkTo(this.el.parentElement, this.model, isOwn && "picture"));
-    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    const copying = navigator.clipboard?.writeText(location.href);
+    const copied = await copying?.then(() => true, () => false);
     const own = isOwn ? " It leaves your own picture out: that stays with you." : "";
     this.say(`The link is ${copied ? "copied" : "in the address bar"}.${own}`);
   }
@@ -99,95 +104,62 @@ export class Explorer {
     return {};
   }
 
+  async preparePicture() {}
+
   // Pictures
 
   #makePictureRow() {
-    const { samples } = this.index.networks[this.networkName];
-    for (const name of Object.keys(samples)) {
+    for (const name of Object.keys(this.samples)) {
       this.pictures.set(name, new SamplePicture(name, this.index, this.networkName));
     }
-    const options = [...this.pictures.values()].map((picture) => ({
-      value: picture.name,
-      title: picture.title,
-      picture: make("img", { src: picture.thumbnail, alt: "", width: 56, height: 42, loading: "lazy" }),
-    }));
-    const row = choices("Picture", options, {
-      value: null,
-      kind: "cx-pictures",
-      change: (name) => this.attempt(() => this.choosePicture(name)),
+    const options = [...this.pictures.values()].map(({ name, title, thumbnail: src }) => {
+      const picture = make("img", { src, alt: "", width: 56, height: 42, loading: "lazy" });
+      return { value: name, title, picture };
     });
-    row.element.append(this.#makeOwn());
+    const change = (key) => this.attempt(() => this.choosePicture(key));
+    const row = choices("Picture", options, { value: null, kind: "cx-pictures", change });
+    const camera = this.showFrame ? [this.cameraRow.button] : [];
+    row.element.append(make("div", { class: "cx-take" }, ...this.#makeOwn(), ...camera));
     return row;
   }
 
+  /** Make a button for the reader's own picture, and what it opens. */
   #makeOwn() {
-    const size = megabytes(sizeOf(this.live));
-    const input = make("input", { type: "file", accept: "image/*", hidden: true, tabindex: -1 });
-    const title = make("b", {});
-    const note = make("small", {});
-    const button = make("button", { type: "button", class: "cx-own" }, title, note);
     const { network, live } = this;
-    const what = live.layers ? `the first ${live.layers} layers` : "the network";
-    const show = () => {
-      const ready = network.state === "ready";
-      title.textContent = ready ? "Your own picture" : `Use ${what} on your own picture`;
-      note.textContent = ready
-        ? "choose it, drop it here, or paste it"
-        : `${size}; nothing leaves your computer`;
-      if (network.state === "loading") {
-        this.say(
-          network.loaded < network.total
-            ? `Loading the network: ${megabytes(network.loaded)} of ${megabytes(network.total)} ...`
-            : STARTING,
-        );
-        this.showProgress(network.loaded / network.total);
-      }
-    };
-    button.addEventListener("click", () => {
-      input.click();
-      this.attempt(() => this.startNetwork());
-    });
+    const input = make("input", { type: "file", accept: "image/*", hidden: true });
     input.addEventListener("change", () => {
-      if (input.files[0]) this.attempt(() => this.takeFile(input.files[0]));
+      const [file] = input.files;
       input.value = ""; // the same file once more is a change again
+      if (file) this.attempt(() => this.takeFile(file));
     });
-    network.addEventListener("change", () => {
-      if (this.waits || network.state !== "loading") show();
-    });
+    const what = live.layers ? `the first ${live.layers} layers` : "the network";
+    const choose = () => {
+      input.click();
+      this.attempt(() => this.startNetwork(READY));
+    };
+    const button = this.#makeStart(`Use ${what} on your own picture`, choose);
+    const show = () => {
+      if (network.state !== "ready") return;
+      const note = make("small", {}, "choose it, drop it here, or paste it");
+      button.replaceChildren(make("b", {}, "Your own picture"), note);
+    };
+    network.addEventListener("change", show);
     show();
-    const camera = this.showFrame ? [this.cameraRow.button] : [];
-    return make("div", { class: "cx-take" }, button, input, ...camera);
+    return [button, input];
   }
 
-  /** Load the network, with a bar; resolves when it can be asked. */
-  async startNetwork() {
-    if (this.network.state === "ready") return;
-    this.waits = true;
-    try {
-      await this.network.start();
-      if (this.status.textContent !== STARTING) return; // what waited for it has begun
-      this.say("The network is ready: choose a picture, drop one here, or paste it (Ctrl+V).");
-    } finally {
-      this.waits = false;
-      this.showProgress(null);
-    }
+  #makeStart(title, act) {
+    const note = `${megabytes(sizeOf(this.live))}; nothing leaves your computer`;
+    const inside = [make("b", {}, title), make("small", {}, note)];
+    return make("button", { class: "cx-own", onclick: act }, ...inside);
   }
 
   /** Make a place that offers the network where something has to be computed: see `offerText`. */
   makeOffer() {
     this.offerText = make("p", {});
-    const start = () => this.attempt(() => this.startNetwork());
-    const offer = make(
-      "div",
-      { class: "cx-offer", hidden: true },
-      this.offerText,
-      make(
-        "button",
-        { type: "button", class: "cx-own", onclick: start },
-        make("b", {}, "Run the network here"),
-        make("small", {}, `${megabytes(sizeOf(this.live))}; nothing leaves your computer`),
-      ),
-    );
+    const start = () => this.attempt(() => this.startNetwork(READY));
+    const button = this.#makeStart("Run the network here", start);
+    const offer = make("div", { class: "cx-offer", hidden: true }, this.offerText, button);
     const { network } = this;
     network.addEventListener("change", () => {
       if (network.state === "ready" && !offer.hidden) this.draw();
@@ -209,7 +181,6 @@ export class Explorer {
     } catch (error) {
       error.message = `${name}: ${error.message}`;
       if (turn === this.turn) throw error;
-      return;
     }
     if (turn !== this.turn) return;
     this.pictures.set(picture.key, picture);
@@ -222,22 +193,31 @@ export class Explorer {
     const picture = this.pictures.get(key);
     await this.preparePicture(picture);
     if (turn !== this.turn) return;
-    this.picture = picture;
-    this.pictureRow.set(key);
-    this.tell("picture", picture.name);
+    this.takeUp(picture);
     this.say("");
     await this.showPicture();
   }
 
+  /** Make a picture, or what a camera sees, the one that is looked at. */
+  takeUp(picture) {
+    this.picture = picture;
+    this.pictureRow.set(picture.key);
+    this.tell("picture", picture.name);
+    const ratio = Math.min(Math.max(picture.width / picture.height, 0.4), 3); // within reason
+    for (const frame of this.frames) frame.style.aspectRatio = ratio;
+    const { credit } = picture;
+    const own = "Your own picture: it has not left this computer.";
+    this.credit.textContent = credit ? `Picture: ${credit}.` : own;
+  }
+
   /** Return an element that shows the picture, with its text. */
   makePicture(picture = this.picture) {
-    if (picture.screen) {
-      const { width, height } = picture.screen;
-      const canvas = make("canvas", { width, height, role: "img", "aria-label": picture.alt });
-      canvas.getContext("2d").drawImage(picture.screen, 0, 0);
-      return canvas;
-    }
-    return make("img", { src: picture.address, alt: picture.alt, draggable: "false" });
+    const { screen, address, alt } = picture;
+    if (!screen) return make("img", { src: address, alt, draggable: "false" });
+    const { width, height } = screen;
+    const canvas = make("canvas", { width, height, role: "img", "aria-label": alt });
+    canvas.getContext("2d").drawImage(screen, 0, 0);
+    return canvas;
   }
 
   /** Make the picture's gray copy, `picture.gray`: its colors would mix with a heatmap's. */
@@ -245,7 +225,7 @@ export class Explorer {
     if (picture.gray) return;
     const shown = this.makePicture(picture);
     await shown.decode?.();
-    const [width, height] = [shown.naturalWidth ?? shown.width, shown.naturalHeight ?? shown.height];
+    const { naturalWidth: width = shown.width, naturalHeight: height = shown.height } = shown;
     const canvas = make("canvas", { width, height, "aria-hidden": "true" });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.drawImage(shown, 0, 0);
@@ -255,19 +235,20 @@ export class Explorer {
     picture.gray = canvas;
   }
 
-  /** Give frames the picture's proportions, within reason. */
-  fitFrames(...frames) {
-    const { width, height } = this.picture;
-    const ratio = Math.min(Math.max(width / height, 0.4), 3);
-    for (const frame of frames) frame.style.aspectRatio = ratio;
-  }
+  // Colors
 
-  creditLine() {
-    const { credit } = this.picture;
-    return credit ? `Picture: ${credit}.` : "Your own picture: it has not left this computer.";
+  #makeColorRow() {
+    const options = this.index.colorNames.map((value) => {
+      const swatch = make("canvas", { class: "cx-swatch", "aria-hidden": "true" });
+      paint(swatch, this.tables[value], 256, 1);
+      return { value, title: value, picture: swatch };
+    });
+    const change = (name) => this.chooseColors(name);
+    const row = choices("Colors", options, { value: this.colors, change });
+    const link = { class: "cx-link", onclick: () => this.#copyLink() };
+    row.element.append(make("button", link, "Link to this view"));
+    return row;
   }
-
-  // Colors, words
 
   chooseColors(name) {
     this.colors = name;
@@ -276,33 +257,8 @@ export class Explorer {
     this.draw();
   }
 
-  say(text, problem = false) {
-    this.status.textContent = text;
-    this.status.classList.toggle("cx-problem", problem);
-  }
-
-  showProgress(share) {
-    this.bar.hidden = share === null;
-    this.bar.value = share ?? 0;
-  }
-
   tell(name, value) {
     this.model.set(name, value);
-  }
-
-  /** Do something; what goes wrong ends in the status line, and the page goes on. */
-  async attempt(action) {
-    try {
-      await action();
-    } catch (error) {
-      this.report(error);
-    }
-  }
-
-  report(error) {
-    if (error.cancelled) return;
-    this.showProgress(null);
-    this.say(error.message, true);
   }
 }
 

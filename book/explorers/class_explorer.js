@@ -1,45 +1,34 @@
 // Choose a class, and see where on the picture a method finds it.
 
-import { askHeat, loadIndex, NeedsNetwork, NUM_AVERAGED } from "./pictures.js";
-import { Explorer } from "./base.js";
-import { choices, make, paint, panel, slider } from "./controls.js";
-import { network } from "./network.js";
-import { brighten, drawHeat, drawMap, stretch } from "./pixels.js";
+import { renderOf } from "./base.js";
+import { choices, frame, make, paint, panel, slider } from "./controls.js";
+import { HeatExplorer } from "./heat.js";
+import { askHeat, NeedsNetwork, NUM_AVERAGED } from "./pictures.js";
+import { drawMap } from "./pixels.js";
 import { river } from "./river.js";
-import {
-  className,
-  describeClass,
-  describeHeatmap,
-  explainNoClass,
-  percent,
-  searchClasses,
-} from "./words.js";
+import { explainNoClass, percent, searchClasses } from "./words.js";
 
 const NUM_LISTED = 8; // classes in the list
-const NUM_HEATMAPS = 64; // kept
 const CAN_POINT = matchMedia("(hover: hover)");
-const SMOOTH = 196; // pixels that a heatmap is stretched to, at least, before the browser does the rest
+const LOADING = "Loading ...";
 
-class ClassExplorer extends Explorer {
+class ClassExplorer extends HeatExplorer {
   constructor(model, el, index) {
     super(model, el, index);
-    this.methods = new Map(index.methods.map((method) => [method.key, method]));
     const names = this.layers.map(({ name }) => name);
     this.layer = names.indexOf(this.setting("layer", names, names.at(-1)));
     this.method = this.setting("method", [...this.methods.keys()], "grad_cam");
     this.wantedClass = this.numberSetting("classes", index.classes.length - 1);
     this.preview = null; // the class under the pointer
-    this.heatmaps = new Map();
     this.methodRow = choices(
       "Method",
       index.methods.map(({ key, title }) => ({ value: key, title })),
-      { value: this.method, kind: "cx-methods", change: (key) => this.chooseMethod(key) },
+      { value: this.method, change: (key) => this.chooseMethod(key) },
     );
     this.river = river(this.layers, { value: this.layer, change: (n) => this.chooseLayer(n) });
     this.classSlider = slider("Class", {
       max: index.classes.length - 1,
-      value: 0,
-      say: (rank) => this.#titleOf(rank),
+      say: (rank) => (this.picture ? this.titleOf(this.picture.ranking[rank]) : ""),
       change: (rank) => this.chooseClass(this.picture.ranking[rank]),
     });
     this.opacity = slider("Opacity", {
@@ -57,33 +46,24 @@ class ClassExplorer extends Explorer {
     });
     this.rows = Array.from({ length: NUM_LISTED }, () => this.#makeRow());
     this.hint = make("p", { class: "cx-hint" });
-    this.list = make(
-      "div",
-      { class: "cx-list", role: "group", "aria-label": "Classes" },
-      ...this.rows,
-      this.hint,
-    );
+    const about = { class: "cx-list", role: "group", "aria-label": "Classes" };
+    this.list = make("div", about, ...this.rows, this.hint);
     this.list.addEventListener("pointerleave", () => this.#setPreview(null));
-    this.inputBox = make("div", { class: "cx-frame" });
     this.map = make("canvas", { role: "img" });
-    this.mapBox = make("div", { class: "cx-frame" }, this.map);
-    this.heat = make("canvas", { class: "cx-heat", role: "img" });
-    this.overlayBox = make("div", { class: "cx-frame" });
+    this.mapBox = frame(this.map);
+    this.overlayBox = frame();
     this.frame = make("canvas", { class: "cx-gray", "aria-hidden": "true" });
     this.frames = [this.inputBox, this.mapBox, this.overlayBox];
-    this.title = make("figcaption", {}, "Overlay");
-    this.credit = make("p", { class: "cx-hint" });
-    this.offer = this.makeOffer();
-    const inside = [this.title, this.overlayBox, this.offer];
-    const overlay = make("figure", { class: "cx-panel cx-overlay" }, ...inside);
-    el.append(
-      this.pictureRow.element,
+    const overlay = panel("overlay", "Overlay", this.overlayBox, this.offer);
+    this.title = overlay.firstChild;
+    const choose = [this.search, this.list, this.classSlider.element];
+    this.lay(
       this.methodRow.element,
       make(
         "div",
         { class: "cx-classes" },
         make("div", {}, overlay, this.opacity.element),
-        make("div", { class: "cx-choose" }, this.search, this.list, this.classSlider.element),
+        make("div", { class: "cx-choose" }, ...choose),
       ),
       make(
         "div",
@@ -92,29 +72,16 @@ class ClassExplorer extends Explorer {
         panel("heatmap", "Heatmap", this.mapBox),
         make("div", { class: "cx-side" }, this.river.element),
       ),
-      this.colorRow.element,
-      this.words,
-      this.cameraRow.element,
-      this.bar,
-      this.status,
     );
     this.#setOpacity();
   }
 
-  async preparePicture(picture) {
-    await Promise.all([picture.prepareClasses(), this.prepareGray(picture)]);
-  }
-
-  async showPicture() {
+  showPicture() {
+    super.showPicture();
     this.inputBox.replaceChildren(this.makePicture());
-    this.overlayBox.replaceChildren(this.picture.gray, this.heat);
-    this.fitFrames(...this.frames);
-    this.credit.textContent = this.creditLine();
     this.preview = null;
     this.search.value = "";
-    this.chosen = this.wantedClass ?? this.picture.ranking[0];
-    this.tell("classes", this.chosen);
-    this.wantedClass = this.held = undefined; // of the first picture only
+    this.held = undefined;
     this.classSlider.element.hidden = false;
     this.#list(this.#ranked());
     this.classSlider.set(this.picture.ranks[this.chosen]);
@@ -132,8 +99,9 @@ class ClassExplorer extends Explorer {
     this.frame.getContext("2d").drawImage(screen, 0, 0);
     this.chosen = this.held ?? ranking[0];
     // No name moves away from under a pointer.
-    const points = this.list.matches(CAN_POINT.matches ? ":hover, :has(:focus-visible)" : ":active");
-    if (points || this.search.value.trim()) this.#list(...this.listed);
+    const pointed = CAN_POINT.matches ? ":hover, :has(:focus-visible)" : ":active";
+    const isStill = this.list.matches(pointed) || this.search.value.trim();
+    if (isStill) this.#list(...this.listed);
     else this.#list(this.#ranked());
     this.draw();
   }
@@ -154,13 +122,12 @@ class ClassExplorer extends Explorer {
   // Classes
 
   chooseClass(index) {
+    this.preview = null;
     if (this.isLive) {
       this.held = this.held === index ? undefined : index;
-      this.preview = null;
       return;
     }
     this.chosen = index;
-    this.preview = null;
     this.tell("classes", index);
     this.classSlider.set(this.picture.ranks[index]);
     if (this.search.value.trim()) this.#markList();
@@ -184,34 +151,29 @@ class ClassExplorer extends Explorer {
 
   /** A row of the list stays where it is when its class changes: one can click on it. */
   #makeRow() {
-    const indexOf = () => Number(button.dataset.index);
-    const button = make(
-      "button",
-      {
-        type: "button",
-        onclick: () => this.chooseClass(indexOf()),
-        onpointerenter: (event) => event.pointerType !== "touch" && this.#setPreview(indexOf()),
-        onfocus: () => this.#setPreview(indexOf()),
-        onblur: () => this.#setPreview(null),
-      },
-      make("span", {}),
-      make("span", {}),
-    );
-    return button;
+    const index = () => Number(row.dataset.index);
+    const act = {
+      onclick: () => this.chooseClass(index()),
+      onpointerenter: (event) => event.pointerType !== "touch" && this.#setPreview(index()),
+      onfocus: () => this.#setPreview(index()),
+      onblur: () => this.#setPreview(null),
+    };
+    const row = make("button", act, make("span"), make("span"));
+    return row;
   }
 
   #list(indices, found = indices.length) {
     this.listed = [indices, found];
-    const { probabilities, ranks } = this.picture;
-    for (const [row, button] of this.rows.entries()) {
-      const index = indices[row];
-      button.hidden = index === undefined;
-      if (button.hidden) continue;
-      button.dataset.index = index;
-      button.style.setProperty("--share", probabilities[index]);
-      const [name, share] = button.children;
-      name.textContent = `${ranks[index] + 1}. ${className(this.index.classes[index])}`;
-      share.textContent = percent(probabilities[index]);
+    for (const [i, row] of this.rows.entries()) {
+      const index = indices[i];
+      row.hidden = index === undefined;
+      if (row.hidden) continue;
+      const share = this.picture.probabilities[index];
+      row.dataset.index = index;
+      row.style.setProperty("--share", share);
+      const [name, number] = row.children;
+      name.textContent = this.rankedName(index);
+      number.textContent = percent(share);
     }
     const rest = found - indices.length;
     this.hint.textContent = rest > 0 ? `and ${rest} more: type on` : this.#hintOf();
@@ -219,18 +181,19 @@ class ClassExplorer extends Explorer {
   }
 
   #hintOf() {
-    if (!this.isLive) return CAN_POINT.matches ? "Point at a name for its heat; a click keeps it." : "";
+    const point = "Point at a name for its heat; a click keeps it.";
+    if (!this.isLive) return CAN_POINT.matches ? point : "";
     const hold =
       this.held === undefined
         ? "The heat follows the first name. Click a name to hold it fast."
-        : `The heat stays with ${className(this.index.classes[this.held])}. Click it again to let go.`;
+        : `The heat stays with ${this.nameOf(this.held)}. Click it again to let go.`;
     return `${hold} Names are the mean of the last ${NUM_AVERAGED} frames, or they would jitter.`;
   }
 
   #markList() {
     const marked = this.isLive ? this.held : this.chosen;
-    for (const button of this.rows) {
-      button.setAttribute("aria-pressed", Number(button.dataset.index) === marked);
+    for (const row of this.rows) {
+      row.setAttribute("aria-pressed", Number(row.dataset.index) === marked);
     }
   }
 
@@ -241,17 +204,11 @@ class ClassExplorer extends Explorer {
     this.draw();
   }
 
-  #titleOf(rank) {
-    if (!this.picture) return "";
-    const index = this.picture.ranking[rank];
-    const name = className(this.index.classes[index]);
-    return `${rank + 1}. ${name} ${percent(this.picture.probabilities[index])}`;
-  }
-
   // Heatmaps
 
   chooseMethod(key) {
     this.method = key;
+    this.preview = null; // a mouse may rest on a name while the keyboard is used
     this.methodRow.set(key);
     this.tell("method", key);
     this.draw();
@@ -259,6 +216,7 @@ class ClassExplorer extends Explorer {
 
   chooseLayer(layer) {
     this.layer = layer;
+    this.preview = null;
     this.tell("layer", this.layers[layer].name);
     this.draw();
   }
@@ -270,8 +228,9 @@ class ClassExplorer extends Explorer {
 
   /** Show the heatmap that the controls ask for: now, or when it is loaded or computed. */
   draw() {
-    if (!this.picture || (this.preview !== null && !this.picture.knows(this.preview))) return;
-    const atLayer = this.methods.get(this.method).atLayer;
+    const { picture, method, preview } = this;
+    if (!picture || (preview !== null && !picture.knows(preview))) return;
+    const { atLayer } = this.methods.get(method);
     if (this.isLive && !(atLayer && this.layer === this.layers.length - 1)) {
       this.attempt(() => this.cameraRow.freeze()); // what needs gradients is too slow for a camera
       return;
@@ -279,162 +238,65 @@ class ClassExplorer extends Explorer {
     this.river.element.classList.toggle("cx-off", !atLayer);
     this.river.element.setAttribute("aria-disabled", !atLayer);
     this.river.range.disabled = !atLayer;
-    const wanted = {
-      picture: this.picture,
-      method: this.method,
-      layer: atLayer ? this.layer : null,
-      index: this.preview ?? this.chosen,
-    };
-    const key = keyOf(wanted);
-    this.wanted = key;
-    const heatmap = this.heatmaps.get(key) ?? this.#quick(wanted);
-    if (heatmap instanceof Promise) this.#await(heatmap, wanted);
+    const [layer, index] = [atLayer ? this.layer : null, preview ?? this.chosen];
+    const key = `${picture.key} ${method} ${layer} ${index}`;
+    const wanted = { key, picture, method, layer, index, isPreview: preview !== null };
+    if (wanted.isPreview) this.wanted = key;
+    else this.want(key);
+    const heatmap = this.results.get(key) ?? picture.heat(method, layer, index);
+    if (heatmap instanceof Promise) this.attempt(() => this.#find(wanted, heatmap));
     else this.#show(heatmap, wanted);
   }
 
-  #quick({ picture, method, layer, index }) {
-    try {
-      return picture.heat(method, layer, index);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  async #await(promise, wanted) {
-    const slow = setTimeout(() => this.wanted === keyOf(wanted) && this.say("Loading ..."), 300);
-    try {
-      const heatmap = await promise;
-      if (this.status.textContent === "Loading ...") this.say("");
-      if (this.wanted === keyOf(wanted)) this.#show(heatmap, wanted);
-    } catch (error) {
-      if (this.wanted !== keyOf(wanted)) return;
-      if (!(error instanceof NeedsNetwork)) this.report(error);
-      else if (this.preview === null) this.#compute(wanted);
-    } finally {
+  /** Show a heatmap that is loaded, or has to be computed. */
+  async #find(wanted, loading) {
+    const { key, picture, method, layer, index, isPreview } = wanted;
+    const isWanted = () => this.wanted === key;
+    const slow = setTimeout(() => isWanted() && !this.work && this.say(LOADING), 300);
+    const loaded = loading.finally(() => {
       clearTimeout(slow);
-    }
-  }
-
-  /** Ask the network, if it is there; else offer it. */
-  async #compute(wanted) {
-    const key = keyOf(wanted);
-    if (this.shownPicture !== wanted.picture) this.#clear();
-    if (network.state !== "ready") {
-      this.#clear();
-      this.#makeSure(wanted);
-      return;
-    }
-    if (this.working?.key === key) return;
-    this.working?.cancel();
-    const method = this.methods.get(wanted.method);
-    const name = className(this.index.classes[wanted.index]);
-    this.say(`Computing ${method.title} for ${name} ...`);
-    this.offer.hidden = true;
-    if (method.gradients > 1) this.showProgress(0);
-    const working = { key, cancel: () => {} };
-    this.working = working;
+      if (this.status.textContent === LOADING) this.say("");
+    });
+    const what = `${this.methods.get(method).title} for ${this.nameOf(index)}`;
+    const ask = (options) => askHeat(picture, method, layer, index, options);
     try {
-      const report = (share) => this.working === working && this.showProgress(share);
-      const { answer, cancel } = await askHeat(
-        wanted.picture,
-        wanted.method,
-        wanted.layer,
-        wanted.index,
-        report,
-      );
-      working.cancel = cancel;
-      if (this.working !== working) cancel();
-      const heatmap = await answer;
-      this.#keep(key, heatmap);
-      if (this.wanted === key) {
-        this.say("");
-        this.#show(heatmap, wanted);
-      }
+      const compute = () => this.findOrCompute(key, loaded, `Computing ${what} ...`, ask);
+      const heatmap = await (isPreview ? loaded : compute());
+      this.keep(key, heatmap);
+      if (isWanted()) this.#show(heatmap, wanted);
     } catch (error) {
-      if (this.working === working) this.report(error);
-    } finally {
-      if (this.working === working) {
-        this.working = null;
-        this.showProgress(null);
-      }
+      if (!isWanted() || (isPreview && error instanceof NeedsNetwork)) return;
+      this.offerNetwork(error, `${what}${this.#placeOf(layer)} has to be computed.`);
+      this.#clear();
+      this.words.textContent = this.describeClass(index);
     }
   }
 
-  #makeSure({ method, layer, index }) {
-    const what = this.methods.get(method).title;
-    const where = layer === null ? "" : ` at ${this.layers[layer].name}`;
-    const name = className(this.index.classes[index]);
-    this.offerText.textContent = `${what} for ${name}${where} has to be computed.`;
-    this.offer.hidden = false;
-    this.#describe(index);
-  }
-
-  #keep(key, heatmap) {
-    this.heatmaps.set(key, heatmap);
-    if (this.heatmaps.size > NUM_HEATMAPS) this.heatmaps.delete(this.heatmaps.keys().next().value);
+  #placeOf(layer) {
+    return layer === null ? "" : ` at ${this.layers[layer].name}`;
   }
 
   /** Show no heat. */
   #clear() {
-    this.shownPicture = this.picture;
-    paint(this.heat, new Uint32Array(1), 1, 1);
+    this.showNoHeat();
     paint(this.map, Uint32Array.of(this.tables[this.colors][0]), 1, 1);
-    this.title.textContent = "Overlay";
-    this.heat.setAttribute("aria-label", "No heatmap yet");
     this.map.setAttribute("aria-label", "No heatmap yet");
+    this.title.textContent = "Overlay";
   }
 
-  #show(heatmap, wanted) {
-    this.#keep(keyOf(wanted), heatmap);
-    if (this.working && this.working.key !== keyOf(wanted) && this.preview === null) {
-      this.working.cancel();
-      this.working = null;
-      this.showProgress(null);
-      this.say("");
-    }
-    this.offer.hidden = true;
-    this.shownPicture = wanted.picture;
-    const { height, width } = heatmap;
-    const shown = wanted.layer === null ? brightened(heatmap) : heatmap;
-    const bytes = Uint8Array.from(shown.values, (value) => Math.round(255 * value));
+  #show(heatmap, { picture, method, layer, index, isPreview }) {
+    const { title } = this.methods.get(method);
+    const name = this.nameOf(index);
+    const { values, height, width } = this.showHeat(heatmap, layer === null, `${name}, ${title}`);
+    const bytes = Uint8Array.from(values, (value) => Math.round(255 * value));
     paint(this.map, drawMap(bytes, this.tables[this.colors]), width, height);
-    const factor = Math.max(1, Math.ceil(SMOOTH / Math.max(height, width)));
-    const smooth = stretch(shown, factor);
-    paint(this.heat, drawHeat(smooth.values, this.tables[this.colors]), smooth.width, smooth.height);
-    this.#describe(wanted.index, heatmap, wanted);
-    this.el.dataset.shown = `${wanted.picture.name} ${wanted.method} ${wanted.layer} ${wanted.index}`;
-  }
-
-  #describe(index, heatmap = null, wanted = null) {
-    const { probabilities, ranks, logits } = this.picture;
-    const label = this.index.classes[index];
-    const words = [
-      describeClass(label, index, probabilities[index], ranks[index] + 1, logits.length),
-    ];
-    if (heatmap) {
-      const { title } = this.methods.get(wanted.method);
-      const where = wanted.layer === null ? "" : ` at ${this.layers[wanted.layer].name}`;
-      heatmap.words ??= describeHeatmap(heatmap);
-      words.push(`${title}${where}: ${heatmap.words}`);
-      const kind = this.preview === null ? "Overlay" : "Preview";
-      this.title.textContent = `${kind}: ${className(label)}, ${title}`;
-      this.heat.setAttribute("aria-label", `${className(label)}, ${title}: ${heatmap.words}`);
-      this.map.setAttribute("aria-label", `Heatmap of ${className(label)}: ${heatmap.words}`);
-    }
-    this.words.textContent = words.join(" ");
+    this.map.setAttribute("aria-label", `Heatmap of ${name}: ${heatmap.words}`);
+    this.offer.hidden = true;
+    this.title.textContent = `${isPreview ? "Preview" : "Overlay"}: ${name}, ${title}`;
+    const words = `${title}${this.#placeOf(layer)}: ${heatmap.words}`;
+    this.words.textContent = `${this.describeClass(index)} ${words}`;
+    this.el.dataset.shown = `${picture.name} ${method} ${layer} ${index}`;
   }
 }
 
-function brightened(heatmap) {
-  heatmap.bright ??= { ...heatmap, values: brighten(heatmap.values) };
-  return heatmap.bright;
-}
-
-function keyOf({ picture, method, layer, index }) {
-  return `${picture.key} ${method} ${layer} ${index}`;
-}
-
-export async function render({ model, el }) {
-  const explorer = new ClassExplorer(model, el, await loadIndex());
-  await explorer.begin();
-}
+export const render = renderOf(ClassExplorer);

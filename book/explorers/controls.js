@@ -4,7 +4,16 @@ let count = 0;
 
 /** Make an element: `make("button", {class: "big", onclick: go}, "Go")`. */
 export function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
+  return fill(document.createElement(tag), properties, children);
+}
+
+/** Make an element of a drawing. */
+export function makeSvg(tag, properties, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
+}
+
+function fill(element, properties, children) {
+  if (element.localName === "button") element.type = "button"; // it sends no form
   for (const [name, value] of Object.entries(properties)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value === true) element.setAttribute(name, "");
@@ -14,59 +23,49 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Make a slider: a label, a range and what its value means in words. */
-export function slider(label, { min = 0, max, step = 1, value, say = String, change }) {
+/** Make a slider from 0: a label, a range and what its value means in words. */
+export function slider(label, { max = 0, step = 1, value = 0, say = String, change }) {
   const id = `cx-${++count}`;
-  const range = make("input", { id, type: "range", min, max, step });
+  const range = make("input", { id, type: "range", min: 0, max, step });
   const words = make("output", { for: id });
-  const element = make("div", { class: "cx-slider" }, make("label", { for: id }, label), range, words);
+  const name = make("label", { for: id }, label);
+  const element = make("div", { class: "cx-slider" }, name, range, words);
   const set = (number, most = range.max) => {
     range.max = most;
     range.value = number;
     words.textContent = say(Number(range.value));
     range.setAttribute("aria-valuetext", words.textContent);
-    range.style.setProperty("--share", (range.value - min) / (range.max - min || 1));
   };
   range.addEventListener("input", () => {
     set(range.value);
     change(Number(range.value));
   });
-  set(value, max);
+  set(value);
   return { element, range, set };
 }
 
-/** Make a row of buttons to choose one from: options are [{value, title, picture?, swatch?}]. */
+/** Make a row of buttons to choose one from: options are [{value, title, picture?}]. */
 export function choices(label, options, { value, change, kind = "" }) {
-  const id = `cx-${++count}`;
   const buttons = new Map();
   const set = (chosen) => {
     for (const [key, button] of buttons) button.setAttribute("aria-pressed", key === chosen);
   };
   const row = make("div", { class: "cx-options" });
-  const add = ({ value: key, title, picture, swatch }) => {
-    if (buttons.has(key)) return;
-    const button = make("button", { type: "button", onclick: () => change(key) });
-    if (picture) {
-      button.title = title;
-      button.append(picture);
-    }
-    if (swatch) button.append(make("span", { class: "cx-swatch", style: `background: ${swatch}` }));
-    button.append(make("span", {}, title));
+  const add = ({ value: key, title, picture }) => {
+    const inside = picture ? [picture, make("span", {}, title)] : [title];
+    const about = { title: picture && title, onclick: () => change(key) };
+    const button = make("button", about, ...inside);
     buttons.set(key, button);
     row.append(button);
   };
   options.forEach(add);
-  const element = make(
-    "div",
-    { class: `cx-choices ${kind}`, role: "group", "aria-labelledby": id },
-    make("span", { id, class: "cx-label" }, label),
-    row,
-  );
+  const about = { class: `cx-choices ${kind}`, role: "group", "aria-label": label };
+  const element = make("div", about, make("span", { class: "cx-label" }, label), row);
   set(value);
-  return { element, row, set, add };
+  return { element, set, add };
 }
 
-/** Hand over the files that are dropped or pasted, with the element where; or a sentence instead. */
+/** Hand over the files that are dropped or pasted, and where; or a sentence instead. */
 export function takeDrops(el, take, refuse) {
   const hand = ({ files }, place) => {
     if (files.length) take([...files], place);
@@ -91,6 +90,30 @@ export function takeDrops(el, take, refuse) {
   });
 }
 
+/** Return the [row, column] at which an event points, of a grid that an element is. */
+export function cellAt({ clientX, clientY }, element, rows, columns) {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const cell = (share, length) => Math.min(Math.max(Math.floor(share * length), 0), length - 1);
+  return [cell((clientY - top) / height, rows), cell((clientX - left) / width, columns)];
+}
+
+/** Hand over each event of a pointer that is pressed on an element, until it is let go. */
+export function followDrag(element, use) {
+  element.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    element.setPointerCapture(event.pointerId);
+    use(event);
+  });
+  element.addEventListener("pointermove", (event) => {
+    if (element.hasPointerCapture(event.pointerId)) use(event);
+  });
+}
+
+/** Make a frame, which has the proportions of the picture in it. */
+export function frame(...children) {
+  return make("div", { class: "cx-frame" }, ...children);
+}
+
 /** Make a panel: a caption over something. */
 export function panel(name, caption, ...children) {
   const title = make("figcaption", {}, caption);
@@ -103,13 +126,4 @@ export function paint(canvas, pixels, width, height) {
   canvas.height = height;
   const data = new ImageData(new Uint8ClampedArray(pixels.buffer), width, height);
   canvas.getContext("2d").putImageData(data, 0, 0);
-}
-
-/** Return a CSS gradient of a color map. */
-export function gradient(colors) {
-  const stops = [0, 51, 102, 153, 204, 255].map((i) => {
-    const color = colors[i];
-    return `rgb(${color & 255} ${(color >> 8) & 255} ${(color >> 16) & 255})`;
-  });
-  return `linear-gradient(90deg, ${stops.join(", ")})`;
 }

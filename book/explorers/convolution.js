@@ -1,4 +1,5 @@
-// A network's first convolution, place by place, as course_utils/methods/convolution.py. No DOM in here.
+// A network's first convolution, place by place, as course_utils/methods/convolution.py does it. No
+// DOM in here.
 
 /** A picture as the first convolution reads it, and what it makes of that. */
 export class Convolution {
@@ -25,7 +26,8 @@ export class Convolution {
     const from = this.colors.map((color) => ["red", "green", "blue"].indexOf(color));
     this.inputs = new Float32Array(rows * columns * channels);
     this.width = columns;
-    const prepare = (level, c) => Math.fround((level - Math.fround(this.means[c])) / this.deviation);
+    const means = Float32Array.from(this.means);
+    const prepare = (level, c) => Math.fround((level - means[c]) / this.deviation);
     [this.low, this.high] = [0, 255].map((level) => this.colors.map((_, c) => prepare(level, c)));
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {

@@ -1,23 +1,25 @@
 // Choose a kernel and a place, and see how a network's first convolution computes a number.
 
 import { loadBuffer } from "./assets.js";
-import { Explorer } from "./base.js";
-import { make, paint, panel, slider } from "./controls.js";
+import { Explorer, renderOf } from "./base.js";
+import { cellAt, followDrag, frame, make, paint, panel, slider } from "./controls.js";
 import { Convolution, digitsOf } from "./convolution.js";
-import { loadIndex } from "./pictures.js";
 import { drawMap, scaleToBytes } from "./pixels.js";
 import { describeProducts } from "./words.js";
 
+const HINT = "Click or drag on a picture: another place. The numbers are shown rounded.";
+const COLORS = ["red", "green", "blue"];
 const TABLES = { patch: "patch", kernel: "× kernel", products: "= products" };
 
 class ConvolutionExplorer extends Explorer {
   constructor(model, el, index) {
     super(model, el, index);
     const { convolution, live } = index.networks[this.networkName];
-    const means = convolution.colors.map((color) => live.mean[["red", "green", "blue"].indexOf(color)]);
+    const means = convolution.colors.map((color) => live.mean[COLORS.indexOf(color)]);
     this.about = { ...convolution, means, deviation: live.deviation };
     this.place = {};
-    const ends = { kernel: this.about.filters, row: this.about.places[0], column: this.about.places[1] };
+    const [row, column] = convolution.places;
+    const ends = { kernel: convolution.filters, row, column };
     this.sliders = {};
     for (const [name, count] of Object.entries(ends)) {
       this.place[name] = this.numberSetting(name, count - 1, name === "kernel" ? 0 : undefined);
@@ -25,15 +27,12 @@ class ConvolutionExplorer extends Explorer {
       const title = name[0].toUpperCase() + name.slice(1);
       this.sliders[name] = slider(title, { max: count - 1, value: this.place[name] ?? 0, change });
     }
-    this.inputBox = make("div", { class: "cx-frame" });
     this.map = make("canvas", { role: "img" });
     this.marks = [0, 1].map(() => make("div", { class: "cx-cell" }));
-    this.mapBox = make("div", { class: "cx-frame" }, this.map, this.marks[1]);
-    this.credit = make("p", { class: "cx-hint" });
+    this.mapBox = frame(this.map, this.marks[1]);
     this.frames = [this.inputBox, this.mapBox];
-    const hint = make("p", { class: "cx-hint" }, "Click or drag on a picture: another place.");
-    el.append(
-      this.pictureRow.element,
+    const hint = make("p", { class: "cx-hint" }, HINT);
+    this.lay(
       make(
         "div",
         { class: "cx-convolution" },
@@ -42,38 +41,28 @@ class ConvolutionExplorer extends Explorer {
         make("div", { class: "cx-sliders" }, ...Object.values(this.sliders).map((s) => s.element)),
         this.#makeTables(),
       ),
-      this.colorRow.element,
-      this.words,
-      this.cameraRow.element,
-      this.bar,
-      this.status,
     );
-    for (const box of this.frames) this.#followPointer(box);
+    for (const box of this.frames) followDrag(box, (event) => this.#point(event, box));
   }
 
   #makeTables() {
     const [rows, columns] = this.about.size;
+    const { colors } = this.about;
     this.cells = {};
     const tables = Object.entries(TABLES).map(([name, title]) => {
-      this.cells[name] = [];
-      const bodies = this.about.colors.map((color, c) =>
-        make(
-          "tbody",
-          { "aria-label": color },
-          ...Array.from({ length: rows }, (_, y) =>
-            make(
-              "tr",
-              {},
-              ...Array.from({ length: columns }, (_, x) => {
-                const cell = make("td", {});
-                this.cells[name][(y * columns + x) * this.about.colors.length + c] = cell;
-                return cell;
-              }),
-            ),
-          ),
-        ),
-      );
-      return make("table", {}, make("caption", {}, title), ...bodies);
+      const table = make("table", {}, make("caption", {}, title));
+      const cells = (this.cells[name] = []);
+      for (const [c, color] of colors.entries()) {
+        const body = table.createTBody();
+        body.setAttribute("aria-label", color);
+        for (let y = 0; y < rows; y++) {
+          const row = body.insertRow();
+          for (let x = 0; x < columns; x++) {
+            cells[(y * columns + x) * colors.length + c] = row.insertCell();
+          }
+        }
+      }
+      return table;
     });
     return make("div", { class: "cx-tables" }, ...tables);
   }
@@ -91,15 +80,12 @@ class ConvolutionExplorer extends Explorer {
     const [height, width] = this.picture.inputSize;
     const seen = { pixels: this.picture.shown.pixels, height, width };
     this.picture.convolution = new Convolution(this.about, this.weights, seen);
-    this.credit.textContent = this.creditLine();
     this.shown = null;
     this.draw();
   }
 
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture(), this.marks[0]);
-    this.fitFrames(...this.frames);
-    this.credit.textContent = this.creditLine();
     this.shown = null;
     if (this.place.row === undefined || this.place.column === undefined) this.#placeAtBrightest();
     this.draw();
@@ -111,6 +97,11 @@ class ConvolutionExplorer extends Explorer {
     for (let i = 0; i < values.length; i++) if (values[i] > values[best]) best = i;
     const columns = this.about.places[1];
     this.choose({ row: Math.floor(best / columns), column: best % columns });
+  }
+
+  #point(event, box) {
+    const [row, column] = cellAt(event, box, ...this.about.places);
+    if (row !== this.place.row || column !== this.place.column) this.choose({ row, column });
   }
 
   choose(part) {
@@ -133,7 +124,7 @@ class ConvolutionExplorer extends Explorer {
     for (const [name, { set }] of Object.entries(this.sliders)) set(this.place[name]);
     if (this.shown !== kernel) {
       this.shown = kernel;
-      const bytes = scaleToBytes(convolution.map(kernel), rows * columns, 0, 1);
+      const bytes = scaleToBytes(convolution.map(kernel), rows * columns);
       paint(this.map, drawMap(bytes, this.tables[this.colors]), columns, rows);
       this.map.setAttribute("aria-label", `Feature map of kernel ${kernel}`);
     }
@@ -163,42 +154,19 @@ class ConvolutionExplorer extends Explorer {
         cells[i].textContent = (Number(value.toFixed(digits)) + 0).toFixed(digits);
         const [red, green, blue] = color.map((part) => (part / 255) ** 2.2);
         const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-        cells[i].style.cssText = `background: rgb(${color}); color: ${light > 0.18 ? "#000" : "#fff"}`;
+        const ink = light > 0.18 ? "#000" : "#fff";
+        cells[i].style.cssText = `background: rgb(${color}); color: ${ink}`;
       });
     }
-  }
-
-  #followPointer(box) {
-    const point = (event) => {
-      const { left, top, width, height } = box.getBoundingClientRect();
-      const [rows, columns] = this.about.places;
-      const at = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
-      const row = at((event.clientY - top) / height, rows);
-      const column = at((event.clientX - left) / width, columns);
-      if (row !== this.place.row || column !== this.place.column) this.choose({ row, column });
-    };
-    box.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      box.setPointerCapture(event.pointerId);
-      point(event);
-    });
-    box.addEventListener("pointermove", (event) => {
-      if (box.hasPointerCapture(event.pointerId)) point(event);
-    });
   }
 }
 
 function tint(color, share) {
-  return ["red", "green", "blue"].map((name) => (color === name ? Math.trunc(255 * share) : 0));
+  return COLORS.map((name) => (color === name ? Math.trunc(255 * share) : 0));
 }
 
 function split(color) {
   return [color & 255, (color >> 8) & 255, (color >> 16) & 255];
 }
 
-export async function render({ model, el }) {
-  const explorer = new ConvolutionExplorer(model, el, await loadIndex());
-  await explorer.begin();
-}
-
-export default { render };
+export const render = renderOf(ConvolutionExplorer);

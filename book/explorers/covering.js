@@ -3,6 +3,7 @@
 //
 // A picture is {pixels, height, width}, its pixels RGB bytes, row by row.
 
+import { scaleToUnit } from "./methods.js";
 import { stretch } from "./pixels.js";
 
 const BLUR = 1 / 20; // the blur's standard deviation, as a share of the picture's shorter side
@@ -34,24 +35,23 @@ function edgeMap({ pixels, height, width }) {
       values[y * width + x] = Math.hypot(sum(below) - sum(above), across);
     }
   }
-  const largest = values.reduce((most, value) => Math.max(most, value), 0) || 1;
-  return { values: values.map((value) => value / largest), height, width };
+  return { values: scaleToUnit(values), height, width };
 }
 
 /** How near each pixel is to the middle. */
 function centerMap({ height, width }) {
   const far = (i, length) => Math.abs((2 * (i + 0.5)) / length - 1);
-  const values = Float32Array.from(
-    { length: height * width },
-    (_, i) => 1 - Math.hypot(far(Math.floor(i / width), height), far(i % width, width)) / Math.SQRT2,
-  );
+  const values = Float32Array.from({ length: height * width }, (_, i) => {
+    const [down, across] = [far(Math.floor(i / width), height), far(i % width, width)];
+    return 1 - Math.hypot(down, across) / Math.SQRT2;
+  });
   return { values, height, width };
 }
 
 // Which pixels come first
 
 /**
- * Return the place of each pixel in the order from hot to cold; of equal ones the first comes first.
+ * Return the place of each pixel in the order from hot to cold; of equal ones the first is first.
  *
  * @param {{values: Float32Array, height: number, width: number}} heatmap Nowhere negative; its size
  *   goes into the picture's without a rest.
@@ -103,7 +103,8 @@ async function blurred({ pixels, height, width }) {
 /** Half of a Gaussian of this deviation, cut at four of them: the weights of 0, 1, 2 ... pixels. */
 function gaussian(deviation) {
   const radius = Math.trunc(4 * deviation + 0.5);
-  const weights = Array.from({ length: radius + 1 }, (_, i) => Math.exp((-i * i) / (2 * deviation ** 2)));
+  const bell = (_, i) => Math.exp((-i * i) / (2 * deviation ** 2));
+  const weights = Array.from({ length: radius + 1 }, bell);
   const sum = weights.reduce((total, weight) => total + 2 * weight, -weights[0]);
   return weights.map((weight) => weight / sum);
 }

@@ -6,17 +6,19 @@ const NAMES =
 const places = [...document.querySelectorAll(".explorer[data-kind]")];
 const ofKind = (kind) => places.filter(({ dataset }) => dataset.kind === kind);
 
-/** Return the link to an explorer of the page, from a model of its settings, all but one. */
-export function linkTo(place, model, without) {
+/** Return the link to an explorer, from a model of its settings; an own picture is left out. */
+export function linkTo(place, model, isOwn) {
   const { kind } = place.dataset;
-  const names = NAMES.filter((name) => name !== without && model.get(name) !== undefined);
+  const stays = isOwn ? ["picture", "classes"] : [];
+  const names = NAMES.filter((name) => !stays.includes(name) && model.get(name) !== undefined);
   const said = names.map((name) => [name, model.get(name)]);
   const url = new URL(location);
-  url.hash = new URLSearchParams([["explorer", `${kind}.${ofKind(kind).indexOf(place) + 1}`], ...said]);
+  const which = `${kind}.${ofKind(kind).indexOf(place) + 1}`;
+  url.hash = new URLSearchParams([["explorer", which], ...said]);
   return url.href;
 }
 
-/** Put what the page's own address asks for into an explorer's settings; return its place, if any. */
+/** Put what the page's address asks for into an explorer's settings; return its place, if any. */
 export function followLink() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const [kind, number] = asked.get("explorer")?.split(".") ?? [];

@@ -48,13 +48,13 @@ export function activationMapAtLast(method, maps, kernel, positions) {
   return activationMap(method, maps, gradients, positions);
 }
 
-function channelSums(values, positions) {
+export function channelSums(values, positions) {
   const sums = new Float64Array(values.length / positions);
   for (let i = 0; i < values.length; i++) sums[Math.floor(i / positions)] += values[i];
   return sums;
 }
 
-function weightedSum(maps, weights, positions) {
+export function weightedSum(maps, weights, positions) {
   return sumOverChannels(maps, positions, (value, i) => value * weights[Math.floor(i / positions)]);
 }
 
@@ -77,22 +77,18 @@ export function scaleToUnit(values) {
 
 /** Turn a gradient (3 x positions) into a map in [0, 1]: the largest magnitude of a pixel. */
 export function scaleMagnitude(gradient) {
-  const positions = gradient.length / 3;
-  return scaleToUnit(
-    Float32Array.from({ length: positions }, (_, i) =>
-      Math.max(...[0, 1, 2].map((color) => Math.abs(gradient[color * positions + i]))),
-    ),
-  );
+  return scaleColors(gradient, (...colors) => Math.max(...colors.map(Math.abs)));
 }
 
-/** Turn Integrated Gradients (3 x positions) into a map in [0, 1]: the magnitude of a pixel's sum. */
+/** Turn Integrated Gradients (3 x positions) into a map in [0, 1]: a pixel's sum's magnitude. */
 export function integratedMagnitude(attributions) {
-  const positions = attributions.length / 3;
-  return scaleToUnit(
-    Float32Array.from({ length: positions }, (_, i) =>
-      Math.abs([0, 1, 2].reduce((sum, color) => sum + attributions[color * positions + i], 0)),
-    ),
-  );
+  return scaleColors(attributions, (red, green, blue) => Math.abs(red + green + blue));
+}
+
+function scaleColors(values, combine) {
+  const size = values.length / 3;
+  const pixel = (_, i) => combine(values[i], values[size + i], values[2 * size + i]);
+  return scaleToUnit(Float32Array.from({ length: size }, pixel));
 }
 
 /** Return a generator of normal numbers, the same for the same seed (not those of NumPy). */

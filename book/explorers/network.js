@@ -47,23 +47,32 @@ class Network extends EventTarget {
     this.#worker.addEventListener("message", ({ data }) => this.#hear(data));
     this.#worker.addEventListener("error", () => this.#break());
     const job = { kind: "load", live, layers, inputSize, pages, options, kept };
-    const { head } = await this.ask(job, (size) => {
+    const report = (size) => {
       this.loaded = size;
       this.#set("loading");
-    }).answer;
+    };
+    const { head } = await this.ask(job, { report }).answer;
     if (head) this.head = new Head(head, live.head);
     this.#set("ready");
   }
 
-  /** Send a job to the worker, with what is handed over to it: returns {answer, cancel}. */
-  ask(job, report = () => {}, transfer = []) {
+  /** Send a job, whose bitmaps are handed over; `signal` may end it: returns {id, answer}. */
+  ask(job, { report = () => {}, signal } = {}) {
+    signal?.throwIfAborted();
     const id = ++this.#count;
-    const answer = new Promise((resolve, reject) => this.#jobs.set(id, { resolve, reject, report }));
-    this.#worker.postMessage({ id, ...job }, transfer);
-    return { id, answer, cancel: () => this.#worker?.postMessage({ cancel: id }) };
+    const answer = new Promise((resolve, reject) => {
+      this.#jobs.set(id, { resolve, reject, report });
+      signal?.addEventListener("abort", () => {
+        this.#worker?.postMessage({ cancel: id });
+        reject(signal.reason);
+      });
+    });
+    const bitmaps = Object.values(job).filter((value) => value instanceof ImageBitmap);
+    this.#worker.postMessage({ id, ...job }, bitmaps);
+    return { id, answer };
   }
 
-  #hear({ id, share, result, problem, cancelled }) {
+  #hear({ id, share, result, problem }) {
     const job = this.#jobs.get(id);
     if (share !== undefined) {
       job.report(share);
@@ -71,11 +80,12 @@ class Network extends EventTarget {
     }
     this.#jobs.delete(id);
     if (result) job.resolve(result);
-    else job.reject(Object.assign(new Error(problem), { cancelled }));
+    else job.reject(new Error(problem));
   }
 
   #break() {
-    const problem = "The network could not be started in this browser. The course's own pictures work.";
+    const problem =
+      "The network could not be started in this browser. The course's own pictures work.";
     for (const { reject } of this.#jobs.values()) reject(new Error(problem));
     this.#jobs.clear();
   }

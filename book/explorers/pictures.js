@@ -9,15 +9,21 @@ import { rankClasses } from "./words.js";
 const NUM_PAGES = 24; // kept of a picture
 export const NUM_AVERAGED = 5; // frames: with fewer, the first name still changes in a still scene
 
-/** A heatmap that needs the network, which the reader has not started. */
+/** Something has to be computed, and only the network can do that. */
 export class NeedsNetwork extends Error {}
 
+/** Keep something under a key; where there are more than `most`, the oldest goes. */
+export function keep(kept, key, value, most) {
+  kept.set(key, value);
+  if (kept.size > most) kept.delete(kept.keys().next().value);
+}
+
+/** A subclass has `kernel(index)` of a class, `loadPage(layer, page)`, and `file()`. */
 class Picture {
-  #logits;
-  #ranking;
-  _pages = new Map();
+  #pages = new Map();
 
   constructor(name, index, networkName) {
+    this.key = name; // what no other picture has
     this.name = name;
     this.index = index;
     this.layers = index.networks[networkName].layers;
@@ -25,49 +31,42 @@ class Picture {
     this.numLayers = this.layers.length;
   }
 
-  get key() {
-    return this.name;
+  /** Make everything ready that the explorers of classes need at once. */
+  async prepareClasses() {}
+
+  /** Tell whether the class's heatmap at the last layer needs no further file. */
+  knows() {
+    return true;
   }
 
-  /** Logits of all classes, their probabilities, and their indices in order. */
+  /** Take logits of all classes, and with them probabilities, indices in order, and ranks. */
   setLogits(logits) {
-    this.#logits = logits;
-    this.#ranking = rankClasses(logits);
+    this.logits = logits;
     this.probabilities = softmax(logits);
+    this.ranking = rankClasses(logits);
     this.ranks = new Int32Array(logits.length);
-    this.#ranking.forEach((index, rank) => {
-      this.ranks[index] = rank;
-    });
-  }
-
-  get ranking() {
-    return this.#ranking;
-  }
-
-  get logits() {
-    return this.#logits;
+    this.ranking.forEach((index, rank) => (this.ranks[index] = rank));
   }
 
   /** Return a page of feature maps with the layer's numbers, now if it is there, else a promise. */
   page(layer, page) {
     const key = `${layer}/${page}`;
-    if (!this._pages.has(key)) {
-      const loading = this._loadPage(layer, page);
-      this._pages.set(key, loading);
+    if (!this.#pages.has(key)) {
+      const loading = this.loadPage(layer, page);
+      keep(this.#pages, key, loading, NUM_PAGES);
       loading.then(
-        (result) => this._pages.set(key, result),
-        () => this._pages.delete(key),
+        (result) => this.#pages.set(key, result),
+        () => this.#pages.delete(key),
       );
-      if (this._pages.size > NUM_PAGES) this._pages.delete(this._pages.keys().next().value);
     }
-    return this._pages.get(key);
+    return this.#pages.get(key);
   }
 
-  /** Return a heatmap {values, height, width}: at a layer's number, or of pixels (null). */
+  /** Return a heatmap {values, height, width}, or a promise: at a layer, or of pixels (null). */
   heat(method, layer, index) {
-    if (layer !== this.layers.length - 1) return this._slowHeat(method, layer, index);
+    if (layer !== this.layers.length - 1) return this.slowHeat(method, layer, index);
     const [height, width] = this.layers[layer].size;
-    const kernel = this._kernel(index);
+    const kernel = this.kernel(index);
     const finish = (weights) => ({
       values: activationMapAtLast(method, this.last, weights, height * width),
       height,
@@ -76,10 +75,18 @@ class Picture {
     return kernel instanceof Promise ? kernel.then(finish) : finish(kernel);
   }
 
+  async slowHeat() {
+    throw new NeedsNetwork();
+  }
+
+  /** Return the curves of a class while a map covers the picture: {deletion, insertion}. */
+  async curves() {
+    throw new NeedsNetwork();
+  }
+
   /** Return the picture as the network sees it: {pixels, height, width}, RGB bytes. */
   async seen() {
     const [height, width] = this.inputSize;
-    this.pixels ??= await this._readSeen();
     return { pixels: this.pixels, height, width };
   }
 }
@@ -90,20 +97,12 @@ export class SamplePicture extends Picture {
     this.folder = `${networkName}/${name}`;
     this.about = index.networks[networkName].samples[name];
     const { title, alt, credit } = index.samples[name];
-    Object.assign(this, { title, alt, credit });
-    this.width = this.about.width;
-    this.height = this.about.height;
+    const { width, height } = this.about;
+    Object.assign(this, { title, alt, credit, width, height });
+    this.address = addressOf(`${this.folder}/picture.jpg`);
+    this.thumbnail = addressOf(`${this.folder}/thumbnail.jpg`);
   }
 
-  get address() {
-    return addressOf(`${this.folder}/picture.jpg`);
-  }
-
-  get thumbnail() {
-    return addressOf(`${this.folder}/thumbnail.jpg`);
-  }
-
-  /** Load what the class explorer needs at once. */
   async prepareClasses() {
     if (this.last) return;
     const paths = ["logits.bin", "last.gz", "kernels.gz"];
@@ -114,34 +113,32 @@ export class SamplePicture extends Picture {
     this.kernels = new Float32Array(kernels);
   }
 
-  async _loadPage(layer, page) {
+  async loadPage(layer, page) {
     const { size } = this.layers[layer];
     const { channels, largest } = this.index.pages;
-    const [numbers, bitmap] = await Promise.all([
+    const [numbers, tile] = await Promise.all([
       loadBuffer(`${this.folder}/layers/${layer}.bin`),
-      loadBitmap(`${this.folder}/tiles/${layer}_${page}.webp`),
+      loadPixels(`${this.folder}/tiles/${layer}_${page}.webp`),
     ]);
     const shrink = Math.ceil(Math.max(size[0], size[1]) / largest);
     const [height, width] = [Math.ceil(size[0] / shrink), Math.ceil(size[1] / shrink)];
     const count = Math.min(channels, size[2] - page * channels);
-    const cells = cutTile(pixelsOf(bitmap), bitmap.width, height, width, count);
-    bitmap.close();
+    const cells = cutTile(tile.data, tile.width, height, width, count);
     return { cells, height, width, count, numbers: readNumbers(numbers, size[2]) };
   }
 
-  _kernel(index) {
+  kernel(index) {
     const place = this.about.first.indexOf(index);
     const channels = this.layers.at(-1).size[2];
     if (place >= 0) return this.kernels.subarray(place * channels, (place + 1) * channels);
     return head()?.kernel(index) ?? loadHead(this.index).then((loaded) => loaded.kernel(index));
   }
 
-  /** Tell whether the class's heatmap at the last layer needs no further file. */
   knows(index) {
     return this.about.first.includes(index) || Boolean(head());
   }
 
-  async _slowHeat(method, layer, index) {
+  async slowHeat(method, layer, index) {
     if (layer !== null && this.about.atLayers.includes(index)) {
       const buffer = await loadBuffer(`${this.folder}/heat/${index}.gz`);
       return cutHeat(buffer, this.layers, this.index.methods, method, layer);
@@ -158,11 +155,12 @@ export class SamplePicture extends Picture {
     return new Blob([await loadBuffer(`${this.folder}/input.webp`)], { type: "image/webp" });
   }
 
-  async _readSeen() {
-    const bitmap = await loadBitmap(`${this.folder}/input.webp`);
-    const rgba = pixelsOf(bitmap);
-    bitmap.close();
-    return rgba.filter((_, i) => i % 4 < 3);
+  async seen() {
+    if (!this.pixels) {
+      const { data } = await loadPixels(`${this.folder}/input.webp`);
+      this.pixels = data.filter((_, i) => i % 4 < 3);
+    }
+    return super.seen();
   }
 
   async curves(map, index, fill) {
@@ -181,15 +179,7 @@ export class OwnPicture extends Picture {
     this.network = networkOf(networkName);
     this.numLayers = index.networks[networkName].live.layers ?? this.layers.length;
     this.blob = file;
-    this.title = name;
     this.alt = `Your own picture, ${name}`;
-    this.id = `own ${++OwnPicture.count}`;
-  }
-
-  static count = 0;
-
-  get key() {
-    return this.id;
   }
 
   /**
@@ -198,40 +188,22 @@ export class OwnPicture extends Picture {
    */
   async prepare() {
     const { answer, id } = this.network.ask({ kind: "picture", file: this.blob });
-    this.id = id;
+    this.key = id;
     const { logits, last, seen, screen, width, height } = await answer;
     Object.assign(this, { last, screen, width, height, pixels: seen });
     if (logits) this.setLogits(logits);
   }
 
-  async prepareClasses() {}
-
-  knows() {
-    return true;
+  loadPage(layer, page) {
+    return this.network.ask({ kind: "page", of: this.key, file: this.blob, layer, page }).answer;
   }
 
-  _loadPage(layer, page) {
-    return this.network.ask({ kind: "page", of: this.id, file: this.blob, layer, page }).answer;
-  }
-
-  _kernel(index) {
+  kernel(index) {
     return network.head.kernel(index);
-  }
-
-  _slowHeat() {
-    throw new NeedsNetwork(); // always asked of the network
   }
 
   async file() {
     return this.blob;
-  }
-
-  async _readSeen() {
-    return this.pixels;
-  }
-
-  async curves() {
-    throw new NeedsNetwork(); // always asked of the network
   }
 }
 
@@ -245,18 +217,19 @@ export class LivePicture extends OwnPicture {
   }
 
   /**
-   * Look at a frame; `want` is {layer, page} for a page of feature maps, {} for classes, {pixels: true}
-   * for what the network sees.
+   * Look at a frame; `want` is {layer, page} for a page of feature maps, {} for classes,
+   * {pixels: true} for what the network sees.
    */
   async look(bitmap, want) {
-    const { answer, id } = this.network.ask({ kind: "frame", bitmap, ...want }, undefined, [bitmap]);
+    const { answer, id } = this.network.ask({ kind: "frame", bitmap, ...want });
     const { bitmap: screen, logits, last, ...shown } = await answer;
     this.screen?.close();
     const { width, height } = screen;
-    Object.assign(this, { id, screen, width, height, last, shown: { ...want, ...shown } });
+    Object.assign(this, { key: id, screen, width, height, last, shown: { ...want, ...shown } });
     if (!logits) return;
     const recent = (this.#recent = [logits, ...this.#recent].slice(0, NUM_AVERAGED));
-    this.setLogits(logits.map((_, i) => recent.reduce((sum, one) => sum + one[i] / recent.length, 0)));
+    const mean = (_, i) => recent.reduce((sum, one) => sum + one[i], 0) / recent.length;
+    this.setLogits(logits.map(mean));
   }
 
   /** Return the page of the newest frame; one that it has not got comes with the next. */
@@ -275,37 +248,31 @@ export class LivePicture extends OwnPicture {
   static files = 0;
 }
 
-/** Ask the network for a heatmap of any picture: returns {answer, cancel}. */
-export async function askHeat(picture, method, layer, index, report) {
-  const job = { kind: "heat", of: picture.id ?? picture.name, method, layer, index };
-  return network.ask({ ...job, file: await picture.file() }, report);
+/** Ask the network for a heatmap of any picture: `options` are {report, signal}. */
+export async function askHeat(picture, method, layer, index, options) {
+  const job = { kind: "heat", of: picture.key, method, layer, index };
+  return network.ask({ ...job, file: await picture.file() }, options).answer;
 }
 
-/** Ask the network for the curves of a class while a map covers a picture: {answer, cancel}. */
-export async function askCurves(picture, heatmap, index, fill, report) {
+/** Ask the network for a class's curves while a map covers a picture: {deletion, insertion}. */
+export async function askCurves(picture, heatmap, index, fill, options) {
   const { steps } = picture.index.covering;
-  const job = { kind: "cover", of: picture.id ?? picture.name, heatmap, index, fill, steps };
-  return network.ask({ ...job, file: await picture.file() }, report);
+  const job = { kind: "cover", of: picture.key, heatmap, index, fill, steps };
+  return network.ask({ ...job, file: await picture.file() }, options).answer;
 }
 
 // Files
 
-async function loadBitmap(path) {
-  const buffer = await loadBuffer(path);
-  return createImageBitmap(new Blob([buffer], { type: "image/webp" }), {
-    colorSpaceConversion: "none",
-  });
-}
-
-let canvas;
-
-function pixelsOf(bitmap) {
-  canvas ??= document.createElement("canvas");
+/** Load a picture's RGBA bytes, with its size. */
+async function loadPixels(path) {
+  const file = new Blob([await loadBuffer(path)], { type: "image/webp" });
+  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
+  const { width, height } = bitmap;
+  const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
   context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+  bitmap.close();
+  return context.getImageData(0, 0, width, height);
 }
 
 function readNumbers(buffer, channels) {
@@ -341,6 +308,4 @@ async function loadHead({ networks }) {
   return loadedHead;
 }
 
-export async function loadIndex() {
-  return loadJson("index.json");
-}
+export const loadIndex = () => loadJson("index.json");

@@ -76,8 +76,8 @@ function sumColumns(stripes, width, weights, depth = 4) {
   let next = 0; // the first new row that may still need what comes
   for (const { top, count, pixels } of stripes) {
     for (let row = top; row < top + count; row++) {
-      while (next < weights.length && weights[next].first + weights[next].values.length <= row) next++;
-      for (let i = next; i < weights.length && weights[i].first <= row; i++) {
+      while (weights[next]?.end <= row) next++;
+      for (let i = next; weights[i]?.first <= row; i++) {
         const weight = weights[i].values[row - weights[i].first];
         let source = (row - top) * width * depth;
         for (let at = i * length; at < (i + 1) * length; at += 3, source += depth) {
@@ -98,7 +98,7 @@ function toByte(sum) {
   return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
-/** For each pixel of the new picture: the first pixel that it reads, and integer weights. */
+/** For each pixel of the new picture: where it begins and ends to read, and integer weights. */
 export function bicubicWeights(length, newLength) {
   const scale = length / newLength;
   const stretch = Math.max(scale, 1);
@@ -115,6 +115,7 @@ export function bicubicWeights(length, newLength) {
     }
     return {
       first,
+      end,
       values: Int32Array.from(values, (value) => {
         const whole = (value / sum) * (1 << PRECISION);
         return Math.trunc(whole + (whole < 0 ? -0.5 : 0.5));
@@ -133,19 +134,10 @@ function bicubic(x) {
 
 // Feature maps
 
-/**
- * Scale channels to bytes: in each of them 0 is the smallest value and 255 the largest.
- *
- * @param {Float32Array} maps Channels first.
- * @param {number} size Positions of a channel.
- * @param {number} first The first channel.
- * @param {number} count How many.
- * @returns {Uint8Array}
- */
-export function scaleToBytes(maps, size, first, count) {
-  const bytes = new Uint8Array(count * size);
-  for (let channel = 0; channel < count; channel++) {
-    const start = (first + channel) * size;
+/** Scale channels of `size` numbers to bytes: in each 0 is the smallest value, 255 the largest. */
+export function scaleToBytes(maps, size) {
+  const bytes = new Uint8Array(maps.length);
+  for (let start = 0; start < maps.length; start += size) {
     let low = Infinity;
     let high = -Infinity;
     for (let i = start; i < start + size; i++) {
@@ -153,9 +145,7 @@ export function scaleToBytes(maps, size, first, count) {
       if (maps[i] > high) high = maps[i];
     }
     const factor = high > low ? 255 / (high - low) : 0;
-    for (let i = 0; i < size; i++) {
-      bytes[channel * size + i] = Math.round((maps[start + i] - low) * factor);
-    }
+    for (let i = start; i < start + size; i++) bytes[i] = (maps[i] - low) * factor + 0.5;
   }
   return bytes;
 }
@@ -187,37 +177,29 @@ export function shrinkMaps(maps, height, width, factor) {
 
 /** Return about each channel: smallest, largest and mean value, where and how often the largest. */
 export function measureChannels(maps, size, channels) {
-  const numbers = {
-    low: new Float32Array(channels),
-    high: new Float32Array(channels),
-    mean: new Float32Array(channels),
-    peak: new Uint16Array(channels),
-    ties: new Uint16Array(channels),
-  };
+  const [low, high, mean] = Array.from({ length: 3 }, () => new Float32Array(channels));
+  const [peak, ties] = Array.from({ length: 2 }, () => new Uint16Array(channels));
   for (let channel = 0; channel < channels; channel++) {
-    let low = Infinity;
-    let high = -Infinity;
+    const start = channel * size;
+    let least = Infinity;
+    let most = -Infinity;
     let sum = 0;
-    let peak = 0;
-    let ties = 0;
-    for (let i = 0; i < size; i++) {
-      const value = maps[channel * size + i];
+    for (let i = start; i < start + size; i++) {
+      const value = maps[i];
       sum += value;
-      if (value < low) low = value;
-      if (value > high) {
-        high = value;
-        peak = i;
-        ties = 0;
+      if (value < least) least = value;
+      if (value > most) {
+        most = value;
+        peak[channel] = i - start;
+        ties[channel] = 0;
       }
-      if (value === high) ties++;
+      if (value === most) ties[channel]++;
     }
-    numbers.low[channel] = low;
-    numbers.high[channel] = high;
-    numbers.mean[channel] = sum / size;
-    numbers.peak[channel] = peak;
-    numbers.ties[channel] = ties;
+    low[channel] = least;
+    high[channel] = most;
+    mean[channel] = sum / size;
   }
-  return numbers;
+  return { low, high, mean, peak, ties };
 }
 
 /** Take the cells of a tile apart: gray RGBA rows of cells become bytes, cell by cell. */
@@ -236,36 +218,29 @@ export function cutTile(pixels, tileWidth, height, width, count) {
   return cells;
 }
 
-/** Return how a map of `size` pixels is fitted into a cell: averaged down, or repeated. */
-function scaleTo(cell, size) {
-  const shrink = Math.ceil(size / cell);
-  return { shrink, zoom: Math.max(Math.floor(cell / Math.ceil(size / shrink)), 1) };
-}
-
 /**
- * Draw a page of feature maps, with gaps between and around them: a square, however many they are.
+ * Draw a page of feature maps with clear gaps between and around them: a square, always.
  *
  * @param {{cells: Uint8Array, height: number, width: number, count: number}} page
  * @param {Uint32Array} colors 256 of them, as `colorTable` gives them.
- * @param {number} gap Color of the gaps.
  * @returns {{pixels: Uint32Array, width: number, height: number, columns: number}}
  */
-export function drawPage({ cells, height, width, count }, colors, gap) {
+export function drawPage({ cells, height, width, count }, colors) {
   const inRow = Math.ceil(Math.sqrt(count));
-  const { shrink, zoom } = scaleTo(Math.floor(SIDE / inRow) - GAP, Math.max(height, width));
-  const [rows, columns] = [Math.ceil(height / shrink), Math.ceil(width / shrink)];
+  const room = Math.floor(SIDE / inRow) - GAP;
+  const shrink = Math.ceil(Math.max(height, width) / room);
+  const small = shrinkMaps(cells, height, width, shrink);
+  const [rows, columns] = [small.height, small.width];
+  const shown = shrink === 1 ? cells : scaleToBytes(small.maps, rows * columns);
+  const zoom = Math.max(Math.floor(room / Math.max(rows, columns)), 1);
   const pageWidth = inRow * (columns * zoom + GAP) + GAP;
   const pageHeight = inRow * (rows * zoom + GAP) + GAP;
-  const pixels = new Uint32Array(pageWidth * pageHeight).fill(gap);
-  const small = shrink === 1 ? null : new Uint8Array(rows * columns);
+  const pixels = new Uint32Array(pageWidth * pageHeight);
   for (let cell = 0; cell < count; cell++) {
-    const values = cells.subarray(cell * height * width, (cell + 1) * height * width);
-    if (small) average(values, height, width, shrink, small, rows, columns);
-    const shown = small ?? values;
     const left = (cell % inRow) * (columns * zoom + GAP) + GAP;
     const top = Math.floor(cell / inRow) * (rows * zoom + GAP) + GAP;
     for (let y = 0; y < rows * zoom; y++) {
-      const row = Math.floor(y / zoom) * columns;
+      const row = (cell * rows + Math.floor(y / zoom)) * columns;
       let at = (top + y) * pageWidth + left;
       for (let x = 0; x < columns; x++) {
         const color = colors[shown[row + x]];
@@ -276,35 +251,9 @@ export function drawPage({ cells, height, width, count }, colors, gap) {
   return { pixels, width: pageWidth, height: pageHeight, columns: inRow };
 }
 
-/** Average a map down, and scale it again to its whole range. */
-function average(values, height, width, shrink, target, rows, columns) {
-  let low = 255;
-  let high = 0;
-  for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < columns; x++) {
-      let sum = 0;
-      let count = 0;
-      for (let v = y * shrink; v < Math.min((y + 1) * shrink, height); v++) {
-        for (let u = x * shrink; u < Math.min((x + 1) * shrink, width); u++) {
-          sum += values[v * width + u];
-          count++;
-        }
-      }
-      const mean = Math.round(sum / count);
-      target[y * columns + x] = mean;
-      if (mean < low) low = mean;
-      if (mean > high) high = mean;
-    }
-  }
-  const factor = high > low ? 255 / (high - low) : 0;
-  for (let i = 0; i < target.length; i++) target[i] = Math.round((target[i] - low) * factor);
-}
-
 /** Color the cells of one map. */
 export function drawMap(values, colors) {
-  const pixels = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) pixels[i] = colors[values[i]];
-  return pixels;
+  return Uint32Array.from(values, (value) => colors[value]);
 }
 
 // Heat
@@ -373,9 +322,5 @@ export function brighten(values) {
 
 /** Decode a color map, base64 of 256 x 3 bytes, to pixels of a canvas. */
 export function colorTable(text) {
-  const bytes = atob(text);
-  return Uint32Array.from({ length: 256 }, (_, i) => {
-    const [red, green, blue] = [0, 1, 2].map((part) => bytes.charCodeAt(3 * i + part));
-    return (255 << 24) | (blue << 16) | (green << 8) | red;
-  });
+  return opaque(Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0)));
 }

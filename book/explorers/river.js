@@ -2,22 +2,18 @@
 //
 // A layer is a slab, as high as its feature maps and as thick as its channels are many.
 
-import { make } from "./controls.js";
+import { cellAt, followDrag, make, makeSvg } from "./controls.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [1000, 120]; // of the drawing, in its own units
 
 /** Make the strip: `change(number)` is called with the layer that is dragged to. */
 export function river(layers, { value, change }) {
-  const range = make("input", {
-    type: "range",
-    min: 0,
-    max: layers.length - 1,
-    step: 1,
-    "aria-label": "Layer",
-  });
-  const drawing = make("div", { class: "cx-water", "aria-hidden": "true" });
-  const slabs = draw(layers, drawing);
+  const about = { type: "range", min: 0, max: layers.length - 1, step: 1, "aria-label": "Layer" };
+  const range = make("input", about);
+  const slabs = makeSlabs(layers);
+  const size = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" };
+  const svg = makeSvg("svg", size, ...slabs);
+  const drawing = make("div", { class: "cx-water", "aria-hidden": "true" }, svg, makeSizes(layers));
   const words = make("output", { class: "cx-layer" });
   const set = (number) => {
     const { name, size } = layers[number];
@@ -28,71 +24,48 @@ export function river(layers, { value, change }) {
       make("b", {}, name),
       ` ${height} × ${width}, ${channels} channels · ${number + 1} of ${layers.length}`,
     );
-    slabs.forEach((slab, i) => slab.setAttribute("class", slabClass(i, number)));
+    slabs.forEach((slab, i) => {
+      slab.setAttribute("class", i === number ? "cx-here" : i < number ? "cx-before" : "cx-after");
+    });
   };
-  range.addEventListener("input", () => {
-    set(Number(range.value));
-    change(Number(range.value));
-  });
-  // A pointer goes to the slab under it: a range has its own idea of where its ends are.
-  const point = (event) => {
-    const box = drawing.getBoundingClientRect();
-    const share = (event.clientX - box.left) / box.width;
-    const number = Math.min(Math.max(Math.floor(share * layers.length), 0), layers.length - 1);
-    if (number === Number(range.value)) return;
+  const choose = (number) => {
     set(number);
     change(number);
   };
-  drawing.addEventListener("pointerdown", (event) => {
-    if (range.disabled || event.button !== 0) return;
-    drawing.setPointerCapture(event.pointerId);
+  range.addEventListener("input", () => choose(Number(range.value)));
+  // A pointer goes to the slab under it: a range has its own idea of where its ends are.
+  followDrag(drawing, (event) => {
+    if (range.disabled) return;
     range.focus({ preventScroll: true });
     event.preventDefault();
-    point(event);
-  });
-  drawing.addEventListener("pointermove", (event) => {
-    if (drawing.hasPointerCapture(event.pointerId)) point(event);
+    const [, number] = cellAt(event, drawing, 1, layers.length);
+    if (number !== Number(range.value)) choose(number);
   });
   set(value);
-  const head = make("div", { class: "cx-head" }, make("span", { class: "cx-label" }, "Layer"), words);
+  const label = make("span", { class: "cx-label" }, "Layer");
+  const head = make("div", { class: "cx-head" }, label, words);
   const strip = make("div", { class: "cx-strip" }, range, drawing);
   return { element: make("div", { class: "cx-river", role: "group" }, head, strip), range, set };
 }
 
-function draw(layers, drawing) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
-  svg.setAttribute("preserveAspectRatio", "none");
+function makeSlabs(layers) {
   const step = WIDTH / layers.length;
-  const heights = layers.map(({ size }) => size[0]);
-  const tallest = Math.max(...heights);
+  const tallest = Math.max(...layers.map(({ size }) => size[0]));
   const most = Math.max(...layers.map(({ size }) => size[2]));
-  const slabs = layers.map(({ size: [height, , channels] }, i) => {
-    const slab = document.createElementNS(SVG, "rect");
+  return layers.map(({ size: [height, , channels] }, i) => {
     const high = HEIGHT * (0.12 + 0.88 * Math.sqrt(height / tallest));
     const thick = step * (0.16 + 0.7 * Math.sqrt(channels / most));
-    slab.setAttribute("x", (i + 0.5) * step - thick / 2);
-    slab.setAttribute("y", (HEIGHT - high) / 2);
-    slab.setAttribute("width", thick);
-    slab.setAttribute("height", high);
-    slab.setAttribute("rx", 2);
-    svg.append(slab);
-    return slab;
+    const [x, y] = [(i + 0.5) * step - thick / 2, (HEIGHT - high) / 2];
+    return makeSvg("rect", { x, y, width: thick, height: high, rx: 2 });
   });
-  const sizes = make("div", { class: "cx-sizes" });
-  heights.forEach((height, i) => {
-    if (height === heights[i - 1]) return;
-    const end = heights.findIndex((other, k) => k > i && other !== height);
-    const length = (end < 0 ? layers.length : end) - i;
-    const left = (100 * i) / layers.length;
-    const width = (100 * length) / layers.length;
-    const style = `left: ${left}%; width: ${width}%`;
-    sizes.append(make("span", { style }, String(height)));
-  });
-  drawing.append(svg, sizes);
-  return slabs;
 }
 
-function slabClass(number, chosen) {
-  return number === chosen ? "cx-here" : number < chosen ? "cx-before" : "cx-after";
+/** Name the size of the feature maps once under all layers that have it. */
+function makeSizes(layers) {
+  const counts = new Map();
+  for (const { size: [height] } of layers) counts.set(height, (counts.get(height) ?? 0) + 1);
+  const sizes = Array.from(counts, ([height, count]) =>
+    make("span", { style: `flex-grow: ${count}` }, String(height)),
+  );
+  return make("div", { class: "cx-sizes" }, ...sizes);
 }

@@ -1,24 +1,16 @@
 // Teach a network names of one's own, see where it looks, and catch it cheating.
 
-import { loadBuffer } from "./assets.js";
-import { openCamera } from "./camera.js";
+import { openCamera, UNSEEN } from "./camera.js";
 import { Collection } from "./collection.js";
-import { choices, make, paint, takeDrops } from "./controls.js";
-import { averagesOf, coverPart, evidence, farPart, hottestPart, logitsOf } from "./head.js";
-import { scaleToUnit, softmax } from "./methods.js";
-import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
+import { choices, make, paint } from "./controls.js";
+import { averagesOf, coverPart, farPart, hottestPart, logitsOf } from "./head.js";
+import { softmax, weightedSum } from "./methods.js";
+import { network } from "./network.js";
 import { loadIndex } from "./pictures.js";
 import { colorTable, opaque, stretch } from "./pixels.js";
-import { megabytes, percent } from "./words.js";
+import { percent } from "./words.js";
 
 const PACE = 200; // milliseconds between two pictures of the camera
-const COURSE = "texture"; // where a picture of the course comes from
-const COLLECT =
-  "A name for each thing, and ten pictures or more of each: move it, turn it. The network is loaded with the first";
-const HINT =
-  "Click a picture for a closer look; Camera, above, shows the heat live. One hot place in all pictures of " +
-  "a name may be a cheat: the label, the table, your hand, the light. To find out, cover it here; or put " +
-  "one thing in the other's place, and point the camera at it.";
 const VIEWS = [
   { value: "heat", title: "Heat" },
   { value: "signed", title: "For and against" },
@@ -26,197 +18,58 @@ const VIEWS = [
   { value: "far", title: "Cover as much elsewhere", done: "The same area covered elsewhere" },
   { value: "unlabeled", title: "Take the label off", done: "Without the label" },
 ];
+const NOWHERE =
+  "Nothing changes an answer: the clue may be everywhere. Swap the things in front of the camera.";
 
-class TeachExplorer {
-  view = "heat";
-  turn = 0; // "Start over" makes what is still on its way stale
+class TeachExplorer extends Collection {
+  head = null; // what was learned of the collection as it is
+  changes = 0; // of the collection
 
   constructor(el, index) {
-    Object.assign(this, { el, index });
-    const { layers, inputSize, live } = index.networks[EMBEDDED];
-    [this.side] = layers.at(-1).size;
-    [this.size] = inputSize;
-    const [heat] = index.colorNames;
-    this.tables = { heat: colorTable(index.colors[heat]), signed: colorTable(index.colors.RdBu_r) };
-    el.classList.add("course-explorer", "cx-teach");
-    const row = (...inside) => make("div", { class: "cx-row" }, ...inside);
-    this.status = make("div", { class: "cx-status", role: "status" });
-    this.bar = make("progress", { max: 1, value: 0, "aria-label": "Progress", hidden: true });
-    this.input = make("input", { type: "file", accept: "image/*", multiple: true, hidden: true });
-    this.input.addEventListener("change", () => {
-      const files = [...this.input.files];
-      this.input.value = ""; // the same files once more are a change again
-      this.attempt(() => this.takeFiles(files, this.wanting));
-    });
-    this.stage = this.#makeLook();
-    this.bars = make("div", { class: "cx-list", role: "group", "aria-label": "What it says" });
-    this.holders = make("div", { class: "cx-row" });
-    this.which = make("select", {
-      "aria-label": "Which camera",
-      onchange: () => this.attempt(() => this.startCamera(this.which.value)),
-    });
-    const seen = make("div", { class: "cx-classes" }, this.stage.element, this.bars);
-    const close = this.#button("Close", () => this.closeStage());
-    this.live = make("div", { class: "cx-live", hidden: true }, seen, this.holders, row(close, this.which));
-    const choose = (name) => {
-      this.wanting = name;
-      this.input.click();
-    };
-    this.collection = new Collection({
-      side: this.side,
-      size: this.size,
-      choose,
-      attempt: (action) => this.attempt(action),
-      changed: () => this.#forgetHead(),
-      renamed: () => this.#showNames(),
-    });
-    this.results = make("div", { class: "cx-results", hidden: true });
-    this.words = make("p", { role: "status" });
-    this.grid = make("div", { class: "cx-results" });
-    this.saver = this.#button("Download", () => this.download());
-    const withLabel = this.#button("with a yellow label on gravel", () => this.takeTextures(true));
-    const without = this.#button("without", () => this.takeTextures(false));
-    const over = this.#button("Start over", () => this.startOver());
-    el.append(
-      make("h3", {}, "1. Collect"),
-      make("p", {}, `${COLLECT} (${megabytes(sizeOf(live))}); no picture leaves your device.`),
-      row(this.#button("Camera", () => this.startCamera(), "cx-own"), this.collection.more),
-      this.live,
-      this.collection.element,
-      row("Nothing at hand? Take the course's textures:", withLabel, without),
-      row(make("label", {}, this.collection.keeping, " Keep my pictures in this browser"), over),
-      make("h3", {}, "2. Train"),
-      row(this.#button("Train", () => this.train(), "cx-own"), "Only the last layer learns, not from the test."),
-      this.results,
-      this.input,
-      this.bar,
-      this.status,
-    );
-    const take = (files, place) => this.attempt(() => this.takeFiles(files, this.collection.nameAt(place)));
-    takeDrops(el, take, (problem) => this.say(problem, true));
-    addEventListener("beforeunload", (event) => {
-      if (this.#hasOwn() && !this.collection.keeping.checked) event.preventDefault();
-    });
-  }
-
-  get names() {
-    return this.collection.names;
-  }
-
-  #hasOwn() {
-    return this.collection.pictures.some(({ from }) => from !== COURSE);
-  }
-
-  #button(title, act, kind = "") {
-    return make("button", { type: "button", class: kind, onclick: () => this.attempt(act) }, title);
-  }
-
-  // Pictures
-
-  async #start() {
-    if (network.state === "ready") return;
-    const show = () => {
-      this.bar.hidden = network.state !== "loading";
-      this.bar.value = network.loaded / network.total;
-    };
-    network.addEventListener("change", show);
-    this.say("Loading the network ...");
-    await network.start().finally(() => network.removeEventListener("change", show));
-    this.bar.hidden = true;
-    this.say("");
-  }
-
-  /** Do something with each of many, in turn; what goes wrong with one is said in the end. */
-  async #each(things, act) {
-    const turn = this.turn;
-    await this.#start();
-    const faults = [];
-    for (const [i, thing] of things.entries()) {
-      if (turn !== this.turn) return;
-      this.say(`Looking at picture ${i + 1} of ${things.length} ...`);
-      this.bar.hidden = things.length < 2;
-      this.bar.value = i / things.length;
-      await act(thing, () => turn === this.turn).catch((error) => faults.push(error.message));
-    }
-    if (turn !== this.turn) return;
-    this.bar.hidden = true;
-    const rest = faults.length > 1 ? ` (and ${faults.length - 1} more of ${things.length}, left out as well)` : "";
-    this.say(faults.length ? `${faults[0]}${rest}` : "", faults.length > 0);
-  }
-
-  async takeFiles(files, name) {
-    await this.#each(files, async (file, isWanted) => {
-      checkFile(file);
-      try {
-        const { seen, last } = await network.ask({ kind: "picture", file }).answer;
-        if (isWanted()) await this.collection.add(name, seen, last);
-      } catch (error) {
-        throw new Error(`${file.name}: ${error.message}`);
-      }
-    });
-  }
-
-  async takeTextures(labeled) {
-    if (this.#hasOwn()) {
-      throw new Error("Textures do not go with pictures of yours: click Start over first.");
-    }
-    const { names, count } = this.index.textures;
-    const file = new Blob([await loadBuffer("textures.jpg")]);
-    const sheet = await createImageBitmap(file, { colorSpaceConversion: "none" });
-    this.startOver();
-    [...this.names].forEach((name) => this.collection.removeName(name));
-    names.forEach((title) => this.collection.addName(title));
-    const crops = names.flatMap((_, row) => Array.from({ length: count }, (_, column) => [row, column]));
-    await this.#each(crops, async ([row, column], isWanted) => {
-      const unlabeled = cutSquare(sheet, column, row, this.size);
-      const hasLabel = labeled && row === names.length - 1; // these stand in a row of their own
-      const pixels = hasLabel ? cutSquare(sheet, column, row + 1, this.size) : unlabeled;
-      const { last } = await network.ask({ kind: "look", pixels }).answer;
-      const more = { from: COURSE, unlabeled: labeled && unlabeled };
-      if (isWanted()) await this.collection.add(this.names[row], pixels, last, more);
-    });
-  }
-
-  /** Throw everything out, also what is kept. */
-  startOver() {
-    this.turn++;
-    this.bar.hidden = true;
-    this.say("");
-    this.collection.clear();
+    super(el, index);
+    el.classList.add("cx-teach");
+    const { colors, colorNames } = index;
+    this.tables = { heat: colorTable(colors[colorNames[0]]), signed: colorTable(colors.RdBu_r) };
+    const viewOf = (key) => VIEWS.find(({ value }) => value === key);
+    const change = (key) => this.attempt(() => this.#showView(viewOf(key)));
+    this.views = choices("Show", VIEWS, { kind: "cx-views", change });
+    this.words.before(this.views.element);
+    this.which.addEventListener("change", () => this.attempt(() => this.startCamera()));
   }
 
   // Training
 
   /** The collection is another one now: what was learned is no longer about it. */
-  #forgetHead() {
-    this.head = this.training = null;
-    this.held = undefined;
+  changed() {
+    this.changes++;
+    this.head = null;
     this.results.hidden = true;
-    for (const { thumb } of this.collection.pictures) thumb.classList.remove("cx-wrong");
-    if (this.shown) this.closeStage();
     this.grid.replaceChildren();
     this.bars.replaceChildren();
+    for (const { thumb } of this.pictures) thumb.classList.remove("cx-wrong");
+    if (this.results.contains(this.live)) this.closeStage();
+    this.#showCounts();
   }
 
   async train() {
-    this.collection.check();
-    await this.#start();
-    const learn = this.collection.part(false);
+    await this.coming?.catch(() => {}); // whoever gave the pictures has been told
+    this.check();
+    await this.startNetwork();
+    const { changes } = this;
+    const learn = this.part(false);
     const averages = learn.map((picture) => picture.averages);
     const classes = learn.map(({ name }) => this.names.indexOf(name));
     const start = performance.now();
-    const training = (this.training = {});
-    const head = await network.ask({ kind: "train", averages, classes, count: this.names.length }).answer;
-    if (this.training !== training) return; // something was added meanwhile
-    const seconds = ((performance.now() - start) / 1000).toFixed(2);
+    const job = { kind: "train", averages, classes, count: this.names.length };
+    const head = await network.ask(job).answer;
+    if (changes !== this.changes) return this.train(); // with what has come meanwhile
+    this.seconds.textContent = ((performance.now() - start) / 1000).toFixed(2);
     this.head = head;
-    this.view = "heat";
-    for (const picture of this.collection.pictures) {
+    for (const picture of this.pictures) {
       picture.views = { heat: this.#judge(picture.averages) };
       picture.thumb.classList.toggle("cx-wrong", !this.#isRight(picture));
     }
-    this.#showTraining(seconds);
-    this.results.scrollIntoView({ behavior: "smooth" });
+    this.#showTraining();
   }
 
   /** Return what the head says of a picture: {logits, probabilities, best}. */
@@ -234,272 +87,261 @@ class TeachExplorer {
     return `${(right / pictures.length).toFixed(2)} (${right} of ${pictures.length})`;
   }
 
-  // Results
-
-  /** Show what came out, and the ways to look at the test. */
-  #showTraining(seconds) {
-    const [learn, tests] = [this.collection.part(false), this.collection.part(true)];
-    const options = VIEWS.filter(({ value }) => value !== "unlabeled" || tests.some((one) => one.unlabeled));
-    const change = (view) => this.attempt(() => this.#showView(view));
-    this.views = choices("Show", options, { value: this.view, kind: "cx-views", change });
-    const rates = [learn, tests].map((pictures) => make("b", {}, this.#rate(pictures)));
-    const score = ["Right in training: ", rates[0], ", in the test: ", rates[1], `. Trained in ${seconds} seconds.`];
-    this.results.replaceChildren(
-      make("p", { class: "cx-score" }, ...score),
-      make("h3", {}, "3. Look inside"),
-      this.views.element,
-      this.words,
-      this.grid,
-      make("p", { class: "cx-hint" }, HINT),
-      make("div", { class: "cx-row" }, this.saver, "your network, for the notebook of chapter 8."),
-    );
-    this.results.hidden = false;
-    this.#showTest();
-  }
-
-  #showTest() {
-    this.words.textContent = this.#wordsOf(this.collection.part(true));
-    this.grid.replaceChildren(...this.names.map((name) => this.#makeGroup(name)));
-    this.views.set(this.view);
-  }
-
-  #makeGroup(name) {
-    const tests = this.collection.of(name).filter(({ maps }) => maps);
-    const { title, done } = VIEWS.find(({ value }) => value === this.view);
-    const cells = tests.map((picture) => {
-      const shown = picture.views[this.view] ?? picture.views.heat;
-      const { best, probabilities, logits } = shown;
-      const isRight = this.names[best] === name;
-      const answer = `${this.names[best].title} ${percent(probabilities[best])}`;
-      const look = this.#makeLook();
-      this.#drawLook(look, shown.pixels ?? picture.pixels, !done && picture.maps, best);
-      return make(
-        "button",
-        {
-          type: "button",
-          class: isRight ? "cx-test" : "cx-test cx-wrong",
-          "data-logits": logits.join(" "),
-          "data-hottest": hottestPart(this.#evidence(picture.maps, best)).join(" "),
-          "aria-label": `${name.title}, ${title}: it says ${answer}`,
-          onclick: () => this.#openPicture(picture),
-        },
-        look.element,
-        make("span", { dir: "auto" }, isRight ? answer : `✗ ${answer}`),
-      );
-    });
-    const head = make("b", { dir: "auto" }, name.title);
-    return make("div", { class: "cx-group" }, head, make("div", { class: "cx-grid" }, ...cells));
-  }
-
-  #wordsOf(tests) {
-    const words = VIEWS.filter(({ value, done }) => done && tests[0].views[value]).map(({ value, done }) => {
-      const changed = tests.filter(({ views }) => views[value].best !== views.heat.best).length;
-      return `${done}: ${changed} of ${tests.length} answers change, right ${this.#rate(tests, value)}.`;
-    });
-    if (this.view === "signed") return "Red speaks for the answer, blue against it.";
-    if (words.length) return words.join(" ");
-    return "Where the network finds evidence for its answer. Do the hot places lie on the things?";
-  }
-
-  /** Show the test in another way; covered pictures are looked at when they are first asked for. */
-  async #showView(view) {
-    const tests = this.collection.part(true).filter(({ views }) => !views[view]);
-    const { done } = VIEWS.find(({ value }) => value === view);
-    const { head } = this;
-    if (done) {
-      await this.#each(tests, async (picture) => {
-        const pixels = this.#changed(picture, view);
-        const { last } = await network.ask({ kind: "look", pixels }).answer;
-        if (this.head === head) picture.views[view] = { pixels, ...this.#judge(averagesOf(last, this.side ** 2)) };
-      });
-    }
-    if (this.head !== head) return;
-    this.view = view;
-    this.#showTest();
-    if (this.shown) this.#openPicture(this.shown);
-  }
-
-  #changed({ pixels, unlabeled, maps, views }, view) {
-    if (view === "unlabeled") return unlabeled ?? pixels;
-    const hottest = hottestPart(this.#evidence(maps, views.heat.best));
-    return coverPart(pixels, view === "far" ? farPart(hottest, this.side) : hottest, this.side);
-  }
-
-  #evidence(maps, index) {
-    return evidence(maps, this.head.kernel[index], this.side ** 2);
-  }
-
-  // A closer look, and the camera
-
-  #makeLook() {
-    const picture = make("canvas", { class: "cx-gray", "aria-hidden": "true" });
-    const heat = make("canvas", { class: "cx-heat", "aria-hidden": "true" });
-    return { element: make("span", { class: "cx-frame" }, picture, heat), picture, heat };
-  }
-
-  /** Show a picture (RGB bytes) and the heat of a name on it; without maps no heat, but colors. */
-  #drawLook({ picture, heat }, pixels, maps, index) {
-    if (pixels) paint(picture, opaque(pixels), this.size, this.size);
-    picture.classList.toggle("cx-gray", Boolean(maps));
-    const signed = maps ? this.#evidence(maps, index) : new Float64Array(this.side ** 2);
-    const isSigned = this.view === "signed";
-    const found = scaleToUnit(signed.map(isSigned ? Math.abs : (value) => Math.max(value, 0)));
-    const values = found.map((value, i) => (signed[i] < 0 ? -value : value));
-    const smooth = stretch({ values, height: this.side, width: this.side }, 8);
-    const table = this.tables[isSigned ? "signed" : "heat"];
-    const color = (value) => table[Math.round(isSigned ? 127.5 * (1 + value) : 255 * value)] & 0xffffff;
-    const colored = Uint32Array.from(smooth.values, (v) => color(v) | (Math.round(255 * Math.abs(v)) << 24));
-    paint(heat, colored, smooth.width, smooth.height);
-  }
-
-  #openPicture(picture) {
-    this.camera?.stop();
-    this.shown = picture;
-    this.live.hidden = false;
-    this.grid.before(this.live);
-    this.stage.element.style.setProperty("--ratio", 1);
-    this.holders.hidden = this.which.hidden = true;
-    this.#showSeen({ pixels: picture.pixels, maps: picture.maps, ...picture.views.heat });
-    this.live.scrollIntoView({ behavior: "smooth", block: "nearest" });
-  }
-
-  /** Show what the network says of a picture or a frame, and the heat of its answer or of the name held. */
-  #showSeen(seen) {
-    const { probabilities, best } = seen;
-    const index = this.held ?? best;
-    if (this.bars.children.length !== this.names.length) {
-      const buttons = this.names.map((_, k) => {
-        const hold = () => {
-          this.held = this.held === k ? undefined : k;
-          this.#showSeen(this.seen);
-        };
-        return make("button", { type: "button", onclick: hold }, make("span", { dir: "auto" }), make("span", {}));
-      });
-      this.bars.replaceChildren(...buttons);
-    }
-    this.seen = seen;
-    for (const [k, button] of [...this.bars.children].entries()) {
-      const [name, share] = button.children;
-      name.textContent = this.names[k].title;
-      share.textContent = percent(probabilities[k]);
-      button.style.setProperty("--share", probabilities[k]);
-      button.setAttribute("aria-pressed", k === index);
-    }
-    this.#drawLook(this.stage, seen.pixels, seen.maps, index);
-  }
-
-  closeStage() {
-    this.camera?.stop();
-    this.shown = null;
-    this.live.hidden = true;
-  }
-
-  async startCamera(which) {
-    this.say("");
-    const camera = await openCamera(this.el, which);
-    this.camera = camera;
-    this.shown = null;
-    const { picture, element, heat } = this.stage;
-    element.firstChild.replaceWith(camera.video);
-    paint(heat, new Uint32Array(1), 1, 1);
-    this.which.replaceChildren(
-      ...camera.cameras.map(({ deviceId, label }, i) =>
-        make("option", { value: deviceId, selected: deviceId === camera.id }, label || `camera ${i + 1}`),
-      ),
-    );
-    this.which.hidden = camera.cameras.length < 2;
-    this.collection.element.before(this.live);
-    this.holders.hidden = this.live.hidden = false;
-    try {
-      await this.#start();
-      const why = await camera.follow(async (frame) => {
-        const { answer } = network.ask({ kind: "frame", bitmap: frame }, undefined, [frame]);
-        const { bitmap, pixels, last } = await answer;
-        element.style.setProperty("--ratio", bitmap.width / bitmap.height);
-        bitmap.close();
-        if (camera.stopped) return;
-        camera.video.classList.toggle("cx-gray", Boolean(this.head));
-        this.#takeFrame(pixels, last);
-        if (this.head) this.#showSeen({ maps: last, ...this.#judge(averagesOf(last, this.side ** 2)) });
-        else paint(heat, new Uint32Array(1), 1, 1);
-      });
-      if (why) this.say(why, true);
-    } finally {
-      camera.stop();
-      if (this.camera === camera) {
-        element.firstChild.replaceWith(picture);
-        this.camera = null;
-        if (!this.shown) this.closeStage();
-      }
-    }
-  }
-
-  /** Make a button for each name that takes pictures as long as it is held. */
-  #showNames() {
-    const end = () => this.holding && (this.holding.isHeld = false);
-    const holders = this.names.map((name) => {
-      const holder = this.#button(`Hold: ${name.title}`, () => {}, "cx-own cx-hold");
-      holder.addEventListener("pointerdown", () => (this.holding = { name, isHeld: true, count: 0 }));
-      for (const kind of ["pointerup", "pointercancel", "pointerleave"]) holder.addEventListener(kind, end);
-      holder.addEventListener("contextmenu", (event) => event.preventDefault()); // a long press on a phone
-      holder.addEventListener("click", ({ detail }) => detail || (this.holding = { name, count: 0 })); // by keyboard
-      return holder;
-    });
-    this.holders.replaceChildren(...holders);
-    if (this.head) this.#showTest();
-  }
-
-  #takeFrame(pixels, last) {
-    const { holding } = this;
-    if (!holding || performance.now() - (this.tookAt ?? 0) < PACE) return;
-    if (!holding.isHeld) this.holding = null;
-    if (!holding.isHeld && holding.count) return;
-    holding.count++;
-    this.tookAt = performance.now();
-    this.attempt(() => this.collection.add(holding.name, pixels, last));
-  }
-
-  // Words
-
   /** Save the names and the last layer as a file. */
   download() {
-    this.collection.check();
+    this.check();
     const digits = (values) => Array.from(values, (value) => Number(value.toPrecision(7)));
     const { kernel, bias } = this.head;
-    const columns = Array.from(kernel[0], (_, channel) => digits(kernel.map((row) => row[channel])));
-    const head = { names: this.names.map(({ title }) => title), kernel: columns, bias: digits(bias) };
+    const head = {
+      names: this.names.map(({ title }) => title),
+      kernel: Array.from(kernel[0], (_, channel) => digits(kernel.map((row) => row[channel]))),
+      bias: digits(bias),
+    };
     const file = new Blob([JSON.stringify(head)], { type: "application/json" });
     const link = make("a", { href: URL.createObjectURL(file), download: "my_network.json" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }
 
-  say(text, problem = false) {
-    this.status.textContent = text;
-    this.status.classList.toggle("cx-problem", problem);
+  // What the network says of the test
+
+  #showTraining() {
+    const tests = this.part(true);
+    this.learned.textContent = this.#rate(this.part(false));
+    this.tested.textContent = this.#rate(tests);
+    const unlabel = this.views.element.querySelector("button:last-child");
+    unlabel.hidden = !tests.some(({ unlabeled }) => unlabeled);
+    this.view = VIEWS[0];
+    this.held = undefined; // the name whose heat is shown, whatever the answer
+    this.bars.replaceChildren(...this.names.map((_, k) => this.#makeBar(k)));
+    this.results.hidden = false;
+    this.#showTest();
+    this.results.scrollIntoView({ behavior: "smooth" });
   }
 
-  /** Do something; what goes wrong ends in the status line, and the page goes on. */
-  async attempt(action) {
+  #showTest() {
+    this.words.textContent = this.#words();
+    this.grid.replaceChildren(...this.names.map((name) => this.#makeGroup(name)));
+    this.views.set(this.view.value);
+  }
+
+  #words() {
+    if (this.view.value === "signed") return "Red speaks for the answer, blue against it.";
+    const tests = this.part(true);
+    const isOther = (view) => ({ views }) => views[view].best !== views.heat.best;
+    const tried = VIEWS.filter(({ value, done }) => done && tests[0].views[value]);
+    const lines = tried.map(({ value, done }) => {
+      const counts = this.names.map((name) => {
+        const ofName = this.part(true, name);
+        return `${name.title} ${ofName.filter(isOther(value)).length} of ${ofName.length}`;
+      });
+      return `${done}, answers change: ${counts.join(", ")}. Right: ${this.#rate(tests, value)}.`;
+    });
+    if (!lines.length) return "Hot places are evidence for the answer. Do they lie on the things?";
+    if (tried.every(({ value }) => !tests.some(isOther(value)))) lines.push(NOWHERE);
+    return lines.join("\n");
+  }
+
+  #makeGroup(name) {
+    const cells = this.part(true, name).map((picture) => this.#makeCell(picture));
+    const head = make("b", { dir: "auto" }, name.title);
+    return make("div", { class: "cx-group" }, head, make("div", { class: "cx-grid" }, ...cells));
+  }
+
+  #makeCell(picture) {
+    const seen = this.#seenOf(picture);
+    const answer = this.names[seen.best];
+    const isRight = answer === picture.name;
+    const share = percent(seen.probabilities[seen.best]);
+    const frame = make("span", { class: "cx-frame" }, makeCanvas(), makeCanvas("cx-heat"));
+    this.#draw(frame, seen, seen.best);
+    const about = {
+      class: isRight ? "cx-test" : "cx-test cx-wrong",
+      "data-logits": seen.logits.join(" "),
+      "data-hottest": hottestPart(this.#evidence(picture.maps, seen.best)).join(" "),
+      "aria-label": `${picture.name.title}, ${this.view.title}: it says ${answer.title} ${share}`,
+      onclick: () => this.#openPicture(picture),
+    };
+    const words = make("span", { dir: "auto" }, isRight ? answer.title : `✗ ${answer.title}`);
+    return make("button", about, frame, words, " ", make("span", {}, share));
+  }
+
+  /** Return a picture of the test as it is looked at now, and what the network says of it. */
+  #seenOf({ pixels, maps, views }) {
+    return this.view.done ? views[this.view.value] : { pixels, maps, ...views.heat };
+  }
+
+  /** Show the test in another way; covered pictures are looked at when they are first asked for. */
+  async #showView(view) {
+    const { head } = this;
+    const { value, done } = view;
+    const tests = this.part(true).filter(({ views }) => done && !views[value]);
+    await this.each(tests, async (picture) => {
+      const { views } = picture;
+      const pixels = this.#cover(picture, value);
+      const { last } = await network.ask({ kind: "look", pixels }).answer;
+      if (this.head === head) views[value] = { pixels, ...this.#judge(this.#average(last)) };
+    });
+    if (this.head !== head || tests.some(({ views }) => !views[value])) return;
+    this.view = view;
+    this.#showTest();
+    if (this.shown) this.#openPicture(this.shown);
+  }
+
+  #cover({ pixels, unlabeled, maps, views }, view) {
+    if (view === "unlabeled") return unlabeled ?? pixels;
+    const hottest = hottestPart(this.#evidence(maps, views.heat.best));
+    return coverPart(pixels, view === "far" ? farPart(hottest, this.side) : hottest, this.side);
+  }
+
+  #average(maps) {
+    return averagesOf(maps, this.side ** 2);
+  }
+
+  /** Return what speaks for a name, or against it, at each place: the mean is logit less bias. */
+  #evidence(maps, index) {
+    return weightedSum(maps, this.head.kernel[index], this.side ** 2);
+  }
+
+  /** Show a picture (RGB bytes) and the heat of a name on it; without maps no heat, but colors. */
+  #draw(frame, { pixels, maps }, index) {
+    const [picture, heat] = frame.children;
+    if (pixels) paint(picture, opaque(pixels), this.size, this.size);
+    picture.classList.toggle("cx-gray", Boolean(maps));
+    const isSigned = this.view?.value === "signed";
+    const found = maps ? this.#evidence(maps, index) : new Float64Array(this.side ** 2);
+    const shown = found.map((value) => (isSigned ? value : Math.max(value, 0)));
+    const largest = Math.max(...shown.map(Math.abs)) || 1;
+    const values = shown.map((value) => value / largest);
+    const smooth = stretch({ values, height: this.side, width: this.side }, 8);
+    const [table, least] = isSigned ? [this.tables.signed, -1] : [this.tables.heat, 0];
+    const colors = Uint32Array.from(smooth.values, (value) => {
+      const color = table[Math.round((255 * (value - least)) / (1 - least))];
+      return (color & 0xffffff) | (Math.round(255 * Math.abs(value)) << 24);
+    });
+    paint(heat, colors, smooth.width, smooth.height);
+  }
+
+  // A closer look, at a picture or through the camera
+
+  #makeBar(index) {
+    const hold = () => {
+      this.held = this.held === index ? undefined : index;
+      this.#showSeen(this.seen);
+    };
+    const spans = [make("span", { dir: "auto" }), make("span")];
+    return make("button", { onclick: hold }, ...spans);
+  }
+
+  /** Show what the network says of a picture, and the heat of its answer or of the name held. */
+  #showSeen(seen) {
+    this.seen = seen;
+    const index = this.held ?? seen.best;
+    for (const [k, button] of [...this.bars.children].entries()) {
+      const [name, share] = button.children;
+      name.textContent = this.names[k].title;
+      share.textContent = percent(seen.probabilities[k]);
+      button.style.setProperty("--share", seen.probabilities[k]);
+      button.setAttribute("aria-pressed", k === index);
+    }
+    this.#draw(this.stage, seen, index);
+  }
+
+  #openStage(picture) {
+    this.stage.firstElementChild.replaceWith(picture);
+    this.live.hidden = false;
+  }
+
+  closeStage() {
+    this.camera?.stop();
+    this.shown = null;
+    this.live.hidden = true;
+    this.stage.firstElementChild.replaceWith(makeCanvas());
+  }
+
+  #openPicture(picture) {
+    this.camera?.stop();
+    this.shown = picture;
+    this.grid.before(this.live);
+    this.#openStage(makeCanvas());
+    this.stage.style.setProperty("--ratio", 1);
+    this.holders.hidden = this.which.hidden = true;
+    this.#showSeen(this.#seenOf(picture));
+    this.live.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  }
+
+  /** Show the camera below the button that starts it. */
+  async startCamera(button) {
+    this.say("");
+    const camera = await openCamera(this.el, this.which);
+    this.camera = camera;
+    this.shown = null;
+    button?.parentElement.after(this.live);
+    this.#openStage(camera.video);
+    this.#draw(this.stage, {});
+    this.holders.hidden = this.results.contains(this.live);
     try {
-      await action();
-    } catch (error) {
-      this.bar.hidden = true;
-      this.say(error.message, true);
+      const use = (frame) => this.#lookAt(frame, camera);
+      const why = await camera.follow(use, this.startNetwork());
+      this.say(why, why !== UNSEEN);
+    } finally {
+      camera.stop();
+      if (this.camera === camera && !this.shown) this.closeStage();
+    }
+  }
+
+  async #lookAt(frame, camera) {
+    const { answer } = network.ask({ kind: "frame", bitmap: frame });
+    const { bitmap, pixels, last } = await answer;
+    this.stage.style.setProperty("--ratio", bitmap.width / bitmap.height);
+    bitmap.close();
+    if (camera.stopped) return;
+    this.#takeFrame(pixels, last);
+    if (this.head) this.#showSeen({ maps: last, ...this.#judge(this.#average(last)) });
+    else this.#draw(this.stage, {});
+  }
+
+  /** Take the frame if a name is `wanted`, and go on as long as its button is held. */
+  #takeFrame(pixels, last) {
+    const name = this.wanted;
+    if (!name) return;
+    this.wanted = null;
+    setTimeout(() => (this.wanted ??= this.holding), PACE);
+    this.attempt(() => this.add(name, pixels, last));
+  }
+
+  /** Make a button for each name, which takes pictures as long as it is held. */
+  renamed() {
+    const buttons = this.names.map((name) => {
+      const about = {
+        class: "cx-own cx-hold",
+        onpointerdown: ({ target, pointerId }) => {
+          target.setPointerCapture(pointerId);
+          this.wanted = this.holding = name;
+        },
+        onlostpointercapture: () => (this.holding = null),
+        onclick: ({ detail }) => detail || (this.wanted = name), // by keyboard
+        oncontextmenu: (event) => event.preventDefault(), // a long press on a phone
+      };
+      return make("button", about);
+    });
+    this.holders.replaceChildren(...buttons);
+    this.#showCounts();
+    if (this.head) this.#showTest();
+  }
+
+  #showCounts() {
+    for (const [k, name] of this.names.entries()) {
+      this.holders.children[k].textContent = `Hold: ${name.title} (${this.of(name).length})`;
     }
   }
 }
 
-/** Cut one square out of a sheet of them: RGB bytes. */
-function cutSquare(sheet, column, row, size) {
-  const context = new OffscreenCanvas(size, size).getContext("2d");
-  context.drawImage(sheet, -column * size, -row * size);
-  return Uint8Array.from(context.getImageData(0, 0, size, size).data.filter((_, i) => i % 4 < 3));
+function makeCanvas(kind) {
+  return make("canvas", { class: kind, "aria-hidden": "true" });
 }
 
 export async function render({ el }) {
   const explorer = new TeachExplorer(el, await loadIndex());
-  await explorer.collection.restore();
+  await explorer.restore();
 }
-
-export default { render };

@@ -42,9 +42,9 @@ function describePlace(position, height, width) {
 
 /** Say how a convolution makes the number at one place of one of its maps. */
 export function describeProducts({ bias: biases, relu }, { products, total, bias }) {
-  const [add, by, end, after] = [total, bias, total + bias, Math.max(total + bias, 0)].map((number) =>
-    number.toFixed(Math.abs(number) >= 10 ? 1 : 2),
-  );
+  const sums = [total, bias, total + bias, Math.max(total + bias, 0)];
+  const say = (number) => number.toFixed(Math.abs(number) >= 10 ? 1 : 2);
+  const [add, by, end, after] = sums.map(say);
   const words = `The ${products.length} products sum to ${add}`;
   const sum = biases.some((value) => value !== 0) ? `; the bias, ${by}, makes it ${end}` : "";
   return `${words}${sum}${relu ? `, and the ReLU ${after}` : ""}.`;
@@ -106,7 +106,8 @@ export function searchClasses(text, labels) {
 }
 
 export function explainNoClass(text, labels) {
-  return `None of the ${labels.length} classes has "${text}" in its name. Try a shorter part of it.`;
+  const none = `None of the ${labels.length} classes has "${text}" in its name.`;
+  return `${none} Try a shorter part of it.`;
 }
 
 function simplify(text) {

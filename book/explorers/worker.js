@@ -1,7 +1,7 @@
 // The network, in a thread of its own: the page never waits for it.
 //
-// Takes messages {id, kind, ...} and answers {id, result} or {id, problem}; meanwhile {id, share} of
-// a slow method. A message {cancel: id} ends one.
+// Takes messages {id, kind, ...} and answers {id, result} or {id, problem}; meanwhile {id, share}
+// of a slow method. A message {cancel: id} ends one.
 
 import { loadKept, LoadError } from "./assets.js";
 import { backgroundOf, cover, rankPixels } from "./covering.js";
@@ -27,8 +27,7 @@ let runtime;
 let forward;
 let both; // with gradients: made when it is first needed
 let bytes; // of the network's files, until both sessions are there
-let picture = {}; // the last one: {id, seen, input, maps}
-let gradients = {}; // the last ones: {picture, index, maps and gradients by name}
+let picture = {}; // the last one: {id, seen, input, maps, gradients of a class}
 const cancelled = new Set();
 
 class Cancelled extends Error {}
@@ -45,46 +44,37 @@ const jobs = {
     runtime.env.wasm.numThreads = 1;
     runtime.env.wasm.wasmBinary = bytes["runtime.wasm.gz"];
     forward = await open(live.forward);
+    delete runtime.env.wasm.wasmBinary; // 13 MB: it runs now
     delete bytes["runtime.wasm.gz"];
     if (!live.head) return {};
     await runForward(new Float32Array(3 * inputSize[0] * inputSize[1]), ["logits"]); // warm-up
-    return { head: bytes["head.bin"].slice().buffer };
+    return { head: bytes["head.bin"].buffer };
   },
 
   async picture({ id, file }) {
     const bitmap = await decode(file);
-    const seen = seenByNetwork(bitmap);
-    const input = toInput(seen);
-    const screen = await forScreen(bitmap);
     const { width, height } = bitmap;
-    bitmap.close();
-    if (!live.head) {
-      picture = { id, seen, input };
-      return { seen, screen, width, height };
-    }
-    const last = layers.at(-1).name;
-    const outputs = await runForward(input, ["logits", last]);
-    picture = { id, seen, input };
-    return { logits: outputs.logits.data, last: outputs[last].data, seen, screen, width, height };
+    const screen = forScreen(bitmap);
+    takeUp(id, bitmap);
+    const found = live.head ? await classify(picture.input) : {};
+    return { ...found, seen: picture.seen, screen, width, height };
   },
 
   /** Look at a camera's frame, which goes back with what the network says of it. */
   async frame({ bitmap, layer, page, pixels: alone }) {
     const pixels = seenByNetwork(bitmap);
     if (alone) return { bitmap, pixels }; // all that the explorer of kernels needs
-    const name = layers.at(layer ?? -1).name;
     const start = performance.now();
-    const outputs = await runForward(toInput(pixels), layer === undefined ? ["logits", name] : [name]);
-    const seen = { bitmap, pixels, milliseconds: performance.now() - start };
-    if (layer === undefined) return { ...seen, logits: outputs.logits.data, last: outputs[name].data };
-    return { ...seen, ...pageOf(outputs[name].data, layer, page) };
+    const input = toInput(pixels);
+    const found = layer === undefined ? await classify(input) : await mapsOf(input, layer);
+    const milliseconds = performance.now() - start;
+    if (layer === undefined) return { bitmap, pixels, milliseconds, ...found };
+    return { bitmap, milliseconds, ...pageOf(found, layer, page) };
   },
 
   /** Look at a picture that is as the network sees it, RGB bytes. */
   async look({ pixels }) {
-    const { name } = layers.at(-1);
-    const outputs = await runForward(toInput(pixels), [name]);
-    return { last: outputs[name].data };
+    return { last: await mapsOf(toInput(pixels), layers.length - 1) };
   },
 
   async train({ averages, classes, count }) {
@@ -93,14 +83,13 @@ const jobs = {
 
   async page({ of, file, layer, page }) {
     await ensurePicture(of, file);
-    picture.maps ??= await runForward(
-      picture.input,
-      layers.map(({ name }) => name),
-    );
-    return pageOf(picture.maps[layers[layer].name].data, layer, page);
+    const names = layers.map(({ name }) => name);
+    picture.maps ??= await runForward(picture.input, names);
+    return pageOf(picture.maps[names[layer]].data, layer, page);
   },
 
   async heat({ of, file, method, layer, index }, report, check) {
+    await check();
     await ensurePicture(of, file);
     both ??= await openBoth();
     if (layer === null) {
@@ -108,12 +97,11 @@ const jobs = {
       return { values, height: inputSize[0], width: inputSize[1] };
     }
     const { name, size } = layers[layer];
-    if (gradients.picture !== picture.id || gradients.index !== index) {
+    if (picture.gradients?.index !== index) {
       const names = layers.flatMap((one) => [one.name, `${one.name}:gradient`]);
-      const outputs = await runBoth(picture.input, index, names);
-      gradients = { picture: picture.id, index, outputs };
+      picture.gradients = { index, outputs: await runBoth(picture.input, index, names) };
     }
-    const { [name]: maps, [`${name}:gradient`]: slopes } = gradients.outputs;
+    const { [name]: maps, [`${name}:gradient`]: slopes } = picture.gradients.outputs;
     const [height, width] = size;
     return { values: activationMap(method, maps.data, slopes.data, height * width), height, width };
   },
@@ -125,7 +113,8 @@ const jobs = {
     const seen = { pixels: picture.seen, height, width };
     const background = await backgroundOf(seen, fill);
     const ranks = rankPixels(heatmap, height);
-    const curves = { deletion: new Float32Array(steps + 1), insertion: new Float32Array(steps + 1) };
+    const curve = () => new Float32Array(steps + 1);
+    const curves = { deletion: curve(), insertion: curve() };
     let done = 0;
     for (const [name, curve] of Object.entries(curves)) {
       for (let step = 0; step <= steps; step++) {
@@ -148,7 +137,7 @@ function pageOf(maps, layer, page) {
   const numbers = measureChannels(maps, height * width, channels);
   const some = maps.subarray(first * height * width, (first + count) * height * width);
   const small = shrinkMaps(some, height, width, Math.ceil(Math.max(height, width) / pages.largest));
-  const cells = scaleToBytes(small.maps, small.height * small.width, 0, count);
+  const cells = scaleToBytes(small.maps, small.height * small.width);
   return { cells, height: small.height, width: small.width, count, numbers };
 }
 
@@ -160,11 +149,11 @@ const pixelMethods = {
   async smooth_grad(index, report, check) {
     const { input } = picture;
     const { num_samples, noise_level } = options.smooth_grad;
-    const range = input.reduce((most, v) => Math.max(most, v), -Infinity) -
-      input.reduce((least, v) => Math.min(least, v), Infinity);
+    const sorted = input.toSorted();
+    const spread = noise_level * (sorted.at(-1) - sorted[0]);
     const normal = normalNumbers(0);
     const weights = new Float64Array(num_samples).fill(1 / num_samples);
-    const sample = () => input.map((value) => value + noise_level * range * normal());
+    const sample = () => input.map((value) => value + spread * normal());
     return scaleMagnitude(await averageGradient(weights, index, report, check, sample));
   },
 
@@ -216,6 +205,17 @@ function runForward(input, names) {
   return forward.run({ image: asImage(input) }, names);
 }
 
+async function classify(input) {
+  const last = layers.at(-1).name;
+  const outputs = await runForward(input, ["logits", last]);
+  return { logits: outputs.logits.data, last: outputs[last].data };
+}
+
+async function mapsOf(input, layer) {
+  const { name } = layers[layer];
+  return (await runForward(input, [name]))[name].data;
+}
+
 function runBoth(input, index, names) {
   const oneHot = new Float32Array(live.head.classes);
   oneHot[index] = 1;
@@ -231,11 +231,13 @@ function asImage(input) {
 
 /** Take up a picture again that another one has replaced. */
 async function ensurePicture(id, file) {
-  if (picture.id === id) return;
-  const bitmap = await decode(file);
+  if (picture.id !== id) takeUp(id, await decode(file));
+}
+
+function takeUp(id, bitmap) {
   const seen = seenByNetwork(bitmap);
-  picture = { id, seen, input: toInput(seen) };
   bitmap.close();
+  picture = { id, seen, input: toInput(seen) };
 }
 
 async function decode(file) {
@@ -268,7 +270,8 @@ let canvas; // for each frame of a camera the same
 function seenByNetwork(bitmap) {
   const { width, height } = bitmap;
   const readRows = (top, count) => {
-    if (canvas?.width !== width || canvas.height !== count) canvas = new OffscreenCanvas(width, count);
+    const fits = canvas?.width === width && canvas.height === count;
+    if (!fits) canvas = new OffscreenCanvas(width, count);
     const context = canvas.getContext("2d", { willReadFrequently: true });
     onWhite(context);
     context.drawImage(bitmap, 0, -top);
@@ -320,23 +323,16 @@ async function work(job) {
     if (cancelled.has(id)) throw new Cancelled();
   };
   try {
-    await check();
     const result = await jobs[kind](job, (share) => self.postMessage({ id, share }), check);
-    self.postMessage({ id, result }, transferables(result));
+    const bitmaps = Object.values(result).filter((value) => value instanceof ImageBitmap);
+    self.postMessage({ id, result }, bitmaps);
   } catch (error) {
-    self.postMessage({ id, problem: explain(error), cancelled: error instanceof Cancelled });
+    self.postMessage({ id, problem: explain(error) });
   }
   cancelled.delete(id);
 }
 
-function transferables(result) {
-  return Object.values(result).filter(
-    (value) => value instanceof ArrayBuffer || value instanceof ImageBitmap,
-  );
-}
-
 function explain(error) {
-  if (error instanceof LoadError || error instanceof PictureError) return error.message;
-  if (error instanceof Cancelled) return "";
-  return `Unexpected ${error.name}: ${error.message}`;
+  const isOurs = [LoadError, PictureError, Cancelled].some((kind) => error instanceof kind);
+  return isOurs ? error.message : `Unexpected ${error.name}: ${error.message}`;
 }

@@ -26,8 +26,8 @@ export async function see(content, networkName, layers, heatmaps) {
   const [best] = picture.ranking;
   const heat = [];
   for (const [method, layer] of heatmaps) {
-    const { answer } = await askHeat(picture, method, layer, best);
-    heat.push(Array.from((await answer).values));
+    const { values } = await askHeat(picture, method, layer, best);
+    heat.push(Array.from(values));
   }
   const closed = Array.from(picture.heat("grad_cam", picture.layers.length - 1, best).values);
   return { maps, heat, closed, logits: Array.from(picture.logits), probability: picture.probabilities[best] };
@@ -58,8 +58,8 @@ export async function curves(name, index, maps) {
     const layer = about.methods.find(({ key }) => key === map)?.atLayer ? 48 : null;
     const heatmap = blind[map]
       ? blind[map](await picture.seen())
-      : await (await askHeat(picture, map, layer, index)).answer;
-    const { deletion, insertion } = await (await askCurves(picture, heatmap, index, fill)).answer;
+      : await askHeat(picture, map, layer, index);
+    const { deletion, insertion } = await askCurves(picture, heatmap, index, fill);
     found.push([Array.from(deletion), Array.from(insertion)]);
   }
   return found;

@@ -21,8 +21,8 @@ const tasks = {
     const { kernel, bias } = trainHead(averages, classes, count);
     return [...kernel.map((row) => Array.from(row)), Array.from(bias)];
   },
-  bytes: ({ maps, positions, channels }) =>
-    scaleToBytes(Float32Array.from(maps), positions, 0, channels),
+  bytes: ({ maps, positions }) =>
+    scaleToBytes(Float32Array.from(maps), positions),
   gray({ pixels }) {
     const bytes = Uint8ClampedArray.from(pixels);
     turnGray(bytes);

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { areaUnder, backgroundOf, cover, rankPixels } from "../explorers/covering.js";
-import { averagesOf, coverPart, evidence, farPart, hottestPart, logitsOf, trainHead } from "../explorers/head.js";
-import { activationMap, activationMapAtLast, normalNumbers, softmax } from "../explorers/methods.js";
+import { averagesOf, coverPart, farPart, hottestPart, logitsOf, trainHead } from "../explorers/head.js";
+import { activationMap, activationMapAtLast, normalNumbers, softmax, weightedSum } from "../explorers/methods.js";
 import { bicubicWeights, brighten, cutTile, drawHeat, drawPage, measureChannels, stretch } from "../explorers/pixels.js";
 import { pageNames, percent, searchClasses } from "../explorers/words.js";
 
@@ -63,7 +63,7 @@ test("a tile is cut into its cells, row by row", () => {
 test("a page is a square, and every map stands at its place", () => {
   const colors = Uint32Array.from({ length: 256 }, (_, i) => i);
   const cells = Uint8Array.of(10, 20, 30);
-  const { pixels, width, height, columns } = drawPage({ cells, height: 1, width: 1, count: 3 }, colors, 0);
+  const { pixels, width, height, columns } = drawPage({ cells, height: 1, width: 1, count: 3 }, colors);
   assert.deepEqual([columns, width], [2, height]);
   const at = (x, y) => pixels[Math.floor(y * height) * width + Math.floor(x * width)];
   assert.deepEqual([at(0.25, 0.25), at(0.75, 0.25), at(0.25, 0.75), at(0.75, 0.75)], [10, 20, 30, 0]);
@@ -125,7 +125,7 @@ test("a head of two pictures, by hand", () => {
 test("what speaks for a class has its logit as its mean", () => {
   const maps = Float32Array.of(1, 3, 4, 0);
   close(averagesOf(maps, 2), [2, 2]);
-  close(evidence(maps, [2, -1], 2), [-2, 6]);
+  close(weightedSum(maps, [2, -1], 2), [-2, 6]);
 });
 
 test("the hottest part and the one far from it stay within the picture", () => {

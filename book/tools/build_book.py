@@ -49,7 +49,10 @@ _FROM_NPM = {  # folder of the site: (package of book/package.json, its files th
 }  # fmt: skip
 _TEACHING = "08_your_own_network"  # whose story the reader repeats on a page of the book
 _TEACH = '<a href="teach.html">Teach one in the browser</a>'
-_SCRIPT = '<script type="module" src="explorers/main.js"></script>'
+_SCRIPT = (
+    '<link rel="stylesheet" href="explorers/explorers.css">'
+    '<script type="module" src="explorers/main.js"></script>'
+)
 
 
 def write_sources(root, source, site):

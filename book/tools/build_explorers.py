@@ -4,8 +4,8 @@
 
 For each sample picture: feature maps of all layers as tiles, numbers about each channel, heatmaps
 of the most probable classes, and curves of pictures that are covered step by step. For the page on
-which a reader teaches a network: textures. For the reader's own pictures: the embedded network
-(`export_network`) and ONNX Runtime, from its npm package.
+which a reader teaches a network: textures, and idb-keyval, from npm, which keeps pictures. For the
+reader's own pictures: the embedded network (`export_network`) and ONNX Runtime, also from npm.
 
 Binary files are little-endian. Those that end in .gz are unpacked by the page: they are small over
 the wire whatever the server does.
@@ -54,7 +54,7 @@ LIVE_BLOCKS = "block3_pool"  # where VGG16 ends on a reader's own picture: 3.5 M
 VGG16_MEANS = [123.68, 116.779, 103.939]  # red, green, blue: what its preprocess_input subtracts
 VGG16_SAMPLES = ("great_white_shark", "chelsea", "astronaut")  # its maps are large
 
-RUNTIME = ROOT / "build/npm/node_modules/onnxruntime-web/dist"
+NPM = ROOT / "build/npm/node_modules"
 
 LARGEST_MAP = 112  # pixels; larger ones are averaged down
 LARGEST_LOSSLESS = 28  # pixels; more are photographs rather than patterns of few values
@@ -95,6 +95,7 @@ def main():
     for name, network in networks.items():
         network["live"] = live[name]
     write_textures(FOLDER / "textures.jpg")
+    write(FOLDER / "idb-keyval.js", (NPM / "idb-keyval/dist/index.js").read_bytes())
     write_json(FOLDER / "index.json", index(networks))
     total = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file())
     print(f"{FOLDER.relative_to(ROOT)}: {total / 1e6:.1f} MB")
@@ -401,8 +402,9 @@ def build_live(folder, classifier, vgg16):
 
 
 def add_runtime(folder):
-    write(folder / "runtime.mjs", (RUNTIME / "ort.wasm.bundle.min.mjs").read_bytes())
-    write_gz(folder / "runtime.wasm.gz", (RUNTIME / "ort-wasm-simd-threaded.wasm").read_bytes())
+    runtime = NPM / "onnxruntime-web/dist"
+    write(folder / "runtime.mjs", (runtime / "ort.wasm.bundle.min.mjs").read_bytes())
+    write_gz(folder / "runtime.wasm.gz", (runtime / "ort-wasm-simd-threaded.wasm").read_bytes())
 
 
 # Files
