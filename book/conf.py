@@ -10,6 +10,7 @@ extensions = ["myst_nb", "sphinx_copybutton"]
 templates_path = ["_templates"]
 
 nb_execution_mode = "off"  # the chapters come with their outputs
+nb_render_markdown_format = "myst"  # chapter 5 prints a table
 nb_code_prompt_show, nb_code_prompt_hide = "Show the {type}", "Hide the {type}"
 myst_enable_extensions = ["attrs_block", "attrs_inline", "dollarmath"]
 myst_dmath_double_inline = True

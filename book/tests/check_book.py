@@ -44,6 +44,11 @@ if (window.ready === undefined) {
 }
 return ready && [...document.images].every(picture => picture.complete);
 """
+_PROSE = """
+const article = document.querySelector("article").cloneNode(true);
+for (const code of article.querySelectorAll("pre, code, mjx-container")) code.remove();
+return article.textContent;
+"""
 _STILL = """
 const style = document.createElement("style");
 style.textContent = "* { transition: none !important; animation: none !important }";
@@ -128,11 +133,13 @@ def test_a_page_is_whole_and_for_everyone(page, address, axe, name):
         ),
         "formula that is not typeset": ".math:not(:has(mjx-container))",
         "formula with an error": "mjx-merror, [data-mjx-error]",
+        "sentence that became a list's item": "li > ol[start]",
     }.items():
         found = page.find_elements(By.CSS_SELECTOR, selector)
         assert not found, (what, found[0].get_attribute("outerHTML"))
     script = "return [...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
     assert page.execute_script(script) == []
+    assert re.findall(r"\|[-—:]|&#\w+;|\]\(|\*\*", page.execute_script(_PROSE)) == []  # markup
 
     page.execute_script(_STILL)  # no color on its way from light to dark
     page.execute_script(axe)

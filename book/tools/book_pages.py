@@ -159,7 +159,7 @@ def fold(cell):
     """Fold a cell away whose source is hidden in Jupyter, under its own title."""
     if cell.metadata.get("jupyter", {}).get("source_hidden"):
         title = re.match(r"# @title (.+)", cell.source)
-        shown = html.escape(title[1]) if title else "Code"
+        shown = title[1] if title else "Code"
         cell.metadata["tags"] = [*_tags(cell), "hide-input"]
         cell.metadata["mystnb"] = {"code_prompt_show": shown, "code_prompt_hide": shown}
 

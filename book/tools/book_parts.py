@@ -26,7 +26,7 @@ _MARK = re.compile(r"^### (\d+:\d\d) (.+)\n\n\*(.+)\*$", re.MULTILINE)
 _KINDS = {"Ask": "ask", "Expect": "expect", "Must appear": "must-appear", "If not": "if-not"}
 _SAID = re.compile(rf"^\*\*({'|'.join(_KINDS)}):\*\*", re.MULTILINE)
 _NEEDS_PYTHON = (
-    "`cu.check` needs Python: it works in the notebook (the links under the title), not on this "
+    "`cu.check` needs Python: it works in the notebook, which you get under the title, not on this "
     "page."
 )
 

@@ -50,7 +50,7 @@ cell = "# Add one and two"
 minutes = 2
 plan = 45
 ask = "How much is it?"
-expect = ["Three.", "Twelve: those are the digits."]
+expect = ["Three.", "12. Those are the digits."]
 see = ["3.0"]
 otherwise = "Count again."
 

@@ -83,7 +83,9 @@ def step_lines(cell, step, start, prediction):
     question, answer = prediction or (step.ask, "")
     if question:
         yield f"**Ask:** {question}"
-    replies = [f"- {reply}" for reply in step.expect]
+    # "720. Right" would be a list's item 720.
+    replies = [re.sub(r"^(\d+)\. ", r"\1\\. ", reply) for reply in step.expect]
+    replies = [f"- {reply}" for reply in replies]
     if replies:
         yield "**Expect:**\n\n" + "\n".join(replies)
     if is_live(cell):
@@ -101,14 +103,15 @@ def page_of(lesson):
     """Return the lecturer's page of a chapter, as Markdown."""
     chapter, file = lesson.chapter, lesson.chapter.file
     times = ", ".join(
-        f"{name.lower()}: {total(lesson.steps, plan) or 'not'}" for plan, name in PLANS.items()
+        f"{minutes} {'of' if plan < 100 else 'minutes of'} {name.lower()}"
+        for plan, name in PLANS.items()
+        if (minutes := total(lesson.steps, plan))
     )
     lines = [
         f"# {chapter.title}: lecturer's page",
         f"Open [the live notebook](../{file}.ipynb) in front of the class, and this page on your "
         f"own screen. With its results: [{chapter.title}](../../notebooks/{file}.ipynb)."
-        f" Minutes in the plans ([which](../plans.md)): {times}. The marks count all "
-        "steps.",
+        f" In the [plans](../plans.md), it takes {times}. The marks count all steps.",
     ]
     if lesson.before:
         lines.append(f"**Before:** {lesson.before}")
