@@ -10,6 +10,7 @@ import ipywidgets as widgets
 # stand beside their label, as sliders do.
 _STYLE = """<style>
 .course-explorer { gap: 8px }
+.course-explorer .widget-slider { margin: 2px 0 }
 .course-explorer .widget-slider .widget-readout { flex: 0 0 auto; width: 200px; max-width: 200px;
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: left;
   margin-left: 12px }

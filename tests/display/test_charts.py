@@ -40,3 +40,8 @@ def test_the_mark_stands_on_the_line():
     ]
     assert thick == sorted(thick)
     np.testing.assert_allclose(thick[1], (thick[0] + thick[2]) / 2, atol=2)
+
+
+def test_the_scale_fits_what_is_no_probability():
+    near, far = (rows_of(drawn({"one": line}), ORANGE) for line in (RISING, 1000 * RISING - 300))
+    assert [rows.tolist() for rows in far] == [rows.tolist() for rows in near]
