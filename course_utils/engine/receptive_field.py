@@ -82,8 +82,7 @@ def _merge(inputs):
 def _slides(layer, lengths):
     """Tell how a layer slides along its input: for each axis (padding before it, reach, stride).
 
-    The reach is how far the last position that a value reads is from the first. None stands for a
-    layer not known here.
+    The reach is how far the last position that a value reads is from the first. None: not known.
     """
     if isinstance(layer, layers.ZeroPadding2D):
         return [(before, 0, 1) for before, _ in layer.padding]

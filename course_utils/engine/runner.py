@@ -143,17 +143,15 @@ class Runner:
 
         return memory.remember((*self.picture_key(image), "layers"), compute)
 
-    def logits(self, batch: Tensor | NDArray) -> Tensor:
+    def logits(self, batch: Tensor) -> Tensor:
         """Return the logits (N, classes) of a batch."""
         return self.values(batch, [self.graph.output])[0]
 
-    def outputs(
-        self, batch: Tensor | NDArray, layer_names: Sequence[str], often: bool = False
-    ) -> list[Tensor]:
+    def outputs(self, batch: Tensor, layer_names: list[str], often: bool = False) -> list[Tensor]:
         """Return layers' outputs (N, h, w, channels) for a batch."""
         return self.values(batch, [output_of(self.graph, name) for name in layer_names], often)
 
-    def input_gradients(self, batch: Tensor | NDArray, class_index: int | None) -> Pair:
+    def input_gradients(self, batch: Tensor, class_index: int | None) -> Pair:
         """Return logits (N, classes), and a logit's gradients (N, h, w, 3) at the input."""
         at, values = [self.graph.input], [tf.constant(batch)]
         logits, _, [gradients] = self._gradients(self.graph.calls, at, at, values, class_index)
@@ -195,9 +193,7 @@ class Runner:
             )
         return check_image(image), None if class_index is None else int(class_index)
 
-    def values(
-        self, batch: Tensor | NDArray, tensors: Sequence, often: bool = False
-    ) -> list[Tensor]:
+    def values(self, batch: Tensor, tensors: Sequence, often: bool = False) -> list[Tensor]:
         """Return the values of tensors of the graph for a batch."""
 
         def run(batch):

@@ -142,7 +142,7 @@ def merge(first: Examples, second: Examples) -> Examples:
 
 
 def find_strongest(
-    runner: Runner, layer_names: Sequence[str], numbered: Iterable[tuple[int, NDArray]]
+    runner: Runner, layer_names: list[str], numbered: Iterable[tuple[int, NDArray]]
 ) -> dict[str, Examples]:
     """Look through pictures, a few at a time.
 
