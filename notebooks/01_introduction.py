@@ -16,7 +16,7 @@
 # [contents](../README.md#the-chapters) · [2 Accessing layers and weights](02_accessing_layers_and_weights.ipynb) → · 10 minutes
 #
 # **Where did it look?** A network is shown a photograph of a great white shark. It answers *tiger
-# shark*, and it is 69% sure. Which part of the animal made it say *tiger*? The answer alone doesn't
+# shark*, and it's 69% sure. Which part of the animal made it say *tiger*? The answer alone doesn't
 # say. This course opens the network and looks.
 #
 # **What you will learn**
@@ -41,6 +41,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 # %%
+# The photograph
 shark = cu.load_image("great_white_shark")
 
 plt.figure(figsize=(7, 5))
@@ -91,7 +92,7 @@ for index in np.argsort(-probabilities)[:5]:
     print(f"{probabilities[index]:.2f} {cu.class_label(index)}")
 
 # %% [markdown]
-# That's a prediction. The course makes one in a single line.
+# That's a prediction. With the course's own function it takes a single line.
 
 # %% tags=["live"]
 # Do the same in one line, and draw it
@@ -107,8 +108,8 @@ cu.plot_predictions(predictions, shark)
 # ## Your own picture
 #
 # What does it say about *yours*? Put a file name, `"my.jpg"`, or a picture's web address into the next cell. (On Colab and
-# Binder, first drag the file into the list of files. In the web book, choose *Your own picture* in the explorer below: it stays
-# on your computer.)
+# Binder, first drag the file into the list of files. In the web book, choose *Your own picture* in the explorer below: the
+# picture stays on your computer.)
 
 # %% tags=["live"]
 # Ask the network about a picture of your own
@@ -120,9 +121,9 @@ cu.plot_predictions(classifier.top_predictions(mine, k=5), mine)
 #
 # ## Ask it where
 #
-# A *heatmap* shows which places of the picture speak for a name: the brighter, the more. Chapter 4.1 explains every step.
+# A *heatmap* shows which places in the picture speak for a name: the brighter, the more. Chapter 4.1 explains every step.
 #
-# **Predict, then run.** Does the heat for *tiger shark* lie on another part of the animal than the heat for *great
+# **Predict, then run.** Does the heat for *tiger shark* lie on a different part of the animal than the heat for *great
 # white shark*?
 #
 # <details><summary>Answer</summary>
@@ -145,6 +146,7 @@ cu.plot_heatmap(shark, heatmaps)
 # are bright behind the head and behind the dorsal fin.*
 
 # %%
+# Two places in each map, and how alike the two maps are
 for name, heatmap in heatmaps.items():
     print(f"{name}: behind the head {heatmap[2, 2]:.2f}, behind the fin {heatmap[2, 4]:.2f}")
 both = [heatmap.ravel() for heatmap in heatmaps.values()]
@@ -163,8 +165,8 @@ print(f"correlation of the two maps: {np.corrcoef(both)[0, 1]:.2f}")
 cu.ClassExplorer(classifier, shark)
 
 # %% [markdown]
-# *The class explorer with the heatmap for tiger shark. Below: its layer, its hottest place (the peak), and the area that
-# holds half of the heat.*
+# *The class explorer with the heatmap for tiger shark. The sentence below the pictures gives its layer, its hottest place
+# (the peak), and the area that holds half of the heat.*
 
 # %% [markdown] tags=["still"]
 # This is a picture of the explorer: in a running notebook its controls move.
@@ -203,7 +205,7 @@ cu.plot_predictions(predictions, rocket)
 # A classifier recognized horses well. A heatmap showed why: it had been looking at a
 # photographer's copyright tag in the corner of many horse pictures
 # ([Lapuschkin et al., 2019](https://arxiv.org/abs/1902.10178)). That was an older kind
-# of model; chapter 8 catches a CNN at the same thing. The accuracy didn't show it. Looking inside did.
+# of model; chapter 8 catches a CNN doing the same. The accuracy didn't show it. Looking inside did.
 #
 # ## What each chapter answers
 #
@@ -232,7 +234,7 @@ cu.plot_predictions(predictions, rocket)
 #
 # <!-- end -->
 #
-# A cell uses what the cells above it have made. Run too early, it ends in `NameError` and says which cell comes first.
+# A cell uses what the cells above it have made. If it ends in `NameError`, run those first.
 
 # %% [markdown]
 # ## What to remember
@@ -243,7 +245,7 @@ cu.plot_predictions(predictions, rocket)
 #
 # ## Where a prediction misleads
 #
-# - 0.69 was the wrong shark. Only if a network is *calibrated* are 69% of its answers at 0.69 correct, and many aren't
+# - 0.69 was the wrong shark. Only in a *calibrated* network are 69% of the answers at 0.69 correct, and many aren't calibrated
 #   ([Guo et al., 2017](https://arxiv.org/abs/1706.04599)).
 # - The five best classes may be five names for one thing.
 #

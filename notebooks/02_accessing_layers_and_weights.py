@@ -44,8 +44,8 @@ from keras.applications.vgg16 import preprocess_input
 # %% [markdown]
 # ## Load VGG16
 #
-# VGG16 comes with Keras ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556)). The file of its trained
-# weights has 553 MB. `include_top=False` leaves out its last four layers, three of them with weights. What remains, all
+# VGG16 comes with Keras ([Simonyan and Zisserman, 2014](https://arxiv.org/abs/1409.1556)). The file with its trained
+# weights is 553 MB. `include_top=False` leaves out its last four layers, three of them with weights. What remains, all
 # thirteen convolutions, comes with this course, so nothing is downloaded.
 
 # %% tags=["live"]
@@ -71,12 +71,13 @@ model.summary()
 # %% [markdown]
 # Read it from top to bottom, and it tells a story. A picture of 224 x 224 pixels with 3 colors comes in. A
 # *convolution* slides 64 small filters over it, which makes 64 channels. A second one follows. A *pooling* layer halves
-# height and width: of every 2 x 2 values it keeps the largest. Four more such blocks, and 7 x 7 places with 512 channels are
+# height and width: it keeps the largest of every 2 x 2 values. Four more such blocks, and 7 x 7 places with 512 channels are
 # left. Space shrinks, depth grows.
 #
 # You reach a layer by its position, `model.layers[1]`, or better by its name: that still works if somebody inserts a layer.
 
 # %%
+# Reach the first convolution by its name
 layer = model.get_layer("block1_conv1")
 assert layer is model.layers[1]
 print(f"{layer.name}: {layer.filters} filters of {layer.kernel_size[0]} x {layer.kernel_size[1]}")
@@ -157,14 +158,15 @@ cu.draw_convolution(model, shark, kernel, row, column, preprocess_input)
 
 # %% [markdown]
 # *One number by hand. A patch of 3 x 3 pixels behind the shark's head gives 27 numbers in blue, green and red. Multiplied by the
-# kernel's 27 they sum to 369.9, and the bias makes it 370.7. Below: this number as one bright cell, the map row by row
-# down to it, and the whole map.*
+# kernel's 27 they sum to 369.9, and the bias makes it 370.7. Below them stand this number as one bright cell, the map row by
+# row down to it, and the whole map.*
 #
-# A convolution is nothing but this sum, at every position, for every filter. (In signal processing: a
+# A convolution is nothing but this sum, at every position, for every filter. (Signal processing calls it a
 # cross-correlation.) Zero means no match, a large number a strong one. Row by row the numbers make a picture, a
 # *feature map*. Now slide the kernel yourself: click on the picture, or drag *Kernel*, *Row* and *Column*.
 
 # %%
+# Slide the kernel
 explorer = cu.ConvolutionExplorer(model, shark, preprocess_input)
 explorer.kernel.value, explorer.row.value, explorer.column.value = kernel, row, column
 explorer
@@ -190,6 +192,8 @@ patches = 0.5 + 0.5 * kernels / np.abs(kernels).max()  # -max .. 0 .. max become
 print(patches.min().round(2), "to", patches.max().round(2))
 
 # %%
+# Four of them
+plt.rcParams["font.size"] = 13  # letters that can be read on a phone
 figure, panels = plt.subplots(1, 4, figsize=(6, 1.8))
 for axes, index in zip(panels, [1, 12, 45, 62]):
     axes.imshow(patches[:, :, :, index])
@@ -230,6 +234,7 @@ is_plain = np.square(painted).sum(axis=(0, 1, 2)) > energy / 2
 print(is_plain.sum(), "kernels are plain,", (~is_plain).sum(), "are patterns")
 
 # %%
+# Compare the directions of the kernels, pair by pair: which have an opposite?
 directions = kernels.reshape(27, 64) / np.sqrt(energy)
 cosines = directions.T @ directions  # of each pair; 1: the same kernel, -1: its negative
 print(f"kernels 45 and 62: cosine {cosines[45, 62]:.2f}, the lowest of all is {cosines.min():.2f}")
@@ -247,6 +252,7 @@ print(f"patterns with an opposite, below -0.9: {has_opposite.sum()} of {(~is_pla
 # Does every kernel find something in the shark? Do the others find something in *coffee*?
 
 # %%
+# Which kernels are silent on the shark, and what do they find in the coffee?
 coffee = cu.load_image("coffee", size=(224, 224))
 both = preprocess_input(np.stack([shark, coffee]).astype("float32"))
 maps = keras.Model(model.input, layer.output)(both).numpy()
@@ -266,8 +272,8 @@ for axes in panels:
 plt.show()
 
 # %% [markdown]
-# *The coffee, and what the four silent kernels find in it: 8, 16 and 29 are brightest on the red saucer, 59 on the coffee
-# in the cup.*
+# *The coffee, and what the four silent kernels find in it, each in its own range: 8, 16 and 29 are brightest on the red saucer,
+# 59 on the coffee in the cup.*
 #
 # Four are silent on the shark: plain kernels whose largest weight is red or, for
 # kernel 59, nearly so. Under water there is almost no red, 31 of 255 on average. They aren't broken; they're waiting for
@@ -312,16 +318,17 @@ for name, count in counts.items():
     axes.barh(
         0, share, left=left, color="#31688e" if name == "convolutions" else "#b5de2b", ec="white"
     )
-    axes.text(left + share / 2, 0.45, f"{name}\n{share:.0f}%", ha="center", va="bottom")
+    x, align = (left, "left") if name == "predictions" else (left + share / 2, "center")
+    axes.text(x, 0.45, f"{name}\n{share:.0f}%", ha=align, va="bottom")
     left += share
-axes.set_xlim(0, 105)
+axes.set_xlim(-2, 112)
 axes.axis("off")
 plt.show()
 print(f"the kernels of block1_conv1: {W.size / total:.4%}")
 
 # %% [markdown]
-# *One bar, VGG16's 138 million parameters. In blue the thirteen convolutions, 11%; in green the dense layers fc1, fc2 and
-# predictions, 74, 12 and 3%.*
+# *One bar for VGG16's 138 million parameters. The thirteen convolutions, in blue, have 11% of it; the dense layers fc1, fc2
+# and predictions, in green, have 74, 12 and 3%.*
 #
 # Nine out of ten parameters sit in the dense layers, three out of four in a single one. The kernels that you have
 # seen are 0.001% of the network.

@@ -22,7 +22,7 @@
 #
 # - how to read a picture with Keras, and what goes wrong without preprocessing;
 # - how to get the output of every layer, and which of its features come from training;
-# - how pooling works, followed by hand, and how much of the photograph a value sees.
+# - how pooling works, by hand, and how much of the photograph a value sees.
 #
 # **You need:** chapter 2.
 
@@ -63,11 +63,13 @@ cu.draw_network(model, ["block1_conv1", "block3_conv3", "block5_conv3"])
 # your own picture, write `path = "my.jpg"`.
 
 # %%
+# Open and resize the file, and turn it into numbers
 path = files("course_utils") / "data/great_white_shark.jpg"  # it comes with the course
 picture = keras.utils.load_img(path, target_size=(224, 224), interpolation="bicubic")
 array = keras.utils.img_to_array(picture)
 print("array:", array.shape, array.dtype, f"{array.min():.0f} to {array.max():.0f}")
 
+plt.rcParams["font.size"] = 13  # letters that can be read on a phone
 plt.figure(figsize=(4, 4))
 plt.imshow(picture)
 plt.axis("off")
@@ -77,7 +79,7 @@ plt.show()
 # *The shark, squeezed into the square of 224 x 224 pixels that VGG16 expects.*
 #
 # (*Bicubic* averages neighboring pixels. So does `cu.load_image("great_white_shark", size=(224, 224))`, which gives the
-# same numbers in one call. Keras would simply take the nearest pixel.)
+# same numbers in one call. By default, Keras just takes the nearest pixel.)
 #
 # Two steps are missing. A network takes a *batch* of pictures, so the array needs one more axis in front.
 # And VGG16 was trained on other numbers: `preprocess_input` reverses the order of the colors
@@ -146,7 +148,7 @@ cu.plot_feature_maps({"block1_conv1": maps}, columns=8)
 # Does it?
 
 # %%
-# How much does each map of block1_conv1 lift map 60 on the shark's flank above the water at the left edge?
+# How far does each map of block1_conv1 lift map 60 on the shark's flank above the water?
 brighter = maps[95:125, 85:140].mean(axis=(0, 1)) - maps[60:120, :25].mean(axis=(0, 1))
 summed = model.get_layer("block1_conv2").get_weights()[0].sum(axis=(0, 1))  # over the 3 x 3
 lift = brighter * summed[:, 60]
@@ -159,14 +161,12 @@ totals = brighter @ summed
 print("of the 64 maps of block1_conv2, the one lifted most:", totals.argmax())
 
 shown = np.stack([maps[:, :, 12], maps[:, :, 5], feature_maps["block1_conv2"][:, :, 60]], axis=2)
-cu.plot_feature_maps(
-    {"Map 12, added, and map 5, subtracted, of block1_conv1; map 60 of block1_conv2": shown},
-    columns=3,
-)
+title = "Maps 12 and 5 of block1_conv1, map 60 of block1_conv2"
+cu.plot_feature_maps({title: shown}, columns=3)
 
 # %% [markdown]
-# *Three maps side by side: in map 12 of block1_conv1 the shark is brighter than the water, in map 5 darker; in map 60 of
-# block1_conv2 it is bright on black water.*
+# *Three maps side by side: in map 12 of block1_conv1 the shark is brighter than the water, in map 5 darker. In map 60 of
+# block1_conv2 it is bright on black water, and so is the spray at its tail.*
 #
 # It does, with 49 of the maps, and no other map of this layer is lifted as much. Two of them do nearly half of the work: 12,
 # where the shark is brighter, is added, and 5, where it's darker, is subtracted.
@@ -193,6 +193,7 @@ assert np.array_equal(windows.max(axis=(1, 3)), after)
 # Now look at three depths, and from each at the three maps that vary most on this picture.
 
 # %%
+# A function that draws the three liveliest maps of three layers
 key_layers = ["block1_conv2", "block3_conv3", "block5_conv3"]
 
 
@@ -239,12 +240,13 @@ print(f"{in_box[liveliest].sum()} of 16 maps are brightest in the shark's box, 5
 # <details><summary>Answer</summary>
 #
 # 40 x 40. A convolution adds two steps, a pooling one, and after each pooling the steps are twice as wide. Starting from one
-# pixel: 1, 3, 5, *6*, 10, 14, *16*, 24, 32, **40**, with the poolings in italics.
+# pixel: 1, 3, 5, *6*, 10, 14, *16*, 24, 32, **40**, with the poolings in italics. (Without their 1 and 2 it would be 37.)
 #
 # </details>
 
 
 # %%
+# How large is the square that holds half of the gradient?
 def half_of_the_gradient(name):
     """The side of the square, in pixels, that holds half of the gradient of a layer's middle."""
     part = keras.Model(model.input, model.get_layer(name).output)
@@ -267,10 +269,10 @@ for name, field in [("block3_conv3", 40), ("block5_conv3", 196)]:
 # %% [markdown]
 # On this picture, half of what moves a late value lies in a seventh of its field.
 #
-# Drag *Layer* from left to right and watch the shark dissolve. The sentence under the pictures gives each layer's receptive
-# field.
+# Now drag *Layer* from left to right. The sentence under the pictures gives each layer's receptive field.
 
 # %%
+# Drag Layer, and watch the shark dissolve
 shark = cu.load_image("great_white_shark")
 explorer = cu.LayerExplorer(model, shark, preprocess_input)
 explorer.layer.value = "block3_conv3"
@@ -323,6 +325,7 @@ draw_liveliest(untrained_maps, 5)
 
 
 # %%
+# Trained and untrained: how like the photograph are the maps, and how many zeros have they?
 def likeness(maps):
     """How much maps look like the gray photograph: the mean size of their correlations."""
     side = len(maps)
@@ -340,12 +343,9 @@ for title, maps_of in {"trained": feature_maps, "untrained": untrained_maps}.ite
     like = [f"{likeness(maps_of[name]):.2f}" for name in key_layers]
     spots = np.sort(maps_of["block5_conv3"].reshape(196, 512), axis=0)
     share = spots[-4:].sum() / spots.sum()
-    print(f"{title:9s} likeness to the photograph: {', '.join(like)}")
-    print(
-        f"{'':9s} zeros: {min(zeros):.0f} to {max(zeros):.0f}%, "
-        f"block1_conv1 {zeros[0]:.0f}%, block5_conv3 {zeros[-2]:.0f}%; "
-        f"the brightest 4 of 196 places of block5_conv3 hold {share:.0%}"
-    )
+    print(f"{title}: likeness to the photograph {', '.join(like)}")
+    print(f"  zeros: {min(zeros):.0f} to {max(zeros):.0f}%, first layer {zeros[0]:.0f}%")
+    print(f"  block5_conv3: zeros {zeros[-2]:.0f}%, its brightest 4 of 196 places hold {share:.0%}")
 axes.set_title("zeros, in percent", fontsize="medium")
 axes.set_ylim(bottom=0)
 axes.tick_params(axis="x", rotation=90)
@@ -391,7 +391,7 @@ figure, panels = plt.subplots(1, 4, figsize=(8, 2.4), layout="constrained")
 right = first_layer["right"]
 for axes, (title, maps) in zip(panels, first_layer.items()):
     axes.imshow(maps[:, :, 0], vmin=0, vmax=right[:, :, 0].max())
-    axes.set_title(f"channel 1, {title}", fontsize="medium")
+    axes.set_title(title, fontsize="medium")
     axes.axis("off")
     whole = np.corrcoef(maps[:, :, 1].ravel(), right[:, :, 1].ravel())[0, 1]
     inside = np.corrcoef(maps[1:-1, 1:-1, 1].ravel(), right[1:-1, 1:-1, 1].ravel())[0, 1]

@@ -45,6 +45,7 @@ import tensorflow as tf
 
 # %%
 # Six photographs, each with the first answer
+plt.rcParams["font.size"] = 13  # letters that can be read on a phone
 classifier = cu.load_classifier()
 names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket", "cat_and_coffee"]
 images = {name: cu.load_image(name) for name in names}
@@ -54,6 +55,7 @@ for axes, (name, image) in zip(panels.flat, images.items()):
     best, second = classifier.top_predictions(image, k=2)
     print(f"{name}: {best.label} {best.probability:.2f}, {second.label} {second.probability:.2f}")
     axes.imshow(image)
+    axes.set_anchor("N")  # the titles of a row at one height
     axes.set_title(f"{best.label.replace('_', ' ')}, {best.probability:.2f}", fontsize="medium")
     axes.axis("off")
 plt.show()
@@ -71,7 +73,8 @@ plt.show()
 cu.draw_network(classifier.model, ["predictions"])
 
 # %% [markdown]
-# *EfficientNet-Lite0, a thin slab for each layer. Highlighted: the very last, predictions, one number a name.*
+# *EfficientNet-Lite0, a thin slab for each layer. Highlighted: the very last one, predictions, with a
+# number for each name.*
 #
 # ## Where the names come from
 #

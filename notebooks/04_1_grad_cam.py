@@ -16,7 +16,7 @@
 # ← [4 Methods for interpretation](04_0_methods_for_interpretation.ipynb) · [contents](../README.md#the-chapters) · [4.2 Saliency maps](04_2_saliency_maps.ipynb) → · 40 minutes
 #
 # The network calls the great white a tiger shark: logit 9.21 against 7.95. **Which part of the animal says
-# *tiger*?** Grad-CAM answers with a heatmap, and a dozen lines of code are enough for it.
+# *tiger*?** Grad-CAM answers with a heatmap, and it takes only a dozen lines of code.
 #
 # **What you will learn**
 #
@@ -87,9 +87,9 @@ cu.draw_network(classifier, [classifier.last_conv_layer_name])
 cu.draw_grad_cam(classifier, shark, cu.class_index("tiger shark"))
 
 # %% [markdown]
-# *Grad-CAM in four steps. Forward: from the shark to the logit of tiger shark, 9.2. Back: the gradient at the last maps gives each
-# a weight; four of 1280 are shown, one with a negative weight. Their weighted sum, its positive part, and the heatmap over the
-# picture: hot on the shark's back and side.*
+# *Grad-CAM in four steps. 1: forward, from the shark to the logit of tiger shark, 9.2. 2: back, to the gradient at the last maps.
+# 3: its mean is each map's weight; four of 1280 maps are shown, one with a negative weight. 4: the weighted sum, its positive
+# part, and the heatmap over the picture, hot on the shark's back and side.*
 #
 # ## In plain Keras and TensorFlow
 #
@@ -175,8 +175,8 @@ print(f"own cell {own / at_pixels.sum():.0%}, nine cells {nine / at_pixels.sum()
 # %% [markdown]
 # ## Take it home
 #
-# The next cell is all you need in an empty notebook (there, use the line under *At home* instead of the next). Its function
-# takes the four steps for any Keras model that returns logits, and stops before the ReLU, because we'll need the sign.
+# The next cell is all you need in an empty notebook (there, put the line under *At home* in place of the one below it). Its
+# function takes the four steps for any Keras model that returns logits, and stops before the ReLU, because we'll need the sign.
 # `classifier_activation=None` leaves out VGG16's softmax. (Here VGG16 gets random weights and a small picture. The trained
 # ones are a download of 553 MB, so you'll see a trained VGG16's heatmap only at home.)
 
@@ -300,7 +300,7 @@ difference = signed - signed_map(classifier.logits_model, layer.name, inputs, wh
 print(f"lead {logits[0, tiger] - logits[0, white]:.2f}, map {difference.sum():.2f}")
 print(f"head (three columns) {difference[:, :3].sum():.2f}")
 print(f"body and tail (four columns) {difference[:, 3:].sum():.2f}")
-cu.plot_heatmap(shark, {"tiger shark minus great white shark": difference})
+cu.plot_heatmap(shark, {"tiger minus great white": difference})
 
 # %% [markdown]
 # *Signed difference, tiger shark minus great white shark: the body from the dorsal fin to the tail speaks
@@ -339,10 +339,10 @@ cu.plot_heatmap(shark, heatmaps)
 #
 # ## Which layer?
 #
-# Any layer with feature maps will do. So why be content with 7 x 7 cells?
+# Any layer with feature maps will do. So why settle for 7 x 7 cells?
 #
 # **Predict, then run.** Ask for *espresso* beside the cat, at an early layer of 56 x 56 cells, a middle one and the last.
-# Which of the three has the largest share of its heat on the cup's half?
+# Which has the largest share of its heat on the cup's half?
 #
 # <details><summary>Answer</summary>
 #
@@ -404,7 +404,7 @@ explorer
 # - It shows where, not what: heat on the flank doesn't say whether its stripes or its shape count.
 # - A cell has seen far more than the pixels beneath it: only 4% of its gradient lay there.
 # - Where dense layers weigh each place differently, as in VGG16, the mean in step 3 throws that away, and the map can mark
-#   places that the network did not use ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891); chapter 4.3).
+#   places that the network didn't use ([Draelos and Carin, 2020](https://arxiv.org/abs/2011.08891); chapter 4.3).
 # - A class that the network doesn't believe in gets a heatmap as bright as the winner's. Always read it
 #   together with the logit.
 #

@@ -69,7 +69,7 @@ cu.draw_network(classifier, [middle.name, classifier.last_conv_layer_name])
 
 # %% [markdown]
 # *The network from left to right. Highlighted: the middle layer of this chapter, where the maps have 28 x 28 places,
-# and the last layer with places, that of chapter 4.1.*
+# and chapter 4.1's, the last one that still has places.*
 
 # %% tags=["live"]
 # Take the gradient of espresso's logit at the maps: by how much does it differ from its mean?
@@ -121,11 +121,11 @@ pictures = {}
 for key, (name, heatmap) in zip(keys, heatmaps.items()):
     fast = cu.make_gradcam_heatmap(classifier, pair, cup, middle.name, method=key)
     assert np.allclose(fast, heatmap, atol=1e-4)
-    pictures[f"{name} (1.0: 99th percentile)"] = np.minimum(fast / np.percentile(fast, 99), 1)
+    pictures[name] = np.minimum(fast / np.percentile(fast, 99), 1)
 cu.plot_heatmap(pair, pictures)
 
 # %% [markdown]
-# *Four class activation maps for espresso at a middle layer. Grad-CAM's patches lie on the cat's whiskers, on the saucer's
+# *Four class activation maps for espresso at a middle layer; 1.0 on the color bar is each map's 99th percentile. Grad-CAM's patches lie on the cat's whiskers, on the saucer's
 # lower edge and the lower edge of the coffee. Grad-CAM++ veils the whole picture. LayerCAM
 # marks the cup, most of all what is below it on the saucer. HiResCAM has dots, most of them on the rim of the cup, and one beside the cat's nose.*
 #
@@ -185,7 +185,7 @@ print(f"{right.sum()} of {len(right)} test pictures are right")
 # <details><summary>Answer</summary>
 #
 # HiResCAM's. Grad-CAM's sums stay near zero, +0.4 and +0.2, where the logits are +1.7 and -9.9. What this head has
-# learned is *where*, and the mean throws away just that. (The whole VGG16 has two more dense
+# learned is *where*, and that's exactly what the mean throws away. (The whole VGG16 has two more dense
 # layers. There we haven't tried it.)
 #
 # </details>

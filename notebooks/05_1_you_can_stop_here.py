@@ -15,8 +15,8 @@
 #
 # ← [5 Conclusion](05_conclusion.ipynb) · [contents](../README.md#the-chapters) · [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) → · 10 minutes
 #
-# The tutorial ends here, and so does part I. **What can you do now, and do you believe it?** Below, all of part I runs on one
-# picture in one cell. Put your own picture in. Then test yourself with ten questions.
+# The tutorial ends here, and so does part I. **What can you do now, and do you believe it?** Below, part I runs
+# once more on one picture, in five short cells. Put your own picture in. Then test yourself with ten questions.
 #
 # **What you will learn**
 #
@@ -47,7 +47,7 @@ print(f"{first.label} {first.probability:.2f}, {second.label} {second.probabilit
 
 # %% tags=["live"]
 # Draw a heatmap for each of the two names
-both = {p.label: p.class_index for p in (first, second)}
+both = {p.label.replace("_", " "): p.class_index for p in (first, second)}
 heatmaps = {n: cu.make_gradcam_heatmap(classifier, picture, c) for n, c in both.items()}
 cu.plot_heatmap(picture, heatmaps)
 
@@ -60,7 +60,7 @@ last = classifier.last_conv_layer_name
 maps = cu.get_feature_maps(classifier, picture, [last])[last]
 weights = classifier.model.layers[-1].get_weights()[0]  # of the dense layer
 difference = maps @ (weights[:, first.class_index] - weights[:, second.class_index]) / 49
-cu.plot_heatmap(picture, {f"{first.label} rather than {second.label}": difference})
+cu.plot_heatmap(picture, {" rather than ".join(both): difference})
 
 # %% [markdown]
 # *Tiger shark rather than great white shark: red from the dorsal fin to the tail, a little blue at the head.*

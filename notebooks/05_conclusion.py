@@ -160,6 +160,7 @@ print(f"towers alone: {best.label} {best.probability:.2f}")
 
 # %%
 # Three paintings
+plt.rcParams["font.size"] = 13  # letters that can be read on a phone
 paintings = {
     "without the hottest columns": paint_out(rocket, (2, 6), sky),
     "without the towers": paint_out(rocket, (1, 7), sky),
@@ -255,8 +256,8 @@ for title, part in parts.items():
 pair = cu.load_image("cat_and_coffee")
 difference = rather_than(pair, "Egyptian cat", "espresso")
 cat, seam, cup = difference[:, :3].sum(), difference[:, 3].sum(), difference[:, 4:].sum()
-print(f"cat's side {cat:+.1f}, the seam {seam:+.1f}, cup's side {cup:+.1f}")
-print(f"together {difference.sum():+.1f}")
+print(f"cat's side {cat:+.2f}, the seam {seam:+.2f}, cup's side {cup:+.2f}")
+print(f"together {difference.sum():+.2f}")
 cu.plot_heatmap(pair, {"Egyptian cat minus espresso": difference})
 
 # %% [markdown]
@@ -281,7 +282,9 @@ middle = classifier.key_layer_names[1]
 enough = {"smooth_grad": {"num_samples": 80}, "integrated_gradients": {"num_steps": 100}}
 heatmaps = {}
 for key, method in cu.METHODS.items():
-    options = {"layer_name": middle} if method.formula else enough.get(key, {})
+    options = enough.get(key, {})
+    if method.formula:  # it weights the maps of a layer
+        options = {"layer_name": middle}
     values = method.compute(classifier, shark, tiger, **options)
     heatmaps[method.title] = np.clip(values / np.percentile(values, 99), 0, 1)
 cu.plot_heatmap(shark, heatmaps)

@@ -25,6 +25,7 @@ _LIVE = re.compile(r"live/\w+\.ipynb")  # to be downloaded
 _MARK = re.compile(r"^### (\d+:\d\d) (.+)\n\n\*(.+)\*$", re.MULTILINE)
 _KINDS = {"Ask": "ask", "Expect": "expect", "Must appear": "must-appear", "If not": "if-not"}
 _SAID = re.compile(rf"^\*\*({'|'.join(_KINDS)}):\*\*", re.MULTILINE)
+_NO_SEARCH = "---\nno-search: true\n---\n"  # a student looks for a chapter, not for its lecture
 _NEEDS_PYTHON = (
     "`cu.check` needs Python: it works in the notebook, which you get under the title, not on this "
     "page."
@@ -159,7 +160,8 @@ def lecture_page(text, chapter, folder="live/pages"):
         return f"## {link} {match[2]}\n\n{{.plans}}\n{match[3]}"
 
     text = _MARK.sub(mark, book_links(text, folder, folder))
-    return _SAID.sub(lambda match: f"{{.{_KINDS[match[1]]}}}\n{match[0]}", text)
+    text = _SAID.sub(lambda match: f"{{.{_KINDS[match[1]]}}}\n{match[0]}", text)
+    return _NO_SEARCH + text
 
 
 def lecture_list(chapters):

@@ -49,7 +49,6 @@ _FROM_NPM = {  # folder of the site: (package of book/package.json, its files th
 }  # fmt: skip
 _TEACHING = "08_your_own_network"  # whose story the reader repeats on a page of the book
 _TEACH = '<a href="teach.html">Teach one in the browser</a>'
-_NO_SEARCH = "---\nno-search: true\n---\n"  # a student looks for a chapter, not for its lecture
 _SCRIPT = (
     '<link rel="stylesheet" href="explorers/explorers.css">'
     '<script type="module" src="explorers/main.js"></script>'
@@ -133,11 +132,10 @@ def write_lectures(root, contents, source, site):
     for chapter in chapters:
         page = f"pages/{chapter.file}.md"
         text = lecture_page((folder / page).read_text(encoding="utf-8"), chapter.file)
-        (source / page).write_text(_NO_SEARCH + text, encoding="utf-8")
+        (source / page).write_text(text, encoding="utf-8")
         shutil.copy(folder / f"{chapter.file}.ipynb", site)
     plans = (folder / "plans.md").read_text(encoding="utf-8")
-    plans = _NO_SEARCH + book_links(plans, "live", "live")
-    (source / "plans.md").write_text(plans, encoding="utf-8")
+    (source / "plans.md").write_text(book_links(plans, "live", "live"), encoding="utf-8")
     text = book_links((folder / "README.md").read_text(encoding="utf-8"), "live", "live")
     head, mark, rest = text.partition("\n## ")
     entries = ["plans", *(f"{chapter.title} <pages/{chapter.file}>" for chapter in chapters)]

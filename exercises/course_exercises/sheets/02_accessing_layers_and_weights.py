@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 2: Layers and weights
 #
-# For chapter [2](../../notebooks/02_accessing_layers_and_weights.ipynb). Write the functions. The last cell of each task checks yours
-# on random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
-# the checks, so write the steps yourself. `cu.check()` alone lists all tasks. At the end, your functions draw a picture.
+# These exercises go with chapter [2](../../notebooks/02_accessing_layers_and_weights.ipynb). Write the functions.
+# The last cell of each task checks yours on small random arrays, new ones each time, and says which property fails. The
+# course's own functions don't count there, so write the steps yourself. `cu.check()` lists all tasks, and the last cell
+# draws a picture with your functions.
 
 # %%
 import course_utils as cu

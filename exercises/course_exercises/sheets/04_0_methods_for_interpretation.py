@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 4.0: Logits and probabilities
 #
-# For chapter [4](../../notebooks/04_0_methods_for_interpretation.ipynb). Write the functions. The last cell of each task checks yours
-# on small random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
-# the checks, so write the steps yourself. `cu.check()` alone lists all tasks. At the end, your functions draw a picture.
+# These exercises go with chapter [4](../../notebooks/04_0_methods_for_interpretation.ipynb). Write the functions.
+# The last cell of each task checks yours on small random arrays, new ones each time, and says which property fails. The
+# course's own functions don't count there, so write the steps yourself. `cu.check()` lists all tasks, and the last cell
+# draws a picture with your functions.
 
 # %%
 import course_utils as cu

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 4.1: Grad-CAM
 #
-# To chapter [4.1](../../notebooks/04_1_grad_cam.ipynb). Write the functions; the last cell of each task checks yours on
-# small random arrays, new ones each time, and says which property fails. The course's own functions are switched off in
-# the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# These exercises go with chapter [4.1](../../notebooks/04_1_grad_cam.ipynb). Write the functions.
+# The last cell of each task checks yours on small random arrays, new ones each time, and says which property fails. The
+# course's own functions don't count there, so write the steps yourself. `cu.check()` lists all tasks, and the last cell
+# draws a picture with your functions.
 
 # %%
 import course_utils as cu
@@ -153,9 +154,9 @@ TASKS["4.1a"] = Task(
 # ## 4.1b HiResCAM from Grad-CAM (25 minutes)
 #
 # Grad-CAM's mean throws away *where* a gradient is large. HiResCAM (chapter 4.3) skips it:
-# $S^c = \sum_k g^k \cdot A^k$. Keep what is positive, as in 4.1a. This time take all the steps, with a network: it ends in a dense layer with
-# a softmax, and you want the logit, so stop before that layer and multiply by its weights yourself, as in the
-# chapter. Divide by the maximum; where nothing speaks for the class, all cells are 0, as in 4.1a. Don't change the
+# $S^c = \sum_k g^k \cdot A^k$. Keep what is positive and divide by the maximum, as in 4.1a; where nothing speaks for the
+# class, all cells are 0. But this time take all the steps, with a network. It ends in a dense layer with a softmax, and you
+# want the logit, so stop before that layer and multiply by its weights yourself, as the chapter does. Don't change the
 # model: others use it, too.
 
 
@@ -441,10 +442,11 @@ TASKS["4.1c"] = Task(
 # %% [markdown]
 # ## 4.1d Grad-CAM for VGG16, in an empty notebook (25 minutes)
 #
-# This is what the chapter is about. Open an empty notebook and write all of it without looking: prepare the photograph, get maps
-# and logits in one run, take the gradient of the class's logit, average, sum, ReLU, maximum. Then paste your function here. It's
-# checked on a real network: the first four blocks of VGG16, trained, and a small dense layer with random weights. (The whole VGG16
-# would be a download of 553 MB.) `prepare` returns a NumPy array; `tape.watch` wants a tensor, `tf.constant(...)`. Where nothing speaks for the class, all cells are 0.
+# This is what the chapter is about. Open an empty notebook and write all of it without looking: prepare the photograph,
+# get maps and logits in one run, take the gradient of the class's logit, average, sum, keep what is positive, divide by the
+# maximum. Then paste your function here. It's checked on a real network: the first four blocks of VGG16, trained, and a
+# small dense layer with random weights. (The whole VGG16 would be a download of 553 MB.) `prepare` returns a NumPy array;
+# `tape.watch` wants a tensor, `tf.constant(...)`. Where nothing speaks for the class, all cells are 0.
 
 
 # %%

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Exercises 4.2: Saliency maps
 #
-# To chapter [4.2](../../notebooks/04_2_saliency_maps.ipynb). Write the functions; the last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions are
-# switched off in the checks: write the steps yourself. `cu.check()` alone lists all tasks.
+# These exercises go with chapter [4.2](../../notebooks/04_2_saliency_maps.ipynb). Write the functions.
+# The last cell of each task checks yours on small random arrays, new ones each time, and says which property fails. The
+# course's own functions don't count there, so write the steps yourself. `cu.check()` lists all tasks, and the last cell
+# draws a picture with your functions.
 
 # %%
 import course_utils as cu
