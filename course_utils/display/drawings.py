@@ -211,18 +211,18 @@ def draw_grad_cam(
         _draw_river(axes, shapes, [layer_name])
         axes.annotate("", (end, 0.7), (0, 0.7), arrowprops={**_ARROW, "color": _INK})
         axes.annotate("", (place, -0.9), (1.1 * end, -0.9), arrowprops={**_ARROW, "color": _LIT})
-        axes.text(place, -0.9, f"gradient at {layer_name} ", ha="right", va="center", color=_LIT)
+        axes.text(place, -0.9, f"2. Back, to {layer_name} ", ha="right", va="center", color=_LIT)
         axes.text(1.02 * end, 0, f"{name}\n{logit:.1f}", va="center")
         axes.set(xlim=(0, 1.5 * end), ylim=(-1, 0.75))
 
     overlay = tiles.overlay_heatmap(tiles.to_gray(image), heatmap)
     run = [("", image), ("", draw_run)]
     chosen = [(f"x {weights[i]:.2g}", stretch(maps[..., i])) for i in (*order[:3], order[-1])]
-    total = f"3. Sum of all {len(weights)}", stretch(_signed_colors(summed))
+    total = f"4. Sum of all {len(weights)}", stretch(_signed_colors(summed))
     rows = [
         (1.9, "1. Forward, to the logit", run),
-        (1.9, "2. Back: a map's weight is the mean of the logit's gradient", chosen),
-        (1.8, "", [total, ("→ 4. ReLU", stretch(heatmap)), ("→ overlay", overlay)]),
+        (1.9, "3. Average: a map's weight is the mean of its gradient", chosen),
+        (1.8, "", [total, ("→ ReLU", stretch(heatmap)), ("→ overlay", overlay)]),
     ]
     return _draw(rows)
 

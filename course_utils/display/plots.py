@@ -1,5 +1,6 @@
 """Matplotlib figures of the chapters. Each function returns its figure, which a notebook shows."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -23,7 +24,7 @@ from course_utils.display.tiles import (
 )
 from course_utils.methods.scaling import check_heatmap
 
-_WIDTH = 9.9  # inches; with 100 dots each, what a notebook's text column shows
+_WIDTH = 10  # inches; with 100 dots each, what a notebook's text column shows
 _DPI = 100
 _GRID_WIDTH = 930  # pixels, at most, for a grid whose cells are whole pixels
 _STEPS = 8  # levels of 256 that share a color: nobody sees it, and a grid stores in a third less
@@ -31,8 +32,9 @@ _MOST_LAYERS = 6  # side by side
 _KERNELS_A_ROW = 8
 _GAP = 2  # white pixels between two cells of a grid
 _BETWEEN = 20  # white pixels between two layers
-_LINE = 18  # pixels of a line of text
-_MARGIN = 34  # pixels beside a grid, for the numbers of its rows
+_LETTERS = 13  # points: a phone shows a figure at a third of its size
+_LINE = 23  # pixels of a line of text
+_MARGIN = 42  # pixels beside a grid, for the numbers of its rows
 _FINE = 100  # rows; with so many, a heatmap is one of pixels, and is drawn without the picture
 
 
@@ -54,18 +56,19 @@ def plot_predictions(predictions: Sequence, image: NDArray[np.uint8] | None = No
     else:
         figure, (left, axes) = _subplots(1, 2, figsize=size, width_ratios=(1, 1.5))
         left.imshow(image)
-        left.set_title("Input", fontsize="medium")
+        left.set_title("Input", fontsize=_LETTERS)
         left.axis("off")
     labels = [prediction.label.replace("_", " ") for prediction in predictions]
     bars = axes.barh(range(len(labels)), [p.probability for p in predictions], color="#31688e")
-    axes.bar_label(bars, fmt="%.3f", padding=3)
+    axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=_LETTERS)
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.15)  # room for the number beside a full bar
     axes.spines["bottom"].set_bounds(0, 1)
     axes.set_xticks([0, 0.5, 1])
+    axes.tick_params(labelsize=_LETTERS)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(f"Probability of the top {len(labels)} classes", fontsize="medium")
+    axes.set_title(f"Probability of the top {len(labels)} classes", fontsize=_LETTERS)
     return figure
 
 
@@ -138,8 +141,8 @@ def plot_feature_maps(maps: NDArray | Mapping[str, NDArray], columns: int | None
 def plot_heatmap(image: NDArray[np.uint8], heatmaps: NDArray | Mapping[str, NDArray]) -> Figure:
     """Draw a picture with a heatmap, or with several to compare.
 
-    One heatmap is drawn twice, cell by cell as it was computed and stretched over the picture. Of
-    several each is drawn once: a coarse one over the picture, one of pixels by itself. Under a
+    One heatmap of cells is drawn twice, as it was computed and stretched over the picture; of
+    several each is drawn once, over the picture. A map of pixels is drawn by itself. Under a
     heatmap the picture is gray, so that all color is heat.
 
     Args:
@@ -163,7 +166,7 @@ def plot_heatmap(image: NDArray[np.uint8], heatmaps: NDArray | Mapping[str, NDAr
         overlay = overlay_heatmap(gray, heatmap / limit, cmap=colors.cmap.name)
         if is_one or len(heatmap) >= _FINE:
             panels.append((title, heatmap))
-        if is_one or len(heatmap) < _FINE:
+        if len(heatmap) < _FINE:
             panels.append(("Overlay" if is_one else title, overlay))
     return _draw_panels(panels, image.shape, colors)
 
@@ -180,20 +183,22 @@ def _draw_panels(panels, shape, colors):
     """Draw pictures and heatmaps, two or three in a row, with one color bar."""
     count = 2 if len(panels) in (2, 4) else 3
     num_rows = -(-len(panels) // count)
-    height = 0.94 * _WIDTH / count * shape[0] / shape[1] + 0.3
-    size = _WIDTH, height * num_rows
+    titles = [textwrap.fill(name, 29 if count == 3 else 45) for name, _ in panels]  # has room
+    heads = 0.33 + 0.23 * max(title.count("\n") for title in titles)
+    size = _WIDTH, (0.94 * _WIDTH / count * shape[0] / shape[1] + heads) * num_rows
     figure, grid = _subplots(num_rows, count, figsize=size, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     extent = (0, shape[1], shape[0], 0)
-    for axes, (name, panel) in zip(grid.flat, panels, strict=False):
+    for axes, title, (_, panel) in zip(grid.flat, titles, panels, strict=False):
         if panel.ndim == 3:
             axes.imshow(panel)
         else:
             smooth = "nearest" if len(panel) < _FINE else "auto"
             axes.imshow(panel, colors.cmap, colors.norm, extent=extent, interpolation=smooth)
-        axes.set_title(name, fontsize="medium")
-    figure.colorbar(colors, ax=grid, fraction=0.02, pad=0.01, aspect=30)
+        axes.set_title(title, fontsize=_LETTERS)
+    bar = figure.colorbar(colors, ax=grid, fraction=0.02, pad=0.01, aspect=30)
+    bar.ax.tick_params(labelsize=_LETTERS)
     return figure
 
 
@@ -229,7 +234,7 @@ def _pixel_figure(grids, words, starts=()):
     top = _LINE * max(title.count("\n") + 1 for title, _ in grids) + 4
     height = top + max(len(grid) for _, grid in grids) + _LINE + 6
     width = margin + sum(grid.shape[1] + _BETWEEN for _, grid in grids) - _BETWEEN
-    canvas = np.full((height, max(width, 420), 3), 255, np.uint8)
+    canvas = np.full((height, max(width, 560), 3), 255, np.uint8)
     size = canvas.shape[1] / _DPI, height / _DPI
     figure = plt.figure(figsize=size, dpi=_DPI)
     plt.close(figure)
@@ -238,13 +243,13 @@ def _pixel_figure(grids, words, starts=()):
     left = margin
     for title, grid in grids:
         canvas[top : top + len(grid), left : left + grid.shape[1]] = grid
-        axes.text(left, top - 6, title, fontsize=10, verticalalignment="bottom")
+        axes.text(left, top - 6, title, fontsize=_LETTERS, verticalalignment="bottom")
         left += grid.shape[1] + _BETWEEN
-    axes.text(margin, height - 4, words, fontsize=9, color="dimgray", verticalalignment="bottom")
+    axes.text(margin, height - 4, words, fontsize=12, color="dimgray", verticalalignment="bottom")
     for row, start in enumerate(starts if margin else ()):
         middle = top + (row + 0.5) * (len(grids[0][1]) + _GAP) / len(starts)
         align = {"horizontalalignment": "right", "verticalalignment": "center"}
-        axes.text(margin - 6, middle, start, fontsize=9, color="dimgray", **align)
+        axes.text(margin - 6, middle, start, fontsize=12, color="dimgray", **align)
     axes.imshow(canvas, interpolation="nearest", aspect="auto")
     return figure
 

@@ -222,6 +222,7 @@ def test_of_several_coarse_ones_lie_over_the_picture_and_fine_ones_stand_alone()
     assert titles(figure) == ["Input", "cat", "pixels"]
     np.testing.assert_array_equal(picture(figure.axes[1]), overlay_heatmap(GRAY, HEATMAP))
     np.testing.assert_array_equal(picture(figure.axes[2]), fine)
+    assert titles(plot_heatmap(PHOTO, fine)) == ["Input", "Heatmap"]
 
 
 def test_signed_heatmaps_share_one_scale_with_white_at_zero():
