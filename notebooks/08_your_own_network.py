@@ -135,7 +135,7 @@ def train_head(inputs, classes, names=tuple(textures)):
     keras.utils.set_random_seed(0)
     head = keras.layers.Dense(len(names), activation="softmax", name="head")
     alone = keras.Sequential([keras.Input((1280,)), head])
-    alone.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
+    alone.compile("adam", "sparse_categorical_crossentropy")
     alone.fit(inputs, classes, epochs=40, verbose=0)
     model = keras.Model(embedded.model.input, head(embedded.model.get_layer("avg_pool").output))
     return cu.ImageClassifier("ours", model, embedded.preprocess_input, names)
