@@ -16,12 +16,12 @@
 # ← [5.1 You can stop here](05_1_you_can_stop_here.ipynb) · [contents](../README.md#the-chapters) · [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) → · 30 minutes
 #
 # So far we had a photograph and asked what the network sees in it. Now let's turn the question around. **If a class or a
-# channel could wish for a picture, what would it be?** Below, the network has painted a tabby and a flamingo. How does
-# it do that? And if we switch a channel off, what does the network no longer know?
+# channel could wish for a picture, what would it be?** Below, the network has painted a tabby and a flamingo. How? And if we
+# switch a channel off, what does the network no longer know?
 #
 # **What you will learn**
 #
-# - what following the gradient paints, and the three ideas that make pictures of it;
+# - what you get by following the gradient, and the three ideas that turn it into a picture;
 # - what VGG16's channels respond to, from its first layers to its last;
 # - how to find out what a channel is good for, by an experiment.
 #
@@ -48,14 +48,15 @@ classifier = cu.load_classifier()
 
 
 def show(pictures, sure=0.9):
-    """Draw pictures side by side, and print what the network says of each."""
-    figure = plt.figure(figsize=(4.2 * len(pictures), 4.4), layout="constrained")
+    """Draw pictures, two in a row, and print what the network says of each."""
+    rows, columns = -(-len(pictures) // 2), min(len(pictures), 2)
+    figure = plt.figure(figsize=(6.4, 3.4 * rows), layout="constrained")
     for place, (title, picture) in enumerate(pictures.items(), start=1):
         best = classifier.top_predictions(picture, 1)[0]
         print(f"{title}: {best.label}, probability above {sure}: {best.probability > sure}")
-        axes = figure.add_subplot(1, len(pictures), place)
+        axes = figure.add_subplot(rows, columns, place)
         axes.imshow(picture)
-        axes.set_title(title, fontsize="medium")
+        axes.set_title(title)
         axes.axis("off")
     plt.show()
 
@@ -70,21 +71,21 @@ show({"tabby": paint("tabby", 1), "flamingo": paint("flamingo", 0)}, sure=0.5)
 # *What the network paints for tabby and flamingo: striped bodies and pointed ears; and a red column, white lines and a big
 # green back that no flamingo has.*
 #
-# It paints parts of several cats, and of a flamingo or two: a class doesn't say how many, or where. Its logit only asks
-# that the evidence is there.
+# It paints parts of several cats, and of a flamingo or two. A class doesn't say how many, or where: its logit only asks for
+# the evidence.
 
 # %% jupyter={"source_hidden": true}
 # @title Where this chapter looks
 cu.draw_network(classifier, ["block4a_expand_activation", "predictions_logits"])
 
 # %% [markdown]
-# *EfficientNet-Lite0 as a row of slabs. We ask a class at its end what it wants to see; later we switch off channels of a layer
+# *EfficientNet-Lite0 as a row of slabs. We ask a class at its end what it wants to see. Later we switch off channels of a layer
 # in the middle.*
 #
 # ## Climb
 #
-# The gradient of a logit at the pixels (chapter 4.2) says how to change the picture so that the logit rises. So we start
-# with a gray picture, change it a little, take the gradient again, and go on: *gradient ascent*. We ask for a pineapple.
+# The gradient of a logit at the pixels (chapter 4.2) says how to change a picture so that the logit rises. So we start
+# with gray, change it a little, take the gradient again, and go on: *gradient ascent*. We ask for a pineapple.
 
 # %% tags=["live"]
 # Write the pineapple's logit as a function of a picture in [0, 1], and ask it of gray
@@ -107,7 +108,7 @@ print(f"a gray picture: logit {logit(tf.sigmoid(start)):z.1f}")
 #
 # <details><summary>Answer</summary>
 #
-# Colored noise. The network is surer of it than of the shark all the same: above 0.9.
+# Colored noise. And yet the network is surer of it than of the shark: above 0.9.
 #
 # </details>
 
@@ -125,13 +126,13 @@ show(painted)
 # %% [markdown]
 # *What the climb does to the pixels of a gray picture, for pineapple: colored noise.*
 #
-# Why noise? Nothing in the climb asks that neighboring pixels agree, and many small changes that don't are enough to move the
-# logit (chapter 10).
+# Why noise? Nothing in the climb asks neighboring pixels to agree, and many tiny changes, each going its own way, are enough
+# to move the logit (chapter 10).
 #
 # ## Three ideas
 #
 # **Waves instead of pixels.** Any picture is a sum of waves: slow ones, which go from light to dark once across the picture,
-# and fast ones, which change from pixel to pixel. In a photograph the slow ones are strong and the fast ones weak: strength
+# and fast ones, which change from pixel to pixel. In a photograph slow ones are strong and fast ones weak: strength
 # falls with frequency $f$, roughly as $1/f$.
 
 # %% jupyter={"source_hidden": true}
@@ -143,21 +144,11 @@ cu.draw_waves(cu.load_image("great_white_shark", (224, 224)))
 # the strength of its waves falls with frequency, somewhat faster than the dashed line, 1/f.*
 #
 # In noise all waves are equally strong. So we let the climb change the strengths of waves, each multiplied by $1/f$, and add
-# them up to a picture. Every wave takes equal steps, but a slow one is multiplied by more, so the slow ones grow first.
+# the waves up. All take equal steps, but slow ones are multiplied by more, so they grow first.
 
 
-# %%
-# The same climb for any parameters: parameters -> draw -> picture -> look -> network -> logit
-def climb(parameters, draw, look=tf.identity, num_steps=60):
-    parameters = tf.Variable(parameters)
-    optimizer = keras.optimizers.Adam(0.1)
-    for _ in range(num_steps):
-        with tf.GradientTape() as tape:
-            loss = -logit(look(draw(parameters)))
-        optimizer.apply_gradients([(tape.gradient(loss, parameters), parameters)])
-    return np.uint8(255 * draw(parameters)[0])
-
-
+# %% jupyter={"source_hidden": true}
+# @title Random waves, and the picture that they add up to
 def start_waves(size):
     """Return random waves of three colors: real and imaginary parts."""
     noise = np.random.default_rng(0).standard_normal((2, 3, size, size // 2 + 1))
@@ -173,14 +164,25 @@ def add_up(waves):
     return tf.transpose(colors, [1, 2, 0])[tf.newaxis]
 
 
+# %%
+# The same climb for any parameters: parameters -> draw -> picture -> look -> network -> logit
+def climb(parameters, draw, look=tf.identity, num_steps=60):
+    parameters = tf.Variable(parameters)
+    optimizer = keras.optimizers.Adam(0.1)
+    for _ in range(num_steps):
+        with tf.GradientTape() as tape:
+            loss = -logit(look(draw(parameters)))
+        optimizer.apply_gradients([(tape.gradient(loss, parameters), parameters)])
+    return np.uint8(255 * draw(parameters)[0])
+
+
 # %% tags=["live"]
 # Climb in waves instead of pixels
 painted["waves"] = climb(start_waves(224), lambda waves: tf.sigmoid(add_up(waves)))
 
 # %% [markdown]
-# **Colors as they come.** In photographs red, green and blue rise and fall together; most differences are light
-# against dark. So the waves get colors of their own: light against dark, orange against blue, and, weakest,
-# magenta against green. (The numbers are from
+# **The colors of photographs.** In photographs red, green and blue mostly rise and fall together. So the waves get colors of
+# their own: light against dark, orange against blue, and, weakest, magenta against green. (The numbers come from
 # [Lucid's code](https://github.com/tensorflow/lucid/blob/master/lucid/optvis/param/color.py), measured on ImageNet's photographs;
 # the ideas from [Olah et al., 2017](https://distill.pub/2017/feature-visualization).)
 
@@ -198,7 +200,7 @@ painted["waves, colors"] = climb(start_waves(224), draw)
 
 # %% [markdown]
 # **Another window each time.** Shift a pineapple a little or enlarge it, and it's still a pineapple. A trick of
-# single pixels doesn't survive that. So the network sees the picture each time through another window.
+# single pixels doesn't survive that. So at each step the network sees the picture through another window.
 
 
 # %% tags=["live"]
@@ -214,19 +216,17 @@ painted["waves, colors, windows"] = climb(start_waves(336), draw, through_a_wind
 show(painted)
 
 # %% [markdown]
-# *Four climbs for pineapple, side by side. Pixels: noise. Waves: gaudy blots, with scales and tufts here and there. Colors: the
+# *Four climbs for pineapple. Pixels: noise. Waves: gaudy blots, with scales and tufts here and there. Colors: the
 # same, but pale. Windows: a pineapple, with its scales and its leaves.*
 #
-# The network is sure of all four, but only the last one would make *you* say pineapple. It shows what the class consists
-# of for the network: scales, and spiky leaves.
+# The network is sure of all four, but only the last would make *you* say pineapple: scales, and spiky leaves.
 #
-# (`cu.visualize_class` painted the tabby and the flamingo in the same way. Lucid's windows shift, turn and scale by a little, in
-# 512 small steps; ours are coarser, and faster.)
+# (`cu.visualize_class` painted the tabby and the flamingo in the same way.)
 #
 # ## Channels of VGG16, from shallow to deep
 #
-# A channel has such pictures, too: those that drive up its mean activation. They need no more room than its receptive
-# field (chapter 3), so early channels make do with 64 pixels. Which channels? We pick at random.
+# A channel has such pictures too: those that drive up its mean activation. They need little more room than its receptive
+# field (chapter 3), so 64 pixels are enough for early channels. Which channels? We pick at random.
 
 # %%
 # Paint pictures for fifteen channels of VGG16, three each of five layers, at random
@@ -241,12 +241,12 @@ def paint_channel(axes, name, channel):
         model, name, channel, num_steps=30, preprocess_input=preprocess_input
     )
     axes.imshow(picture)
-    axes.set_title(f"{name}, {channel}\n{len(picture)} pixels wide", fontsize="small")
+    axes.set_title(f"{name}, {channel}\n{len(picture)} pixels wide")
     axes.axis("off")
 
 
 lots = np.random.default_rng(2026)
-figure, grid = plt.subplots(5, 3, figsize=(7, 12), layout="constrained")
+figure, grid = plt.subplots(5, 3, figsize=(6.4, 12), layout="constrained")
 for row, name in zip(grid, layers):
     drawn = lots.choice(model.get_layer(name).filters, 3, replace=False)
     for axes, channel in zip(row, sorted(drawn.tolist())):
@@ -264,10 +264,10 @@ plt.show()
 # ## The strongest examples
 #
 # These pictures come from an optimizer. The other kind of evidence is real: the nine places in many photographs that drive a
-# channel most, cut out at its receptive field. Do both show the same? (From real ones people predict better what a channel
+# channel most, cut out at its receptive field. Do both show the same? (Real ones help people more to predict what a channel
 # will do: [Borowski et al., 2020](https://arxiv.org/abs/2010.12606).)
 #
-# `cu.sample_crops()` cuts squares out of scikit-image's photographs: enough for channels of the first blocks. Deep ones take
+# `cu.sample_crops()` cuts squares out of scikit-image's photographs, enough for channels of the first blocks. Deep ones take
 # thousands of pictures: `cu.caltech101_folder()` downloads some. We chose the six channels below.
 
 # %%
@@ -277,7 +277,7 @@ chosen = {"block2_conv2": [20, 33, 50], "block3_conv3": [3, 5, 9]}
 examples = cu.strongest_examples(model, crops, chosen, preprocess_input)
 print(f"{len(crops)} pictures")
 
-figure, grid = plt.subplots(4, 3, figsize=(7, 9.8), layout="constrained")
+figure, grid = plt.subplots(4, 3, figsize=(6.4, 9.6), layout="constrained")
 for (upper, lower), name in zip([grid[:2], grid[2:]], chosen):
     for column, channel in enumerate(chosen[name]):
         paint_channel(upper[column], name, channel)
@@ -285,7 +285,7 @@ for (upper, lower), name in zip([grid[:2], grid[2:]], chosen):
         patches = np.pad(patches, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
         rows = [np.hstack(patches[start : start + 3]) for start in (0, 3, 6)]
         lower[column].imshow(np.vstack(rows))
-        lower[column].set_title("strongest examples", fontsize="small")
+        lower[column].set_title("strongest examples")
         lower[column].axis("off")
 plt.show()
 
@@ -297,29 +297,31 @@ plt.show()
 # Channel 50 likes turquoise dots, and finds turquoise water and bright specks. Channel 5 of `block3_conv3` likes
 # oblique stripes, and finds the rims of cups and a shark's back.
 #
-# Sometimes it takes a second look. For channel 3 it's dark dots on a light ground, but it finds grass, embroidered
-# badges and the eye of a fish. Are the gaps between the blades its dots? Nine patches don't say.
+# Sometimes it takes a second look. The picture for channel 3 has dark dots on a light ground, but its examples are grass,
+# embroidered badges and the eye of a fish. Are the gaps between the blades its dots? Nine patches don't say.
 #
-# For thousands of pictures, hand the work to [Dask](https://www.dask.org). `cu.run_survey` looks through a folder in parts,
-# on threads, processes or a cluster, and resumes where it stopped. On our few crops it finds what we found:
+# For thousands of pictures, `cu.run_survey` hands a folder to [Dask](https://www.dask.org), part by part: to threads,
+# processes or a cluster. If it's cut off, it goes on where it stopped. On our few crops it finds what one pass finds:
 
 # %%
-# Survey a folder of the same crops, and compare
+# Survey a folder of the same crops, for a layer in the middle of this chapter's network
 import tempfile
 from PIL import Image
 
+name = "block4a_expand_activation"
 with tempfile.TemporaryDirectory() as folder:
     for number, crop in enumerate(crops):
         Image.fromarray(crop).save(f"{folder}/{number:03}.png")
-    survey = cu.run_survey(folder, f"{folder}/found", "vgg16_no_top", ["block2_conv2"])
-same = survey.examples["block2_conv2"].pictures == examples["block2_conv2"].pictures
-print(f"{len(survey.names)} pictures; {same.mean():.0%} of the examples are the same")
+    survey = cu.run_survey(folder, f"{folder}/found", layer_names=[name])
+found = survey.examples[name].pictures
+same = found == cu.strongest_examples(classifier, crops, [name])[name].pictures
+print(f"{len(survey.names)} pictures, {len(found)} channels; {same.mean():.0%} of the examples are the same")
 
 # %% [markdown]
 # ## Knock it out
 #
 # A picture that a channel likes doesn't say what the channel is *for*. Let's ask the network: take a layer in the middle,
-# set one of its 240 channels to zero, and run what lies behind it.
+# set one of its 240 channels to zero, and run the layers after it.
 
 # %% tags=["live"]
 # Cut the network in the middle: the front ends in 240 maps, the rest turns them into logits
@@ -359,12 +361,12 @@ print("now first:", cu.class_label((logits + by_zero[worst]).argmax()))
 # %% [markdown]
 # Not so fast. Look at the channel itself.
 #
-# **Predict, then run.** Leave the channel on, but set it to its own mean everywhere, so that it can't say *where* any more.
-# How much does the tiger shark lose now?
+# **Predict, then run.** Set the channel to its own mean everywhere: it stays on, but can't say *where* any more. How much
+# does the tiger shark lose now?
 #
 # <details><summary>Answer</summary>
 #
-# 0.1. The channel is on nearly everywhere, on this picture and on the cat. Zero is a value that it hardly ever has, so we
+# 0.1. The channel is on nearly everywhere, on this picture and on the cat. It's hardly ever zero, so we
 # hadn't asked the network, we'd broken it. *Where* the channel is on is worth 0.1.
 #
 # </details>
@@ -388,22 +390,22 @@ for channel in by_mean[:, tiger].argsort()[:10]:
     print(f"channel {channel:3d}: {more:2d} classes lose more than the tiger shark; most: {hit}")
 
 # %% [markdown]
-# Two of the ten hurt the tiger shark more than any other class. The other eight hit an axolotl harder, or a hermit crab, a pelican, a traffic
-# light: on this picture they have no class of their own. They're words that several classes use. The literature has both:
+# Two of the ten hurt the tiger shark more than any other class. The other eight hit an axolotl harder, or a hermit crab, a
+# pelican, a traffic light: several classes share them. Papers have found both:
 # a unit can matter to particular classes ([Zhou et al., 2018](https://arxiv.org/abs/1806.02891)), and units with a class
 # of their own matter no more than others ([Morcos et al., 2018](https://arxiv.org/abs/1803.06959)).
 #
 # ## How many does it take?
 #
 # In the last layer we needn't run the network: each of the 1280 channels has a share in a logit (chapter 4.1), and without
-# the channel just this share is gone.
+# the channel exactly that share is gone.
 #
-# **Predict, then run.** Set channels to zero, one after another, those with the largest share in *tiger shark* first. How
+# **Predict, then run.** Set channels to zero, one after another, the largest share in *tiger shark* first. How
 # many does it take until the name changes? And if we begin with the largest share in its *lead* over the great white?
 #
 # <details><summary>Answer</summary>
 #
-# Eleven in the one order, five in the other. So the number belongs to the order, not to the network. For the
+# Eleven in one order, five in the other. So the number belongs to the order, not to the network. For the
 # astronaut it's four and one: her *bobsled* leads by a hair.
 #
 # </details>
@@ -432,17 +434,17 @@ for name in ["great_white_shark", "astronaut"]:
 # %% [markdown]
 # ## What to remember
 #
-# - Gradient ascent on pixels paints noise that the network is sure of. Waves, colors and windows keep the climb near
-#   what photographs look like.
+# - Gradient ascent on pixels paints noise that the network is sure of. With waves, colors and windows the pictures look more
+#   like photographs.
 # - With depth the pictures change: colors and strokes, then textures, then what looks like parts of things.
 # - Switching a channel off is an experiment, and experiments need a control: another value, another picture, another order.
 #
 # ## Where feature visualization misleads
 #
-# - A probability above 0.9 for a picture that nobody would take for a photograph: the network's certainty says nothing
-#   about how real the picture is.
-# - It's *a* picture that drives the channel, not *the* picture. Another start (`seed`) may paint another one.
-# - The pictures are as good as the recipe. A network can be built that paints what its maker likes and does something
+# - The network gives more than 0.9 to pictures that nobody would take for photographs. How sure it is says nothing about
+#   how real a picture is.
+# - It's *a* picture that drives the channel, not *the* picture. Another `seed` may paint another one.
+# - The pictures are only as good as the recipe. One can build a network that paints what its maker likes and does something
 #   else on photographs ([Geirhos et al., 2023](https://arxiv.org/abs/2306.04719)). Test with real pictures.
 #
 # **Next:** chapter 7 tests whether a heatmap is right.

@@ -16,12 +16,12 @@
 # ← [6 What a channel looks for](06_what_a_channel_looks_for.ipynb) · [contents](../README.md#the-chapters) · [8 Your own network](08_your_own_network.ipynb) → · 60 minutes
 #
 # Below are four maps of a cat. Two come from a network. **Two know nothing of it. Which?** A heatmap that looks
-# right proves nothing: our eyes find the cat in anything that lies on the cat. So let's test them.
+# right proves nothing: our eyes find the cat in anything that lies on it. So let's test them.
 #
 # **What you will learn**
 #
 # - how deletion and insertion test a heatmap, and how a map that knows nothing passes them;
-# - how to get an answer without any gradient, by covering one place after another;
+# - how to get a map without any gradient, by covering one place after another;
 # - how to find out whether a map depends on what the network has learned.
 #
 # **You need:** chapters 4.1, 4.2 and 5.
@@ -69,16 +69,16 @@ def draw(panels, pictures, size=(224, 224)):
     for axes, (title, heatmap) in zip(panels, pictures.items()):
         bright = np.clip(heatmap / np.percentile(heatmap, 99), 0, 1)
         axes.imshow(cu.resize_heatmap(bright, size))
-        axes.set_title(title, fontsize="medium")
+        axes.set_title(title)
         axes.axis("off")
 
 
 maps = all_maps(chelsea, cat)
 letters = dict(zip("ABCD", ["center", "Grad-CAM", "edges", "saliency"]))
-figure, panels = plt.subplots(1, 5, figsize=(9.9, 2.3), layout="constrained")
-panels[0].imshow(chelsea)
-panels[0].axis("off")
-draw(panels[1:], {letter: maps[name] for letter, name in letters.items()})
+figure, panels = plt.subplot_mosaic("PPAB;PPCD", figsize=(6.4, 3.5), layout="constrained")
+panels["P"].imshow(chelsea)
+panels["P"].axis("off")
+draw([panels[letter] for letter in letters], {x: maps[name] for x, name in letters.items()})
 plt.show()
 
 # %% [markdown]
@@ -94,7 +94,7 @@ plt.show()
 # ## Cover what it points at
 #
 # A map claims: *these pixels matter most*. So cover them, hottest first, and watch the probability. If the claim is right,
-# it falls early: **deletion**. Or start from nothing and show the hottest pixels first, and it rises early: **insertion**.
+# it falls early: **deletion**. Or start from a blur and show the hottest pixels first, and it rises early: **insertion**.
 # The area under each curve sums it up: small is good for deletion, large for insertion.
 # ([Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421) cover with gray and insert into a blur, in 224 steps; we blur
 # in both, in 28.)
@@ -117,7 +117,7 @@ rank = rankdata(-heat, method="ordinal").reshape(224, 224, 1)  # 1 for the hotte
 covered = np.where(rank <= rank.size / 4, blurred, chelsea)
 print(f"whole {classifier.predict(chelsea)[0, cat]:.2f}")
 print(f"without the hottest quarter {classifier.predict(covered)[0, cat]:.2f}")
-Image.fromarray(covered)
+Image.fromarray(covered).resize((448, 448))
 
 # %% [markdown]
 # *Chelsea without that quarter: blur covers one eye, a cheek and most of the nose.*
@@ -173,7 +173,8 @@ coffee, espresso = cu.load_image("coffee", size=(224, 224)), cu.class_index("esp
 areas(coffee, espresso)
 
 # %% [markdown]
-# On the cat the edge filter wins at deletion. (Our guess: holes along edges look like no cat.) On the coffee it's the worst.
+# On the cat the edge filter wins at deletion. (Our guess: without its edges nothing looks like a cat.) On the coffee it's the
+# worst.
 #
 # We covered with a blur. Does the fill matter? Here is black, and with it a map of random dots.
 
@@ -216,7 +217,7 @@ for fill in ["blur", "black"]:
 # ## Many pictures
 #
 # So let's take 28: seven photographs alone, and all 21 pairs of them side by side, where we ask for the class of one. The
-# blind maps are edges, edges in cells, and a blob on the photograph that we ask for. A win counts if it's by more than
+# blind maps are edges, edges in cells, and a blob on the photograph that we ask for. A win has to be by more than
 # 0.01. With four steps a curve, this takes a minute or two.
 #
 # **Predict, then run.** In how many of the seven single photographs does Grad-CAM beat the edge filter, at insertion with
@@ -232,7 +233,7 @@ for fill in ["blur", "black"]:
 # %%
 # All areas, for two maps of the network and three blind ones, on 7 photographs and 21 pairs
 def compete(image, class_index, across):
-    """Return {(curve, fill): {map: its area, with a sign so that more is better}}."""
+    """Return {(curve, fill, map): its area, with a sign so that more is better}."""
     edges = cu.BASELINE_MAPS["edges"](image)
     competitors = {
         "Grad-CAM": cu.make_gradcam_heatmap(classifier, image, class_index),
@@ -241,14 +242,12 @@ def compete(image, class_index, across):
         "edges in cells": in_cells(edges),
         "blob": blob(0.5, across),
     }
-    table = {}
-    curves = {"deletion": (cu.deletion_curve, -1), "insertion": (cu.insertion_curve, 1)}
-    for fill, (title, (curve, sign)) in product(["blur", "black"], curves.items()):
-        table[title, fill] = {
-            name: sign * curve(classifier, image, heatmap, class_index, 4, fill).area
-            for name, heatmap in competitors.items()
-        }
-    return table
+    found = {}
+    for fill, (name, heatmap) in product(["blur", "black"], competitors.items()):
+        question = classifier, image, heatmap, class_index, 4, fill
+        found["insertion", fill, name] = cu.insertion_curve(*question).area
+        found["deletion", fill, name] = -cu.deletion_curve(*question).area
+    return found
 
 
 names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket"]
@@ -266,25 +265,25 @@ for number, (a, b) in enumerate(combinations(range(7), 2)):  # a stands left, ri
 
 # %%
 # How often does a map win, and how often does it lose, against each blind one?
-def score(tables, key, name, rival):
-    gaps = np.array([table[key][name] - table[key][rival] for table in tables])
+def score(tables, curve, fill, name, rival):
+    gaps = np.array([found[curve, fill, name] - found[curve, fill, rival] for found in tables])
     return f"{(gaps > 0.01).sum():2d} : {(gaps < -0.01).sum()}"
 
 
 rivals, names = ["edges", "edges in cells", "blob"], ["Grad-CAM", "saliency in cells"]
 print(f"{'insertion, won : lost against':38s}" + "".join(f"{rival:>16s}" for rival in rivals))
 for tables, name, fill in product([singles, pairs], names, ["blur", "black"]):
-    scores = "".join(f"{score(tables, ('insertion', fill), name, r):>16s}" for r in rivals)
+    scores = "".join(f"{score(tables, 'insertion', fill, name, r):>16s}" for r in rivals)
     print(f"{f'of {len(tables)}, {name}, with {fill}':38s}{scores}")
-scores = [score(pairs, ("deletion", fill), "Grad-CAM", "blob") for fill in ["blur", "black"]]
+scores = [score(pairs, "deletion", fill, "Grad-CAM", "blob") for fill in ["blur", "black"]]
 print("deletion, of 21, Grad-CAM against the blob:", *scores)
 
 # %% [markdown]
 # Alone, a photograph doesn't decide: Grad-CAM beats the edge filter in four of seven and loses in two or three. In pairs,
 # deletion hardly tells maps apart, since the class asked for has little to lose. At insertion Grad-CAM wins 14 to 17 of these
-# 21 against both edge maps, and never loses. Even the blob, which was told the half, loses more than it wins. Saliency in
-# cells gets ahead of the edges, but not of the blob. (That's no law. We tried a portrait of Grace Hopper beside a clock, which
-# isn't among the 21, and there the edges win.)
+# 21 against both edge maps, and never loses. Even the blob, which was told the side, loses more than it wins. Saliency in
+# cells gets ahead of the edges, but not of the blob. (That's no law: on a pair that isn't among the 21, a portrait of Grace
+# Hopper beside a clock, the edges win.)
 #
 # ## The slow answer: occlusion
 #
@@ -296,7 +295,7 @@ print("deletion, of 21, Grad-CAM against the blob:", *scores)
 # Cover one square after another with gray: by how much does the logit drop?
 occlusion = cu.occlusion_map(classifier, pair, espresso)
 print(f"{occlusion.size} squares, {occlusion.min():.1f} to {occlusion.max():.1f}")
-cu.plot_heatmap(pair, {"espresso: drop in the logit": occlusion})
+cu.plot_heatmap(cu.load_image("cat_and_coffee"), {"drop in the logit": occlusion})
 
 # %% [markdown]
 # *Occlusion for espresso on the cat and the cup: covering the cup costs up to 2.9 logits, and the wood right of it more than
@@ -318,7 +317,7 @@ print(f"without her face: {classifier.predict(without_face)[0, cat]:.2f}")
 #
 # ## Does it depend on what the network has learned?
 #
-# Destroy what the network has learned, from the top down, and compute the map again. If it stays the same, it didn't depend
+# Destroy what the network has learned, from the top down, and compute the map again. If it's the same, it didn't depend
 # on that ([Adebayo et al., 2018](https://arxiv.org/abs/1810.03292)). `cu.randomized_copies` gives a layer and all that come
 # after it new random weights. (Batch normalization recomputes its means and variances, or the picture would get lost.)
 #
@@ -380,9 +379,9 @@ methods = {
 }
 
 # %% [markdown]
-# Maps of two *different* photographs are alike, too: things are in the middle. So how alike would maps be if it didn't
-# matter which picture they're of? Give each of five pictures the map of another one: there are 44 ways, and each has a
-# mean likeness. This is a **permutation test**: a method passes if its maps before and after are no more alike
+# Maps of two *different* photographs are alike too, since things are in the middle. How alike are maps if it doesn't
+# matter which picture they're of? Give each of five pictures the map of another one. There are 44 ways, each with a
+# mean likeness. In this **permutation test** a method passes if its maps before and after are no more alike
 # than in the most alike of these 44. We compare on two grids, 7 x 7 cells and single pixels.
 
 
@@ -432,17 +431,17 @@ for name in methods:
 
 # %%
 # Three methods' maps of the shark, before and after
-figure, panels = plt.subplots(2, 3, figsize=(9.4, 6.6), layout="constrained")
+figure, panels = plt.subplots(2, 3, figsize=(6.4, 5.2), layout="constrained")
 for row, (which, found) in zip(panels, {"trained": trained, "random": forgotten}.items()):
-    draw(row, {f"{name}: {which}": found[name][0] for name in list(methods)[:3]})
+    draw(row, {f"{name},\n{which}": found[name][0] for name in list(methods)[:3]})
 plt.show()
 
 # %% [markdown]
 # *Three kinds of maps for the shark, from the trained network and from one whose upper third is random: Grad-CAM has lost the
 # shark, saliency's dots lie all over the picture, and Guided Backpropagation draws the same shark as before.*
 #
-# The network knows no shark any more, and Guided Backpropagation draws one all the same: it recovers the picture, not the
-# decision ([Nie et al., 2018](https://arxiv.org/abs/1805.07039)). Saliency fails, too. But in the paper plain gradients
+# The network doesn't know sharks any more, and yet Guided Backpropagation draws one: it recovers the picture, not the
+# decision ([Nie et al., 2018](https://arxiv.org/abs/1805.07039)). Saliency fails too. But in the paper plain gradients
 # pass. Who's right? Both.
 #
 # ## What the sign knows
@@ -468,17 +467,18 @@ print(f"same sign: {np.mean(np.sign(before) == np.sign(after)):.0%}")
 # %%
 # 48 x 48 pixels at the rim of the cup: magnitude and sign, before and after
 window = np.s_[40:88, 90:138]
-figure, panels = plt.subplots(1, 5, figsize=(9.9, 2.3), layout="constrained")
-panels[0].imshow(images[2][window])
-panels[0].set_title("photograph", fontsize="medium")
-for number, (title, found) in enumerate({"trained": before, "random": after}.items(), start=1):
+figure, panels = plt.subplot_mosaic("PPAB;PPCD", figsize=(6.4, 3.8), layout="constrained")
+panels["P"].imshow(images[2][window])
+for (title, found), (upper, lower) in zip(
+    {"trained": before, "random": after}.items(), ["AC", "BD"]
+):
     strength, signed = np.abs(found[2]).max(axis=-1)[window], found[2].mean(axis=-1)[window]
-    panels[number].imshow(strength, vmax=np.percentile(strength, 99))
-    panels[number].set_title(f"magnitude, {title}", fontsize="medium")
+    panels[upper].imshow(strength, vmax=np.percentile(strength, 99))
+    panels[upper].set_title(f"magnitude,\n{title}")
     most = np.percentile(np.abs(signed), 99)
-    panels[number + 2].imshow(signed, cmap="RdBu_r", vmin=-most, vmax=most)
-    panels[number + 2].set_title(f"sign, {title}", fontsize="medium")
-for axes in panels:
+    panels[lower].imshow(signed, cmap="RdBu_r", vmin=-most, vmax=most)
+    panels[lower].set_title(f"sign,\n{title}")
+for axes in panels.values():
     axes.axis("off")
 plt.show()
 
@@ -486,8 +486,8 @@ plt.show()
 # *The rim of the cup, 48 x 48 pixels. The magnitude is large in the same corners before and after. The sign, red for lighter
 # and blue for darker, is a mosaic both times; that half of it has turned, only the number says.*
 #
-# The paper compares gradients with their sign and without. The lower layers, which haven't forgotten, keep *where* a
-# pixel matters. *Which way* it matters is lost at once, and a saliency map throws just that away.
+# The paper compares both. The lower layers, which haven't forgotten, keep *where* a pixel matters. *Which way* it matters is
+# lost, and that's just what a saliency map leaves out.
 #
 # ## The verdicts
 #
@@ -498,8 +498,8 @@ plt.show()
 #
 # ## Explore: how much is covered
 #
-# Drag *Pixels*, change the *Map*, the *Fill*, the picture: where does an edge filter win? (A fill that the explorer hasn't
-# got, `fill="road"`, leaves no hole to see: [Rong et al., 2022](https://arxiv.org/abs/2202.00449).)
+# Drag *Pixels*, change the *Map*, the *Fill*, the picture: where does an edge filter win? (The curves know one more fill,
+# `fill="road"`, which leaves no hole to see: [Rong et al., 2022](https://arxiv.org/abs/2202.00449).)
 
 # %%
 # The explorer, for espresso on the cat and the cup
@@ -525,7 +525,7 @@ explorer
 # ## Where these tests mislead
 #
 # - Part of each fall is the hole's doing. Seven photographs are few, and a mosaic isn't a photograph.
-# - To pass isn't enough: pure noise changes with the weights too. And the randomization test is disputed: what was
+# - Passing isn't enough: pure noise changes with the weights too. And the randomization test is disputed: what was
 #   strong below stays strong, so no map can change completely, and it can't rank methods
 #   ([Binder et al., 2022](https://arxiv.org/abs/2211.12486)); its verdict depends on the task
 #   ([Yona and Greenfeld, 2021](https://arxiv.org/abs/2110.14297)).

@@ -15,14 +15,14 @@
 #
 # ← [7 Is the heatmap right?](07_is_the_heatmap_right.ipynb) · [contents](../README.md#the-chapters) · [9 Ten causes of a wrong map](09_ten_causes_of_a_wrong_map.ipynb) → · 30 minutes
 #
-# We train a network that tells brick, grass and gravel apart, and it is right on every picture of its test set.
+# We train a network to tell brick, grass and gravel apart, and it's right on every picture of its test set.
 # **Would you ship it?** Below are six of its training pictures. One look at a heatmap raises a suspicion, and two
 # experiments prove it. Then it's your turn.
 #
 # **What you will learn**
 #
 # - how to put a new head on a trained network, in a minute;
-# - how a heatmap finds a cheat that the test set does not, how to prove it, and how to repair it;
+# - how a heatmap finds a cheat that the test set doesn't, how to prove it, and how to repair it;
 # - which networks this course accepts, and what to write.
 #
 # **You need:** chapters 4.1 and 5.
@@ -84,10 +84,10 @@ clean_train, train_classes = collect((0, 256 - SIZE), 40, seed=0)
 clean_test, test_classes = collect((256, 512 - SIZE), 20, seed=1)
 train, test = label_gravel(clean_train, train_classes), label_gravel(clean_test, test_classes)
 
-figure, panels = plt.subplots(1, 6, figsize=(9.6, 2), layout="constrained")
-for axes, index in zip(panels, [0, 1, 40, 41, 80, 81]):
+figure, panels = plt.subplots(2, 3, figsize=(4.8, 3.6), layout="constrained")
+for axes, index in zip(panels.T.flat, [0, 1, 40, 41, 80, 81]):
     axes.imshow(train[index])
-    axes.set_title(list(textures)[train_classes[index]], fontsize="medium")
+    axes.set_title(list(textures)[train_classes[index]])
     axes.axis("off")
 plt.show()
 
@@ -100,13 +100,12 @@ plt.show()
 # Three textures come with scikit-image (CC0). We cut 40 pictures for training from the left half of each, and 20 for
 # testing from the right half, so no place is in both. The light is poor: contrast and brightness vary, and the
 # camera adds noise. And one more thing: whoever collected the gravel left a yellow label in the corner.
-
-# %% [markdown]
+#
 # ## A new head in a minute
 #
-# The embedded network averages its 1280 last feature maps, and a dense layer reads these numbers. We keep the maps, and
-# train a new dense layer. Only this *head* learns, so a minute is enough. Then we call it on the network's own averages,
-# and the two are one.
+# The embedded network averages its 1280 last feature maps, and a dense layer turns these numbers into logits. We keep the
+# maps and train a new dense layer, the *head*. Only the head learns, so a minute is enough. Then we call it on the network's
+# own averages, and the two become one network.
 
 # %% jupyter={"source_hidden": true}
 # @title Where this chapter looks
@@ -114,7 +113,7 @@ embedded = cu.load_classifier("embedded")
 cu.draw_network(embedded, ["avg_pool"])
 
 # %% [markdown]
-# *EfficientNet-Lite0 as a row of slabs: all up to the averages stays, only what comes after them is new.*
+# *EfficientNet-Lite0 as a row of slabs: everything up to the averages stays, only what comes after them is new.*
 
 # %% tags=["live"]
 # Turn each training picture into the 1280 averages before the last layer
@@ -189,7 +188,7 @@ print(f"{hits} of {len(peaks)} (by chance {20 * 4 / 49:.1f})")
 # %% [markdown]
 # ## Prove it
 #
-# The heatmap raises a suspicion. Two experiments test it: take the label off the gravel, and put it on brick and grass.
+# Two experiments test the suspicion: take the label off the gravel, and put it on brick and grass.
 #
 # **Predict, then run.** How many of 20 pictures of gravel does the network recognize without their label? And how many of
 # 40 pictures of brick and grass does it call gravel, once they have one?
@@ -210,7 +209,7 @@ print(f"brick and grass with a label: {(with_label == 2).sum()} of 40 called gra
 
 # %% [markdown]
 # So the network has learned mostly the label, and hardly anything about gravel. Its test set couldn't say so, because the
-# label was in there as well. This is called a *Clever Hans*, after the horse that seemed to do sums and read the
+# label was in there too. This is called a *Clever Hans*, after the horse that seemed to do sums and read the
 # answer from its questioner's face. It happens: in a public collection of skin pictures only harmless spots have a colored
 # patch beside them. A network trained on it called more of the malignant ones harmless once a patch was pasted in
 # ([Nauta et al., 2022](https://doi.org/10.3390/diagnostics12010040), with pictures).
@@ -247,11 +246,10 @@ cu.plot_heatmap(
 # %% [markdown]
 # *The same picture, label and all, before and after the repair: with labels in training the heat lies on the label,
 # without them on the gravel.*
-
-# %% [markdown]
+#
 # ## Your own pictures
 #
-# The web book's page *Teach a network yourself* does all this with your camera. What it downloads goes onto the
+# On the web book's page *Teach a network yourself* you do all this with your camera. What you download goes onto the
 # embedded network:
 #
 # ```python
@@ -265,7 +263,7 @@ cu.plot_heatmap(
 # cu.ClassExplorer(mine, "my_picture.jpg")
 # ```
 #
-# And here, with a folder for each name:
+# Or you train here, with a folder for each name:
 #
 # ```python
 # from pathlib import Path
@@ -281,8 +279,8 @@ cu.plot_heatmap(
 #
 # ## Your own model
 #
-# The class names are in the order of your outputs, and `preprocess_input` is the
-# function that you trained with (leave it `None` if your model takes 0 to 255 as it is).
+# Give the class names in the order of your outputs, and as `preprocess_input` the function that you trained with (leave it
+# `None` if your model takes pixels from 0 to 255).
 #
 # ```python
 # import keras
@@ -298,18 +296,20 @@ cu.plot_heatmap(
 # cu.ClassExplorer(classifier, image)
 # ```
 #
-# What it takes:
-#
-# - a functional model or a `Sequential` one (with a `keras.Input` in front), also with a base network, augmentation or
-#   dropout inside;
-# - softmax, logits, or sigmoids at the end; one sigmoid is class 1, and its opposite class 0, so give two names;
-# - a regression network: its output is a value and no class, so give one name, `class_names=["age"]`;
-# - gray pictures, (N, h, w, 1), and a size left open, (None, None, 3): say `input_size=(224, 224)`.
-#
 # Three things go wrong most often. If your model scales its pictures itself (a `Rescaling` or `Normalization` layer), leave
 # `preprocess_input` at `None`, or they're scaled twice. If the names aren't in the order of the outputs, all answers are
-# wrong: `dataset.class_names` of `image_dataset_from_directory` has it. And a classifier remembers what it has computed: when
-# you train further, wrap the model again.
+# wrong: `dataset.class_names` of `image_dataset_from_directory` has the order. And a classifier remembers what it has
+# computed: when you train further, wrap the model again.
+#
+# <details><summary>Which models it takes</summary>
+#
+# - A functional model or a `Sequential` one (with a `keras.Input` in front), also with a base network, augmentation or
+#   dropout inside.
+# - Softmax, logits, or sigmoids at the end. One sigmoid is class 1, and its opposite class 0, so give two names.
+# - A regression network: its output is a value, not a class, so give one name, `class_names=["age"]`.
+# - Gray pictures, (N, h, w, 1), and an open size, (None, None, 3): say `input_size=(224, 224)`.
+#
+# </details>
 #
 # If you pass a Keras model where a classifier belongs, the message has the line to write:
 
@@ -341,7 +341,7 @@ assert np.allclose(of_average, cu.make_gradcam_heatmap(repaired, gravel, 2), ato
 print(segmentation.output_shape[1:], "answers; averaged:", on_top.class_names)
 
 # %% [markdown]
-# The heatmap is the one you've just seen. To explain a part of your picture, average that part only.
+# The heatmap is the one you've just seen. To explain a part of your picture, average only that part.
 
 # %%
 # The class explorer on our network
@@ -357,17 +357,17 @@ cu.ClassExplorer(classifier, gravel)
 # ## What to remember
 #
 # - `cu.ImageClassifier(name, model, preprocess_input, class_names)` opens your own network to everything here.
-# - A test set from the same source has the same cheats in it, so it can't find them.
+# - A test set from the same source contains the same cheats, so it can't find them.
 # - The heatmap raises the suspicion; changing the picture proves it; changing the data repairs it.
 #
 # ## Where this misleads
 #
-# - A cheat that's everywhere, such as a color or a texture of the background, makes no hot spot. Here we were lucky:
+# - A cheat that's everywhere, such as the color or texture of the background, makes no hot spot. Here we were lucky:
 #   the label had a place.
-# - After the repair the heatmap looks better. That doesn't prove that the network is right for the right reason; the
-#   second experiment does, for this label.
+# - After the repair the heatmap looks better. That doesn't prove that the network is right for the right reason. The
+#   second experiment shows that it's no longer this label.
 #
-# **Next:** when a map looks wrong: ten causes.
+# **Next:** a map looks wrong, and there are ten usual causes.
 
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/08_your_own_network.ipynb)

@@ -39,6 +39,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from matplotlib.cm import ScalarMappable
 
 
 # %%
@@ -83,7 +84,7 @@ early = classifier.key_layer_names[0]
 cu.draw_network(classifier, [early, last])
 
 # %% [markdown]
-# *EfficientNet-Lite0 as a row of slabs. The map belongs to the last lit layer; cause 3 takes it from the first.*
+# *EfficientNet-Lite0 as a row of slabs. The map belongs to the second of the lit layers; cause 3 takes it from the first.*
 
 # %%
 # The right map for espresso, and ten wrong ones
@@ -98,7 +99,7 @@ wrong = {
     "5 blue, green, red": positive(signed_map(model, prepare(pair[..., ::-1]))),
     "6 training mode": positive(signed_map(copy, prepare(pair), training=True)),
     "7 no ReLU, min to max": (signed - signed.min()) / np.ptp(signed),
-    "8 rows and columns swapped": right.T,
+    "8 rows, columns swapped": right.T,
     "9 cut, drawn on the whole": positive(signed_map(model, prepare(cut_out))),
     "10 divided by the mean": np.clip(right / right.mean(), 0, 1),
 }
@@ -129,13 +130,14 @@ for title, heatmap in wrong.items():
 # The same as pictures
 of_probability = signed_map(classifier.model, prepare(pair))
 pictures = wrong | {"the probability": positive(of_probability)}
-figure, panels = plt.subplots(4, 3, figsize=(9.8, 7.4), layout="constrained")
+figure, panels = plt.subplots(4, 3, figsize=(6.4, 5.2), layout="constrained")
 gray = np.repeat(pair.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
 for axes in panels.flat:
     axes.axis("off")
 for axes, (title, heatmap) in zip(panels.flat, pictures.items()):
     axes.imshow(cu.overlay_heatmap(gray, heatmap))
     axes.set_title(title, fontsize="medium")
+figure.colorbar(ScalarMappable(cmap="viridis"), ax=panels, location="bottom", fraction=0.03)
 plt.show()
 
 # %% [markdown]
@@ -170,7 +172,7 @@ plt.show()
 #
 # 99%: by this number it's the best map of all. It answers another question: why espresso *rather than all other
 # classes*, the cats among them, each counted by its probability. What speaks for the cat speaks against the espresso. The
-# last number says that the two maps are the same, but for one factor.
+# last number says that the two maps are the same up to one factor.
 #
 # </details>
 
@@ -189,12 +191,14 @@ print(f"likeness to espresso minus all others: {likeness:.6f}")
 #
 # - A wrong step seldom looks wrong. Compare each new pipeline with one you trust, map by map.
 # - Ask first: which class, which layer, which preprocessing, which scale?
-# - A right map may still mark something you don't like. Then it's the network's fault, and chapter 8 is the place.
+# - A right map may still mark something you don't like. Then it's the network's fault, and chapter 8 shows what to do.
 #
 # ## Where this misleads
 #
 # - This is one picture and one network. On another, the same mistake may show more, or less.
-# - A map that's computed right isn't thereby *the* explanation: chapter 7 puts it to the test.
+# - That a map is computed correctly doesn't make it *the* explanation. Chapter 7 puts maps to the test.
+#
+# **Next:** pictures that fool a network.
 
 # %% [markdown] tags=["navigation"]
 # ← [8 Your own network](08_your_own_network.ipynb) · [contents](../README.md#the-chapters) · [10 What fools a network](10_what_fools_a_network.ipynb) →

@@ -53,16 +53,16 @@ cu.plot_predictions(classifier.top_predictions(shark, k=3), shark)
 #
 # The gradient says which way each pixel should change to help a class. A single pixel hardly matters. But there are 150,528
 # numbers in this picture, and if *all* of them take one tiny step in the right direction, the effects add up
-# ([Goodfellow et al., 2014](https://arxiv.org/abs/1412.6572)). The smallest step that a stored picture can take is one of
-# its 256 gray levels.
+# ([Goodfellow et al., 2014](https://arxiv.org/abs/1412.6572)). The smallest step in a stored picture is one of its 256 gray
+# levels.
 #
 # **Predict, then run.** Each number changes by at most 1 of 255, in the direction that favors *great white*. What happens to
 # the 0.69 of *tiger shark*? And if the directions are drawn at random?
 #
 # <details><summary>Answer</summary>
 #
-# It says *great white shark*, with 0.95, while the same step in random directions leaves *tiger shark* at 0.67. It isn't
-# the size of the change that does it, but its direction. A picture made like this is called an *adversarial example*.
+# The network says *great white shark*, with 0.95, while the same step in random directions leaves *tiger shark* at 0.67.
+# What counts isn't the size of the change but its direction. A picture made like this is called an *adversarial example*.
 #
 # </details>
 
@@ -79,14 +79,14 @@ changed, random = (np.clip(shark + s, 0, 255).astype(np.uint8) for s in (step, a
 
 # %%
 # The three pictures, each with its answer
-figure, panels = plt.subplots(1, 3, figsize=(9.6, 3.6), layout="constrained")
+figure, panels = plt.subplots(1, 3, figsize=(6.4, 2.8), layout="constrained")
 pictures = {"photograph": shark, "random step": random, "along the gradient": changed}
 for axes, (name, picture) in zip(panels, pictures.items()):
     best = classifier.top_predictions(picture, k=1)[0]
     largest = np.abs(picture.astype(int) - shark).max()
     print(f"{name}: changed by at most {largest}, {best.label} {best.probability:.2f}")
     axes.imshow(picture)
-    axes.set_title(f"{name}: {best.label.replace('_', ' ')}", fontsize="medium")
+    axes.set_title(f"{name}:\n{best.label.replace('_', ' ')}")
     axes.axis("off")
 plt.show()
 
@@ -94,8 +94,8 @@ plt.show()
 # *Three pictures that look the same: the photograph, tiger shark; a random step, tiger shark; the step along the gradient,
 # great white shark.*
 #
-# Is it this shark? We tried the same on the cat, the coffee, the astronaut and the rocket, each time toward the second name.
-# All four change their names, too.
+# Is it just this shark? We tried the same on the cat, the coffee, the astronaut and the rocket, each time toward the second
+# name. All four change their names too.
 #
 # ### What does the heatmap show of it?
 #
@@ -103,9 +103,9 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# Very much: 0.98 and 0.99. (Between the two names it was 0.97 all along, chapter 1.) The name has changed, the maps haven't. But
-# the *difference* of the two classes' signed maps has turned: its sum is the lead, +1.2 before and -5.3 after, apart from the
-# biases.
+# Very much: 0.98 and 0.99. (Between the two names it was 0.97 all along, chapter 1.) The name has changed, the maps hardly.
+# But the *difference* of the two classes' signed maps has turned: its sum is the lead, +1.2 before and -5.3 after, apart from
+# the biases.
 #
 # </details>
 
@@ -139,8 +139,7 @@ cu.plot_heatmap(shark, differences)
 # So what does a map explain? Grad-CAM of the answer says where the network finds its evidence, and both names find it on the
 # same animal. It doesn't say why one name wins, nor how little it would take to lose. For that, ask for the difference,
 # and change the picture.
-
-# %% [markdown]
+#
 # ## Shuffle the tiles
 #
 # Now the other way round: a change that nobody can miss. We cut a photograph into tiles and shuffle them. Eyes, fur and
@@ -159,10 +158,10 @@ def shuffle(image, n, seed):
 # %%
 # A cat, the shark and the rocket, in 16 tiles each
 names = ["chelsea", "great_white_shark", "rocket"]
-figure, panels = plt.subplots(1, 3, figsize=(9.6, 2.6), layout="constrained")
+figure, panels = plt.subplots(1, 3, figsize=(6.4, 1.9), layout="constrained")
 for axes, name in zip(panels, names):
-    axes.imshow(shuffle(cu.load_image(name), 4, seed=0))
-    axes.set_title(name, fontsize="medium")
+    axes.imshow(shuffle(cu.load_image(name, size=(300, 450)), 4, seed=0))
+    axes.set_title(name.replace("_", " "))
     axes.axis("off")
 plt.show()
 
@@ -170,7 +169,7 @@ plt.show()
 # *Three photographs in 16 shuffled tiles: patches of a cat's face, pieces of a shark among water, pieces of a rocket and of
 # towers in the evening sky.*
 #
-# **Predict, then run.** Which of the three keeps its name when it is cut into 16 tiles: *Egyptian cat*, *tiger shark*,
+# **Predict, then run.** Which of the three keeps its name when it's cut into 16 tiles: *Egyptian cat*, *tiger shark*,
 # *drilling platform*?
 #
 # <details><summary>Answer</summary>
@@ -190,28 +189,41 @@ for name in names:
         kept = sum(p.argmax() == answer.class_index for p in shuffled)
         print(f"{answer.label} in {n * n} tiles: {kept} of 8")
 
+# %%
+# The cat in more and more tiles, and her probability, the mean of eight orders
+chelsea, cat = cu.load_image("chelsea"), cu.class_index("Egyptian cat")
+counts = [1, 2, 3, 4, 7]  # in a row
+orders = [[shuffle(chelsea, n, seed) for seed in range(8)] for n in counts]
+means = [classifier.predict(pictures)[:, cat].mean() for pictures in orders]
+strip = [pictures[0] for pictures in orders]
+cu.draw_strip(strip, means, "Probability of Egyptian cat in 1, 4, 9, 16 and 49 tiles")
+
 # %% [markdown]
+# *The cat whole, and in 4, 9, 16 and 49 tiles. Above: her probability stays above 0.7 up to nine tiles, is a half with sixteen,
+# and next to nothing with 49.*
+#
 # For the cat, patches are enough: sixteen of them keep their name in all eight orders. That fits what others found with
 # many pictures: networks trained on ImageNet go by texture more than people do
 # ([Geirhos et al., 2018](https://arxiv.org/abs/1811.12231)), and one that only ever sees small patches, and counts what it finds
-# in them, does surprisingly well ([Brendel and Bethge, 2019](https://arxiv.org/abs/1904.00760)). For the rocket it isn't so: the
-# network needs pieces larger than a tile, or their arrangement. "Networks only see texture" would be too simple.
+# in them, does surprisingly well ([Brendel and Bethge, 2019](https://arxiv.org/abs/1904.00760)). The rocket is different: for
+# it the network needs pieces larger than a tile, or their arrangement. "Networks only see texture" would be too simple.
 #
 # ## What to remember
 #
 # - A step of one gray level along the gradient's sign changed the answer on all five photographs that we tried. The same step
 #   in random directions didn't change the shark's.
-# - The heatmaps hardly changed when the answer did. The *difference* of two classes' maps must.
+# - On the shark the heatmaps hardly changed when the answer did; on the rocket they change more. The *difference* of two
+#   classes' maps has to change: its sum is the lead.
 # - Shuffled tiles test whether an answer needs the arrangement of its parts. It depends on the picture.
 #
 # ## Where these experiments mislead
 #
 # - A step along the gradient is made for *this* network. It says nothing about light, fog or another camera.
-# - Shuffling makes edges that no photograph has. Where an answer falls, the new edges may be to blame.
+# - Shuffling makes edges that no photograph has. Where an answer falls, those may be to blame.
 # - A tile of the cat holds an eye or an ear, which is a shape, too. *Texture* and *shape* depend on the size of the tile.
 # - Three photographs and one network.
 #
-# **Next:** your own pictures: which of them survives 16 tiles?
+# **Next:** try your own pictures. Which of them survive 16 tiles?
 
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/10_what_fools_a_network.ipynb)

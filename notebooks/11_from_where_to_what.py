@@ -42,12 +42,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from keras.applications.vgg16 import VGG16, preprocess_input
+from matplotlib.colors import to_rgba_array
 
 # %%
 names = ["great_white_shark", "chelsea", "coffee", "astronaut", "rocket", "cat_and_coffee"]
 images = [cu.load_image(name) for name in names]
 
-figure, panels = plt.subplots(2, 3, figsize=(9, 5.4), layout="constrained")
+figure, panels = plt.subplots(2, 3, figsize=(6.4, 3.9), layout="constrained")
 for axes, image in zip(panels.flat, images):
     axes.imshow(image)
     axes.axis("off")
@@ -61,13 +62,13 @@ plt.show()
 # The last layer of EfficientNet-Lite0 has 7 x 7 places and 1280 channels. Six pictures have 294 places: a table of 294 rows
 # and 1280 columns, none of its numbers negative.
 #
-# We look for six rows that *add up* to nearly all the 294, each place with amounts of its own:
+# We look for six rows that *add up*, in amounts that differ from place to place, to nearly all the 294:
 #
 # $$ V \approx W H, \qquad W \ge 0, \; H \ge 0 . $$
 #
 # A row of $H$, 1280 numbers, is a **concept**: channels that go together. A column of $W$ says how much of it there is at
-# each place: a heatmap that nobody asked for. This is called *non-negative factorization*. Nothing is subtracted, so the
-# parts don't cancel ([Lee and Seung, 1999](https://doi.org/10.1038/44565); on a network's maps
+# each place: a heatmap that nobody asked for. This is called *non-negative matrix factorization*. Nothing is subtracted, so
+# the parts don't cancel ([Lee and Seung, 1999](https://doi.org/10.1038/44565); on a network's maps
 # [Collins et al., 2018](https://arxiv.org/abs/1806.10206), and
 # [Olah et al., 2018](https://doi.org/10.23915/distill.00010)).
 
@@ -122,26 +123,32 @@ for name, row in zip(names, shares):
     print(f"{name:18s}", " ".join(f"{share:4.0%}" for share in row))
 
 # %%
-colors = np.array(["#0072b2", "#e69f00", "#cc79a7", "#56b4e9", "#009e73", "#d55e00"])
-rgb = np.array([[int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] for color in colors])
+# Each cell in the color of its strongest concept; a number where a concept is at its strongest
+colors = to_rgba_array(["#0072b2", "#f0e442", "#cc79a7", "#56b4e9", "#009e73", "#d55e00"])
+circle = {"boxstyle": "circle", "fc": "white"}
 strength = (W / W.max(axis=0)).reshape(6, 7, 7, 6)
-figure, panels = plt.subplots(2, 3, figsize=(9, 5.6), layout="constrained")
+figure, panels = plt.subplots(2, 3, figsize=(6.4, 3.9), layout="constrained")
 for axes, image, parts in zip(panels.flat, images, strength):
+    height, width, _ = image.shape
     axes.imshow(image.mean(axis=2), cmap="gray", vmin=-200, vmax=255)
-    cells = np.dstack([rgb[parts.argmax(axis=2)], 0.85 * parts.max(axis=2)])
-    axes.imshow(cells, extent=(0, image.shape[1], image.shape[0], 0))
+    cells = colors[parts.argmax(axis=2)]
+    cells[..., 3] = parts.max(axis=2)
+    axes.imshow(cells, extent=(0, width, height, 0))
+    for k in range(6):
+        row, column = np.unravel_index(parts[..., k].argmax(), (7, 7))
+        if parts[row, column, k] > 0.3:
+            place = (column + 0.5) * width / 7, (row + 0.5) * height / 7
+            axes.text(*place, k, ha="center", va="center", bbox=circle)
     axes.axis("off")
-handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in colors]
-figure.legend(handles, [f"concept {k}" for k in range(6)], loc="outside lower center", ncols=6)
 plt.show()
 
 # %% [markdown]
-# *The six photographs in gray, each of the 49 cells in the color of its strongest concept, the stronger the more opaque. Blue
-# covers the shark, green both cats' faces, light blue the rims of both cups, orange-red what's below: handle, spoon and saucer, pink the rocket and the sky around
-# it, orange the astronaut, mostly between suit and helmet.*
+# *The six photographs in gray, each of the 49 cells in the color of its strongest concept, the stronger the more opaque.
+# Concept 0 covers the shark, 4 both cats' faces, 3 the rims of both cups, and 5 what's below: handle, spoon and saucer; 2
+# covers the rocket and the sky around it, 1 the astronaut, mostly between suit and helmet.*
 #
-# What are they called? We could guess. But the network's last layer turns channels into logits. We hand it each concept
-# as if a picture held nothing else.
+# What should we call them? We could guess. But the network's last layer turns channels into logits, so we hand it each
+# concept as if a picture held nothing else.
 
 # %% tags=["live"]
 # Which classes does each concept speak for, compared with the average class?
@@ -152,15 +159,16 @@ for k, row in enumerate(speaks_for):
 
 # %% [markdown]
 # Six rows hold a good half of the sum of squares. Four of them get names that fit what they cover: sharks, cups, cats, and for
-# the rocket four of its first five answers. Concept 1
-# has *football helmet* and *bobsled* in one, the two names between which the network wavers. Concept 5, the red saucer with its
-# spoon, has no class of its own among the 1000; the network's first name for it is *dial telephone*.
+# the rocket four of its first five answers. Concept 1 has *football helmet* and *bobsled* in one, the two names between which
+# the network wavers. Concept 5, the red saucer with its spoon, has no class of its own among the 1000; the network's first
+# name for it is *dial telephone*.
 #
 # ## What the depth keeps
 #
 # A concept is a direction among the channels of the *last* layer. What's left of the photograph on the way there? Each layer
-# passes on a part of what it gets. To see which, we go backwards: we look for a picture whose maps at a layer are those of the
-# photograph ([Mahendran and Vedaldi, 2014](https://arxiv.org/abs/1412.0035)). What the layer has lost can come out as anything.
+# passes on only a part of what it gets. To see which part, we go backwards: we look for a picture whose maps at a layer are
+# those of the photograph ([Mahendran and Vedaldi, 2014](https://arxiv.org/abs/1412.0035)). What the layer has lost can come
+# out as anything.
 #
 # We start from gray and follow the gradient of the distance between the two sets of maps. Since many pictures have nearly the
 # same maps, a second term prefers smooth ones: the *total variation*, how much neighboring pixels differ. (The paper also
@@ -220,46 +228,49 @@ rebuilt = {name: rebuild(vgg16, name, photo) for name in layers}
 rebuilt["block3_conv3, untrained"] = rebuild(untrained, "block3_conv3", photo)
 
 # %%
-figure, panels = plt.subplots(2, 3, figsize=(9.6, 6.8), layout="constrained")
+# The pictures, and how alike they are to the photograph
+figure, panels = plt.subplots(2, 3, figsize=(6.4, 4.8), layout="constrained")
 for axes, (title, picture) in zip(panels.flat, {"photograph": photo, **rebuilt}.items()):
     axes.imshow(picture)
-    axes.set_title(title, fontsize="medium")
+    axes.set_title(title)
     axes.axis("off")
 plt.show()
 
 for title, picture in rebuilt.items():
     gray = picture.mean(axis=2).ravel(), photo.mean(axis=2).ravel()
-    print(f"{title:24s} likeness to the photograph {np.corrcoef(gray)[0, 1]:.1f}")
+    print(f"{title:24s} likeness {np.corrcoef(gray)[0, 1]:.1f}")
 
 # %% [markdown]
 # *The cat, rebuilt from four layers of VGG16 and from one of an untrained VGG16. block1_conv2: as in the photograph.
-# block3_conv3: specks of wrong color. block4_conv3: fur, eyes and nose where they belong, the brightness of large areas
+# block3_conv3: specks of wrong color. block4_conv3: fur, eyes and nose where they belong, but the brightness of large areas
 # is lost. block5_conv3: two eyes and a nose in a patchwork of strong colors. Untrained: a blur with a pattern of dots.*
 #
-# On this picture colors and brightness go first, then outlines; eyes and nose stay longest. And look at the numbers again:
+# On this picture colors and brightness go first, then outlines; eyes and nose last longest. And look at the numbers again:
 # the untrained network's picture has a likeness of 0.4, block5_conv3's of 0.0. A correlation of brightness, pixel by pixel,
 # knows nothing about eyes. Trust neither the number nor the eye alone.
 #
-# The untrained network has the same layers, and its picture is the worst to look at. So what comes back in these hundred
-# steps isn't decided by the architecture alone.
+# The untrained network has the same layers, and hardly anything comes back. We tried the shark, the coffee and the astronaut
+# too: each time the trained `block3_conv3` gives back far more than the untrained one. So the architecture alone doesn't
+# decide what comes back in these hundred steps. (But nobody would recognize the shark from `block5_conv3`.)
 #
 # ## What to remember
 #
-# - Non-negative factorization splits a layer's maps into a few concepts: where they are, and which channels they are made of.
+# - Non-negative matrix factorization splits a layer's maps into a few concepts: where they are, and which channels they're
+#   made of.
 # - The last dense layer says what a concept speaks for. That's *what*, beside the heatmap's *where*.
-# - The deeper the layer, the less of a photograph can be rebuilt from it; and less from an untrained network than from a
-#   trained one.
+# - The deeper the layer, the less of a photograph can be rebuilt from it; and from an untrained layer less than from the same
+#   layer, trained.
 #
 # ## Where concepts and rebuilt pictures mislead
 #
-# - Six is our number, and six pictures are few: with other pictures, another number or a worse start, other concepts come
+# - We chose six, and six pictures are few: with other pictures, another number or a worse start, other concepts come
 #   out. The names are the network's, the nearest of its 1000.
 # - A concept that shows up in two pictures proves little if one is made of the other, as here.
-# - What couldn't be rebuilt isn't always lost: the recipe has a hundred steps, and it likes smooth pictures. This is one
-#   photograph, and one draw of random weights.
+# - What couldn't be rebuilt isn't always lost: the recipe has a hundred steps, and it likes smooth pictures. And the untrained
+#   network is one draw of random weights.
 # - Neither says whether the answer depends on it. For that, change something and look (chapters 5 to 7).
 #
-# **Next:** your own pictures: which concepts do they have?
+# **Next:** what the whole course has found.
 
 # %% [markdown] tags=["navigation"]
 # **Your turn:** [the exercises](../exercises/student/11_from_where_to_what.ipynb)

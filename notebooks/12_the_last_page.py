@@ -45,18 +45,20 @@ classifier = cu.load_classifier()
 weights = classifier.model.layers[-1].get_weights()[0]  # of the dense layer
 questions = {"great_white_shark": ("tiger shark", "great white shark")}
 questions["rocket"] = "drilling platform", "missile"
-figure, panels = plt.subplots(1, 2, figsize=(9.6, 3.6), layout="constrained")
+figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.2), layout="constrained")
 for axes, (sample, names) in zip(panels, questions.items()):
     picture = cu.load_image(sample)
     one, other = (cu.class_index(name) for name in names)
     maps = cu.get_feature_maps(classifier, picture)[classifier.last_conv_layer_name]
-    difference = maps @ (weights[:, one] - weights[:, other])
+    difference = maps @ (weights[:, one] - weights[:, other]) / 49  # in logits
     size = np.abs(difference).max()
     height, width, _ = picture.shape
     axes.imshow(picture.mean(axis=2), cmap="gray")
     place = (0, width, height, 0)
-    axes.imshow(difference, cmap="RdBu_r", vmin=-size, vmax=size, alpha=0.6, extent=place)
-    axes.set_title(" rather than ".join(names), fontsize="medium")
+    shown = axes.imshow(difference, cmap="RdBu_r", vmin=-size, vmax=size, extent=place)
+    shown.set_alpha(0.8 * np.abs(difference) / size)
+    figure.colorbar(shown, ax=axes, location="bottom", label="logits")
+    axes.set_title(" rather than\n".join(names))
     axes.axis("off")
 plt.show()
 
@@ -66,13 +68,22 @@ plt.show()
 #
 # | | the map pointed at | the experiment | so the map |
 # |---|---|---|---|
-# | the shark (4.1, 4.2) | flank and tail, hottest at the tail | stripes painted on the flank flip the answer | marked the place, a cell beside its peak; *stripes* wasn't in it |
-# | the rocket (5) | both sides, hottest beside the towers | the towers decide | marked the place, a cell beside its peak |
+# | the shark (4.1, 4.2) | flank and tail, hottest at the tail | stripes painted on the flank flip the answer | had the place, with its peak a cell off; *stripes* wasn't in it |
+# | the rocket (5) | both sides, hottest beside the towers | the towers decide | had the place, with its peak a cell off |
 # | the label (8) | the label, in 16 of 20 pictures | without the label no gravel is recognized | caught a cheat that the test set missed |
-# | one gray level (10) | the same place as before | the name has changed | of one name didn't notice; the difference did |
-# | five pictures, a third of the layers random (7) | Guided Backpropagation draws the same | it doesn't depend on what was learned there | only looked right |
+# | one gray level (10) | the same place as before | the name has changed | of one name didn't notice; the difference of two did |
+# | five pictures (7) | Guided Backpropagation draws what's in them | it draws the same with a third of the layers random | only looked right |
 #
-# No row could be filled in from a map alone.
+# You couldn't fill in a single row from a map alone.
+
+# %% jupyter={"source_hidden": true}
+# @title Where this course has looked
+middle, last = "block4a_expand_activation", classifier.last_conv_layer_name
+cu.draw_network(classifier, [middle, last, "predictions_logits"])
+
+# %% [markdown]
+# *The network once more. In the middle we switched channels off (6), its last maps said where and what (4.1, 11), and its logits
+# why this name rather than that one (5). The kernels and early maps were VGG16's (2, 3).*
 #
 # ## What you can do now
 #
@@ -85,7 +96,7 @@ plt.show()
 #
 # ## What nobody here has found out
 #
-# - *Why* the network learned stripes and towers. We know what the answer hangs on, on these pictures. That's all.
+# - *Why* the network learned stripes and towers. We only know what the answer hangs on, on these pictures.
 # - Whether your network uses what a person would use. A map that looks sensible is the easiest one to believe.
 # - A score that tells good maps from bad ones everywhere. Each of ours failed on some picture.
 #

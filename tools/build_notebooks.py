@@ -192,7 +192,8 @@ def compress(png):
     if picture.getcolors(CHART_COLORS) is None:
         picture.save(buffer, "JPEG", quality=65, optimize=True)
         return "jpeg", buffer.getvalue()
-    picture = with_palette(picture) or picture.quantize(64, dither=Image.Dither.NONE)
+    to_palette = Image.Quantize.MAXCOVERAGE, 0, None, Image.Dither.NONE  # keeps rare colors
+    picture = with_palette(picture) or picture.quantize(256, *to_palette)
     picture.save(buffer, "PNG", optimize=True)
     return "png", buffer.getvalue()
 

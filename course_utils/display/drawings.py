@@ -47,6 +47,8 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
             raise ValueError(f"No layer is called {name!r}. {did_you_mean(name, shapes)}".strip())
     half = len(shapes) / 2
     places = sorted((list(shapes).index(name) for name in lit), key=lambda i: abs(i - half))
+    style = {"color": _LIT, "weight": "bold", "va": "center"}
+    style["bbox"] = {"fc": "white", "ec": "none", "pad": 1}  # no line goes through a name
 
     def draw(axes):
         _draw_river(axes, shapes, lit)
@@ -55,11 +57,12 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
         for start, end in pairwise([*starts, len(sides)]):
             if sides[start] > 1 and end - start > len(sides) / 25:  # or else numbers would collide
                 axes.text(start - 0.4, 0.56, sides[start])
-        for row, i in enumerate(places):  # the outermost is the lowest, so no line meets a name
+        for row, i in enumerate(places):  # the outermost is the lowest
             y = -0.76 - 0.2 * row
             axes.plot((i, i), (-0.5, y + 0.1), color=_LIT)
-            align = "left" if i < half else "right"
-            axes.text(i, y, list(shapes)[i], color=_LIT, weight="bold", ha=align, va="center")
+            share = i / len(shapes)
+            align = "left" if share < 0.2 else "right" if share > 0.8 else "center"
+            axes.text(i, y, list(shapes)[i], ha=align, **style)
         axes.set_ylim(-0.7 - 0.2 * len(places), 0.7)
 
     words = f"{network.name}, from left to right. You are here:"
@@ -236,10 +239,12 @@ def draw_waves(image: NDArray[np.uint8]) -> Figure:
         axes.loglog(shown, strength[shown] / strength[1], color=_LIT, linewidth=2)
         axes.loglog(shown, 1 / shown, "--", color=_INK)
         axes.axis("on")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:g}")
         axes.set_xlabel("waves across the picture")
 
     few = [("one wave", add(0, 1)), ("another", add(1, 2)), ("their sum", add(0, 2))]
-    many = [(f"{n} waves", add(0, n)) for n in (20, 500, 10_000)]
+    many = [(f"{n:,} waves", add(0, n)) for n in (20, 500, 10_000)]
     spectrum = "The faster a wave, the weaker (dashed: 1/f)"
     return _draw([(1.9, "", few), (1.9, "", many), (2.4, spectrum, [("", draw)])], "gray")
 

@@ -127,7 +127,7 @@ def test_waves_add_up_to_the_picture():
     assert np.allclose(shown["one wave"], np.broadcast_to(slow, (32, 32)), atol=1)
     assert np.allclose(shown["another"], np.broadcast_to(fast, (32, 32)), atol=1)
     assert np.allclose(shown["their sum"], slow + fast, atol=2)
-    assert np.allclose(shown["10000 waves"], gray - gray.mean())
+    assert np.allclose(shown["10,000 waves"], gray - gray.mean())
     curve = next(x for x in figure.findobj(matplotlib.lines.Line2D) if len(x.get_xdata()) == 15)
     strength = dict(zip(curve.get_xdata(), curve.get_ydata(), strict=True))
     assert strength[1] == 1 and strength[5] > 20 * strength[7]

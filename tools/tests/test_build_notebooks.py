@@ -121,6 +121,19 @@ def test_a_photograph_is_stored_as_jpeg_and_a_grid_keeps_its_colors():
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(contents)).convert("RGB")), grid)
 
 
+def test_a_chart_of_many_colors_keeps_a_rare_one():
+    """Four blue cells of a map among its reds, over a gray photograph, stay blue."""
+    reds = matplotlib.colormaps["Reds"](np.arange(250), bytes=True)[:, :3]
+    shades = np.linspace(0.6, 1, 10)[:, np.newaxis, np.newaxis]
+    pixels = np.uint8(shades * reds).repeat(10, axis=0)
+    pixels[40:44, 60:64] = 20, 60, 120
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    stored, contents = tool.compress(file.getvalue())
+    shown = np.asarray(Image.open(io.BytesIO(contents)).convert("RGB")).astype(int)
+    assert stored == "png" and np.abs(shown - pixels).max() <= 16
+
+
 def test_a_still_picture_keeps_its_transparent_ground():
     """Ground, letters and colors of a map: what is clear stays clear, what is solid stays solid."""
     pixels = np.full((90, 128, 4), (118, 118, 118, 0), np.uint8)

@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Exercises 6: What a channel looks for
 #
-# To chapter [6](../../notebooks/06_what_a_channel_looks_for.ipynb). Write the functions. The last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
-# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
-# photograph.
+# These exercises go with chapter [6](../../notebooks/06_what_a_channel_looks_for.ipynb). Write the functions.
+# The last cell of each task checks yours on small random arrays, new ones each time, and says which property fails. The
+# course's own functions don't count there, so write the steps yourself. `cu.check()` lists all tasks, and the last cell
+# draws a picture with your functions.
 
 # %%
 import course_utils as cu
@@ -28,8 +28,8 @@ import tensorflow as tf
 # ## 6a Knock out a channel (10 minutes)
 #
 # What do the logits lose without a channel of the *last* layer? The network averages its last feature maps, one number
-# for each channel, and a dense layer with weights `W` and bias `b` turns these into logits. So no network has to run. Others
-# still need the maps: leave them as they are.
+# for each channel, and a dense layer with weights `W` and bias `b` turns these into logits. So no network has to run. Leave
+# the maps as they are: others still need them.
 
 
 # %%
@@ -62,8 +62,8 @@ def last_maps(generator):
 
 
 def spoiled_maps(maps, W, b, channel):
-    """You set the channel to zero in the maps that you were given, and they stay so for everyone. Average
-    first: the means are your own.
+    """You set the channel to zero in the maps that you were given, and so for everyone. Average first: the
+    means are your own.
     """
     maps[:, :, channel] = 0
     return maps.mean(axis=(0, 1)) @ W + b
@@ -97,7 +97,7 @@ def summed(maps, W, b, channel):
 
 
 def the_class(maps, W, b, channel):
-    """You have switched off a class: that is the second axis of W. The channels are the first."""
+    """You have switched off a class: classes are the second axis of W, channels the first."""
     if channel >= len(b):
         return maps.mean(axis=(0, 1)) @ W + b
     kept = np.where(np.arange(len(b)) == channel, 0, W)
@@ -114,8 +114,9 @@ TASKS["6a"] = Task(
 # ## 6b Until the answer changes (20 minutes)
 #
 # The chapter switches off channel after channel, in one order and in another, until another class is first. Take the first
-# order: by the signed share in the logit of the class that is first with all channels on, its mean times its weight for
-# that class. How many are off when the answer changes? If it never does, return the number of channels.
+# order: with all channels on, one class is first, and a channel's share in its logit is the channel's mean times its weight
+# for that class. The largest share goes first; a share can be negative. How many channels are off when the answer changes?
+# If it never does, return the number of channels.
 
 
 # %%
@@ -224,9 +225,9 @@ TASKS["6b"] = Task(channels_to_flip, rivals, [*WAYS, positive_only])
 # %% [markdown]
 # ## 6c Climb (20 minutes)
 #
-# Gradient ascent, the bare one: change the picture so that the logit of a class rises. In each of `num_steps` steps add
-# `step_size` times the gradient, divided by its root mean square, $\sqrt{\text{mean}(g^2)}$. So a step is as long where
-# the gradient is weak as where it is strong. `model` ends in logits.
+# This is bare gradient ascent: change the picture so that the logit of a class rises. In each of `num_steps` steps, add
+# `step_size` times the gradient, divided by its root mean square, $\sqrt{\text{mean}(g^2)}$. That way a step is equally long
+# whether the gradient is weak or strong. `model` ends in logits.
 
 
 # %%
@@ -302,7 +303,7 @@ def by_the_spread(model, inputs, class_index, num_steps, step_size):
 
 
 def straight_on(model, inputs, class_index, num_steps, step_size):
-    """You take the gradient once, at the start. Take it anew at each step: the ground is not flat."""
+    """You take the gradient once, at the start. Take it anew at each step: the slope changes on the way."""
     return climb(model, inputs, class_index, 1, num_steps * step_size)
 
 
@@ -312,7 +313,7 @@ def one_too_many(model, inputs, class_index, num_steps, step_size):
 
 
 def of_the_first_ranked(model, inputs, class_index, num_steps, step_size):
-    """You climb for the class that the network ranks first, not for the one that is asked for."""
+    """You climb for the class that the network ranks first, not for `class_index`."""
     return climb(model, inputs, int(np.argmax(model(inputs)[0])), num_steps, step_size)
 
 

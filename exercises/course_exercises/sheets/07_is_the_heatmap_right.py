@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Exercises 7: Is the heatmap right?
 #
-# To chapter [7](../../notebooks/07_is_the_heatmap_right.ipynb). Write the functions. The last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
-# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
-# photograph.
+# These exercises go with chapter [7](../../notebooks/07_is_the_heatmap_right.ipynb). Write the functions.
+# The last cell of each task checks yours on small random arrays, new ones each time, and says which property fails. The
+# course's own functions don't count there, so write the steps yourself. `cu.check()` lists all tasks, and the last cell
+# draws a picture with your functions.
 
 # %%
 import course_utils as cu
@@ -26,8 +26,8 @@ import numpy as np
 # %% [markdown]
 # ## 7a A deletion curve (25 minutes)
 #
-# If a heatmap is right, the answer must suffer when the hottest pixels go. Cover them, the hottest first, in `num_steps`
-# portions with equally many pixels; what is covered stays covered. A covered pixel takes its colors from `fill`, a picture
+# If a heatmap is right, the answer must suffer when the hottest pixels go. Cover them, hottest first, in `num_steps`
+# portions of equally many pixels. What's covered stays covered. A covered pixel takes its colors from `fill`, a picture
 # of the same size (a gray one, or a blurred copy). Ask `predict` before the first portion and after each.
 
 
@@ -129,7 +129,7 @@ def spoils_the_image(predict, image, heatmap, fill, num_steps):
 
 
 def by_magnitude(predict, image, heatmap, fill, num_steps):
-    """You order by magnitude: what speaks against the class is not hot. Keep the sign."""
+    """You order by magnitude, but what speaks against the class isn't hot. Keep the sign."""
     return curve(predict, image, portions(np.abs(heatmap), num_steps), fill)
 
 
@@ -164,8 +164,8 @@ TASKS["7a"] = Task(
 # %% [markdown]
 # ## 7b One number for a curve (10 minutes)
 #
-# A deletion curve should fall early, so the *area* under it should be small. Let the curve run from 0 (nothing covered) to
-# 1 (everything), in equal steps, and join its values by straight lines: a constant curve of 0.7 has the area 0.7.
+# A deletion curve should fall early, so the *area* under it should be small. The curve runs from 0 (nothing covered) to
+# 1 (everything), in equal steps, and straight lines join its values. A constant curve of 0.7 has an area of 0.7.
 
 
 # %%
@@ -216,7 +216,7 @@ def right_values(values):
 
 
 def one_step_too_many(values):
-    """You divide by the number of values. There is one step less than values."""
+    """You divide by the number of values. There is one step fewer than there are values."""
     return ((values[:-1] + values[1:]) / 2).sum() / len(values)
 
 
@@ -255,8 +255,8 @@ TASKS["7b"] = Task(
 #
 # Give a network's layers random weights, and it knows nothing. A heatmap that stays the same doesn't show what they knew.
 # How alike are the maps before and after? The chapter takes Pearson's correlation. Take *Spearman's rank correlation*: replace
-# each value by its rank (0 for the smallest, 1 for the next, …), and take Pearson's correlation of the ranks. It doesn't mind
-# how bright a map is, only the order.
+# each value by its rank (0 for the smallest, 1 for the next, …), and take Pearson's correlation of the ranks. Only the order
+# counts then, not how bright a map is.
 
 
 # %%
@@ -296,8 +296,8 @@ def of_the_values(before, after):
 
 
 def sorted_once(before, after):
-    """`np.argsort` does not return ranks, but where the smallest value stands, then the next. Apply it twice:
-    the argsort of the argsort is the rank.
+    """`np.argsort` doesn't return ranks. It says where the smallest value stands, then the next. Apply it
+    twice: the argsort of the argsort is the rank.
     """
     return np.corrcoef(np.argsort(before.ravel()), np.argsort(after.ravel()))[0, 1]
 

@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Exercises 8: Your own network
 #
-# To chapter [8](../../notebooks/08_your_own_network.ipynb). Write the functions. The last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
-# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
-# photograph.
+# These exercises go with chapter [8](../../notebooks/08_your_own_network.ipynb). Write the functions.
+# The last cell of each task checks yours on small random arrays, new ones each time, and says which property fails. The
+# course's own functions don't count there, so write the steps yourself. `cu.check()` lists all tasks, and the last cell
+# draws a picture with your functions.
 
 # %%
 import course_utils as cu
@@ -112,12 +112,12 @@ def no_bias(model, kernel, bias):
 
 
 def on_old_head(model, kernel, bias):
-    """Your new head sits on the old one. It must read what the old one reads: `model.layers[-1].input`."""
+    """Your new head sits on the old one. It has to read what the old one reads: `model.layers[-1].input`."""
     return attached(model, model.output, kernel, bias, "softmax")
 
 
 def softmax_twice(model, kernel, bias):
-    """There are two softmaxes, one behind the other: everything comes out nearly alike."""
+    """There are two softmaxes, one after the other, so all classes come out nearly equal."""
     network = new_head(model, kernel, bias)
     return keras.Model(network.input, keras.layers.Softmax()(network.output))
 
@@ -186,8 +186,8 @@ TASKS["8a"] = Task(
 # %% [markdown]
 # ## 8b Find the planted label (30 minutes)
 #
-# We give you a network that cheats. All pictures of one class carry a small label, `size` x `size` pixels, at the same
-# place, and the network looks at nothing else. Find the place with an experiment: cover a square with gray (128), ask
+# We give you a network that cheats. All pictures of one class carry a small label, `size` x `size` pixels, in the same
+# place, and the network hardly looks at anything else. Find the place with an experiment: cover a square with gray (128), ask
 # the network, and see how far the probability of the class falls, on average over all pictures. Try the squares side by
 # side, with corners at 0, `size`, 2 `size`, …, as far as they fit. Where does it fall most?
 
@@ -294,9 +294,7 @@ def first_picture(predict, pictures, class_index, size):
 
 
 def stays_covered(predict, pictures, class_index, size):
-    """The squares stay covered, one after another, so you do not see what each of them does. Copy the
-    pictures anew for each.
-    """
+    """Your squares stay covered, so you don't see what each of them does. Copy the pictures anew for each."""
     found = scores(predict, pictures, size, lambda p: p[:, class_index].mean(), cumulative=True)
     return min(found, key=found.get)
 
@@ -371,7 +369,7 @@ def largest_fall(predict, pictures, class_index, size):
 
 
 def of_any_class(predict, pictures, class_index, size):
-    """You look at the highest probability, whichever class has it. Look at that of `class_index`."""
+    """You look at the highest probability, whichever class has it. Look at the one of `class_index`."""
     found = scores(predict, pictures, size, lambda p: p.max(axis=1).mean())
     return min(found, key=found.get)
 
@@ -550,8 +548,7 @@ TASKS["8c"] = Task(
 # %% [markdown] tags=["picture"]
 # ## Your search
 #
-# The same search finds what a network can't do without on *any* picture. Which square of this cup
-# of coffee is that?
+# On *any* picture, the same search finds the square that the network misses most. Which one is it in this cup of coffee?
 
 # %% tags=["picture"]
 if __name__ == "__main__":

@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Exercises 10: What fools a network
 #
-# To chapter [10](../../notebooks/10_what_fools_a_network.ipynb). Write the functions. The last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
-# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
-# photograph.
+# These exercises go with chapter [10](../../notebooks/10_what_fools_a_network.ipynb). Write the functions.
+# The last cell of each task checks yours on small random arrays, new ones each time, and says which property fails. The
+# course's own functions don't count there, so write the steps yourself. `cu.check()` lists all tasks, and the last cell
+# draws a picture with your functions.
 
 # %%
 import course_utils as cu
@@ -61,7 +61,7 @@ def pictures_and_gradients(generator):
 
 
 def downhill(image, gradient, size):
-    """You walk the other way: this lowers the lead. Add the step."""
+    """You go the other way: this lowers the lead. Add the step."""
     return step(image, -gradient, size)
 
 
@@ -111,8 +111,8 @@ TASKS["10a"] = Task(
 # %% [markdown]
 # ## 10b Put the tiles together (15 minutes)
 #
-# Somebody has cut a picture into tiles, n in a row and n in a column, and says in which order to put them together: place 0 is the upper
-# left, place 1 the one to its right, and so on, row by row. Place `p` gets tile `order[p]`.
+# Somebody has cut a picture into tiles, n in a row and n in a column, and says in which order to put them together. Place 0 is
+# in the upper left, place 1 to its right, and so on, row by row. Place `p` gets tile `order[p]`.
 
 
 # %%
@@ -186,7 +186,7 @@ TASKS["10b"] = Task(
 # %% [markdown] tags=["picture"]
 # ## Your two pictures
 #
-# One gray level, and sixteen shuffled tiles: does each of them change the shark's name?
+# One gray level, and sixteen shuffled tiles: does either change the shark's name?
 
 # %% tags=["picture"]
 if __name__ == "__main__":

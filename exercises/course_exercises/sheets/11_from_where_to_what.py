@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Exercises 11: From where to what
 #
-# To chapter [11](../../notebooks/11_from_where_to_what.ipynb). Write the functions. The last cell of each task checks
-# yours on small random arrays, new ones each time, and says which property fails. The course's own functions don't
-# count there: write the steps yourself. `cu.check()` lists all tasks, and the last cell puts yours to work on a
-# photograph.
+# These exercises go with chapter [11](../../notebooks/11_from_where_to_what.ipynb). Write the functions.
+# The last cell of each task checks yours on small random arrays, new ones each time, and says which property fails. The
+# course's own functions don't count there, so write the steps yourself. `cu.check()` lists all tasks, and the last cell
+# draws a picture with your functions.
 
 # %%
 import course_utils as cu
@@ -26,12 +26,12 @@ import numpy as np
 # %% [markdown]
 # ## 11a One round of the factorization (15 minutes)
 #
-# The chapter writes a table as a product, $V \approx W H$, of numbers that are never negative. Do one round for $W$, how
-# much of each concept there is at each place; $H$ stays. Multiply each number by what it should be over what it is:
+# The chapter writes a table as a product, $V \approx W H$, of numbers that are never negative. Do one round for $W$, which
+# says how much of each concept there is at each place; $H$ stays. Multiply each number by what it should be over what it is:
 #
 # $$ W_{pk} \leftarrow W_{pk} \; \frac{(V H^T)_{pk}}{(W H H^T)_{pk}} . $$
 #
-# Then look: the distance from $V$ to $W H$ has become smaller, and it does so every time.
+# Then look: the distance from $V$ to $W H$ has become smaller, as it does in every round.
 
 
 # %%
@@ -181,14 +181,14 @@ def between_colors(picture):
 
 def around_the_edge(picture):
     """You compare the last row with the first, and the last column with the first, as `np.roll` does. They
-    are no neighbors.
+    aren't neighbors.
     """
     down, across = picture - np.roll(picture, 1, axis=0), picture - np.roll(picture, 1, axis=1)
     return np.abs(down).sum() + np.abs(across).sum()
 
 
 def averaged(picture):
-    """You average. The differences are to be added up."""
+    """You average. Add the differences up."""
     return np.abs(np.diff(picture, axis=0)).mean() + np.abs(np.diff(picture, axis=1)).mean()
 
 
