@@ -169,13 +169,14 @@ def test_a_heatmap_of_one_place_is_warned_of_and_the_explorer_says_so():
 def test_a_default_that_a_branch_leads_past_is_warned_of_and_the_explorer_says_so():
     """As many networks join averages of their stages; no layer of that size sees all."""
     inputs = keras.Input((8, 8, 3))
-    early = Conv(activation="relu", name="early")(Conv()(inputs))
+    stem = Conv(name="stem")(inputs)
+    early = Conv(activation="relu", name="early")(stem)
     late = Conv(activation="relu", strides=2, name="late")(early)
     pooled = [layers.GlobalAveragePooling2D()(maps) for maps in (early, late)]
-    joined = layers.Concatenate()([*pooled, layers.Lambda(lambda x: x[:, 0, 0])(inputs)])
+    joined = layers.Concatenate()([*pooled, layers.Lambda(lambda x: x[:, 0, 0])(stem)])
     model = keras.Model(inputs, layers.Dense(2, kernel_initializer="ones")(joined))
     classifier, picture = wrap(model), np.full((8, 8, 3), 99, np.uint8)
-    words = "'late' leaves out what bypasses this layer by way of 'early'[.]"
+    words = "'late' leaves out what bypasses this layer by way of 'early', 'stem'[.]"
     with pytest.warns(UserWarning, match=words):
         cu.make_gradcam_heatmap(classifier, picture)
         assert "by way of" in cu.ClassExplorer(classifier, picture).status.value

@@ -44,10 +44,10 @@ def test_patches_times_kernels_are_the_maps(seeded, picture, steps):
 def test_the_channels_have_the_colors_that_the_network_reads(
     picture, channels, prepare, colors, limits
 ):
-    model = chain([conv(), *END], (8, 8, channels))
+    model = chain([layers.ZeroPadding2D(2), conv(), *END], (8, 8, channels))
     found = first_convolution(model, picture, prepare)
     assert found.colors == colors
-    assert found.patches.shape == (6, 6, 3, 3, channels)
+    assert found.patches.shape == (10, 10, 3, 3, channels)
     assert np.allclose(found.limits, [[limits[0]] * channels, [limits[1]] * channels])
 
 

@@ -136,6 +136,7 @@ def test_a_layer_whose_field_is_not_known_sees_all(seeded, picture):
     unknown = layers.Lambda(lambda x: x + 1, name="unknown")
     model = chain([unknown, layers.Flatten(), layers.Dense(2)])
     found = cu.strongest_examples(wrap(model), [picture], ["unknown"])["unknown"]
+    assert found.windows.tolist() == [[8, 0, 8, 0]] * 2
     np.testing.assert_array_equal(cu.example_patches(found, [picture], 0), picture[np.newaxis])
 
 

@@ -21,7 +21,7 @@ def with_input(*shape):
     "model, words",
     [
         (with_input(8, 8, 4), "input.*height, width, 3 or 1.*8, 8, 4"),
-        (with_input(8, 8), "input.*height, width, 3"),
+        (with_input(8, 3), "input.*height, width, 3"),
         (with_input(3, 8, 8), "3 or 1.*not .None, 3, 8, 8"),
         (with_input(None, 8, 3), "None, 8.*input_size"),
         (with_input(8, None, 3), "8, None.*input_size"),
