@@ -42,10 +42,8 @@ class FaithfulnessExplorer extends HeatExplorer {
     });
     this.heat.style.opacity = OPACITY;
     this.overlayBox = this.inputBox;
-    this.canvases = {
-      deletion: make("canvas", { role: "img" }),
-      insertion: make("canvas", { role: "img" }),
-    };
+    const canvas = () => make("canvas", { role: "img" });
+    this.canvases = { deletion: canvas(), insertion: canvas() };
     const boxes = Object.values(this.canvases).map((canvas) => frame(canvas));
     this.frames = [this.inputBox, ...boxes];
     this.chart = chart("pixels, hottest first");
@@ -233,23 +231,22 @@ class FaithfulnessExplorer extends HeatExplorer {
   }
 
   #describe({ map, index, curves }) {
-    const words = this.describeClass(index);
+    this.words.textContent = this.describeClass(index);
     if (!curves) {
       this.chart.set([], this.covered, "No curves yet");
-      this.words.textContent = words;
       return;
     }
     const said = describeCovering(this.titles.get(map), this.covered, curves);
-    const named = {
-      deletion: "hottest covered (deletion)",
-      insertion: "only the hottest shown (insertion)",
-    };
-    const lines = Object.entries(named).map(([name, title]) => ({
-      label: `${title}: area ${areaUnder(curves[name]).toFixed(2)}`,
-      values: curves[name],
-    }));
+    const line = (title, values) => ({
+      label: `${title}: area ${areaUnder(values).toFixed(2)}`,
+      values,
+    });
+    const lines = [
+      line("hottest covered (deletion)", curves.deletion),
+      line("only the hottest shown (insertion)", curves.insertion),
+    ];
     this.chart.set(lines, this.covered, `Probability of ${this.nameOf(index)}. ${said}`);
-    this.words.textContent = `${words} ${said}`;
+    this.words.append(` ${said}`);
   }
 }
 

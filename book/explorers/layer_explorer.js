@@ -208,9 +208,9 @@ class LayerExplorer extends Explorer {
     if (place === null) return;
     this.#drawChannel(this.lens, place);
     const channel = this.channel - this.place + place;
-    const [low, high] = this.#rangeOf(channel);
-    const range = high <= 0 ? "silent" : `${low.toFixed(1)} to ${high.toFixed(1)}`;
-    this.lensName.textContent = `channel ${channel}: ${range}`;
+    const { low, high } = this.shown.numbers;
+    const range = `${low[channel].toFixed(1)} to ${high[channel].toFixed(1)}`;
+    this.lensName.textContent = `channel ${channel}: ${high[channel] <= 0 ? "silent" : range}`;
     const column = ((place % this.columns) + 0.5) / this.columns;
     const row = (Math.floor(place / this.columns) + 0.5) / this.columns;
     const left = Math.min(Math.max(column, LENS / 2), 1 - LENS / 2);
@@ -218,17 +218,12 @@ class LayerExplorer extends Explorer {
     this.lens.style.aspectRatio = this.shown.width / this.shown.height;
   }
 
-  #rangeOf(channel) {
-    const { low, high } = this.shown.numbers;
-    return [low[channel], high[channel]];
-  }
-
   /** Point at a value of the large map: what does it see of the picture? */
   #point(event) {
-    const { cells, height, width } = this.shown;
+    const { cells, height, width, numbers } = this.shown;
     const [row, column] = cellAt(event, this.mapBox, height, width);
     const share = cells[(this.place * height + row) * width + column] / 255;
-    const [low, high] = this.#rangeOf(this.channel);
+    const [low, high] = [numbers.low[this.channel], numbers.high[this.channel]];
     const value = (low + share * (high - low)).toFixed(1);
     const { field } = this.layers[this.layer];
     const sees = field ? `: it sees ${field[0]} x ${field[1]} pixels of the input` : "";

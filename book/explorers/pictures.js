@@ -66,12 +66,11 @@ class Picture {
   heat(method, layer, index) {
     if (layer !== this.layers.length - 1) return this.slowHeat(method, layer, index);
     const [height, width] = this.layers[layer].size;
+    const finish = (weights) => {
+      const values = activationMapAtLast(method, this.last, weights, height * width);
+      return { values, height, width };
+    };
     const kernel = this.kernel(index);
-    const finish = (weights) => ({
-      values: activationMapAtLast(method, this.last, weights, height * width),
-      height,
-      width,
-    });
     return kernel instanceof Promise ? kernel.then(finish) : finish(kernel);
   }
 

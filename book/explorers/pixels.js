@@ -285,12 +285,10 @@ function bilinearPlaces(length, factor) {
 
 /** Color a heatmap in [0, 1]; its opacity follows the heat, so the picture behind shows through. */
 export function drawHeat(values, colors) {
-  const pixels = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const heat = Math.round(255 * values[i]);
-    pixels[i] = (colors[heat] & 0x00ffffff) | (heat << 24);
-  }
-  return pixels;
+  return Uint32Array.from(values, (value) => {
+    const heat = Math.round(255 * value);
+    return (colors[heat] & 0x00ffffff) | (heat << 24);
+  });
 }
 
 /** Turn RGBA bytes gray in their place, as Pillow does. */

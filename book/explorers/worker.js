@@ -40,7 +40,8 @@ const jobs = {
     const names = Object.keys(live.files);
     const contents = await loadKept(Object.values(live.files), kept, report);
     bytes = Object.fromEntries(names.map((name, i) => [name, contents[i]]));
-    runtime = await import(asScript(bytes["runtime.mjs"]));
+    const script = new Blob([bytes["runtime.mjs"]], { type: "text/javascript" });
+    runtime = await import(URL.createObjectURL(script));
     runtime.env.wasm.numThreads = 1;
     runtime.env.wasm.wasmBinary = bytes["runtime.wasm.gz"];
     forward = await open(live.forward);
@@ -91,7 +92,8 @@ const jobs = {
   async heat({ of, file, method, layer, index }, report, check) {
     await check();
     await ensurePicture(of, file);
-    both ??= await openBoth();
+    both ??= await open("gradients.onnx");
+    bytes = null;
     if (layer === null) {
       const values = await pixelMethods[method](index, report, check);
       return { values, height: inputSize[0], width: inputSize[1] };
@@ -185,20 +187,9 @@ async function inputGradient(input, index) {
 
 // Running
 
-/** Return an address of a script that is loaded already. */
-function asScript(content) {
-  return URL.createObjectURL(new Blob([content], { type: "text/javascript" }));
-}
-
 function open(name) {
   const externalData = live.weights.map((path) => ({ path, data: bytes[path] }));
   return runtime.InferenceSession.create(bytes[name], { externalData });
-}
-
-async function openBoth() {
-  const session = await open("gradients.onnx");
-  bytes = null;
-  return session;
 }
 
 function runForward(input, names) {
@@ -327,12 +318,9 @@ async function work(job) {
     const bitmaps = Object.values(result).filter((value) => value instanceof ImageBitmap);
     self.postMessage({ id, result }, bitmaps);
   } catch (error) {
-    self.postMessage({ id, problem: explain(error) });
+    const isOurs = [LoadError, PictureError, Cancelled].some((kind) => error instanceof kind);
+    const problem = isOurs ? error.message : `Unexpected ${error.name}: ${error.message}`;
+    self.postMessage({ id, problem });
   }
   cancelled.delete(id);
-}
-
-function explain(error) {
-  const isOurs = [LoadError, PictureError, Cancelled].some((kind) => error instanceof kind);
-  return isOurs ? error.message : `Unexpected ${error.name}: ${error.message}`;
 }
