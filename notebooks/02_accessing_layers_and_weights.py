@@ -137,8 +137,10 @@ print(preprocess_input(red)[0, 0].round(1))
 # column 91. Multiply each of its weights by the number beneath it, add up the 27 products and the bias, and replace a negative
 # result by 0. That last step is called *ReLU*. For kernel $K$, bias $b$, input $x$ and position $(i, j)$:
 #
-# $$ a_{ij} = \text{ReLU}\Big( \sum_{u, v, c} K_{uvc} \; x_{i+u,\, j+v,\, c} + b \Big),
-# \qquad \text{ReLU}(z) = \max(z, 0) , $$
+# $$ \begin{aligned}
+# a_{ij} &= \text{ReLU}\Big( \sum_{u, v, c} K_{uvc} \; x_{i+u,\, j+v,\, c} + b \Big), \\
+# \text{ReLU}(z) &= \max(z, 0) ,
+# \end{aligned} $$
 #
 # where $u$ and $v$ run over -1, 0, 1.
 

@@ -161,9 +161,11 @@ print(f"Grad-CAM {correlation(*grad_cams):.2f}")
 # picture, with its sign, and takes the magnitude afterwards
 # ([Smilkov et al., 2017](https://arxiv.org/abs/1706.03825)):
 #
-# $$ M_{ij} = \max_k \Big| \frac{1}{n} \sum_{s=1}^{n}
-# \frac{\partial y^c}{\partial x_{ijk}} (x + \varepsilon_s) \Big| ,
-# \qquad \varepsilon_s \sim \mathcal{N}(0, \sigma^2) . $$
+# $$ \begin{aligned}
+# M_{ij} &= \max_k \Big| \frac{1}{n} \sum_{s=1}^{n}
+# \frac{\partial y^c}{\partial x_{ijk}} (x + \varepsilon_s) \Big| , \\
+# \varepsilon_s &\sim \mathcal{N}(0, \sigma^2) .
+# \end{aligned} $$
 #
 # What points in random directions cancels out; what agrees stays.
 #

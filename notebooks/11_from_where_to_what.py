@@ -98,6 +98,7 @@ def factorize(V, k, seed, rounds=100):
 
 
 # %%
+# Factorize from four starts, and put the concepts in order
 runs = [factorize(V, 6, seed) for seed in range(4)]
 error, W, H = min(runs, key=lambda run: run[0])
 order = np.argsort(W.argmax(axis=0))  # by the place at which a concept is strongest
@@ -187,6 +188,7 @@ cu.draw_network(vgg16, layers)
 
 
 # %%
+# Rebuild a photograph from the maps of a layer: gray at first, then a hundred steps
 def rebuild(network, layer_name, photo, steps=100):
     """Return a picture in [0, 1] whose maps at a layer are nearly those of a photograph."""
     part = keras.Model(network.input, network.get_layer(layer_name).output)

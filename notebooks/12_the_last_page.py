@@ -112,8 +112,8 @@ cu.draw_network(classifier, [middle, last, "predictions_logits"])
 # - **Many tests at once**: [Quantus](https://github.com/understandable-machine-intelligence-lab/Quantus), and
 #   [Xplique](https://github.com/deel-ai/xplique) for Keras.
 #
-# And if you find a sentence of ours that goes further than its picture, tell us: that's the kind of mistake that this course
-# is about.
+# And if you find a sentence of ours that goes further than its picture, open an issue in the course's repository: that's the
+# kind of mistake that this course is about.
 
 # %% [markdown] tags=["navigation"]
 # ← [11 From where to what](11_from_where_to_what.ipynb) · [contents](../README.md#the-chapters)
