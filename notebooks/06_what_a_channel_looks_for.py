@@ -301,21 +301,19 @@ plt.show()
 # embroidered badges and the eye of a fish. Are the gaps between the blades its dots? Nine patches don't say.
 #
 # For thousands of pictures, `cu.run_survey` hands a folder to [Dask](https://www.dask.org), part by part: to threads,
-# processes or a cluster. If it's cut off, it goes on where it stopped. On our few crops it finds what one pass finds:
+# processes or a cluster. If it's cut off, it goes on where it stopped. On our few crops it finds what we found:
 
 # %%
-# Survey a folder of the same crops, for a layer in the middle of this chapter's network
+# Survey a folder of the same crops, and compare
 import tempfile
 from PIL import Image
 
-name = "block4a_expand_activation"
 with tempfile.TemporaryDirectory() as folder:
     for number, crop in enumerate(crops):
         Image.fromarray(crop).save(f"{folder}/{number:03}.png")
-    survey = cu.run_survey(folder, f"{folder}/found", layer_names=[name])
-found = survey.examples[name].pictures
-same = found == cu.strongest_examples(classifier, crops, [name])[name].pictures
-print(f"{len(survey.names)} pictures, {len(found)} channels; {same.mean():.0%} of the examples are the same")
+    survey = cu.run_survey(folder, f"{folder}/found", "vgg16_no_top", ["block2_conv2"])
+same = survey.examples["block2_conv2"].pictures == examples["block2_conv2"].pictures
+print(f"{len(survey.names)} pictures; {same.mean():.0%} of the examples are the same")
 
 # %% [markdown]
 # ## Knock it out
