@@ -26,10 +26,11 @@ def test_its_blocks_are_those_of_the_paper(embedded):
     ]
 
 
-def test_activations_end_at_6_and_epsilon_is_tensorflows(embedded):
+def test_activations_end_at_6_and_the_last_layer_in_a_softmax(embedded):
     layers = embedded.model.layers
     assert {x.max_value for x in layers if isinstance(x, keras.layers.ReLU)} == {6}
     assert {x.epsilon for x in layers if isinstance(x, keras.layers.BatchNormalization)} == {1e-3}
+    assert layers[-1].activation is keras.activations.softmax
 
 
 @pytest.mark.parametrize("fault", ["a bit flipped", "missing"])
