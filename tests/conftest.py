@@ -1,7 +1,8 @@
-"""What the tests share: networks and pictures."""
+"""What the tests share: networks, pictures, and a cache and a server for downloads."""
 
 import numpy as np
 import pytest
+import web
 from small_networks import plain, wrap
 
 import course_utils as cu
@@ -37,6 +38,23 @@ def seeded():
 def tiny(seeded):
     """A classifier of `small_networks.plain`."""
     return wrap(plain())
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache folder that does not exist yet, and a shell that has set nothing else."""
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    names = "course_offline course_model http_proxy https_proxy all_proxy no_proxy"
+    for name in names.split():
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def site(cache):
+    with web.serve() as site:
+        yield site
 
 
 @pytest.fixture

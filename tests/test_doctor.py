@@ -15,14 +15,10 @@ from course_utils.networks import registry
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """A cache and settings of Keras that do not exist yet, and a shell that has set nothing."""
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+def no_settings(cache, tmp_path, monkeypatch):
+    """Neither a cache nor settings of Keras."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setenv("NO_PROXY", "*")
-    for name in ("COURSE_OFFLINE", "COURSE_MODEL", "KERAS_BACKEND"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "cache"
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
 
 
 def test_a_screen_says_that_all_is_well(capsys):
@@ -100,11 +96,10 @@ def test_the_model(monkeypatch):
     assert "Did you mean 'vgg16'" in doctor.check_model().advice
 
 
-def test_fetch_downloads_once_and_says_how_to_share(cache, monkeypatch, capsys):
-    with web.serve() as site:
-        published = site.add("/vgg.h5", web.send(b"weights")), None
-        monkeypatch.setitem(registry.PUBLISHED, "vgg16", published)
-        assert commands.main(["fetch", "VGG16"]) == commands.main(["fetch", "vgg-16"]) == 0
+def test_fetch_downloads_once_and_says_how_to_share(site, cache, monkeypatch, capsys):
+    published = site.add("/vgg.h5", web.send(b"weights")), None
+    monkeypatch.setitem(registry.PUBLISHED, "vgg16", published)
+    assert commands.main(["fetch", "VGG16"]) == commands.main(["fetch", "vgg-16"]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"VGG16: {cache / 'vgg.h5'}\n") and out.endswith(f"\n  {cache}\n")
     assert site.hits == ["/vgg.h5"]

@@ -1,8 +1,6 @@
 """The files a reader meets first agree with each other."""
 
 import ast
-import re
-import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -72,10 +70,3 @@ def test_constraints_satisfy_the_package():
     for name, requirement in dependencies("dev", "survey", "grade", "book").items():
         (pin,) = pins[name].specifier
         assert requirement.specifier.contains(Version(pin.version)), pins[name]
-
-
-def test_help_is_the_default_and_describes_every_command():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE).group(1).split()
-    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
-    assert re.findall(r"^  make ([a-z-]+) +\S", shown, re.MULTILINE) == targets

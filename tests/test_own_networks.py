@@ -284,7 +284,9 @@ def test_random_preprocessing_and_that_of_a_whole_batch_are_refused():
     wrap(sequential, lambda images: images - images.mean(axis=(1, 2, 3), keepdims=True))
 
 
-@pytest.mark.parametrize("last", [lambda x: 1 + x[:, :3] / 999, lambda x: 0 * x[:, :3]])
+@pytest.mark.parametrize(
+    "last", [lambda x: 1 + x[:, :3] / 999, lambda x: 0 * x[:, :3], lambda x: -x[:, :3]]
+)
 def test_a_last_layer_that_cannot_be_seen_into_may_give_logits(last):
     classifier = wrap(lambda: ends(POOL(), layers.Lambda(last)))
     expected = classifier.model(classifier.preprocess(IMAGE))
@@ -428,13 +430,11 @@ def test_a_channel_of_half_precision_is_painted(policy, layer):
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")
-def test_preprocessing_that_divides_by_a_pictures_deviation_has_no_black_baseline():
+def test_what_divides_by_a_pictures_deviation_never_gives_nan():
+    """In preprocessing, where black is no baseline, or in a layer."""
     classifier = wrap(sequential, lambda x: x / x.std(axis=(1, 2, 3), keepdims=True))
     with pytest.raises(ValueError, match="NaN or infinite.*deviation"):
         cu.integrated_gradients(classifier, IMAGE)
-
-
-def test_a_network_that_standardizes_each_picture_never_gives_nan():
     classifier, heat = wrap(standardized), np.eye(3)
     with pytest.raises(ValueError, match="deviation.*fill='blur'"):
         cu.deletion_curve(classifier, IMAGE, heat, fill="black")
@@ -443,8 +443,3 @@ def test_a_network_that_standardizes_each_picture_never_gives_nan():
     assert np.isfinite(attributions).all()
     with pytest.raises(ValueError, match="deviation.*another baseline"):
         cu.completeness_gap(classifier, IMAGE, attributions, 1)
-
-
-def test_a_model_in_place_of_a_classifier_is_answered_with_the_line_to_write():
-    with pytest.raises(ValueError, match=r"cu\.ImageClassifier\('mine', model, preprocess_input\)"):
-        cu.make_gradcam_heatmap(sequential(), IMAGE)

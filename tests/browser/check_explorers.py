@@ -174,11 +174,6 @@ def test_a_chapter_that_is_only_opened_is_unchanged(page, address):
     wait_until(page, "return !jupyterapp.shell.currentWidget.context.model.dirty", seconds=20)
 
 
-def test_anywidget_has_nothing_to_warn_of(layers):
-    messages = [entry["message"] for entry in layers.page.get_log("browser")]
-    assert not [message for message in messages if "anywidget" in message]
-
-
 def test_layers_by_keyboard(layers, embedded):
     twin = cu.LayerExplorer(embedded, "chelsea")
     layers.wait_for(twin)

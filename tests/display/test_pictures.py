@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import course_utils as cu
 from course_utils.display import pictures
 from course_utils.display.pictures import GAP
 from course_utils.display.tiles import color_table, scale_to_bytes
@@ -18,12 +17,6 @@ def pixels(file, mode="RGB"):
 
 def random_maps(side, channels):
     return np.random.default_rng(0).normal(size=(side, side, channels)).astype(np.float32)
-
-
-def test_the_network_sees_the_same_in_its_small_picture(embedded, chelsea):
-    small = cu.load_image(chelsea, embedded.input_size)
-    assert small.shape == (*embedded.input_size, 3)
-    np.testing.assert_array_equal(embedded.preprocess(small), embedded.preprocess(chelsea))
 
 
 @pytest.mark.parametrize(

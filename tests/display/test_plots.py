@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from functools import partial
 
 import matplotlib
 
@@ -85,30 +86,23 @@ def in_colors(feature_map):
     return color_table("viridis")[values // 8 * 8]
 
 
-def bad(function, *arguments):
-    return lambda: function(*arguments)
-
-
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (bad(plot_predictions, [], PHOTO), "Predictions are what top_predictions.. returns"),
-        (
-            bad(plot_predictions, [0.1, 0.9], PHOTO),
-            "Predictions are what top_predictions.. returns",
-        ),
-        (bad(plot_kernels, np.zeros((3, 3, 64, 64))), "Kernels.*3, 3, 64, 64"),
-        (bad(plot_kernels, np.full((3, 3, 3, 1), np.nan)), "kernels.*NaN"),
-        (bad(plot_feature_maps, {}), "1 to 6 layers, not for 0"),
-        (bad(plot_feature_maps, MAPS[None]), r"real numbers.*1, 2, 3, 5.*maps\[0\]"),
-        (bad(plot_feature_maps, MAPS + np.nan), "NaN or infinite"),
-        (bad(plot_feature_maps, MAPS, 0), "columns.*0"),
-        (bad(plot_feature_maps, dict.fromkeys("abcdefg", MAPS)), "not for 7.*key_layer_names"),
-        (bad(plot_heatmap, PHOTO, {}), "no heatmaps.*empty"),
-        (bad(plot_heatmap, PHOTO, 2 * HEATMAP), "heatmap.*1.5"),
-        (bad(plot_heatmap, PHOTO, {"cat": HEATMAP, "cup": HEATMAP[0]}), "heatmap.*2,"),
-        (bad(plot_heatmap, PHOTO, np.full((2, 2), np.nan)), "heatmap.*nan"),
-        (bad(plot_heatmap, PHOTO[None], HEATMAP), "picture.*1, 6, 9, 3"),
+        (partial(plot_predictions, [], PHOTO), "Predictions are what top_predictions.. returns"),
+        (partial(plot_predictions, [0.1, 0.9], PHOTO), "Predictions are what top_predictions.."),
+        (partial(plot_kernels, np.zeros((3, 3, 64, 64))), "Kernels.*3, 3, 64, 64"),
+        (partial(plot_kernels, np.full((3, 3, 3, 1), np.nan)), "kernels.*NaN"),
+        (partial(plot_feature_maps, {}), "1 to 6 layers, not for 0"),
+        (partial(plot_feature_maps, MAPS[None]), r"real numbers.*1, 2, 3, 5.*maps\[0\]"),
+        (partial(plot_feature_maps, MAPS + np.nan), "NaN or infinite"),
+        (partial(plot_feature_maps, MAPS, 0), "columns.*0"),
+        (partial(plot_feature_maps, dict.fromkeys("abcdefg", MAPS)), "not for 7.*key_layer_names"),
+        (partial(plot_heatmap, PHOTO, {}), "no heatmaps.*empty"),
+        (partial(plot_heatmap, PHOTO, 2 * HEATMAP), "heatmap.*1.5"),
+        (partial(plot_heatmap, PHOTO, {"cat": HEATMAP, "cup": HEATMAP[0]}), "heatmap.*2,"),
+        (partial(plot_heatmap, PHOTO, np.full((2, 2), np.nan)), "heatmap.*nan"),
+        (partial(plot_heatmap, PHOTO[None], HEATMAP), "picture.*1, 6, 9, 3"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(draw, words):

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from test_explorers import png_file, text, upload
+from test_explorers import pixels, png_file, text, upload
 
 import course_utils as cu
 from course_utils.display.charts import numbers_picture
@@ -18,10 +18,6 @@ def explorer(embedded, chelsea):
     return cu.ConvolutionExplorer(embedded, chelsea)
 
 
-def decode(panel):
-    return np.asarray(Image.open(io.BytesIO(panel.value)).convert("RGBA")).astype(int)
-
-
 def assert_place_is_shown(explorer, image):
     """All that is shown, computed once more from the controls alone."""
     place = explorer.kernel.value, explorer.row.value, explorer.column.value
@@ -29,10 +25,10 @@ def assert_place_is_shown(explorer, image):
     where = "stem_conv, kernel {}, row {}, column {}. ".format(*place)
     assert text(explorer.words) == where + describe_products(found, *place)
     assert np.array_equal(
-        decode(explorer.panels["numbers"]), numbers_picture(found, *place, width=420)
+        pixels(explorer.panels["numbers"].value), numbers_picture(found, *place, width=420)
     )
     for name in ("input", "map"):
-        shown = decode(explorer.panels[name])
+        shown = pixels(explorer.panels[name].value)
         height, width, _ = shown.shape
         marks = np.argwhere(np.abs(shown[..., :3] - (230, 0, 120)).max(axis=2) < 30)
         center = (np.array(place[1:]) + 0.5) / 112 * (height, width)

@@ -36,10 +36,7 @@ def caltech():
     return outer.getvalue()
 
 
-def test_caltech101_is_downloaded_and_unpacked_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.delenv("COURSE_OFFLINE", raising=False)
+def test_caltech101_is_downloaded_and_unpacked_once(cache, monkeypatch):
     archive = caltech()
     monkeypatch.setattr(collections, "_CALTECH101_SHA256", hashlib.sha256(archive).hexdigest())
     with web.serve() as site:
@@ -47,5 +44,5 @@ def test_caltech101_is_downloaded_and_unpacked_once(tmp_path, monkeypatch):
         folder = cu.caltech101_folder()
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.*")}
     assert {name: path.read_bytes() for name, path in found.items()} == PICTURES
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["caltech101"]
+    assert [path.name for path in cache.iterdir()] == ["caltech101"]
     assert cu.caltech101_folder() == folder  # from the cache: the server is gone

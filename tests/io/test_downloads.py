@@ -13,22 +13,7 @@ from course_utils.io.downloads import DownloadError, cached_file, fetch_bytes, f
 
 CONTENT = bytes(range(256)) * 1600
 HASH = hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """A cache folder that does not exist yet, and a shell that has set nothing else."""
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
-    for name in ("COURSE_OFFLINE", "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def site():
-    with web.serve() as site:
-        yield site
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_the_cache_is_course_cache_or_the_systems_and_is_not_created(cache, monkeypatch):

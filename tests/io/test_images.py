@@ -134,15 +134,11 @@ BAD = {
 
 
 @pytest.mark.parametrize("source, words", BAD.values(), ids=BAD)
-def test_bad_source(source, words, monkeypatch):
-    monkeypatch.delenv("COURSE_OFFLINE", raising=False)
+def test_bad_source(source, words, cache):
     with pytest.raises((ImageError, DownloadError), match=words):
         load_image(source)
 
 
-def test_address(monkeypatch):
-    monkeypatch.delenv("COURSE_OFFLINE", raising=False)
-    monkeypatch.setenv("NO_PROXY", "*")
-    with web.serve() as site:
-        url = site.add("/a.png", web.send(encode(PICTURE, "PNG")))
-        np.testing.assert_array_equal(load_image(f" {url.replace('http', 'HTTP')}\n"), PICTURE)
+def test_address(site):
+    url = site.add("/a.png", web.send(encode(PICTURE, "PNG")))
+    np.testing.assert_array_equal(load_image(f" {url.replace('http', 'HTTP')}\n"), PICTURE)

@@ -19,13 +19,6 @@ def means(model, pictures, layer_name="conv"):
     return maps.numpy().mean(axis=(1, 2))
 
 
-def with_weights(conv, kernel, side=32):
-    """A model of one convolution, its kernel given, no bias, on pictures of side x side pixels."""
-    model = chain([conv], (side, side, 3))
-    conv.set_weights([np.asarray(kernel, np.float32)])
-    return model
-
-
 # What is climbed
 
 
@@ -46,7 +39,8 @@ def test_channels_and_classes_answer_more_than_to_any_noise(seeded):
 def test_colors_go_through_the_preprocessing(color):
     """A network that sees blue, green, red; each channel likes one color and not the others."""
     conv = layers.Conv2D(3, 1, use_bias=False, name="conv")
-    model = with_weights(conv, 3 * np.eye(3)[None, None] - 1)
+    model = chain([conv], (32, 32, 3))
+    conv.set_weights([3 * np.eye(3)[None, None] - 1])
     picture = cu.visualize_channel(
         model, "conv", 2 - color, preprocess_input=lambda images: images[..., ::-1] / 255 - 0.5
     )
@@ -55,9 +49,13 @@ def test_colors_go_through_the_preprocessing(color):
 
 
 def test_the_start_is_waves_as_in_photographs():
-    """Power falls as 1 / f^2, and the colors of a pixel go together; nothing has moved it."""
-    wide = layers.Conv2D(1, (3, 3), dilation_rate=150, padding="same", use_bias=False, name="conv")
-    model = with_weights(wide, np.zeros((3, 3, 3, 1)), 256)
+    """Power falls as 1 / f^2, and the colors of a pixel go together.
+
+    Nothing has moved it: the channel's tanh is 1 everywhere.
+    """
+    wide = layers.Conv2D(1, 3, dilation_rate=150, padding="same", activation="tanh", name="conv")
+    model = chain([wide], (256, 256, 3))
+    wide.set_weights([np.ones((3, 3, 3, 1)), np.array([99])])
     with pytest.warns(UserWarning, match="Nothing has moved") as caught:
         picture = cu.visualize_channel(model, "conv", 0, num_steps=1, preprocess_input=centered)
     assert caught[0].filename == __file__
@@ -132,6 +130,8 @@ def test_a_silent_channel_is_woken():
         name = "relu" if relu else "conv"
         picture = cu.visualize_channel(model, name, 0, num_steps=60, preprocess_input=centered)
         assert centered(picture.mean()) > 0.1
+    white = cu.visualize_channel(model, name, 0, num_steps=300, preprocess_input=centered)
+    assert centered(white.mean()) > 0.3  # a quarter of its pixels can't get any brighter
 
 
 @pytest.mark.parametrize(

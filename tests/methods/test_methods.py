@@ -43,6 +43,7 @@ def test_a_row_of_the_table_is_whole(key):
 
 
 @EVERY_METHOD
+@pytest.mark.filterwarnings("error")  # SmoothGrad's: the answer survives the default noise
 def test_a_map_lies_in_0_to_1_and_has_its_size(embedded, chelsea, key, capsys):
     method = cu.METHODS[key]
     heatmap = method.compute(embedded, chelsea, 285)

@@ -17,11 +17,9 @@ NO_TOP_SHA256 = "e0d5c6e28ee016970bbf0a16cfae3a870a81772668597dbf7a1617d8a098321
 
 
 @pytest.fixture
-def no_network(monkeypatch, tmp_path):
+def no_network(cache, monkeypatch):
     """No model is asked for, the cache is empty, and nothing may be downloaded."""
-    monkeypatch.delenv("COURSE_MODEL", raising=False)
     monkeypatch.setenv("COURSE_OFFLINE", "1")
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize(
