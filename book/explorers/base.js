@@ -2,7 +2,7 @@
 // status line.
 
 import { CameraRow } from "./camera_row.js";
-import { choices, frame, make, paint, takeDrops } from "./controls.js";
+import { box, choices, frame, make, paint, takeDrops } from "./controls.js";
 import { linkTo, nearest } from "./links.js";
 import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
 import { colorTable, turnGray } from "./pixels.js";
@@ -12,7 +12,6 @@ import { megabytes } from "./words.js";
 
 const DEFAULT = "great_white_shark";
 const READY = "The network is ready: choose a picture, drop one here, or paste it.";
-const NAME_LENGTH = 28; // characters of a picture's name on its button
 
 /** Make the function that shows an explorer: it resolves when the picture is there. */
 export const renderOf = (Kind) => async ({ model, el }) => {
@@ -69,7 +68,7 @@ export class Explorer extends Reporter {
   setting(name, options, otherwise = options[0]) {
     const wanted = this.model.get(name) ?? otherwise;
     if (!options.includes(wanted)) this.misfits.push(`${name} ${wanted}`);
-    this.tell(name, nearest(wanted, [otherwise, ...options]));
+    this.model.set(name, nearest(wanted, [otherwise, ...options]));
     return this.model.get(name);
   }
 
@@ -79,7 +78,7 @@ export class Explorer extends Reporter {
     if (wanted === undefined) return wanted;
     const number = Math.min(Math.max(Math.round(wanted), 0), most);
     if (number !== Number(wanted)) this.misfits.push(`${name} ${wanted}`);
-    this.tell(name, number >= 0 ? number : otherwise);
+    this.model.set(name, number >= 0 ? number : otherwise);
     return this.model.get(name);
   }
 
@@ -119,7 +118,7 @@ export class Explorer extends Reporter {
     const change = (key) => this.attempt(() => this.choosePicture(key));
     const row = choices("Picture", options, { value: null, kind: "cx-pictures", change });
     const camera = this.showFrame ? [this.cameraRow.button] : [];
-    row.element.append(make("div", { class: "cx-take" }, ...this.#makeOwn(), ...camera));
+    row.element.append(box("cx-take", ...this.#makeOwn(), ...camera));
     return row;
   }
 
@@ -173,7 +172,7 @@ export class Explorer extends Reporter {
     const turn = ++this.turn;
     await this.startNetwork();
     if (turn !== this.turn) return;
-    const name = shorten(file.name || "pasted picture");
+    const name = file.name || "pasted picture";
     this.say(`Reading ${name} ...`);
     const picture = new OwnPicture(name, file, this.index, this.networkName);
     try {
@@ -184,7 +183,9 @@ export class Explorer extends Reporter {
     }
     if (turn !== this.turn) return;
     this.pictures.set(picture.key, picture);
-    this.pictureRow.add({ value: picture.key, title: name, picture: thumbnailOf(picture) });
+    const thumbnail = this.makePicture(picture);
+    thumbnail.setAttribute("aria-hidden", "true");
+    this.pictureRow.add({ value: picture.key, title: name, picture: thumbnail });
     await this.choosePicture(picture.key);
   }
 
@@ -202,7 +203,7 @@ export class Explorer extends Reporter {
   takeUp(picture) {
     this.picture = picture;
     this.pictureRow.set(picture.key);
-    this.tell("picture", picture.name);
+    this.model.set("picture", picture.name);
     const ratio = Math.min(Math.max(picture.width / picture.height, 0.4), 3); // within reason
     for (const frame of this.frames) frame.style.aspectRatio = ratio;
     const { credit } = picture;
@@ -253,25 +254,7 @@ export class Explorer extends Reporter {
   chooseColors(name) {
     this.colors = name;
     this.colorRow.set(name);
-    this.tell("colors", name);
+    this.model.set("colors", name);
     this.draw();
   }
-
-  tell(name, value) {
-    this.model.set(name, value);
-  }
-}
-
-function thumbnailOf({ screen }) {
-  const canvas = make("canvas", { width: 112, height: 84, "aria-hidden": "true" });
-  const factor = Math.max(112 / screen.width, 84 / screen.height);
-  const [width, height] = [screen.width * factor, screen.height * factor];
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  context.drawImage(screen, (112 - width) / 2, (84 - height) / 2, width, height);
-  return canvas;
-}
-
-function shorten(name) {
-  return name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH - 9)}…${name.slice(-8)}` : name;
 }

@@ -1,7 +1,7 @@
 // Choose a class, and see where on the picture a method finds it.
 
 import { renderOf } from "./base.js";
-import { choices, frame, make, paint, panel, slider } from "./controls.js";
+import { box, choices, frame, make, paint, panel, slider } from "./controls.js";
 import { HeatExplorer } from "./heat.js";
 import { askHeat, NeedsNetwork, NUM_AVERAGED } from "./pictures.js";
 import { drawMap } from "./pixels.js";
@@ -23,9 +23,10 @@ class ClassExplorer extends HeatExplorer {
     this.methodRow = choices(
       "Method",
       index.methods.map(({ key, title }) => ({ value: key, title })),
-      { value: this.method, change: (key) => this.chooseMethod(key) },
+      { value: this.method, change: (key) => this.#choose(key, this.layer) },
     );
-    this.river = river(this.layers, { value: this.layer, change: (n) => this.chooseLayer(n) });
+    const chooseLayer = (layer) => this.#choose(this.method, layer);
+    this.river = river(this.layers, { value: this.layer, change: chooseLayer });
     this.classSlider = slider("Class", {
       max: index.classes.length - 1,
       say: (rank) => (this.picture ? this.titleOf(this.picture.ranking[rank]) : ""),
@@ -56,23 +57,13 @@ class ClassExplorer extends HeatExplorer {
     this.frames = [this.inputBox, this.mapBox, this.overlayBox];
     const overlay = panel("overlay", "Overlay", this.overlayBox, this.offer);
     this.title = overlay.firstChild;
-    const choose = [this.search, this.list, this.classSlider.element];
-    this.lay(
-      this.methodRow.element,
-      make(
-        "div",
-        { class: "cx-classes" },
-        make("div", {}, overlay, this.opacity.element),
-        make("div", { class: "cx-choose" }, ...choose),
-      ),
-      make(
-        "div",
-        { class: "cx-below" },
-        panel("input", "Input", this.inputBox, this.credit),
-        panel("heatmap", "Heatmap", this.mapBox),
-        make("div", { class: "cx-side" }, this.river.element),
-      ),
-    );
+    const shown = make("div", {}, overlay, this.opacity.element);
+    const choose = box("cx-choose", this.search, this.list, this.classSlider.element);
+    const input = panel("input", "Input", this.inputBox, this.credit);
+    const map = panel("heatmap", "Heatmap", this.mapBox);
+    const side = box("cx-side", this.river.element);
+    const below = box("cx-below", input, map, side);
+    this.lay(this.methodRow.element, box("cx-classes", shown, choose), below);
     this.#setOpacity();
   }
 
@@ -110,13 +101,8 @@ class ClassExplorer extends HeatExplorer {
     this.overlayBox.replaceChildren(this.frame, this.heat);
     this.classSlider.element.hidden = true; // the ranks change with each frame
     this.search.value = "";
-    this.preview = null;
-    if (!this.methods.get(this.method).atLayer) this.method = "grad_cam";
-    this.methodRow.set(this.method);
-    this.tell("method", this.method);
-    this.layer = this.layers.length - 1;
-    this.river.set(this.layer);
-    this.tell("layer", this.layers[this.layer].name);
+    const { atLayer } = this.methods.get(this.method);
+    this.#goTo(atLayer ? this.method : "grad_cam", this.layers.length - 1);
   }
 
   // Classes
@@ -128,7 +114,7 @@ class ClassExplorer extends HeatExplorer {
       return;
     }
     this.chosen = index;
-    this.tell("classes", index);
+    this.model.set("classes", index);
     this.classSlider.set(this.picture.ranks[index]);
     if (this.search.value.trim()) this.#markList();
     else this.#list(this.#ranked());
@@ -206,24 +192,23 @@ class ClassExplorer extends HeatExplorer {
 
   // Heatmaps
 
-  chooseMethod(key) {
-    this.method = key;
-    this.preview = null; // a mouse may rest on a name while the keyboard is used
-    this.methodRow.set(key);
-    this.tell("method", key);
+  #choose(method, layer) {
+    this.#goTo(method, layer);
     this.draw();
   }
 
-  chooseLayer(layer) {
-    this.layer = layer;
-    this.preview = null;
-    this.tell("layer", this.layers[layer].name);
-    this.draw();
+  #goTo(method, layer) {
+    const preview = null; // a mouse may rest on a name while the keyboard is used
+    Object.assign(this, { method, layer, preview });
+    this.methodRow.set(method);
+    this.river.set(layer);
+    this.model.set("method", method);
+    this.model.set("layer", this.layers[layer].name);
   }
 
   #setOpacity() {
     this.heat.style.opacity = this.opacity.range.value;
-    this.tell("alpha", Number(this.opacity.range.value));
+    this.model.set("alpha", Number(this.opacity.range.value));
   }
 
   /** Show the heatmap that the controls ask for: now, or when it is loaded or computed. */
