@@ -2,7 +2,7 @@
 // status line.
 
 import { CameraRow } from "./camera_row.js";
-import { box, choices, frame, make, paint, takeDrops } from "./controls.js";
+import { box, CAN_POINT, choices, frame, make, paint, takeDrops } from "./controls.js";
 import { linkTo, nearest } from "./links.js";
 import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
 import { colorTable, turnGray } from "./pixels.js";
@@ -11,7 +11,7 @@ import { Reporter } from "./reporter.js";
 import { megabytes } from "./words.js";
 
 const DEFAULT = "great_white_shark";
-const READY = "The network is ready: choose a picture, drop one here, or paste it.";
+const READY = "The network is ready for your picture.";
 
 /** Make the function that shows an explorer: it resolves when the picture is there. */
 export const renderOf = (Kind) => async ({ model, el }) => {
@@ -139,8 +139,8 @@ export class Explorer extends Reporter {
     const button = this.#makeStart(`Use ${what} on your own picture`, choose);
     const show = () => {
       if (network.state !== "ready") return;
-      const note = make("small", {}, "choose it, drop it here, or paste it");
-      button.replaceChildren(make("b", {}, "Your own picture"), note);
+      const how = CAN_POINT ? "choose it, drop it here, or paste it" : "choose it, or take one";
+      button.replaceChildren(make("b", {}, "Your own picture"), make("small", {}, how));
     };
     network.addEventListener("change", show);
     show();
@@ -148,7 +148,7 @@ export class Explorer extends Reporter {
   }
 
   #makeStart(title, act) {
-    const note = `${megabytes(sizeOf(this.live))}; nothing leaves your computer`;
+    const note = `${megabytes(sizeOf(this.live))}; nothing leaves your device`;
     const inside = [make("b", {}, title), make("small", {}, note)];
     return make("button", { class: "cx-own", onclick: act }, ...inside);
   }
@@ -187,6 +187,8 @@ export class Explorer extends Reporter {
     thumbnail.setAttribute("aria-hidden", "true");
     this.pictureRow.add({ value: picture.key, title: name, picture: thumbnail });
     await this.choosePicture(picture.key);
+    const { overlayBox = this.inputBox } = this; // on a phone it may be below the screen
+    overlayBox.scrollIntoView({ behavior: "smooth", block: "nearest" });
   }
 
   async choosePicture(key) {
@@ -207,7 +209,7 @@ export class Explorer extends Reporter {
     const ratio = Math.min(Math.max(picture.width / picture.height, 0.4), 3); // within reason
     for (const frame of this.frames) frame.style.aspectRatio = ratio;
     const { credit } = picture;
-    const own = "Your own picture: it has not left this computer.";
+    const own = "Your own picture: it has not left this device.";
     this.credit.textContent = credit ? `Picture: ${credit}.` : own;
   }
 

@@ -1,7 +1,7 @@
 // Choose a class, and see where on the picture a method finds it.
 
 import { renderOf } from "./base.js";
-import { box, choices, frame, make, paint, panel, slider } from "./controls.js";
+import { box, CAN_POINT, choices, frame, make, paint, panel, slider } from "./controls.js";
 import { HeatExplorer } from "./heat.js";
 import { askHeat, NeedsNetwork, NUM_AVERAGED } from "./pictures.js";
 import { drawMap } from "./pixels.js";
@@ -9,7 +9,6 @@ import { river } from "./river.js";
 import { explainNoClass, percent, searchClasses } from "./words.js";
 
 const NUM_LISTED = 8; // classes in the list
-const CAN_POINT = matchMedia("(hover: hover)");
 const LOADING = "Loading ...";
 
 class ClassExplorer extends HeatExplorer {
@@ -90,7 +89,7 @@ class ClassExplorer extends HeatExplorer {
     this.frame.getContext("2d").drawImage(screen, 0, 0);
     this.chosen = this.held ?? ranking[0];
     // No name moves away from under a pointer.
-    const pointed = CAN_POINT.matches ? ":hover, :has(:focus-visible)" : ":active";
+    const pointed = CAN_POINT ? ":hover, :has(:focus-visible)" : ":active";
     const isStill = this.list.matches(pointed) || this.search.value.trim();
     if (isStill) this.#list(...this.listed);
     else this.#list(this.#ranked());
@@ -168,12 +167,13 @@ class ClassExplorer extends HeatExplorer {
 
   #hintOf() {
     const point = "Point at a name for its heat; a click keeps it.";
-    if (!this.isLive) return CAN_POINT.matches ? point : "";
+    if (!this.isLive) return CAN_POINT ? point : "";
     const hold =
       this.held === undefined
         ? "The heat follows the first name. Click a name to hold it fast."
         : `The heat stays with ${this.nameOf(this.held)}. Click it again to let go.`;
-    return `${hold} Names are the mean of the last ${NUM_AVERAGED} frames, or they would jitter.`;
+    const mean = `Names are the mean of the last ${NUM_AVERAGED} frames, or they would jitter.`;
+    return `${hold} ${mean} Another layer, or a slow method, freezes the picture.`;
   }
 
   #markList() {

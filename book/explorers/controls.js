@@ -1,5 +1,8 @@
 // Sliders, buttons and panels of the explorers: plain elements that a keyboard reaches.
 
+/** Tells whether the reader points with a mouse, which also drags and drops. */
+export const CAN_POINT = matchMedia("(hover: hover)").matches;
+
 let count = 0;
 
 /** Make an element: `make("button", {class: "big", onclick: go}, "Go")`. */
