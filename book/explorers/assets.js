@@ -3,8 +3,6 @@
 const FOLDER = new URL("./assets/", import.meta.url);
 const CACHE = "course-network";
 
-export class LoadError extends Error {}
-
 /** Return the address of a file of the explorers. */
 export function addressOf(path) {
   return new URL(path, FOLDER).href;
@@ -15,7 +13,7 @@ const kept = new Map();
 /** Load a file once: `read` gets its bytes. A failure is not kept, so that one can try again. */
 function once(path, read) {
   if (!kept.has(path)) {
-    const loading = fetchBytes(path).then(read);
+    const loading = open(path).then((response) => readAll(response)).then(unpack).then(read);
     loading.catch(() => kept.delete(path));
     kept.set(path, loading);
   }
@@ -26,18 +24,14 @@ export const loadJson = (path) =>
   once(path, (bytes) => JSON.parse(new TextDecoder().decode(bytes)));
 export const loadBuffer = (path) => once(path, (bytes) => bytes.buffer);
 
-async function fetchBytes(path) {
-  return unpack(await readAll(await open(path)));
-}
-
 async function open(path) {
   let response;
   try {
     response = await fetch(addressOf(path));
   } catch {
-    throw new LoadError("The connection failed. Is there a network? Then try again.");
+    throw new Error("The connection failed. Is there a network? Then try again.");
   }
-  if (!response.ok) throw new LoadError(`The file ${path} is missing (${response.status}).`);
+  if (!response.ok) throw new Error(`The file ${path} is missing (${response.status}).`);
   return response;
 }
 
@@ -52,7 +46,7 @@ async function readAll(response, report = () => {}) {
     const counted = response.body.pipeThrough(new TransformStream({ transform }));
     return new Uint8Array(await new Response(counted).arrayBuffer());
   } catch {
-    throw new LoadError("The connection broke off in the middle. Try again.");
+    throw new Error("The connection broke off in the middle. Try again.");
   }
 }
 
@@ -87,7 +81,7 @@ export async function loadKept(files, kept, report) {
       const packed = content[0] === 0x1f && content[1] === 0x8b;
       if (content.length < bytes || (packed && content.length !== bytes)) {
         await cache?.delete(address);
-        throw new LoadError("The connection broke off in the middle. Try again.");
+        throw new Error("The connection broke off in the middle. Try again.");
       }
       // A full disk or a private window must not stop what works without it.
       if (!old) await cache?.put(address, new Response(content)).catch(() => {});

@@ -2,7 +2,7 @@
 // status line.
 
 import { CameraRow } from "./camera_row.js";
-import { choices, frame, make, paint, takeDrops } from "./controls.js";
+import { box, CAN_POINT, choices, frame, make, paint, takeDrops } from "./controls.js";
 import { linkTo, nearest } from "./links.js";
 import { checkFile, EMBEDDED, networkOf, sizeOf } from "./network.js";
 import { colorTable, turnGray } from "./pixels.js";
@@ -11,8 +11,7 @@ import { Reporter } from "./reporter.js";
 import { megabytes } from "./words.js";
 
 const DEFAULT = "great_white_shark";
-const READY = "The network is ready: choose a picture, drop one here, or paste it.";
-const NAME_LENGTH = 28; // characters of a picture's name on its button
+const READY = "The network is ready for your picture.";
 
 /** Make the function that shows an explorer: it resolves when the picture is there. */
 export const renderOf = (Kind) => async ({ model, el }) => {
@@ -69,7 +68,7 @@ export class Explorer extends Reporter {
   setting(name, options, otherwise = options[0]) {
     const wanted = this.model.get(name) ?? otherwise;
     if (!options.includes(wanted)) this.misfits.push(`${name} ${wanted}`);
-    this.tell(name, nearest(wanted, [otherwise, ...options]));
+    this.model.set(name, nearest(wanted, [otherwise, ...options]));
     return this.model.get(name);
   }
 
@@ -79,7 +78,7 @@ export class Explorer extends Reporter {
     if (wanted === undefined) return wanted;
     const number = Math.min(Math.max(Math.round(wanted), 0), most);
     if (number !== Number(wanted)) this.misfits.push(`${name} ${wanted}`);
-    this.tell(name, number >= 0 ? number : otherwise);
+    this.model.set(name, number >= 0 ? number : otherwise);
     return this.model.get(name);
   }
 
@@ -119,7 +118,7 @@ export class Explorer extends Reporter {
     const change = (key) => this.attempt(() => this.choosePicture(key));
     const row = choices("Picture", options, { value: null, kind: "cx-pictures", change });
     const camera = this.showFrame ? [this.cameraRow.button] : [];
-    row.element.append(make("div", { class: "cx-take" }, ...this.#makeOwn(), ...camera));
+    row.element.append(box("cx-take", ...this.#makeOwn(), ...camera));
     return row;
   }
 
@@ -140,8 +139,8 @@ export class Explorer extends Reporter {
     const button = this.#makeStart(`Use ${what} on your own picture`, choose);
     const show = () => {
       if (network.state !== "ready") return;
-      const note = make("small", {}, "choose it, drop it here, or paste it");
-      button.replaceChildren(make("b", {}, "Your own picture"), note);
+      const how = CAN_POINT ? "choose it, drop it here, or paste it" : "choose it, or take one";
+      button.replaceChildren(make("b", {}, "Your own picture"), make("small", {}, how));
     };
     network.addEventListener("change", show);
     show();
@@ -149,7 +148,7 @@ export class Explorer extends Reporter {
   }
 
   #makeStart(title, act) {
-    const note = `${megabytes(sizeOf(this.live))}; nothing leaves your computer`;
+    const note = `${megabytes(sizeOf(this.live))}; nothing leaves your device`;
     const inside = [make("b", {}, title), make("small", {}, note)];
     return make("button", { class: "cx-own", onclick: act }, ...inside);
   }
@@ -173,7 +172,7 @@ export class Explorer extends Reporter {
     const turn = ++this.turn;
     await this.startNetwork();
     if (turn !== this.turn) return;
-    const name = shorten(file.name || "pasted picture");
+    const name = file.name || "pasted picture";
     this.say(`Reading ${name} ...`);
     const picture = new OwnPicture(name, file, this.index, this.networkName);
     try {
@@ -184,8 +183,12 @@ export class Explorer extends Reporter {
     }
     if (turn !== this.turn) return;
     this.pictures.set(picture.key, picture);
-    this.pictureRow.add({ value: picture.key, title: name, picture: thumbnailOf(picture) });
+    const thumbnail = this.makePicture(picture);
+    thumbnail.setAttribute("aria-hidden", "true");
+    this.pictureRow.add({ value: picture.key, title: name, picture: thumbnail });
     await this.choosePicture(picture.key);
+    const { overlayBox = this.inputBox } = this; // on a phone it may be below the screen
+    overlayBox.scrollIntoView({ behavior: "smooth", block: "nearest" });
   }
 
   async choosePicture(key) {
@@ -202,11 +205,11 @@ export class Explorer extends Reporter {
   takeUp(picture) {
     this.picture = picture;
     this.pictureRow.set(picture.key);
-    this.tell("picture", picture.name);
+    this.model.set("picture", picture.name);
     const ratio = Math.min(Math.max(picture.width / picture.height, 0.4), 3); // within reason
     for (const frame of this.frames) frame.style.aspectRatio = ratio;
     const { credit } = picture;
-    const own = "Your own picture: it has not left this computer.";
+    const own = "Your own picture: it has not left this device.";
     this.credit.textContent = credit ? `Picture: ${credit}.` : own;
   }
 
@@ -253,25 +256,7 @@ export class Explorer extends Reporter {
   chooseColors(name) {
     this.colors = name;
     this.colorRow.set(name);
-    this.tell("colors", name);
+    this.model.set("colors", name);
     this.draw();
   }
-
-  tell(name, value) {
-    this.model.set(name, value);
-  }
-}
-
-function thumbnailOf({ screen }) {
-  const canvas = make("canvas", { width: 112, height: 84, "aria-hidden": "true" });
-  const factor = Math.max(112 / screen.width, 84 / screen.height);
-  const [width, height] = [screen.width * factor, screen.height * factor];
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  context.drawImage(screen, (112 - width) / 2, (84 - height) / 2, width, height);
-  return canvas;
-}
-
-function shorten(name) {
-  return name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH - 9)}…${name.slice(-8)}` : name;
 }

@@ -1,6 +1,6 @@
 // A chart: lines from 0 to 1 over shares from 0 to 1, with a mark on each at one place.
 
-import { make, makeSvg } from "./controls.js";
+import { box, make, makeSvg } from "./controls.js";
 
 const [WIDTH, HEIGHT] = [340, 236]; // of the drawing, in its own units
 const [LEFT, RIGHT, TOP, BOTTOM] = [34, 322, 10, 190];
@@ -8,12 +8,12 @@ const COLORS = ["rgb(208 96 0)", "rgb(38 126 190)"]; // orange and blue: also fo
 
 /** Make a chart with `xLabel` below it: returns {element, set(lines, place, words)}. */
 export function chart(xLabel) {
-  const legend = make("div", { class: "cx-legend" });
+  const legend = box("cx-legend");
   const marks = makeSvg("g", {});
   const size = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" };
   const svg = makeSvg("svg", size, ...axes(xLabel), marks);
   return {
-    element: make("div", { class: "cx-chart" }, legend, svg),
+    element: box("cx-chart", legend, svg),
     /**
      * @param {{label: string, values: Float32Array}[]} lines Over equal steps; two of them at most.
      * @param {number} place Number of the step that is marked.

@@ -1,7 +1,7 @@
 // Choose a class, and see where on the picture a method finds it.
 
 import { renderOf } from "./base.js";
-import { choices, frame, make, paint, panel, slider } from "./controls.js";
+import { box, CAN_POINT, choices, frame, make, paint, panel, slider } from "./controls.js";
 import { HeatExplorer } from "./heat.js";
 import { askHeat, NeedsNetwork, NUM_AVERAGED } from "./pictures.js";
 import { drawMap } from "./pixels.js";
@@ -9,7 +9,6 @@ import { river } from "./river.js";
 import { explainNoClass, percent, searchClasses } from "./words.js";
 
 const NUM_LISTED = 8; // classes in the list
-const CAN_POINT = matchMedia("(hover: hover)");
 const LOADING = "Loading ...";
 
 class ClassExplorer extends HeatExplorer {
@@ -23,9 +22,10 @@ class ClassExplorer extends HeatExplorer {
     this.methodRow = choices(
       "Method",
       index.methods.map(({ key, title }) => ({ value: key, title })),
-      { value: this.method, change: (key) => this.chooseMethod(key) },
+      { value: this.method, change: (key) => this.#choose(key, this.layer) },
     );
-    this.river = river(this.layers, { value: this.layer, change: (n) => this.chooseLayer(n) });
+    const chooseLayer = (layer) => this.#choose(this.method, layer);
+    this.river = river(this.layers, { value: this.layer, change: chooseLayer });
     this.classSlider = slider("Class", {
       max: index.classes.length - 1,
       say: (rank) => (this.picture ? this.titleOf(this.picture.ranking[rank]) : ""),
@@ -56,23 +56,13 @@ class ClassExplorer extends HeatExplorer {
     this.frames = [this.inputBox, this.mapBox, this.overlayBox];
     const overlay = panel("overlay", "Overlay", this.overlayBox, this.offer);
     this.title = overlay.firstChild;
-    const choose = [this.search, this.list, this.classSlider.element];
-    this.lay(
-      this.methodRow.element,
-      make(
-        "div",
-        { class: "cx-classes" },
-        make("div", {}, overlay, this.opacity.element),
-        make("div", { class: "cx-choose" }, ...choose),
-      ),
-      make(
-        "div",
-        { class: "cx-below" },
-        panel("input", "Input", this.inputBox, this.credit),
-        panel("heatmap", "Heatmap", this.mapBox),
-        make("div", { class: "cx-side" }, this.river.element),
-      ),
-    );
+    const shown = make("div", {}, overlay, this.opacity.element);
+    const choose = box("cx-choose", this.search, this.list, this.classSlider.element);
+    const input = panel("input", "Input", this.inputBox, this.credit);
+    const map = panel("heatmap", "Heatmap", this.mapBox);
+    const side = box("cx-side", this.river.element);
+    const below = box("cx-below", input, map, side);
+    this.lay(this.methodRow.element, box("cx-classes", shown, choose), below);
     this.#setOpacity();
   }
 
@@ -99,7 +89,7 @@ class ClassExplorer extends HeatExplorer {
     this.frame.getContext("2d").drawImage(screen, 0, 0);
     this.chosen = this.held ?? ranking[0];
     // No name moves away from under a pointer.
-    const pointed = CAN_POINT.matches ? ":hover, :has(:focus-visible)" : ":active";
+    const pointed = CAN_POINT ? ":hover, :has(:focus-visible)" : ":active";
     const isStill = this.list.matches(pointed) || this.search.value.trim();
     if (isStill) this.#list(...this.listed);
     else this.#list(this.#ranked());
@@ -110,13 +100,8 @@ class ClassExplorer extends HeatExplorer {
     this.overlayBox.replaceChildren(this.frame, this.heat);
     this.classSlider.element.hidden = true; // the ranks change with each frame
     this.search.value = "";
-    this.preview = null;
-    if (!this.methods.get(this.method).atLayer) this.method = "grad_cam";
-    this.methodRow.set(this.method);
-    this.tell("method", this.method);
-    this.layer = this.layers.length - 1;
-    this.river.set(this.layer);
-    this.tell("layer", this.layers[this.layer].name);
+    const { atLayer } = this.methods.get(this.method);
+    this.#goTo(atLayer ? this.method : "grad_cam", this.layers.length - 1);
   }
 
   // Classes
@@ -128,7 +113,7 @@ class ClassExplorer extends HeatExplorer {
       return;
     }
     this.chosen = index;
-    this.tell("classes", index);
+    this.model.set("classes", index);
     this.classSlider.set(this.picture.ranks[index]);
     if (this.search.value.trim()) this.#markList();
     else this.#list(this.#ranked());
@@ -182,12 +167,13 @@ class ClassExplorer extends HeatExplorer {
 
   #hintOf() {
     const point = "Point at a name for its heat; a click keeps it.";
-    if (!this.isLive) return CAN_POINT.matches ? point : "";
+    if (!this.isLive) return CAN_POINT ? point : "";
     const hold =
       this.held === undefined
         ? "The heat follows the first name. Click a name to hold it fast."
         : `The heat stays with ${this.nameOf(this.held)}. Click it again to let go.`;
-    return `${hold} Names are the mean of the last ${NUM_AVERAGED} frames, or they would jitter.`;
+    const mean = `Names are the mean of the last ${NUM_AVERAGED} frames, or they would jitter.`;
+    return `${hold} ${mean} Another layer, or a slow method, freezes the picture.`;
   }
 
   #markList() {
@@ -206,24 +192,23 @@ class ClassExplorer extends HeatExplorer {
 
   // Heatmaps
 
-  chooseMethod(key) {
-    this.method = key;
-    this.preview = null; // a mouse may rest on a name while the keyboard is used
-    this.methodRow.set(key);
-    this.tell("method", key);
+  #choose(method, layer) {
+    this.#goTo(method, layer);
     this.draw();
   }
 
-  chooseLayer(layer) {
-    this.layer = layer;
-    this.preview = null;
-    this.tell("layer", this.layers[layer].name);
-    this.draw();
+  #goTo(method, layer) {
+    const preview = null; // a mouse may rest on a name while the keyboard is used
+    Object.assign(this, { method, layer, preview });
+    this.methodRow.set(method);
+    this.river.set(layer);
+    this.model.set("method", method);
+    this.model.set("layer", this.layers[layer].name);
   }
 
   #setOpacity() {
     this.heat.style.opacity = this.opacity.range.value;
-    this.tell("alpha", Number(this.opacity.range.value));
+    this.model.set("alpha", Number(this.opacity.range.value));
   }
 
   /** Show the heatmap that the controls ask for: now, or when it is loaded or computed. */

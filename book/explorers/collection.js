@@ -6,7 +6,7 @@
 
 import { clear, createStore, get, set } from "./assets/idb-keyval.js";
 import { loadBuffer } from "./assets.js";
-import { make, paint, takeDrops } from "./controls.js";
+import { CAN_POINT, make, paint, takeDrops } from "./controls.js";
 import { averagesOf } from "./head.js";
 import { checkFile, EMBEDDED, network, sizeOf } from "./network.js";
 import { opaque } from "./pixels.js";
@@ -18,6 +18,7 @@ const MOST_PICTURES = 500;
 const SMALL = 92; // pixels of a picture on its card: a phone has little memory for canvases
 const CALM = 300; // milliseconds without a change, before all is kept
 const COURSE = "texture"; // where a picture of the course comes from
+const NONE = `No pictures yet: camera${CAN_POINT ? ", files, drag or paste" : " or files"}.`;
 const THROW = "Throw this picture out";
 const REFUSED =
   "This browser keeps nothing for this page: its storage is full, or the window is a private " +
@@ -110,9 +111,7 @@ export class Collection extends Reporter {
   #change({ card }) {
     const [learn, test] = card.querySelectorAll(".cx-thumbs");
     const [learning, testing] = [learn, test].map(({ children }) => children.length);
-    learn.previousElementSibling.textContent = learning
-      ? `${learning} to learn from`
-      : "No pictures yet: camera, files, drag or paste.";
+    learn.previousElementSibling.textContent = learning ? `${learning} to learn from` : NONE;
     test.previousElementSibling.textContent = testing ? `${testing} for the test` : "";
     this.more.disabled = this.names.length >= MOST_NAMES;
     this.cards.classList.toggle("cx-few", this.names.length <= 2);

@@ -1,5 +1,8 @@
 // Sliders, buttons and panels of the explorers: plain elements that a keyboard reaches.
 
+/** Tells whether the reader points with a mouse, which also drags and drops. */
+export const CAN_POINT = matchMedia("(hover: hover)").matches;
+
 let count = 0;
 
 /** Make an element: `make("button", {class: "big", onclick: go}, "Go")`. */
@@ -29,7 +32,7 @@ export function slider(label, { max = 0, step = 1, value = 0, say = String, chan
   const range = make("input", { id, type: "range", min: 0, max, step });
   const words = make("output", { for: id });
   const name = make("label", { for: id }, label);
-  const element = make("div", { class: "cx-slider" }, name, range, words);
+  const element = box("cx-slider", name, range, words);
   const set = (number, most = range.max) => {
     range.max = most;
     range.value = number;
@@ -50,7 +53,7 @@ export function choices(label, options, { value, change, kind = "" }) {
   const set = (chosen) => {
     for (const [key, button] of buttons) button.setAttribute("aria-pressed", key === chosen);
   };
-  const row = make("div", { class: "cx-options" });
+  const row = box("cx-options");
   const add = ({ value: key, title, picture }) => {
     const inside = picture ? [picture, make("span", {}, title)] : [title];
     const about = { title: picture && title, onclick: () => change(key) };
@@ -109,10 +112,13 @@ export function followDrag(element, use) {
   });
 }
 
-/** Make a frame, which has the proportions of the picture in it. */
-export function frame(...children) {
-  return make("div", { class: "cx-frame" }, ...children);
+/** Make a box, whose kind the styles know. */
+export function box(kind, ...children) {
+  return make("div", { class: kind }, ...children);
 }
+
+/** Make a frame, which has the proportions of the picture in it. */
+export const frame = (...children) => box("cx-frame", ...children);
 
 /** Make a panel: a caption over something. */
 export function panel(name, caption, ...children) {

@@ -2,7 +2,7 @@
 
 import { loadBuffer } from "./assets.js";
 import { Explorer, renderOf } from "./base.js";
-import { cellAt, followDrag, frame, make, paint, panel, slider } from "./controls.js";
+import { box, cellAt, followDrag, frame, make, paint, panel, slider } from "./controls.js";
 import { Convolution, digitsOf } from "./convolution.js";
 import { drawMap, scaleToBytes } from "./pixels.js";
 import { describeProducts } from "./words.js";
@@ -28,26 +28,19 @@ class ConvolutionExplorer extends Explorer {
       this.sliders[name] = slider(title, { max: count - 1, value: this.place[name] ?? 0, change });
     }
     this.map = make("canvas", { role: "img" });
-    this.marks = [0, 1].map(() => make("div", { class: "cx-cell" }));
+    this.marks = [0, 1].map(() => box("cx-cell"));
     this.mapBox = frame(this.map, this.marks[1]);
     this.frames = [this.inputBox, this.mapBox];
     const hint = make("p", { class: "cx-hint" }, HINT);
-    this.lay(
-      make(
-        "div",
-        { class: "cx-convolution" },
-        panel("input", "Input", this.inputBox, this.credit),
-        panel("channel", "Feature map", this.mapBox, hint),
-        make("div", { class: "cx-sliders" }, ...Object.values(this.sliders).map((s) => s.element)),
-        this.#makeTables(),
-      ),
-    );
+    const input = panel("input", "Input", this.inputBox, this.credit);
+    const map = panel("channel", "Feature map", this.mapBox, hint);
+    const sliders = box("cx-sliders", ...Object.values(this.sliders).map((s) => s.element));
+    this.lay(box("cx-convolution", input, map, sliders, this.#makeTables()));
     for (const box of this.frames) followDrag(box, (event) => this.#point(event, box));
   }
 
   #makeTables() {
-    const [rows, columns] = this.about.size;
-    const { colors } = this.about;
+    const { colors, size: [rows, columns] } = this.about;
     this.cells = {};
     const tables = Object.entries(TABLES).map(([name, title]) => {
       const table = make("table", {}, make("caption", {}, title));
@@ -64,7 +57,7 @@ class ConvolutionExplorer extends Explorer {
       }
       return table;
     });
-    return make("div", { class: "cx-tables" }, ...tables);
+    return box("cx-tables", ...tables);
   }
 
   async preparePicture(picture) {
@@ -76,17 +69,14 @@ class ConvolutionExplorer extends Explorer {
     return { pixels: true };
   }
 
-  showFrame() {
-    const [height, width] = this.picture.inputSize;
-    const seen = { pixels: this.picture.shown.pixels, height, width };
-    this.picture.convolution = new Convolution(this.about, this.weights, seen);
-    this.shown = null;
+  async showFrame() {
+    this.picture.convolution = null; // that of the frame before
+    await this.preparePicture(this.picture);
     this.draw();
   }
 
   async showPicture() {
     this.inputBox.replaceChildren(this.makePicture(), this.marks[0]);
-    this.shown = null;
     if (this.place.row === undefined || this.place.column === undefined) this.#placeAtBrightest();
     this.draw();
   }
@@ -106,13 +96,8 @@ class ConvolutionExplorer extends Explorer {
 
   choose(part) {
     Object.assign(this.place, part);
-    for (const [name, value] of Object.entries(part)) this.tell(name, value);
+    for (const [name, value] of Object.entries(part)) this.model.set(name, value);
     this.draw();
-  }
-
-  chooseColors(name) {
-    this.shown = null;
-    super.chooseColors(name);
   }
 
   draw() {
@@ -122,12 +107,9 @@ class ConvolutionExplorer extends Explorer {
     const [rows, columns] = this.about.places;
     const sentence = `${this.about.name}, kernel ${kernel}, row ${row}, column ${column}.`;
     for (const [name, { set }] of Object.entries(this.sliders)) set(this.place[name]);
-    if (this.shown !== kernel) {
-      this.shown = kernel;
-      const bytes = scaleToBytes(convolution.map(kernel), rows * columns);
-      paint(this.map, drawMap(bytes, this.tables[this.colors]), columns, rows);
-      this.map.setAttribute("aria-label", `Feature map of kernel ${kernel}`);
-    }
+    const bytes = scaleToBytes(convolution.map(kernel), rows * columns);
+    paint(this.map, drawMap(bytes, this.tables[this.colors]), columns, rows);
+    this.map.setAttribute("aria-label", `Feature map of kernel ${kernel}`);
     const numbers = convolution.at(kernel, row, column);
     this.#fillTables(convolution, numbers);
     for (const mark of this.marks) {

@@ -2,7 +2,7 @@
 
 import { renderOf } from "./base.js";
 import { chart } from "./chart.js";
-import { choices, frame, make, paint, panel, slider } from "./controls.js";
+import { box, choices, frame, make, paint, panel, slider } from "./controls.js";
 import { areaUnder, backgroundOf, blindMaps, cover, pause, rankPixels } from "./covering.js";
 import { HeatExplorer } from "./heat.js";
 import { askCurves, askHeat } from "./pictures.js";
@@ -47,22 +47,17 @@ class FaithfulnessExplorer extends HeatExplorer {
     const boxes = Object.values(this.canvases).map((canvas) => frame(canvas));
     this.frames = [this.inputBox, ...boxes];
     this.chart = chart("pixels, hottest first");
-    this.lay(
-      this.rows.map.element,
-      this.classSlider.element,
-      this.rows.fill.element,
-      this.pixelSlider.element,
-      make(
-        "div",
-        { class: "cx-covering" },
-        panel("input", "Map", this.inputBox),
-        panel("deletion", "Hottest covered", boxes[0]),
-        panel("insertion", "Only the hottest shown", boxes[1]),
-        panel("curves", "Probability", this.chart.element, this.offer),
-      ),
-      this.#makeComparison(),
-      this.credit,
+    const { classSlider, pixelSlider } = this;
+    const controls = [this.rows.map, classSlider, this.rows.fill, pixelSlider];
+    const covering = box(
+      "cx-covering",
+      panel("input", "Map", this.inputBox),
+      panel("deletion", "Hottest covered", boxes[0]),
+      panel("insertion", "Only the hottest shown", boxes[1]),
+      panel("curves", "Probability", this.chart.element, this.offer),
     );
+    const elements = controls.map(({ element }) => element);
+    this.lay(...elements, covering, this.#makeComparison(), this.credit);
   }
 
   #makeComparison() {
@@ -74,7 +69,7 @@ class FaithfulnessExplorer extends HeatExplorer {
     const table = make("table", {}, caption, head, this.table);
     const measure = () => this.attempt(() => this.#measureAll());
     this.rest = make("button", { onclick: measure }, "Measure the rest");
-    return (this.comparison = make("div", { class: "cx-table" }, table, this.rest));
+    return (this.comparison = box("cx-table", table, this.rest));
   }
 
   showPicture() {
@@ -94,7 +89,7 @@ class FaithfulnessExplorer extends HeatExplorer {
   #choose(name, value) {
     this[name] = value;
     this.rows[name]?.set(value);
-    this.tell(name === "chosen" ? "classes" : name, value);
+    this.model.set(name === "chosen" ? "classes" : name, value);
     this.draw();
   }
 
@@ -118,7 +113,8 @@ class FaithfulnessExplorer extends HeatExplorer {
     try {
       result.heatmap ??= await this.#heatmap(result);
       const seen = await picture.seen();
-      result.background ??= await this.#background(picture, fill);
+      const backgrounds = (picture.backgrounds ??= {}); // the same for all maps
+      result.background = backgrounds[fill] ??= await backgroundOf(seen, fill);
       await pause();
       result.ranks ??= rankPixels(result.heatmap, seen.height);
       await pause();
@@ -148,13 +144,6 @@ class FaithfulnessExplorer extends HeatExplorer {
   #findOrCompute({ key, map, index }, finding, ask) {
     const words = `Covering by ${this.titles.get(map)} for ${this.titleOf(index)} ...`;
     return this.findOrCompute(key, finding, words, ask);
-  }
-
-  /** Return what covers a picture: the same for all maps. */
-  async #background(picture, fill) {
-    const kept = (picture.backgrounds ??= {});
-    kept[fill] ??= await backgroundOf(await picture.seen(), fill);
-    return kept[fill];
   }
 
   // What is seen

@@ -28,7 +28,7 @@ export class HeatExplorer extends Explorer {
   showPicture() {
     this.overlayBox.replaceChildren(this.picture.gray, this.heat);
     this.chosen = this.wantedClass ?? this.picture.ranking[0];
-    this.tell("classes", this.chosen);
+    this.model.set("classes", this.chosen);
     this.wantedClass = undefined; // of the first picture only
   }
 

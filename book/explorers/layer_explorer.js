@@ -1,7 +1,7 @@
 // Drag through a network's layers and channels, and see what each makes of a picture.
 
 import { Explorer, renderOf } from "./base.js";
-import { cellAt, frame, make, paint, panel, slider } from "./controls.js";
+import { box, cellAt, frame, make, paint, panel, slider } from "./controls.js";
 import { drawMap, drawPage, GAP } from "./pixels.js";
 import { river } from "./river.js";
 import { describeChannel, describeLayer, megabytes, pageNames } from "./words.js";
@@ -16,19 +16,20 @@ class LayerExplorer extends Explorer {
     this.layer = names.indexOf(this.setting("layer", names));
     this.channel = this.numberSetting("channel", this.layers[this.layer].size[2] - 1, 0);
     this.onPage = index.pages.channels;
-    this.river = river(this.layers, { value: this.layer, change: (n) => this.chooseLayer(n) });
+    const chooseLayer = (layer) => this.choose(layer, this.channel);
+    this.river = river(this.layers, { value: this.layer, change: chooseLayer });
     this.pageSlider = slider("Channels", {
       say: (page) => pageNames(this.layers[this.layer].size[2], this.onPage)[page],
-      change: (page) => this.chooseChannel(page * this.onPage + this.place),
+      change: (page) => this.choose(this.layer, page * this.onPage + this.place),
     });
-    this.channelSlider = slider("Channel", { change: (channel) => this.chooseChannel(channel) });
+    this.channelSlider = slider("Channel", { change: (n) => this.choose(this.layer, n) });
     this.page = make("canvas", { role: "img" });
-    this.mark = make("div", { class: "cx-mark" });
+    this.mark = box("cx-mark");
     this.lens = make("canvas");
     this.lensName = make("span");
     const about = { class: "cx-lens", "aria-hidden": "true" };
     this.lensBox = make("div", about, this.lens, this.lensName);
-    this.pageBox = make("div", { class: "cx-page-box" }, this.page, this.mark, this.lensBox);
+    this.pageBox = box("cx-page-box", this.page, this.mark, this.lensBox);
     this.field = make("div", { class: "cx-field", hidden: true });
     this.map = make("canvas", { role: "img" });
     this.cell = make("div", { class: "cx-cell", hidden: true });
@@ -36,21 +37,11 @@ class LayerExplorer extends Explorer {
     this.value = make("p", { class: "cx-hint" });
     this.frames = [this.inputBox, this.mapBox];
     const sliders = [this.pageSlider.element, this.channelSlider.element];
-    this.lay(
-      this.river.element,
-      make(
-        "div",
-        { class: "cx-layers" },
-        make(
-          "div",
-          { class: "cx-main" },
-          panel("page", "Feature maps", this.pageBox),
-          make("div", { class: "cx-sliders" }, ...sliders),
-        ),
-        panel("input", "Input", this.inputBox, this.credit),
-        panel("channel", "One channel", this.mapBox, this.value),
-      ),
-    );
+    const page = panel("page", "Feature maps", this.pageBox);
+    const input = panel("input", "Input", this.inputBox, this.credit);
+    const channel = panel("channel", "One channel", this.mapBox, this.value);
+    const main = box("cx-main", page, box("cx-sliders", ...sliders));
+    this.lay(this.river.element, box("cx-layers", main, input, channel));
     this.#followPointer();
   }
 
@@ -78,25 +69,17 @@ class LayerExplorer extends Explorer {
     this.attempt(() => this.show());
   }
 
-  chooseLayer(layer) {
-    this.#goTo(layer);
+  choose(layer, channel) {
+    this.#goTo(layer, channel);
     this.attempt(() => this.show());
   }
 
-  #goTo(layer) {
+  #goTo(layer, channel) {
+    const { name, size } = this.layers[layer];
     this.layer = layer;
-    this.tell("layer", this.layers[layer].name);
-    this.#setChannel(this.channel);
-  }
-
-  chooseChannel(channel) {
-    this.#setChannel(channel);
-    this.attempt(() => this.show());
-  }
-
-  #setChannel(channel) {
-    this.channel = Math.min(channel, this.layers[this.layer].size[2] - 1);
-    this.tell("channel", this.channel);
+    this.channel = Math.min(channel, size[2] - 1);
+    this.model.set("layer", name);
+    this.model.set("channel", this.channel);
   }
 
   /** Show the page of feature maps that the controls ask for: now, or when it is loaded. */
@@ -126,7 +109,7 @@ class LayerExplorer extends Explorer {
 
   /** Go back to the last layer that is there for a reader's own picture, and say so. */
   #goBack() {
-    this.#goTo(this.picture.numLayers - 1);
+    this.#goTo(this.picture.numLayers - 1, this.channel);
     this.say(
       `Your own picture goes up to ${this.layers[this.layer].name}: ` +
         `the layers behind it would be another ${megabytes(this.live.restBytes)}.`,
@@ -191,7 +174,7 @@ class LayerExplorer extends Explorer {
     this.pageBox.addEventListener("pointerleave", () => this.#magnify(null));
     this.pageBox.addEventListener("click", (event) => {
       const place = this.shown ? placeAt(event) : null;
-      if (place !== null) this.chooseChannel(this.channel - this.place + place);
+      if (place !== null) this.choose(this.layer, this.channel - this.place + place);
     });
     for (const kind of ["pointermove", "pointerdown"]) {
       this.mapBox.addEventListener(kind, (event) => this.shown && this.#point(event));
@@ -201,9 +184,6 @@ class LayerExplorer extends Explorer {
 
   /** A feature map grows under the pointer. */
   #magnify(place) {
-    if (place === this.magnified && this.lensShown === this.shown) return;
-    this.magnified = place;
-    this.lensShown = this.shown;
     this.lensBox.classList.toggle("cx-open", place !== null);
     if (place === null) return;
     this.#drawChannel(this.lens, place);

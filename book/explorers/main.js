@@ -30,7 +30,7 @@ async function enliven(place) {
   }
 }
 
-let linked = followLink();
+const linked = followLink();
 const observer = new IntersectionObserver(
   (entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -43,7 +43,5 @@ const observer = new IntersectionObserver(
 );
 for (const place of document.querySelectorAll(".explorer[data-kind]")) observer.observe(place);
 linked?.scrollIntoView();
-addEventListener("hashchange", () => {
-  linked = followLink();
-  if (linked) enliven(linked);
-});
+// A link within the page begins anew: what the explorer of before still does ends with its page.
+addEventListener("hashchange", () => followLink() && location.reload());

@@ -31,7 +31,8 @@ const formulas = {
 
 /** Return a class activation map (positions,) in [0, 1]: what is positive, scaled. */
 export function activationMap(method, maps, gradients, positions) {
-  return keepPositive(formulas[method](maps, gradients, positions));
+  const signed = formulas[method](maps, gradients, positions);
+  return scaleToUnit(signed.map((value) => Math.max(value, 0)));
 }
 
 /**
@@ -62,10 +63,6 @@ function sumOverChannels(maps, positions, term) {
   const sums = new Float64Array(positions);
   for (let i = 0; i < maps.length; i++) sums[i % positions] += term(maps[i], i);
   return sums;
-}
-
-function keepPositive(signed) {
-  return scaleToUnit(signed.map((value) => Math.max(value, 0)));
 }
 
 /** Divide a map that is nowhere negative by its largest value; all zeros stay zeros. */

@@ -4,6 +4,8 @@ import { loadJson } from "./assets.js";
 
 export const EMBEDDED = "efficientnet_lite0"; // the one with classes
 const MAX_BYTES = 60_000_000;
+const BROKEN =
+  "The network stopped, or does not run in this browser. The course's own pictures work.";
 
 class Network extends EventTarget {
   state = "off"; // "off", "loading", "ready"
@@ -22,10 +24,7 @@ class Network extends EventTarget {
   /** Load the network; the second caller waits for what the first has begun. */
   start() {
     this.#loading ??= this.#load().catch((error) => {
-      this.#loading = null;
-      this.#worker?.terminate();
-      this.#worker = null;
-      this.#set("off");
+      this.#end(error);
       throw error;
     });
     return this.#loading;
@@ -45,7 +44,7 @@ class Network extends EventTarget {
     this.#set("loading");
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.#worker.addEventListener("message", ({ data }) => this.#hear(data));
-    this.#worker.addEventListener("error", () => this.#break());
+    this.#worker.addEventListener("error", () => this.#end(new Error(BROKEN)));
     const job = { kind: "load", live, layers, inputSize, pages, options, kept };
     const report = (size) => {
       this.loaded = size;
@@ -59,6 +58,7 @@ class Network extends EventTarget {
   /** Send a job, whose bitmaps are handed over; `signal` may end it: returns {id, answer}. */
   ask(job, { report = () => {}, signal } = {}) {
     signal?.throwIfAborted();
+    if (!this.#worker) throw new Error(BROKEN);
     const id = ++this.#count;
     const answer = new Promise((resolve, reject) => {
       this.#jobs.set(id, { resolve, reject, report });
@@ -83,11 +83,14 @@ class Network extends EventTarget {
     else job.reject(new Error(problem));
   }
 
-  #break() {
-    const problem =
-      "The network could not be started in this browser. The course's own pictures work.";
-    for (const { reject } of this.#jobs.values()) reject(new Error(problem));
+  /** Give the worker up, and all that it was asked: the next one begins at the start. */
+  #end(error) {
+    this.#loading = null;
+    this.#worker?.terminate();
+    this.#worker = null;
+    for (const { reject } of this.#jobs.values()) reject(error);
     this.#jobs.clear();
+    this.#set("off");
   }
 
   #set(state) {

@@ -130,11 +130,11 @@ export class SamplePicture extends Picture {
     const place = this.about.first.indexOf(index);
     const channels = this.layers.at(-1).size[2];
     if (place >= 0) return this.kernels.subarray(place * channels, (place + 1) * channels);
-    return head()?.kernel(index) ?? loadHead(this.index).then((loaded) => loaded.kernel(index));
+    return network.head?.kernel(index) ?? loadHead(this.index).then((head) => head.kernel(index));
   }
 
   knows(index) {
-    return this.about.first.includes(index) || Boolean(head());
+    return this.about.first.includes(index) || Boolean(network.head);
   }
 
   async slowHeat(method, layer, index) {
@@ -148,10 +148,6 @@ export class SamplePicture extends Picture {
       return { values: fromBytes(new Uint8Array(buffer)), height, width };
     }
     throw new NeedsNetwork();
-  }
-
-  async file() {
-    return new Blob([await loadBuffer(`${this.folder}/input.webp`)], { type: "image/webp" });
   }
 
   async seen() {
@@ -194,15 +190,12 @@ export class OwnPicture extends Picture {
   }
 
   loadPage(layer, page) {
-    return this.network.ask({ kind: "page", of: this.key, file: this.blob, layer, page }).answer;
+    const { key: of, pixels } = this;
+    return this.network.ask({ kind: "page", of, pixels, layer, page }).answer;
   }
 
   kernel(index) {
     return network.head.kernel(index);
-  }
-
-  async file() {
-    return this.blob;
   }
 }
 
@@ -224,7 +217,8 @@ export class LivePicture extends OwnPicture {
     const { bitmap: screen, logits, last, ...shown } = await answer;
     this.screen?.close();
     const { width, height } = screen;
-    Object.assign(this, { key: id, screen, width, height, last, shown: { ...want, ...shown } });
+    Object.assign(this, { key: id, screen, width, height, last, pixels: shown.pixels });
+    this.shown = { ...want, ...shown };
     if (!logits) return;
     const recent = (this.#recent = [logits, ...this.#recent].slice(0, NUM_AVERAGED));
     const mean = (_, i) => recent.reduce((sum, one) => sum + one[i], 0) / recent.length;
@@ -249,15 +243,17 @@ export class LivePicture extends OwnPicture {
 
 /** Ask the network for a heatmap of any picture: `options` are {report, signal}. */
 export async function askHeat(picture, method, layer, index, options) {
-  const job = { kind: "heat", of: picture.key, method, layer, index };
-  return network.ask({ ...job, file: await picture.file() }, options).answer;
+  const { pixels } = await picture.seen();
+  const job = { kind: "heat", of: picture.key, pixels, method, layer, index };
+  return network.ask(job, options).answer;
 }
 
 /** Ask the network for a class's curves while a map covers a picture: {deletion, insertion}. */
 export async function askCurves(picture, heatmap, index, fill, options) {
   const { steps } = picture.index.covering;
-  const job = { kind: "cover", of: picture.key, heatmap, index, fill, steps };
-  return network.ask({ ...job, file: await picture.file() }, options).answer;
+  const { pixels } = await picture.seen();
+  const job = { kind: "cover", of: picture.key, pixels, heatmap, index, fill, steps };
+  return network.ask(job, options).answer;
 }
 
 // Files
@@ -294,17 +290,10 @@ function fromBytes(bytes) {
   return Float32Array.from(bytes, (value) => value / 255);
 }
 
-let loadedHead;
-
-/** Return the last layer if it is there: with the network, or alone. */
-function head() {
-  return network.head ?? loadedHead;
-}
-
+/** Load the last layer alone. */
 async function loadHead({ networks }) {
   const { live } = networks[EMBEDDED];
-  loadedHead ??= new Head(await loadBuffer(live.files["head.bin"].path), live.head);
-  return loadedHead;
+  return (network.head ??= new Head(await loadBuffer(live.files["head.bin"].path), live.head));
 }
 
 export const loadIndex = () => loadJson("index.json");

@@ -19,7 +19,7 @@ const HALF = 1 << (PRECISION - 1);
  * @param {number} height Of the picture.
  * @param {number} newWidth
  * @param {number} newHeight
- * @returns {Uint8Array} RGB, newHeight x newWidth x 3.
+ * @returns {Uint8ClampedArray} RGB, newHeight x newWidth x 3.
  */
 export function resizeBicubic(readRows, width, height, newWidth, newHeight) {
   const across = bicubicWeights(width, newWidth);
@@ -37,17 +37,17 @@ export function resizeBicubic(readRows, width, height, newWidth, newHeight) {
     const low = sumColumns(stripes(), width, down);
     return squeezeRows(low, 3, width, newHeight, across);
   }
-  const parts = Array.from(stripes(), ({ count, pixels }) =>
-    squeezeRows(pixels, 4, width, count, across),
-  );
-  const narrow = new Uint8Array(newWidth * height * 3);
-  parts.reduce((at, part) => (narrow.set(part, at), at + part.length), 0);
-  return sumColumns([{ top: 0, count: height, pixels: narrow }], newWidth, down, 3);
+  const narrow = function* () {
+    for (const { top, count, pixels } of stripes()) {
+      yield { top, count, pixels: squeezeRows(pixels, 4, width, count, across) };
+    }
+  };
+  return sumColumns(narrow(), newWidth, down, 3);
 }
 
 /** Resize rows of pixels with `depth` bytes each: returns RGB. */
 function squeezeRows(pixels, depth, width, count, weights) {
-  const target = new Uint8Array(weights.length * count * 3);
+  const target = new Uint8ClampedArray(weights.length * count * 3);
   let at = 0;
   for (let row = 0; row < count; row++) {
     for (const { first, values } of weights) {
@@ -61,9 +61,9 @@ function squeezeRows(pixels, depth, width, count, weights) {
         green += pixels[source + 1] * weight;
         blue += pixels[source + 2] * weight;
       }
-      target[at++] = toByte(red);
-      target[at++] = toByte(green);
-      target[at++] = toByte(blue);
+      target[at++] = red >> PRECISION;
+      target[at++] = green >> PRECISION;
+      target[at++] = blue >> PRECISION;
     }
   }
   return target;
@@ -88,14 +88,9 @@ function sumColumns(stripes, width, weights, depth = 4) {
       }
     }
   }
-  const target = new Uint8Array(sums.length);
-  for (let i = 0; i < sums.length; i++) target[i] = toByte(sums[i]);
+  const target = new Uint8ClampedArray(sums.length);
+  for (let i = 0; i < sums.length; i++) target[i] = sums[i] >> PRECISION;
   return target;
-}
-
-function toByte(sum) {
-  const value = sum >> PRECISION;
-  return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
 /** For each pixel of the new picture: where it begins and ends to read, and integer weights. */
@@ -137,16 +132,12 @@ function bicubic(x) {
 /** Scale channels of `size` numbers to bytes: in each 0 is the smallest value, 255 the largest. */
 export function scaleToBytes(maps, size) {
   const bytes = new Uint8Array(maps.length);
-  for (let start = 0; start < maps.length; start += size) {
-    let low = Infinity;
-    let high = -Infinity;
-    for (let i = start; i < start + size; i++) {
-      if (maps[i] < low) low = maps[i];
-      if (maps[i] > high) high = maps[i];
-    }
-    const factor = high > low ? 255 / (high - low) : 0;
-    for (let i = start; i < start + size; i++) bytes[i] = (maps[i] - low) * factor + 0.5;
-  }
+  const { low, high } = measureChannels(maps, size);
+  low.forEach((least, channel) => {
+    const factor = high[channel] > least ? 255 / (high[channel] - least) : 0;
+    const start = channel * size;
+    for (let i = start; i < start + size; i++) bytes[i] = (maps[i] - least) * factor + 0.5;
+  });
   return bytes;
 }
 
@@ -176,7 +167,8 @@ export function shrinkMaps(maps, height, width, factor) {
 }
 
 /** Return about each channel: smallest, largest and mean value, where and how often the largest. */
-export function measureChannels(maps, size, channels) {
+export function measureChannels(maps, size) {
+  const channels = maps.length / size;
   const [low, high, mean] = Array.from({ length: 3 }, () => new Float32Array(channels));
   const [peak, ties] = Array.from({ length: 2 }, () => new Uint16Array(channels));
   for (let channel = 0; channel < channels; channel++) {

@@ -2,7 +2,7 @@
 //
 // A layer is a slab, as high as its feature maps and as thick as its channels are many.
 
-import { cellAt, followDrag, make, makeSvg } from "./controls.js";
+import { box, cellAt, followDrag, make, makeSvg } from "./controls.js";
 
 const [WIDTH, HEIGHT] = [1000, 120]; // of the drawing, in its own units
 
@@ -16,8 +16,7 @@ export function river(layers, { value, change }) {
   const drawing = make("div", { class: "cx-water", "aria-hidden": "true" }, svg, makeSizes(layers));
   const words = make("output", { class: "cx-layer" });
   const set = (number) => {
-    const { name, size } = layers[number];
-    const [height, width, channels] = size;
+    const { name, size: [height, width, channels] } = layers[number];
     range.value = number;
     range.setAttribute("aria-valuetext", `${name}: ${channels} channels of ${height} x ${width}`);
     words.replaceChildren(
@@ -43,8 +42,8 @@ export function river(layers, { value, change }) {
   });
   set(value);
   const label = make("span", { class: "cx-label" }, "Layer");
-  const head = make("div", { class: "cx-head" }, label, words);
-  const strip = make("div", { class: "cx-strip" }, range, drawing);
+  const head = box("cx-head", label, words);
+  const strip = box("cx-strip", range, drawing);
   return { element: make("div", { class: "cx-river", role: "group" }, head, strip), range, set };
 }
 
@@ -67,5 +66,5 @@ function makeSizes(layers) {
   const sizes = Array.from(counts, ([height, count]) =>
     make("span", { style: `flex-grow: ${count}` }, String(height)),
   );
-  return make("div", { class: "cx-sizes" }, ...sizes);
+  return box("cx-sizes", ...sizes);
 }

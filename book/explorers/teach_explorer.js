@@ -2,7 +2,7 @@
 
 import { openCamera, UNSEEN } from "./camera.js";
 import { Collection } from "./collection.js";
-import { choices, make, paint } from "./controls.js";
+import { box, choices, make, paint } from "./controls.js";
 import { averagesOf, coverPart, farPart, hottestPart, logitsOf } from "./head.js";
 import { softmax, weightedSum } from "./methods.js";
 import { network } from "./network.js";
@@ -30,8 +30,7 @@ class TeachExplorer extends Collection {
     el.classList.add("cx-teach");
     const { colors, colorNames } = index;
     this.tables = { heat: colorTable(colors[colorNames[0]]), signed: colorTable(colors.RdBu_r) };
-    const viewOf = (key) => VIEWS.find(({ value }) => value === key);
-    const change = (key) => this.attempt(() => this.#showView(viewOf(key)));
+    const change = (key) => this.attempt(() => this.#showView(key));
     this.views = choices("Show", VIEWS, { kind: "cx-views", change });
     this.words.before(this.views.element);
     this.which.addEventListener("change", () => this.attempt(() => this.startCamera()));
@@ -145,7 +144,7 @@ class TeachExplorer extends Collection {
   #makeGroup(name) {
     const cells = this.part(true, name).map((picture) => this.#makeCell(picture));
     const head = make("b", { dir: "auto" }, name.title);
-    return make("div", { class: "cx-group" }, head, make("div", { class: "cx-grid" }, ...cells));
+    return box("cx-group", head, box("cx-grid", ...cells));
   }
 
   #makeCell(picture) {
@@ -172,10 +171,10 @@ class TeachExplorer extends Collection {
   }
 
   /** Show the test in another way; covered pictures are looked at when they are first asked for. */
-  async #showView(view) {
+  async #showView(value) {
     const { head } = this;
-    const { value, done } = view;
-    const tests = this.part(true).filter(({ views }) => done && !views[value]);
+    const view = VIEWS.find((one) => one.value === value);
+    const tests = this.part(true).filter(({ views }) => view.done && !views[value]);
     await this.each(tests, async (picture) => {
       const { views } = picture;
       const pixels = this.#cover(picture, value);

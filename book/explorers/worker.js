@@ -3,7 +3,7 @@
 // Takes messages {id, kind, ...} and answers {id, result} or {id, problem}; meanwhile {id, share}
 // of a slow method. A message {cancel: id} ends one.
 
-import { loadKept, LoadError } from "./assets.js";
+import { loadKept } from "./assets.js";
 import { backgroundOf, cover, rankPixels } from "./covering.js";
 import { trainHead } from "./head.js";
 import {
@@ -27,11 +27,8 @@ let runtime;
 let forward;
 let both; // with gradients: made when it is first needed
 let bytes; // of the network's files, until both sessions are there
-let picture = {}; // the last one: {id, seen, input, maps, gradients of a class}
+let picture = {}; // the last one: {id, input, maps, gradients of a class}
 const cancelled = new Set();
-
-class Cancelled extends Error {}
-class PictureError extends Error {}
 
 const jobs = {
   async load({ kept, ...index }, report) {
@@ -56,9 +53,11 @@ const jobs = {
     const bitmap = await decode(file);
     const { width, height } = bitmap;
     const screen = forScreen(bitmap);
-    takeUp(id, bitmap);
+    const seen = seenByNetwork(bitmap);
+    bitmap.close();
+    takeUp(id, seen);
     const found = live.head ? await classify(picture.input) : {};
-    return { ...found, seen: picture.seen, screen, width, height };
+    return { ...found, seen, screen, width, height };
   },
 
   /** Look at a camera's frame, which goes back with what the network says of it. */
@@ -82,37 +81,36 @@ const jobs = {
     return trainHead(averages, classes, count);
   },
 
-  async page({ of, file, layer, page }) {
-    await ensurePicture(of, file);
+  async page({ of, pixels, layer, page }) {
+    takeUp(of, pixels);
     const names = layers.map(({ name }) => name);
     picture.maps ??= await runForward(picture.input, names);
     return pageOf(picture.maps[names[layer]].data, layer, page);
   },
 
-  async heat({ of, file, method, layer, index }, report, check) {
+  async heat({ of, pixels, method, layer, index }, report, check) {
     await check();
-    await ensurePicture(of, file);
+    takeUp(of, pixels);
     both ??= await open("gradients.onnx");
     bytes = null;
     if (layer === null) {
       const values = await pixelMethods[method](index, report, check);
       return { values, height: inputSize[0], width: inputSize[1] };
     }
-    const { name, size } = layers[layer];
+    const { name, size: [height, width] } = layers[layer];
     if (picture.gradients?.index !== index) {
       const names = layers.flatMap((one) => [one.name, `${one.name}:gradient`]);
       picture.gradients = { index, outputs: await runBoth(picture.input, index, names) };
     }
     const { [name]: maps, [`${name}:gradient`]: slopes } = picture.gradients.outputs;
-    const [height, width] = size;
     return { values: activationMap(method, maps.data, slopes.data, height * width), height, width };
   },
 
   /** Follow a class while more and more is covered, and while more and more is shown. */
-  async cover({ of, file, heatmap, fill, index, steps }, report, check) {
-    await ensurePicture(of, file);
+  async cover({ of, pixels, heatmap, fill, index, steps }, report, check) {
+    takeUp(of, pixels);
     const [height, width] = inputSize;
-    const seen = { pixels: picture.seen, height, width };
+    const seen = { pixels, height, width };
     const background = await backgroundOf(seen, fill);
     const ranks = rankPixels(heatmap, height);
     const curve = () => new Float32Array(steps + 1);
@@ -136,7 +134,7 @@ function pageOf(maps, layer, page) {
   const [height, width, channels] = layers[layer].size;
   const first = page * pages.channels;
   const count = Math.min(pages.channels, channels - first);
-  const numbers = measureChannels(maps, height * width, channels);
+  const numbers = measureChannels(maps, height * width);
   const some = maps.subarray(first * height * width, (first + count) * height * width);
   const small = shrinkMaps(some, height, width, Math.ceil(Math.max(height, width) / pages.largest));
   const cells = scaleToBytes(small.maps, small.height * small.width);
@@ -220,15 +218,9 @@ function asImage(input) {
 
 // Pictures
 
-/** Take up a picture again that another one has replaced. */
-async function ensurePicture(id, file) {
-  if (picture.id !== id) takeUp(id, await decode(file));
-}
-
-function takeUp(id, bitmap) {
-  const seen = seenByNetwork(bitmap);
-  bitmap.close();
-  picture = { id, seen, input: toInput(seen) };
+/** Take up a picture, RGB bytes, unless it is the one that was looked at last. */
+function takeUp(id, pixels) {
+  if (picture.id !== id) picture = { id, input: toInput(pixels) };
 }
 
 async function decode(file) {
@@ -241,7 +233,7 @@ async function decode(file) {
       premultiplyAlpha: "none",
     });
   } catch {
-    throw new PictureError(
+    throw new Error(
       "This browser cannot read it as a picture: another kind of file (HEIC, SVG, text), " +
         "damaged, or too large. Save it as JPEG or PNG.",
     );
@@ -249,7 +241,7 @@ async function decode(file) {
   if (bitmap.width * bitmap.height > MAX_PIXELS) {
     const size = Math.round((bitmap.width * bitmap.height) / 1e6);
     bitmap.close();
-    throw new PictureError(
+    throw new Error(
       `The picture has ${size} megapixels; ${MAX_PIXELS / 1e6} are allowed. Save a smaller copy.`,
     );
   }
@@ -311,14 +303,14 @@ async function work(job) {
   const { id, kind } = job;
   const check = async () => {
     await new Promise((go) => setTimeout(go)); // lets messages in
-    if (cancelled.has(id)) throw new Cancelled();
+    if (cancelled.has(id)) throw new Error("cancelled");
   };
   try {
     const result = await jobs[kind](job, (share) => self.postMessage({ id, share }), check);
     const bitmaps = Object.values(result).filter((value) => value instanceof ImageBitmap);
     self.postMessage({ id, result }, bitmaps);
   } catch (error) {
-    const isOurs = [LoadError, PictureError, Cancelled].some((kind) => error instanceof kind);
+    const isOurs = error.name === "Error"; // what the browser throws has a name of its own
     const problem = isOurs ? error.message : `Unexpected ${error.name}: ${error.message}`;
     self.postMessage({ id, problem });
   }

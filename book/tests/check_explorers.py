@@ -756,6 +756,8 @@ def test_a_link_opens_the_same_view_and_one_that_does_not_fit_the_nearest(page, 
     assert explorer.get_attribute("data-shown") == "coffee grad_cam++ 48 999"
     said = "The link asks for layer top_conv and classes 9000 and picture coffeepot: not here."
     assert said in status(explorer)
+    page.execute_script("location.hash = 'explorer=class.1&picture=rocket'")
+    until(lambda: page.find_elements(By.CSS_SELECTOR, "[data-shown^=rocket]"))
 
 
 def test_the_table_of_all_maps_has_the_areas_and_says_who_wins(page, site):

@@ -30,8 +30,8 @@ const tasks = {
   },
   brighten: ({ values }) => brighten(Float32Array.from(values)),
   layer({ layer, maps, channel }) {
-    const [height, width, channels] = layer.size;
-    const numbers = measureChannels(Float32Array.from(maps), height * width, channels);
+    const [height, width] = layer.size;
+    const numbers = measureChannels(Float32Array.from(maps), height * width);
     return [describeLayer(layer, numbers), describeChannel(layer, numbers, channel)];
   },
   convolution({ about, weights, pixels, height, width, places }) {

@@ -6,6 +6,7 @@ import test from "node:test";
 import { areaUnder, backgroundOf, cover, rankPixels } from "../explorers/covering.js";
 import { averagesOf, coverPart, farPart, hottestPart, logitsOf, trainHead } from "../explorers/head.js";
 import { activationMap, activationMapAtLast, normalNumbers, softmax, weightedSum } from "../explorers/methods.js";
+import { networkOf } from "../explorers/network.js";
 import { bicubicWeights, brighten, cutTile, drawHeat, drawPage, measureChannels, stretch } from "../explorers/pixels.js";
 import { pageNames, percent, searchClasses } from "../explorers/words.js";
 
@@ -45,7 +46,7 @@ test("a map without anything positive is zero, not NaN", () => {
 });
 
 test("channels: range, mean, peak and how often it stands", () => {
-  const numbers = measureChannels(Float32Array.of(0, 3, 3, 1, -2, -2, -4, -2), 4, 2);
+  const numbers = measureChannels(Float32Array.of(0, 3, 3, 1, -2, -2, -4, -2), 4);
   assert.deepEqual([...numbers.low], [0, -4]);
   assert.deepEqual([...numbers.high], [3, -2]);
   close(numbers.mean, [1.75, -2.5]);
@@ -139,4 +140,30 @@ test("the hottest part and the one far from it stay within the picture", () => {
   pixels.fill(99, 0, 3);
   assert.deepEqual([...coverPart(pixels, [0, 0], 7).subarray(0, 3)], [51, 51, 51]);
   assert.deepEqual([...coverPart(pixels, [4, 4], 7).subarray(0, 3)], [99, 99, 99]);
+});
+
+test("a worker that breaks off ends what it was asked, and another one can be started", async () => {
+  const workers = [];
+  class Worker extends EventTarget {
+    constructor() {
+      super();
+      workers.push(this);
+    }
+    postMessage({ id, kind }) {
+      if (kind !== "load") return;
+      const message = new MessageEvent("message", { data: { id, result: {} } });
+      queueMicrotask(() => this.dispatchEvent(message));
+    }
+    terminate() {}
+  }
+  const index = { networks: { any: { live: { files: {} } } } };
+  Object.assign(globalThis, { Worker, ImageBitmap: class {}, fetch: async () => Response.json(index) });
+  const network = networkOf("any");
+  await network.start();
+  const { answer } = network.ask({ kind: "look" });
+  workers[0].dispatchEvent(new Event("error"));
+  await assert.rejects(answer, /The network stopped/);
+  assert.throws(() => network.ask({ kind: "look" }), /The network stopped/);
+  await network.start();
+  assert.deepEqual([network.state, workers.length], ["ready", 2]);
 });
