@@ -47,8 +47,8 @@ def draw_network(network: ImageClassifier | keras.Model, layer_names: Iterable[s
             raise ValueError(f"No layer is called {name!r}. {did_you_mean(name, shapes)}".strip())
     half = len(shapes) / 2
     places = sorted((list(shapes).index(name) for name in lit), key=lambda i: abs(i - half))
-    style = {"color": _LIT, "weight": "bold", "va": "center"}
-    style["bbox"] = {"fc": "white", "ec": "none", "pad": 1}  # no line goes through a name
+    ground = {"fc": "white", "ec": "none", "pad": 1}  # no line goes through a name
+    style = {"color": _LIT, "weight": "bold", "va": "center", "bbox": ground}
 
     def draw(axes):
         _draw_river(axes, shapes, lit)
