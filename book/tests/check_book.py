@@ -45,9 +45,9 @@ if (window.ready === undefined) {
 return ready && [...document.images].every(picture => picture.complete);
 """
 _PROSE = """
-const article = document.querySelector("article").cloneNode(true);
-for (const code of article.querySelectorAll("pre, code, mjx-container")) code.remove();
-return article.textContent;
+const prose = document.querySelector("main").cloneNode(true);
+for (const code of prose.querySelectorAll("pre, code, script, mjx-container")) code.remove();
+return prose.textContent;
 """
 _STILL = """
 const style = document.createElement("style");
