@@ -84,8 +84,7 @@ def step_lines(cell, step, start, prediction):
     if question:
         yield f"**Ask:** {question}"
     # "720. Right" would be a list's item 720.
-    replies = [re.sub(r"^(\d+)\. ", r"\1\\. ", reply) for reply in step.expect]
-    replies = [f"- {reply}" for reply in replies]
+    replies = ["- " + re.sub(r"^(\d+)\. ", r"\1\\. ", reply) for reply in step.expect]
     if replies:
         yield "**Expect:**\n\n" + "\n".join(replies)
     if is_live(cell):
